@@ -1,0 +1,63 @@
+"""The feed-forward sublayer. B sequences, T tokens, D width, M hidden units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from core.config import ModelConfig
+from core.models.layers import Linear, dropout
+from core.models.observe import See, unseen
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "gelu_tanh": lambda: nn.GELU(approximate="tanh"),
+    "swiglu": nn.SiLU,
+}
+
+
+class FeedForward(nn.Module):
+    """W_out φ(W_in x) (Vaswani et al. 2017, section 3.3), (B, T, D) -> (B, T, D).
+
+    Observables: ``pre`` and ``post``, before and after φ, and ``out``.
+    """
+
+    def __init__(self, config: ModelConfig, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.w_in = Linear(config.width, config.hidden, config.bias)
+        self.activation = ACTIVATIONS[config.activation]()
+        self.w_out = Linear(config.hidden, config.width, config.bias)
+        self.drop_hidden = dropout(config.dropout)
+        self.drop = dropout(config.dropout)
+
+    def hidden(self, x: Tensor, see: See) -> Tensor:
+        """What W_out reads, (B, T, D) -> (B, T, M)."""
+        pre = see(self.name + ".pre", self.w_in(x))  # (B, T, M)
+        return see(self.name + ".post", self.activation(pre))
+
+    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+        hidden = self.drop_hidden(self.hidden(x, see))  # (B, T, M)
+        return see(self.name + ".out", self.drop(self.w_out(hidden)))
+
+
+class GatedFeedForward(FeedForward):
+    """W_out (SiLU(W_gate x) ⊙ W_in x), SwiGLU (Shazeer 2020, arXiv 2002.05202), same shapes.
+
+    ``pre`` is the gate's input to SiLU, ``post`` the product that W_out reads.
+    """
+
+    def __init__(self, config: ModelConfig, name: str) -> None:
+        super().__init__(config, name)
+        self.w_gate = Linear(config.width, config.hidden, config.bias)
+
+    def hidden(self, x: Tensor, see: See) -> Tensor:
+        pre = see(self.name + ".pre", self.w_gate(x))  # (B, T, M)
+        return see(self.name + ".post", self.activation(pre) * self.w_in(x))
+
+
+def feedforward(config: ModelConfig, name: str) -> nn.Module:
+    """The config's feed-forward network; `name` prefixes its observables."""
+    return (GatedFeedForward if config.activation == "swiglu" else FeedForward)(config, name)

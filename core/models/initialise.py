@@ -1,0 +1,132 @@
+"""Initial weights, all of them, in one place.
+
+============== ======================== ======================== ========== ==================
+tensor         xavier                   torch                    gpt2       uniform
+============== ======================== ======================== ========== ==================
+token          N(0, .707²)              N(0, .707²)              N(0, .02²) U(-.1, .1)
+positions      N(0, .707²)              N(0, .707²)              N(0, .02²) U(-.1, .1)
+W_Q W_K W_V    N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
+W_O            N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
+W_in W_gate    N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
+W_out          N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
+their biases   0                        U(±1/sqrt(fan in))       0          U(±1/sqrt(fan in))
+head           N(0, 1/D)                N(0, 1/D)                N(0, .02²) U(-.1, .1)
+head bias      0                        0                        0          0
+norms          gain 1, bias 0           gain 1, bias 0           the same   the same
+============== ======================== ======================== ========== ==================
+
+``scaling gpt2`` divides W_O and W_out (not their biases) by sqrt(2 L), as GPT-2 does (Radford et
+al. 2019, section 2.3). A tied head is the token embedding's tensor and follows its row.
+Sources: Glorot & Bengio 2010; torch.nn.Linear; nanoGPT; PyTorch's language-model tutorial.
+
+Each tensor is drawn from a generator of its own, seeded by (torch.initial_seed(), its name), on
+the processor: two networks one switch apart share every tensor that both have, on every device,
+and building a network leaves the global generator where it was. W_Q, W_K and W_V are rows of one
+matrix, but are drawn under their own names with their own fan in and out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from core.config import ModelConfig
+from core.models.positions import LearnedPositions
+
+# The matrices that write into the residual stream, which `scaling gpt2` starts smaller.
+WRITERS = ("attn.f.out", "mlp.f.w_out")
+
+
+def initialise(model: nn.Module, config: ModelConfig) -> None:
+    """Fill every parameter of `model` in place, by the table above; norms are born as it says."""
+    generator = torch.Generator()
+    shrink = math.sqrt(2 * config.depth) if config.scaling == "gpt2" else 1.0
+
+    def draw(name: str, tensor: Tensor, scheme: Scheme) -> None:
+        generator.manual_seed(_seed(name))
+        scheme(tensor, generator)
+
+    with torch.no_grad():
+        for path, module in model.named_modules():
+            if isinstance(module, nn.Embedding | LearnedPositions):
+                draw(f"{path}.weight", module.weight, EMBEDDING[config.init])
+            elif path == "head":
+                if not config.tie_embeddings:
+                    draw("head.weight", module.weight, HEAD[config.init])
+                if module.bias is not None:
+                    module.bias.zero_()
+            elif isinstance(module, nn.Linear):
+                for part, weight, bias in _parts(path, module):
+                    draw(f"{part}.weight", weight, MATRIX[config.init])
+                    if path.endswith(WRITERS) and shrink != 1.0:
+                        weight.div_(shrink)
+                    if bias is not None:
+                        draw(f"{part}.bias", bias, _bias(config.init, weight.shape[1]))
+
+
+Scheme = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def _normal(std: float) -> Scheme:
+    return lambda tensor, g: tensor.normal_(0.0, std, generator=g)
+
+
+def _uniform(bound: float) -> Scheme:
+    return lambda tensor, g: tensor.uniform_(-bound, bound, generator=g)
+
+
+def _xavier(weight: Tensor, g: torch.Generator) -> Tensor:
+    return weight.normal_(0.0, math.sqrt(2 / sum(weight.shape)), generator=g)
+
+
+def _torch_linear(weight: Tensor, g: torch.Generator) -> Tensor:
+    return _uniform(weight.shape[1] ** -0.5)(weight, g)
+
+
+def _head(weight: Tensor, g: torch.Generator) -> Tensor:
+    return weight.normal_(0.0, weight.shape[1] ** -0.5, generator=g)
+
+
+EMBEDDING: dict[str, Scheme] = {
+    "xavier": _normal(0.5**0.5),
+    "torch": _normal(0.5**0.5),
+    "gpt2": _normal(0.02),
+    "uniform": _uniform(0.1),
+}
+HEAD: dict[str, Scheme] = {
+    "xavier": _head,
+    "torch": _head,
+    "gpt2": _normal(0.02),
+    "uniform": _uniform(0.1),
+}
+MATRIX: dict[str, Scheme] = {
+    "xavier": _xavier,
+    "torch": _torch_linear,
+    "gpt2": _normal(0.02),
+    "uniform": _torch_linear,
+}
+
+
+def _bias(init: str, fan_in: int) -> Scheme:
+    if MATRIX[init] is _torch_linear:
+        return _uniform(fan_in**-0.5)
+    return lambda tensor, g: tensor.zero_()
+
+
+def _parts(path: str, module: nn.Linear) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+    """The named (weight, bias) pairs of a linear layer: three of a fused QKV, else one."""
+    owner, _, leaf = path.rpartition(".")
+    names = [f"{owner}.{part}" for part in "qkv"] if leaf == "qkv" else [path]
+    weights = module.weight.chunk(len(names))
+    biases = [None] * len(names) if module.bias is None else module.bias.chunk(len(names))
+    yield from zip(names, weights, biases, strict=True)
+
+
+def _seed(name: str) -> int:
+    """63 bits from the global seed and the tensor's name, the same in every process."""
+    digest = hashlib.sha256(f"{torch.initial_seed()}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,72 @@
+"""The decoder-only language model around the blocks.
+
+B sequences, T tokens, D width, V size of the alphabet.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from core.config import ModelConfig
+from core.models.block import Block
+from core.models.initialise import initialise
+from core.models.layers import Embedding, Linear, dropout
+from core.models.norms import norm
+from core.models.observe import Recorder, See, unseen
+from core.models.positions import added_positions, rotation
+
+
+class Transformer(nn.Module):
+    """A causal language model (Radford et al. 2018), (B, T) int64 -> (B, T, V) logits.
+
+    ::
+
+        tokens ─ token (· sqrt D) ─ + positions ─ dropout ─ blocks ─ final_norm ─ head ─ logits
+
+    Raises ValueError where T exceeds ``model.context``.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.token = Embedding(vocab_size, config.width)
+        self.token_scale = math.sqrt(config.width) if config.embedding_scale else 1.0
+        self.positions = added_positions(config)
+        self.drop = dropout(config.dropout)
+        rotate = rotation(config)
+        self.blocks = nn.ModuleList(Block(config, rotate, i) for i in range(config.depth))
+        self.final_norm = norm(config, config.has_final_norm)
+        self.head = Linear(config.width, vocab_size, config.head_bias)
+        if config.tie_embeddings:
+            self.head.weight = self.token.weight
+        initialise(self, config)
+
+    def forward(self, tokens: Tensor, see: See = unseen) -> Tensor:
+        """Logits, (B, T) -> (B, T, V); every observable passes through `see` on its way."""
+        if tokens.shape[1] > self.config.context:
+            raise ValueError(
+                f"model.context: {tokens.shape[1]} tokens are more than the {self.config.context}"
+                " that this model sees at once"
+            )
+        x = self.token(tokens)  # (B, T, D)
+        if self.token_scale != 1.0:
+            x = x * self.token_scale
+        x = see("embed", self.drop(self.positions(x)))
+        for block in self.blocks:
+            x = block(x, see)
+        x = see("final_norm.out", self.final_norm(x))
+        return see("logits", self.head(x))
+
+    def trace(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Every observable of one forward pass by its name, in the order of computation.
+
+        The mode (train or eval) and the gradient are the caller's. ``attn.q|k|v`` are
+        (B, H, T, d), ``attn.scores|pattern`` (B, H, T, T), ``mlp.pre|post`` (B, T, hidden),
+        ``logits`` (B, T, V), all others (B, T, D).
+        """
+        seen = Recorder()
+        self(tokens, seen)
+        return dict(seen)
