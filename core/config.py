@@ -46,21 +46,24 @@ class Group(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            for key in values:
-                if key not in cls.model_fields:
-                    raise PydanticCustomError(
-                        "unknown_setting",
-                        "{key} is not a setting{hint}; accepted: {accepted}",
-                        {
-                            "key": str(key),
-                            "hint": _hint(str(key), list(cls.model_fields)),
-                            "accepted": ", ".join(
-                                f.alias or n for n, f in cls.model_fields.items()
-                            ),
-                        },
-                    )
-        return values
+        return _only_known(cls, values)
+
+
+def _only_known(group: type[BaseModel], values: Any) -> Any:
+    if isinstance(values, dict):
+        known = [f.alias or name for name, f in group.model_fields.items()]
+        for key in values:
+            if key not in known:
+                raise PydanticCustomError(
+                    "unknown_setting",
+                    "{key} is not a setting{hint}; accepted: {accepted}",
+                    {
+                        "key": str(key),
+                        "hint": _hint(str(key), known),
+                        "accepted": ", ".join(known),
+                    },
+                )
+    return values
 
 
 class ModelConfig(Group):
@@ -350,7 +353,7 @@ class ProbesConfig(Group):
 class RunConfig(Group):
     """All settings of one run. ``RunConfig()`` is the preset `first-minute`."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema", description="Version of this format.")
+    schema_: Literal[1] = Field(1, alias="schema", description="Version of this format.")
     name: str = setting("", "Name", "What the run is called.", max_length=120)
     model: ModelConfig = Field(default_factory=ModelConfig)
     data: DataConfig = Field(default_factory=DataConfig)
@@ -371,16 +374,15 @@ class RunConfig(Group):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "schema" in values:
-            if values["schema"] != SCHEMA:
-                raise PydanticCustomError(
-                    "schema",
-                    "schema: this program reads version {known}, the file has {found};"
-                    " open it with the release that wrote it",
-                    {"known": SCHEMA, "found": str(values["schema"])},
-                )
-            values = {("schema_" if k == "schema" else k): v for k, v in values.items()}
-        return super()._refuse_unknown(values)
+        found = values.get("schema", SCHEMA) if isinstance(values, dict) else SCHEMA
+        if found != SCHEMA:
+            raise PydanticCustomError(
+                "schema",
+                "schema: this program reads version {known}, the file has {found};"
+                " open it with the release that wrote it",
+                {"known": SCHEMA, "found": str(found)},
+            )
+        return _only_known(cls, values)
 
     @model_validator(mode="after")
     def _possible_together(self) -> RunConfig:
