@@ -1,0 +1,1 @@
+"""The browser's side of the lab. Never imports torch."""
