@@ -35,9 +35,10 @@ class Attention(nn.Module):
         self.drop = dropout(config.dropout)
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
-        length = x.shape[1]
-        split = self.qkv(x).view(-1, length, 3, self.heads, self.head_size)  # (B, T, 3, H, d)
-        q, k, v = split.transpose(1, 3).unbind(2)  # each (B, H, T, d)
+        batch, length, _ = x.shape
+        split = self.qkv(x).view(batch, length, 3, self.heads, self.head_size)  # (B, T, 3, H, d)
+        # Parted before the heads move forward, so that the backward pass copies only once.
+        q, k, v = (part.transpose(1, 2) for part in split.unbind(2))  # each (B, H, T, d)
         q = see(self.name + ".q", self.rotate(q))
         k = see(self.name + ".k", self.rotate(k))
         v = see(self.name + ".v", v)
