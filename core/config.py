@@ -26,6 +26,7 @@ Switch = Literal["auto", "on", "off"]
 Corpus = Literal["python-reference", "tiny-shakespeare", "file"]
 Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 # The placements whose stream reaches the head unnormalised: with these `final_norm: auto` is on.
 PRE_NORM_FAMILY = ("pre", "sandwich")
@@ -280,7 +281,7 @@ class TrainingConfig(Group):
     steps: int = setting(600, "Steps", "Optimizer updates in all.", "steps", ge=1, le=10**8)
     batch_size: int = setting(16, "Batch size", "Sequences per step.", "sequences", ge=1, le=16384)
     evaluate_every: int = setting(
-        50,
+        100,
         "Evaluate every",
         "Steps between validation losses and text samples; 0 is only first and last.",
         "steps",
@@ -297,6 +298,11 @@ class TrainingConfig(Group):
     )
     device: Device = setting(
         "auto", "Device", "auto takes a CUDA GPU where there is one, else the processor."
+    )
+    precision: Precision = setting(
+        "auto",
+        "Precision",
+        "Of the matrix products: auto is bfloat16 on a CUDA GPU and float32 on a processor.",
     )
     threads: int | Literal["auto"] = setting(
         "auto",

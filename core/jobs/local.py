@@ -1,0 +1,147 @@
+"""Starting and steering runs on this machine. Knows no torch: a detached worker does the work.
+
+A queued run is a marker file in ``<root>/.queue``. The standby, a process with torch already
+imported, takes the oldest one when a place is free; see :mod:`core.jobs.worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.config import RunConfig
+from core.runs import Run, RunError, RunStore, Status
+from core.runs.locks import is_locked
+from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, receive
+
+HOME = Path(__file__).resolve().parents[2]
+
+
+def queue_folder(store: RunStore) -> Path:
+    """Markers of the runs that wait, named so that sorting gives their order."""
+    return store.root / ".queue"
+
+
+def standby_lock(store: RunStore) -> Path:
+    """Held by the one standby of a runs folder."""
+    return store.root / ".standby"
+
+
+def waiting(store: RunStore) -> list[str]:
+    """Ids of the queued runs, next first."""
+    try:
+        names = sorted(os.listdir(queue_folder(store)))
+    except OSError:
+        return []
+    return [name.partition("_")[2] for name in names]
+
+
+def enqueue(
+    store: RunStore, config: RunConfig, name: str = "", paused: bool = False, **meta: Any
+) -> Run:
+    """Create a run and queue it; `paused` makes it pause after its first step.
+
+    Raises RunError when the runs folder can't be written.
+    """
+    run = store.create(config, name, **meta)
+    if paused:
+        run.send("step")
+    _queue(store, run)
+    return run
+
+
+def control(store: RunStore, run: Run, command: Command) -> None:
+    """Pause, resume, stop or step a run. Raises RunError where its state does not allow it.
+
+    `resume` and `step` also take up an interrupted, stopped or failed run from its last
+    checkpoint.
+    """
+    state = run.status
+    if state == "queued":
+        if command == "stop":
+            _unqueue(store, run)
+        elif command == "resume":
+            _queue(store, run)  # its marker may have been lost
+        else:
+            raise RunError(f"run {run.id} waits for a place; it can be stopped, not {command}d")
+    elif state in NEEDS_WORKER:
+        run.send(command)
+    elif command in ("resume", "step") and state in RESUMABLE:
+        _take_up(store, run, command)
+    else:
+        raise RunError(f"run {run.id} is {state}; it can't {command} any more")
+
+
+def revive(store: RunStore) -> None:
+    """Make sure that a standby waits for queued runs."""
+    if is_locked(standby_lock(store)):
+        return
+    store.root.mkdir(parents=True, exist_ok=True)
+    with open(store.root / ".standby.log", "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "core.jobs.worker", str(store.root)],
+            cwd=HOME,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # closing the dashboard or its terminal does not reach it
+        )
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of a worker: threads that wait sleep instead of spinning.
+
+    Spinning threads of two workers, or of one beside a browser, take each other's cores away.
+    """
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+
+
+def _queue(store: RunStore, run: Run) -> None:
+    folder = queue_folder(store)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if run.id not in waiting(store):
+            (folder / f"{time.time_ns():020d}_{run.id}").touch()
+    except OSError as error:
+        raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
+    revive(store)
+
+
+def forget(store: RunStore, id: str) -> None:
+    """Take a run out of the queue."""
+    for marker in queue_folder(store).glob(f"*_{id}"):
+        marker.unlink(missing_ok=True)
+
+
+def _unqueue(store: RunStore, run: Run) -> None:
+    lock = run.lock()
+    if not lock.acquire():
+        run.send("stop")  # a worker took it this very moment
+        return
+    try:
+        forget(store, run.id)
+        run.write_status(Status(state="stopped", steps=run.config.training.steps))
+    finally:
+        lock.release()
+
+
+def _take_up(store: RunStore, run: Run, command: Command) -> None:
+    lock = run.lock()
+    if not lock.acquire():
+        raise RunError(f"run {run.id} is still ending; try again in a moment")
+    try:
+        receive(run.path / "control")  # commands meant for its last life
+        if command == "step":
+            run.send("step")
+        record = run.record
+        run.write_status(Status(state="queued", step=record.step, steps=run.config.training.steps))
+    except OSError as error:
+        raise RunError(f"run {run.id} can't be taken up: {error.strerror}") from error
+    finally:
+        lock.release()
+    _queue(store, run)
