@@ -1,0 +1,140 @@
+"""Initial weights: every scheme's spread, shared by twins, global generator untouched."""
+
+import math
+
+import pytest
+import torch
+
+from core.config import ModelConfig, choices, conflicts
+from core.models import build_model
+
+BASE = {"depth": 3, "width": 12, "heads": 2, "context": 8}
+SWITCHES = {
+    "residual": choices("model.residual"),
+    "placement": choices("model.placement"),
+    "norm": choices("model.norm"),
+    "activation": choices("model.activation"),
+    "positions": choices("model.positions"),
+    "scaling": choices("model.scaling"),
+    "init": choices("model.init"),
+    "depth": (1, 5),
+    "heads": (1, 3),
+    "context": (5,),
+    "feedforward_width": (7,),
+    "dropout": (0.3,),
+    "bias": (True, False),
+    "head_bias": (True, False),
+    "tie_embeddings": (True, False),
+    "embedding_scale": (True, False),
+    "final_norm": choices("model.final_norm"),
+    "norm_epsilon": (1e-3,),
+    "rotary_base": (500.0,),
+}
+
+
+def tensors(config: ModelConfig, seed: int = 1) -> dict[str, torch.Tensor]:
+    torch.manual_seed(seed)
+    return {n: p.detach() for n, p in build_model(config, 9).named_parameters()}
+
+
+def possible(**values) -> ModelConfig | None:
+    if values.get("norm") == "none" or values.get("placement") == "none":
+        values |= {"norm": "none", "placement": "none", "final_norm": "auto"}
+    if list(conflicts(ModelConfig.model_construct(**values))):
+        return None
+    return ModelConfig(**values)
+
+
+@pytest.mark.parametrize("init", choices("model.init"))
+@pytest.mark.parametrize(
+    "start", [{}, {"placement": "post", "activation": "swiglu", "norm": "rms"}]
+)
+def test_twins_share_what_both_have(init, start):
+    base = ModelConfig(**BASE, init=init, **start)
+    first = tensors(base)
+    for switch, values in SWITCHES.items():
+        for value in values:
+            twin = possible(**{**BASE, "init": init, **start, switch: value})
+            if twin is None or twin == base or (switch == "init" and value != init):
+                continue
+            second = tensors(twin)
+            common = [n for n in first if n in second and first[n].shape == second[n].shape]
+            assert len(common) >= 8, (switch, value)
+            for name in common:
+                if switch == "feedforward_width" and name.endswith("mlp.f.w_out.bias"):
+                    continue  # torch's default bias depends on the fan in
+                writes = name.endswith(("attn.f.out.weight", "mlp.f.w_out.weight"))
+                shrink = math.sqrt(6) if switch == "scaling" and writes else 1.0
+                assert torch.equal(first[name] / shrink, second[name]), (switch, value, name)
+
+
+def test_building_leaves_the_global_generator_alone():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    build_model(ModelConfig(**BASE), 9)
+    assert torch.equal(before, torch.get_rng_state())
+    # The draws depend on the seed, not on how far the generator has run.
+    first = build_model(ModelConfig(**BASE), 9).head.weight
+    torch.randn(5)
+    assert torch.equal(first, build_model(ModelConfig(**BASE), 9).head.weight)
+
+
+def test_every_drawn_tensor_is_its_own():
+    first, other = (
+        tensors(ModelConfig(**BASE, init="torch")),
+        tensors(ModelConfig(**BASE, init="torch"), seed=2),
+    )
+    drawn = [n for n in first if "pre." not in n and "final_norm" not in n]
+    for name in drawn:
+        assert not torch.equal(first[name], other[name]), name
+    q, k, v = first["blocks.0.attn.f.qkv.weight"].chunk(3)
+    for a, b in ((q, k), (k, v), (q, v), (q, first["blocks.1.attn.f.qkv.weight"][:12])):
+        assert abs(torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1]) < 0.3
+
+
+def test_the_draw_is_fixed_for_good():
+    """A changed draw would silently change every recorded run; change it knowingly."""
+    weights = tensors(ModelConfig(**BASE), seed=0)
+    found = [weights["token.weight"][0, 0], weights["blocks.2.attn.f.qkv.weight"][12, 0]]
+    torch.testing.assert_close(
+        torch.stack(found), torch.tensor([1.568666, 0.379954]), atol=1e-6, rtol=0
+    )
+
+
+WIDE = {"depth": 2, "width": 96, "heads": 4, "context": 200, "head_bias": True}
+BOUND = 1 / math.sqrt(96)
+HIDDEN_BOUND = 1 / math.sqrt(384)
+STDS = {  # token, positions, q, out, w_in, w_out, head
+    "xavier": (0.7071, 0.7071, 96**-0.5, 96**-0.5, 240**-0.5, 240**-0.5, 96**-0.5),
+    "torch": (0.7071, 0.7071, *[BOUND / 3**0.5] * 3, HIDDEN_BOUND / 3**0.5, 96**-0.5),
+    "gpt2": (0.02,) * 7,
+    "uniform": (0.1 / 3**0.5,) * 2 + (BOUND / 3**0.5,) * 3 + (HIDDEN_BOUND / 3**0.5, 0.1 / 3**0.5),
+}
+
+
+@pytest.mark.parametrize("init", choices("model.init"))
+@pytest.mark.parametrize("scaling", choices("model.scaling"))
+def test_spread_of_every_scheme(init, scaling):
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(**WIDE, init=init, scaling=scaling), 300)
+    block = model.blocks[1]
+    shrink = 2.0 if scaling == "gpt2" else 1.0  # sqrt(2 L)
+    q = block.attn.f.qkv.weight[:96]
+    found = [model.token, model.positions, q, block.attn.f.out, block.mlp.f.w_in]
+    found = [getattr(m, "weight", m) for m in (*found, block.mlp.f.w_out, model.head)]
+    wanted = list(STDS[init])
+    wanted[3], wanted[5] = wanted[3] / shrink, wanted[5] / shrink
+    for tensor, std in zip(found, wanted, strict=True):
+        assert tensor.std().item() == pytest.approx(std, rel=0.03)
+        assert abs(tensor.mean().item()) < 0.05 * std
+    biases = [block.attn.f.qkv.bias, block.attn.f.out.bias, block.mlp.f.w_in.bias]
+    if init in ("torch", "uniform"):
+        for bias in biases:
+            assert bias.std().item() == pytest.approx(BOUND / 3**0.5, rel=0.2)
+            assert bias.abs().max() <= BOUND
+        assert q.abs().max() <= BOUND
+    else:
+        assert not any(bias.any() for bias in biases)
+    assert not model.head.bias.any()
+    assert (block.attn.pre.weight == 1).all()
+    assert not block.attn.pre.bias.any()
