@@ -62,8 +62,9 @@ def activation_floats_per_token(model: ModelConfig, vocab_size: int) -> int:
     """
     d, m = model.width, model.hidden
     gated = model.activation == "swiglu"
-    norms = 2 * NORMS_PER_SUBLAYER[model.placement]
-    # A norm keeps its input; the stream it writes is the next matrix's input, counted there.
+    # LayerNorm keeps its input, RMSNorm the normalised input too; what a norm writes is the next
+    # matrix's input, counted there.
+    norms = 2 * NORMS_PER_SUBLAYER[model.placement] * (2 if model.norm == "rms" else 1)
     attention = d + 3 * d + d + model.heads + (2 * d if model.positions == "rotary" else 0)
     feedforward = d + (4 * m if gated else m + (m if model.activation != "relu" else 0))
     layer = attention + feedforward + norms * d
