@@ -1,0 +1,1 @@
+"""Measured while training. Nothing here draws random numbers or changes what is trained."""

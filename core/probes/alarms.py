@@ -1,0 +1,132 @@
+"""What happens, in words, at the step where it happens. Knows no torch.
+
+Each alarm reads the rows that a flush brings and answers with events. A resumed run feeds them
+the rows it already has, so they remember what a run without the interruption would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+Rows = Mapping[str, np.ndarray]
+Event = dict[str, Any]
+
+WINDOW = 100  # steps
+PLATEAU_NATS = 0.03
+LEFT_NATS = 0.1
+STARVED = 0.003
+
+
+class Divergence:
+    """The loss or the gradient is no number any more."""
+
+    def __init__(self) -> None:
+        self.step: int | None = None
+
+    def __call__(self, rows: Rows) -> list[Event]:
+        if self.step is not None:
+            return []
+        loss, norm = rows["loss/train"], rows.get("grad_norm/total")
+        bad = ~np.isfinite(loss)
+        if norm is not None:
+            bad |= ~np.isfinite(norm)
+        if not bad.any():
+            return []
+        at = int(np.argmax(bad))
+        self.step = int(rows["step"][at])
+        what = (
+            f"the training loss is {_number(loss[at])}"
+            if not np.isfinite(loss[at]) or norm is None
+            else f"the gradient norm is {_number(norm[at])} at a loss of {loss[at]:.3f}"
+        )
+        return [
+            _alarm("diverged", self.step, f"{what}: the run diverged and ends here.", "warning")
+        ]
+
+
+class Plateau:
+    """The loss is that of letter frequencies: the network ignores its input.
+
+    Over 100 steps |mean(loss - cross-entropy of that very batch under the training part's unigram
+    frequencies)| < 0.03 nats. Leaving it again, by more than 0.1 nats, is an event too.
+    """
+
+    def __init__(self, entropy: float) -> None:
+        self._entropy = entropy
+        self._gaps: list[float] = []
+        self._on = False
+
+    def __call__(self, rows: Rows) -> list[Event]:
+        events = []
+        gaps = rows["loss/train"].astype(np.float64) - rows["loss/unigram"]
+        for step, gap in zip(rows["step"].tolist(), gaps.tolist(), strict=True):
+            self._gaps = [*self._gaps[1 - WINDOW :], gap]
+            if len(self._gaps) < WINDOW:
+                continue
+            mean = float(np.mean(self._gaps))
+            if not self._on and abs(mean) < PLATEAU_NATS:
+                self._on = True
+                events.append(
+                    _alarm(
+                        "plateau",
+                        step,
+                        f"for {WINDOW} steps the loss has been that of single letters, within"
+                        f" {abs(mean):.3f} nats (entropy {self._entropy:.3f}): the network has"
+                        " learned letter frequencies and ignores its input.",
+                        "warning",
+                    )
+                )
+            elif self._on and mean < -LEFT_NATS:
+                self._on = False
+                events.append(
+                    _alarm(
+                        "plateau_left",
+                        step,
+                        f"the loss has left the plateau of single letters: {-mean:.2f} nats below"
+                        f" it over {WINDOW} steps.",
+                        "good",
+                    )
+                )
+        return events
+
+
+class Starvation:
+    """The last layer's queries get hardly any gradient (Noci et al. 2022, arXiv 2206.03126)."""
+
+    def __init__(self) -> None:
+        self._seen = False
+
+    def __call__(self, rows: Rows) -> list[Event]:
+        query, value = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
+        if self._seen or query is None or value is None or rows["step"][0] != 0:
+            return []
+        self._seen = True
+        first_query, first_value = float(query[0, -1]), float(value[0, -1])
+        if not first_value > 0 or first_query / first_value >= STARVED:
+            return []
+        many = f"{first_value / first_query:,.0f} ×" if first_query > 0 else "infinitely"
+        return [
+            _alarm(
+                "starvation",
+                0,
+                f"layer {query.shape[1]}: the gradient of the queries is {many} smaller than that"
+                " of the values. Its tokens are alike, so attention has nothing to choose between.",
+                "warning",
+            )
+        ]
+
+
+def all_alarms(entropy: float) -> list[Callable[[Rows], list[Event]]]:
+    """The alarms of one run, divergence first; `entropy` is the unigram entropy in nats."""
+    return [Divergence(), Plateau(entropy), Starvation()]
+
+
+def _alarm(name: str, step: int, text: str, level: str) -> Event:
+    return {"kind": "alarm", "name": name, "step": step, "text": text, "level": level}
+
+
+def _number(value: float) -> str:
+    return "not a number" if np.isnan(value) else "infinite"

@@ -1,0 +1,89 @@
+"""Attention of the probe text through training: float16, lower triangle, at log-spaced steps."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.runs.files import write_atomically
+
+BUDGET_BYTES = 200 * 2**20
+GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by step 10,000
+
+Pattern = NDArray[np.float16]
+
+
+def due(step: int) -> bool:
+    """Whether a snapshot is taken at this step: 0, 1, 2, ... then ever further apart."""
+    if step < 8:
+        return True
+    exponent = int(np.log(step) / np.log(GROWTH))
+    return any(round(GROWTH**e) == step for e in (exponent, exponent + 1))
+
+
+class Snapshots:
+    """The folder `snapshots/` of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that have a snapshot, in order."""
+        names = (p.stem.removeprefix("attention-") for p in self.folder.glob("attention-*.npy"))
+        return sorted(int(n) for n in names if n.isdigit())
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def path(self, step: int) -> Path:
+        """Where the snapshot of a step lies."""
+        return self.folder / f"attention-{step:09d}.npy"
+
+    def write(self, step: int, pattern: NDArray[np.floating]) -> None:
+        """Keep the causal patterns (L, H, T, T) of a step; thins older ones beyond the budget."""
+        size = pattern.shape[-1]
+        rows, columns = np.tril_indices(size)
+        buffer = io.BytesIO()
+        np.save(buffer, pattern[..., rows, columns].astype(np.float16), allow_pickle=False)
+        write_atomically(self.path(step), buffer.getvalue())
+        self._thin()
+
+    def pattern(self, step: int) -> Pattern:
+        """The patterns (L, H, T, T) of a step, zero above the diagonal.
+
+        Raises KeyError naming the nearest step when there is no such snapshot.
+        """
+        packed = self._load(step)
+        size = (int(np.sqrt(8 * packed.shape[-1] + 1)) - 1) // 2
+        full = np.zeros((*packed.shape[:2], size, size), dtype=np.float16)
+        rows, columns = np.tril_indices(size)
+        full[..., rows, columns] = packed
+        return full
+
+    def _load(self, step: int) -> Pattern:
+        try:
+            packed = np.load(self.path(step), allow_pickle=False)
+        except (OSError, ValueError) as error:
+            near = min(self.steps, key=lambda s: abs(s - step), default=None)
+            raise KeyError(f"no readable snapshot at step {step}; the nearest is {near}") from error
+        return packed  # type: ignore[no-any-return]
+
+    def _thin(self) -> None:
+        """Over the budget every second snapshot goes; the first and the last always stay."""
+        sizes = {s: self.path(s).stat().st_size for s in self.steps}
+        while sum(sizes.values()) > BUDGET_BYTES and len(sizes) > 2:
+            inner = sorted(sizes)[1:-1]
+            for step in itertools.islice(inner, 0, None, 2):
+                self.path(step).unlink(missing_ok=True)
+                del sizes[step]
+
+    def forget_from(self, step: int) -> None:
+        """Drop snapshots at `step` and later: a resumed run takes them anew."""
+        for later in self.steps:
+            if later >= step:
+                self.path(later).unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""What a run says of itself: its state, its events, and the commands it is sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.runs.files import read_json, write_atomically
+
+State = Literal[
+    "queued",
+    "starting",
+    "running",
+    "paused",
+    "finished",
+    "stopped",
+    "interrupted",
+    "diverged",
+    "failed",
+]
+STATES: tuple[State, ...] = get_args(State)
+# States that only a living worker can be in: without one the run is interrupted.
+NEEDS_WORKER: tuple[State, ...] = ("starting", "running", "paused")
+# States from which a run can be taken up again.
+RESUMABLE: tuple[State, ...] = ("interrupted", "stopped", "failed")
+ENDED: tuple[State, ...] = ("finished", "stopped", "interrupted", "diverged", "failed")
+
+Command = Literal["pause", "resume", "stop", "step"]
+COMMANDS: tuple[Command, ...] = get_args(Command)
+
+
+class Status(BaseModel):
+    """`status.json`, replaced as a whole at each change."""
+
+    model_config = ConfigDict(
+        extra="ignore", serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    state: State = "queued"
+    step: int = 0
+    steps: int = 0
+    message: str = ""
+    device: str = ""
+    tokens_per_second: float | None = None
+    seconds_left: float | None = None
+    changed: float = Field(default_factory=time.time)
+
+    def write(self, path: Path) -> None:
+        """Replace the file; raises OSError when the disk is full."""
+        write_atomically(path, self.model_dump_json() + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Status:
+        """Raises OSError or ValueError when it is missing or unreadable."""
+        return cls.model_validate(read_json(path))
+
+
+def append_event(path: Path, event: dict[str, Any]) -> None:
+    """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`."""
+    line = json.dumps(event, ensure_ascii=False) + "\n"
+    with open(path, "ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """All events in order. Torn lines are left out, and what a resumed run did anew counts once.
+
+    A `start` event marks each start of the run: events of earlier starts from its step on are
+    forgotten, as the metrics of an earlier segment are.
+    """
+    events: list[dict[str, Any]] = []
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return events
+    for line in data.split(b"\n"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(event, dict) or "kind" not in event or "step" not in event:
+            continue
+        if event["kind"] == "start":
+            events = [e for e in events if e["step"] < event["step"]]
+        events.append(event)
+    return events
+
+
+def send(folder: Path, command: Command) -> None:
+    """Leave a command for the worker; commands are obeyed in the order they were sent."""
+    folder.mkdir(exist_ok=True)
+    name = f"{time.time_ns():020d}-{command}"
+    (folder / name).touch()
+
+
+def receive(folder: Path) -> list[Command]:
+    """Take the commands that are waiting, oldest first."""
+    try:
+        names = sorted(p.name for p in folder.iterdir())
+    except OSError:
+        return []
+    commands: list[Command] = []
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+        word = name.partition("-")[2]
+        commands += [c for c in COMMANDS if c == word]
+    return commands

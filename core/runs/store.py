@@ -1,0 +1,334 @@
+"""A run is a directory, and the directory is the truth.
+
+``<root>/<id>/``: config.json, status.json, meta.json (name, tags, note, colour, twin), lock,
+tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), metrics/, events.jsonl, snapshots/,
+checkpoints/, control/, log.txt. Nothing lives only in a program's memory; copying the directory
+copies the run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from core.config import RunConfig, explain
+from core.runs.files import read_json, write_atomically, write_json
+from core.runs.locks import Lock, is_locked
+from core.runs.series import CADENCES, Cursor, Rows, SeriesReader, Steps, bucket_size, buckets
+from core.runs.snapshots import Snapshots
+from core.runs.status import (
+    NEEDS_WORKER,
+    Command,
+    State,
+    Status,
+    append_event,
+    read_events,
+    send,
+)
+
+COLOURS = 8  # the Okabe-Ito colours, given out in order
+
+
+class RunError(ValueError):
+    """Something a user asked of a run that can't be done; the sentence says what to do."""
+
+
+class Run:
+    """One run's directory, read anew at each access unless a file can't change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        self._config: RunConfig | None = None
+        self._readers = {c: SeriesReader(path / "metrics", c) for c in CADENCES}
+        self._status: tuple[int, Status] | None = None
+        self._events: tuple[int, list[dict[str, Any]]] | None = None
+        self.snapshots = Snapshots(path / "snapshots")
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r})"
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings; raises RunError when the file is missing, damaged or of another schema."""
+        if self._config is None:
+            try:
+                text = (self.path / "config.json").read_text(encoding="utf-8")
+                self._config = RunConfig.model_validate_json(text)
+            except OSError as error:
+                raise RunError(f"run {self.id} has no readable config.json: {error}") from error
+            except ValidationError as error:
+                raise RunError(f"run {self.id}: config.json: {explain(error)}") from error
+        return self._config
+
+    @property
+    def record(self) -> Status:
+        """`status.json` as it stands; `interrupted` when its worker is gone."""
+        path = self.path / "status.json"
+        try:
+            # Whether it is alive is read before its state: a worker that ends in between has
+            # written its last state by then.
+            alive = self.alive
+            stamp = path.stat().st_mtime_ns
+            if self._status is None or self._status[0] != stamp:
+                self._status = (stamp, Status.read(path))
+            status = self._status[1]
+        except (OSError, ValueError):
+            return Status(state="failed", message="status.json is missing or damaged")
+        if status.state in NEEDS_WORKER and not alive:
+            status = status.model_copy(
+                update={
+                    "state": "interrupted",
+                    "message": "its process ended without a word; resume continues it from its"
+                    " last checkpoint",
+                    "tokens_per_second": None,
+                    "seconds_left": None,
+                }
+            )
+        return status
+
+    @property
+    def status(self) -> State:
+        """queued, starting, running, paused, finished, stopped, interrupted, diverged, failed."""
+        return self.record.state
+
+    def write_status(self, status: Status) -> None:
+        """Replace `status.json`; only the holder of the lock may."""
+        status.write(self.path / "status.json")
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process holds the run's lock."""
+        return is_locked(self.path / "lock")
+
+    def lock(self) -> Lock:
+        """The lock that a worker holds for its life."""
+        return Lock(self.path / "lock")
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """name, tags, note, colour (an index) and twin_of; what people may change later."""
+        defaults = {"name": self.id, "tags": [], "note": "", "colour": 0, "twin_of": None}
+        return {**defaults, **self._json("meta.json")}
+
+    def update_meta(self, **changes: Any) -> None:
+        """Change what people say of the run."""
+        write_json(self.path / "meta.json", {**self.meta, **changes})
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.meta["name"])
+
+    @property
+    def corpus(self) -> dict[str, Any]:
+        """What the run reads: corpus, length, sha256, vocabulary, unigram_entropy (nats, of the
+        training part), unigram_validation, probe_text, probe_tokens; {} until its first start."""
+        return self._json("corpus.json")
+
+    @property
+    def tokenizer(self) -> dict[str, Any]:
+        """kind (`characters`) and alphabet; {} until the first start."""
+        return self._json("tokenizer.json")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(read_json(self.path / name))
+        except (OSError, ValueError):
+            return {}
+
+    def series(self, name: str, max_points: int | None = None) -> tuple[Steps, NDArray[Any]]:
+        """A metric as (steps, values); per-layer metrics have values of shape (points, layers).
+
+        `activation/rms/blocks.3.resid_post` is one layer, `activation/rms/resid_post` (or with
+        ``blocks.{i}.``) all of them. `max_points` thins in power-of-two buckets that keep every
+        spike. Raises KeyError with the names that exist.
+        """
+        canonical, layer = _layer_of(name)
+        cadence, width = self._find(canonical)
+        rows = self._readers[cadence].read([canonical])
+        steps, values = rows.steps, rows.columns[canonical]
+        if layer is not None:
+            if not 0 <= layer < width:
+                raise KeyError(f"run {self.id} has no layer {layer} in {canonical}")
+            values = values[:, layer]
+        # A cadence whose rows lack this metric (tokens_per_second of the first) hold NaN there;
+        # they are points of the run, so they stay.
+        if max_points is not None:
+            steps, values = buckets(steps, values, bucket_size(len(steps), max_points))
+        return steps, values
+
+    def rows(self, cadence: str, names: list[str], since: Cursor | None = None) -> Rows:
+        """Rows of a cadence (step, probe, evaluation) after a cursor, for live readers."""
+        return self._readers[cadence].read(names, since)
+
+    def metrics(self) -> dict[str, int]:
+        """Every metric that the run has, with its width in layers (0 for a scalar)."""
+        return {n: w for reader in self._readers.values() for n, w in reader.names().items()}
+
+    def _find(self, name: str) -> tuple[str, int]:
+        known: list[str] = []
+        for cadence, reader in self._readers.items():
+            names = reader.names()
+            if name in names:
+                return cadence, names[name]
+            known += names
+        raise KeyError(f"run {self.id} has no metric {name}; it has: {', '.join(known) or 'none'}")
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Alarms, samples, starts, changes of threads: flat objects with `kind` and `step`."""
+        path = self.path / "events.jsonl"
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return []
+        if self._events is None or self._events[0] != size:
+            self._events = (size, read_events(path))
+        return self._events[1]
+
+    def add_event(self, kind: str, step: int, **values: Any) -> None:
+        """Append an event; raises OSError when the disk is full."""
+        append_event(self.path / "events.jsonl", {"kind": kind, "step": step, **values})
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """Steps that have a complete checkpoint, in order (its .json is written last)."""
+        names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
+        return sorted(int(n) for n in names if n.isdigit())
+
+    def send(self, command: Command) -> None:
+        """Leave a command (pause, resume, stop, step) for the worker."""
+        send(self.path / "control", command)
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        total = 0
+        for folder, _, files in os.walk(self.path):
+            for file in files:
+                try:
+                    total += os.lstat(os.path.join(folder, file)).st_size
+                except OSError:
+                    continue  # it vanished meanwhile
+        return total
+
+
+def _layer_of(name: str) -> tuple[str, int | None]:
+    """`activation/rms/blocks.3.resid_post` -> (`activation/rms/resid_post`, 3)."""
+    found = re.search(r"blocks\.(\d+|\{i\})\.", name)
+    if not found:
+        return name, None
+    layer = found.group(1)
+    return name.replace(found.group(0), ""), int(layer) if layer.isdigit() else None
+
+
+class RunStore:
+    """The folder of all runs."""
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = Path(root or os.environ.get("ADDNORM_RUNS") or "runs").expanduser().absolute()
+        self._cache: dict[str, Run] = {}
+
+    def create(self, config: RunConfig, name: str = "", **meta: Any) -> Run:
+        """A new run, queued. Raises RunError when the folder can't be written."""
+        title = name or config.name or describe(config)
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
+        newest = max(self._ids(), default=None)
+        last = self.open(newest).meta["colour"] if newest else -1
+        colour = (last + 1) % COLOURS if isinstance(last, int) else 0
+        try:
+            path = self._new_directory(slug)
+            for folder in ("metrics", "snapshots", "checkpoints", "control"):
+                (path / folder).mkdir()
+            (path / "lock").touch()
+            write_json(path / "meta.json", {"name": title, "colour": colour, **meta})
+            Status(steps=config.training.steps).write(path / "status.json")
+            # Last, because a directory with this file counts as a run.
+            write_atomically(path / "config.json", config.model_dump_json(indent=1) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"no run can be written to {self.root}: {error.strerror};"
+                " free some room or name another folder with ADDNORM_RUNS"
+            ) from error
+        return self.open(path.name)
+
+    def _new_directory(self, slug: str) -> Path:
+        self.root.mkdir(parents=True, exist_ok=True)
+        while True:
+            now = time.time()
+            stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"{now % 1:.3f}"[2:]
+            path = self.root / f"{stamp}-{slug}-{secrets.token_hex(2)}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+
+    def _ids(self) -> Iterator[str]:
+        for name in self._names():
+            if (self.root / name / "config.json").is_file():
+                yield name
+
+    def _names(self) -> list[str]:
+        try:
+            return [name for name in os.listdir(self.root) if not name.startswith(".")]
+        except OSError:
+            return []  # nothing was ever written there
+
+    def list(self) -> list[Run]:
+        """Every readable run, oldest first; damaged ones are in :meth:`unreadable`."""
+        return [run for run, problem in self._all() if problem is None]
+
+    def unreadable(self) -> dict[str, str]:
+        """Directories that look like runs but can't be read, each with a sentence."""
+        return {run.id: problem for run, problem in self._all() if problem is not None}
+
+    def _all(self) -> Iterator[tuple[Run, str | None]]:
+        for name in sorted(self._ids()):
+            run = self._cache.setdefault(name, Run(self.root / name))
+            try:
+                run.config  # noqa: B018 - reading it is the check
+            except RunError as error:
+                yield run, str(error)
+            else:
+                yield run, None
+
+    def open(self, id: str) -> Run:
+        """The run with this id. Raises RunError when there is none."""
+        if id not in self._names() or not (self.root / id / "config.json").is_file():
+            raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
+        return self._cache.setdefault(id, Run(self.root / id))
+
+    def delete(self, id: str) -> None:
+        """Remove a run for good. Raises RunError while it is alive."""
+        run = self.open(id)
+        if run.alive:
+            raise RunError(f"run {id} is still training; stop it first, then delete it")
+        bin_ = self.root / f".deleted-{id}"
+        try:
+            os.replace(run.path, bin_)  # at once, so that no reader meets half a run
+        except OSError as error:
+            raise RunError(f"run {id} can't be deleted: {error.strerror}") from error
+        shutil.rmtree(bin_, ignore_errors=True)
+        self._cache.pop(id, None)
+
+
+def describe(config: RunConfig) -> str:
+    """A short name made from the settings that this laboratory is about."""
+    model = config.model
+    words = ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
+    if model.residual != "on":
+        words.append("no residual" if model.residual == "off" else f"{model.residual} residual")
+    return " ".join([*words, f"L{model.depth}"])
+
+
+_NORMS = {"layer": "LN", "rms": "RMS", "none": ""}
