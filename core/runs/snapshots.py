@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from core.runs.files import write_atomically
 
 BUDGET_BYTES = 200 * 2**20
-GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by step 10,000
+GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000
 
 Pattern = NDArray[np.float16]
 
 
-def due(step: int) -> bool:
-    """Whether a snapshot is taken at this step: 0, 1, 2, ... then ever further apart."""
-    if step < 8:
+def due(probe: int) -> bool:
+    """Whether the run's n-th probe takes a snapshot: 0, 1, 2, ... then ever further apart."""
+    if probe < 8:
         return True
-    exponent = int(np.log(step) / np.log(GROWTH))
-    return any(round(GROWTH**e) == step for e in (exponent, exponent + 1))
+    exponent = int(np.log(probe) / np.log(GROWTH))
+    return any(round(GROWTH**e) == probe for e in (exponent, exponent + 1))
 
 
 class Snapshots:

@@ -1,0 +1,1 @@
+"""Measured on a trained network."""

@@ -1,0 +1,100 @@
+"""Doing one run's work, whoever asked for it: the worker process or the command line."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+
+import torch
+
+from core.jobs.places import Kind, Place
+from core.runs import Run, RunError, Status
+from core.runs.status import Command, State, receive
+from core.training.trainer import Trainer, choose_device
+
+Watch = Callable[[Status], None]
+SHARE_SECONDS = 0.25
+
+
+class WorkDesk:
+    """Commands from the run's `control/` folder, threads from the machine's registry."""
+
+    def __init__(self, run: Run, place: Place) -> None:
+        self._control = run.path / "control"
+        self._place = place
+        self._share = 0
+        self._asked = 0.0
+        self.stopping = False  # set by a signal
+
+    def commands(self) -> list[Command]:
+        """What was sent since the last call; a signal to end counts as `stop`."""
+        return ["stop"] if self.stopping else receive(self._control)
+
+    def threads(self) -> int:
+        """This job's share of the processor, looked up at most four times a second."""
+        if not self._share or time.monotonic() - self._asked > SHARE_SECONDS:
+            self._share, self._asked = self._place.share(), time.monotonic()
+        return self._share
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._place.leave()
+
+    def enter(self) -> bool:
+        """Take a place again when one is free."""
+        return self._place.enter()
+
+
+def kind_of(run: Run) -> Kind:
+    """Which places a run needs; a run that can't start needs none in particular."""
+    try:
+        return "cuda" if choose_device(run.config).type == "cuda" else "cpu"
+    except RunError:
+        return "cpu"
+
+
+def work(run: Run, desk: WorkDesk, watch: Watch = lambda status: None) -> State:
+    """Train a run whose lock the caller holds, and write down how it ended.
+
+    Never raises for what can go wrong with a run: it then ends as `failed` with one sentence.
+    """
+    torch.set_flush_denormal(True)  # subnormals slow a dying network by an order of magnitude
+    step = run.record.step
+    trainer: Trainer | None = None
+    try:
+        trainer = Trainer(run, desk, watch)
+        return trainer.train()
+    except Exception as error:
+        logging.exception("run %s", run.id)
+        sentence = explain_failure(error)
+    status = Status(
+        state="failed",
+        step=getattr(trainer, "step", step),
+        steps=run.config.training.steps,
+        message=sentence,
+    )
+    try:
+        run.write_status(status)
+    except OSError:
+        logging.exception("the state can't be written either")
+    watch(status)
+    return "failed"
+
+
+def explain_failure(error: Exception) -> str:
+    """One sentence that says what to do."""
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in text:
+        return (
+            "out of memory: lower training.batch_size, model.context, model.width or"
+            " model.depth and train again"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full: free some room, then resume; all up to the last flush is kept"
+    if isinstance(error, FileNotFoundError):
+        return f"a file of the run vanished while it trained: {error.filename}"
+    if isinstance(error, ValueError):
+        return text
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''} (see log.txt)"

@@ -1,0 +1,111 @@
+"""From measurements on the device to rows in the run's directory, one synchronisation a flush."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.probes.alarms import Event, Rows
+from core.probes.gradients import split_columns
+from core.runs import Run
+from core.runs.series import CADENCES, SeriesWriter
+
+FLUSH_SECONDS = 0.25  # at most four flushes a second
+
+
+class Recorder:
+    """Collects the rows of a run's start (a segment) and flushes them."""
+
+    def __init__(self, run: Run, first_step: int, alarms: list[Callable[[Rows], list[Event]]]):
+        self.run = run
+        metrics = run.path / "metrics"
+        numbers = [int(p.stem.rpartition("-")[2]) for p in metrics.glob("*.arrow")]
+        self.segment = max(numbers, default=-1) + 1
+        self._writers: dict[str, SeriesWriter] = {}
+        self._alarms = alarms
+        self._rows: list[dict[str, float]] = []
+        self._tensors: list[Tensor] = []
+        self._columns: dict[str, int] = {}
+        self._flushed = 0.0
+        self._step_seconds = 0.0
+        self._remember(first_step)
+        run.add_event("start", first_step, segment=self.segment)
+        self.diverged_at: int | None = None
+
+    def _remember(self, first_step: int) -> None:
+        """Show the alarms what an earlier start of this run saw; its events are written already."""
+        known = self.run.metrics()
+        names = [
+            n for n in known if n in ("loss/train", "loss/unigram") or n.startswith("grad_norm/")
+        ]
+        if first_step == 0 or not names:
+            return
+        rows = self.run.rows("step", names)
+        keep = rows.steps < first_step
+        if keep.any():
+            seen = {"step": rows.steps[keep], **{n: v[keep] for n, v in rows.columns.items()}}
+            for alarm in self._alarms:
+                alarm(seen)
+
+    def add(
+        self, row: dict[str, float], device: Tensor, columns: dict[str, int], seconds: float
+    ) -> None:
+        """One step: numbers that are known, measurements still on the device, its duration."""
+        self._rows.append(row)
+        self._tensors.append(device)
+        self._columns = columns
+        self._step_seconds += seconds
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to flush: at once after the first step, then at most 4 times a s."""
+        return time.perf_counter() - self._flushed >= FLUSH_SECONDS
+
+    def flush(self, tokens_per_step: int) -> dict[str, np.ndarray] | None:
+        """Write the collected rows and return them. Synchronises with the device, once."""
+        self._flushed = time.perf_counter()
+        if not self._rows:
+            return None
+        measured = torch.stack(self._tensors).cpu()  # the one synchronisation
+        # GPU steps are only launched until here, so their time is known for the flush as a whole.
+        speed = tokens_per_step * len(self._rows) / max(self._step_seconds, 1e-9)
+        rows: dict[str, np.ndarray] = {
+            name: np.array([row[name] for row in self._rows]) for name in self._rows[0]
+        }
+        rows["tokens_per_second"] = np.full(len(self._rows), speed)
+        for name, values in split_columns(self._columns, measured).items():
+            rows[name] = values.numpy()
+        self._rows, self._tensors, self._step_seconds = [], [], 0.0
+        self.write("step", rows)
+        for alarm in self._alarms:
+            for event in alarm(rows):
+                if event.get("name") == "diverged":
+                    self.diverged_at = event["step"]
+                self.event(event)
+        return rows
+
+    def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
+        """Append rows of a cadence, in one batch."""
+        assert cadence in CADENCES
+        if cadence not in self._writers:
+            self._writers[cadence] = SeriesWriter(self.run.path / "metrics", cadence, self.segment)
+        self._writers[cadence].write(rows)
+
+    def one(self, cadence: str, step: int, seconds: float, values: dict[str, Any]) -> None:
+        """Append a single row: scalars as (), per-layer values as (L,)."""
+        arrays = {n: np.asarray(v, dtype=np.float32)[None] for n, v in values.items()}
+        self.write(cadence, {"step": np.array([step]), "seconds": np.array([seconds]), **arrays})
+
+    def event(self, event: Event) -> None:
+        """Append an event."""
+        self.run.add_event(**event)
+
+    def close(self) -> None:
+        """End the segment's streams."""
+        for writer in self._writers.values():
+            writer.close()

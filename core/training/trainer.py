@@ -1,0 +1,370 @@
+"""The training loop: one function of a run's directory, on whatever device there is.
+
+Step s is measured at the parameters θ_s after s updates: the loss of its batch, the gradient
+norms, the probes and, where due, the validation loss all belong to θ_s. Evaluation, sampling and
+probes use generators of their own, so a run with probes and one without are bit-identical.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.anatomy.generate import sample
+from core.config import RunConfig
+from core.data import corpora
+from core.data.batches import Batches, evaluation_windows
+from core.data.tokenizers import CharacterTokenizer, log_frequencies
+from core.models import build_model
+from core.probes import activations, attention
+from core.probes.alarms import all_alarms
+from core.probes.gradients import GradientNorms, UpdateRatios
+from core.runs import Run, RunError, Status
+from core.runs.files import write_json
+from core.runs.snapshots import due as snapshot_due
+from core.runs.status import State
+from core.training import checkpoints
+from core.training.desk import Clock, Desk
+from core.training.optimizers import build_optimizer, learning_rate
+from core.training.recorder import Recorder
+
+SAMPLE_TOKENS = 64
+PAUSED_POLL_SECONDS = 0.03
+Watch = Callable[[Status], None]
+
+
+def choose_device(config: RunConfig) -> torch.device:
+    """The device of `training.device`. Raises RunError when CUDA is asked for and absent."""
+    wish = config.training.device
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise RunError("training.device: there is no CUDA GPU here; accepted: auto, cpu")
+    if wish == "auto":
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wish)
+
+
+class Trainer:
+    """Trains one run to its end, or to a stop; the caller holds the run's lock."""
+
+    def __init__(self, run: Run, desk: Desk, watch: Watch = lambda status: None) -> None:
+        self.run, self.config, self.desk, self.watch = run, run.config, desk, watch
+        self.device = choose_device(self.config)
+        self._threads = 0
+        self._paused = False
+        self._stopping = False
+        self._single = False  # pause after the next step
+        self._keep_pause = False  # and leave a checkpoint when pausing
+        self._status = Status(steps=self.config.training.steps, device=self.device.type)
+        self._written = 0.0
+
+    def train(self) -> State:
+        """Returns finished, stopped or diverged; raises what went wrong otherwise."""
+        self._set_state("starting")
+        self.prepare()
+        try:
+            state = self._loop()
+        finally:
+            self.recorder.close()
+        self._set_state(state)
+        return state
+
+    def prepare(self) -> None:
+        """Text, network, optimizer, and the newest checkpoint where there is one."""
+        config, run = self.config, self.run
+        self._share_processor(step=None)
+        text = corpora.describe(config.data)
+        known = run.corpus.get("sha256")
+        if known not in (None, text.sha256):
+            raise RunError(
+                f"run {run.id} was started on {run.corpus.get('corpus')} with SHA-256"
+                f" {str(known)[:12]}…, but here that corpus has {text.sha256[:12]}…; bring the"
+                " same text (its hash names it in the cache) to resume"
+            )
+        corpora.check_length(text, config.model.context)
+        self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
+        self.batches = Batches(
+            text.training, config.model.context, config.training.batch_size, config.training.seed
+        )
+        self.log_unigram = log_frequencies(text.training, text.vocabulary)
+        windows = evaluation_windows(text.validation, config.model.context)
+        self.windows = torch.from_numpy(windows).to(self.device)
+        probe = self._probe_text()
+        self.probe = torch.tensor([self.tokenizer.encode(probe)], device=self.device)
+        self._describe_text(probe)
+
+        torch.manual_seed(config.training.seed)
+        self.model = build_model(config.model, text.vocabulary).to(self.device)
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        progress = checkpoints.resume(
+            run.path / "checkpoints", run.checkpoints, self.model, self.optimizer
+        )
+        self.step = progress.step
+        run.snapshots.forget_from(progress.step)
+        self.clock = Clock(progress.seconds)
+        self.recorder = Recorder(run, progress.step, all_alarms(text.unigram_entropy))
+        if self._threads:
+            run.add_event("threads", progress.step, threads=self._threads)
+        measured = config.probes.every > 0
+        self.norms = GradientNorms(self.model) if measured else None
+        self.ratios = UpdateRatios(self.model) if measured else None
+        self.model.train()
+
+    def _probe_text(self) -> str:
+        wanted, length = self.config.probes.text, self.config.probe_length
+        probe = self.tokenizer.known(wanted)[:length]
+        start = self.text.validation[:length].tolist()
+        return probe or self.tokenizer.decode(start)
+
+    def _describe_text(self, probe: str) -> None:
+        text = self.text
+        alphabet = text.tokens.alphabet
+        write_json(self.run.path / "tokenizer.json", {"kind": "characters", "alphabet": alphabet})
+        write_json(
+            self.run.path / "corpus.json",
+            {
+                "corpus": text.name,
+                "length": text.length,
+                "sha256": text.sha256,
+                "vocabulary": text.vocabulary,
+                "unit": "character",
+                "unigram_entropy": text.unigram_entropy,
+                "unigram_validation": text.unigram_validation,
+                "probe_text": probe,
+                "probe_tokens": self.tokenizer.encode(probe),
+            },
+        )
+
+    # The loop
+
+    def _loop(self) -> State:
+        training = self.config.training
+        self._set_state("running")
+        while True:
+            self._obey()
+            if self._stopping:
+                self._flush(force=True)
+                self._checkpoint()
+                return "stopped"
+            if self.step in (0, training.steps) or _due(self.step, training.evaluate_every):
+                self._evaluate()
+            if self.step == training.steps:
+                self._flush(force=True)
+                if self.recorder.diverged_at is not None:
+                    return "diverged"
+                self._final_probe()
+                self._checkpoint()
+                return "finished"
+            if self.advance() and self.recorder.diverged_at is not None:
+                return "diverged"
+            if _due(self.step, training.checkpoint_every) and self.step < training.steps:
+                self._flush(force=True)
+                if self.recorder.diverged_at is not None:
+                    return "diverged"
+                self._checkpoint()
+
+    def advance(self) -> bool:
+        """One step; True when its measurements and those before it were flushed."""
+        self._one_step()
+        return self._flush()
+
+    def _one_step(self) -> None:
+        started = time.perf_counter()
+        config, step = self.config, self.step
+        rate = learning_rate(config.optimizer, step, config.training.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        windows = self.batches.at(step)  # (B, T + 1)
+        inputs, targets = self._to_device(windows)
+        with self._precision():
+            logits = self.model(inputs)  # (B, T, V)
+            loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+        loss.backward()
+        measured = [loss.detach().double()[None]]
+        columns = {"loss/train": 0}
+        if self.norms is not None:
+            measured.append(self.norms.measure())
+            columns |= self.norms.columns
+        if config.optimizer.clip > 0:
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip)
+        probing = self.ratios is not None and step % config.probes.every == 0
+        found = self._look() if probing else None
+        if probing and self.ratios is not None:
+            self.ratios.before()
+        self.optimizer.step()
+        if found is not None and self.ratios is not None:
+            self._keep(found | self.ratios.measure())
+        self.optimizer.zero_grad(set_to_none=True)
+        row = {
+            "step": step,
+            "seconds": self.clock.seconds,
+            "loss/unigram": -float(self.log_unigram[windows[:, 1:]].mean()),
+            "learning_rate": rate,
+        }
+        self.step += 1
+        self.recorder.add(row, torch.cat(measured), columns, time.perf_counter() - started)
+        if self._single:
+            self._single, self._paused = False, True
+
+    def _to_device(self, windows: np.ndarray) -> tuple[Tensor, Tensor]:
+        tokens = torch.from_numpy(windows)
+        if self.device.type == "cuda":
+            tokens = tokens.pin_memory().to(self.device, non_blocking=True)
+        return tokens[:, :-1], tokens[:, 1:]
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        wish = self.config.training.precision
+        if wish == "float32" or (wish == "auto" and self.device.type == "cpu"):
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    @contextlib.contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Without gradients, dropout or a change of any random state."""
+        self.model.eval()
+        try:
+            with torch.no_grad(), self._precision():
+                yield
+        finally:
+            self.model.train()
+
+    # What is measured at intervals
+
+    def _look(self) -> dict[str, Tensor]:
+        """Statistics of the probe text at θ_s, and its attention where a snapshot is due."""
+        with self._evaluating():
+            trace = self.model.trace(self.probe)
+        if self.config.probes.attention and snapshot_due(self.step // self.config.probes.every):
+            self.run.snapshots.write(self.step, attention.patterns(trace))
+        return activations.statistics(trace)
+
+    def _keep(self, found: dict[str, Tensor]) -> None:
+        # One copy for all: a row of a few hundred numbers.
+        flat = torch.cat([v.detach().float().reshape(-1) for v in found.values()]).cpu().numpy()
+        values, start = {}, 0
+        for name, value in found.items():
+            part = flat[start : start + value.numel()]
+            values[name] = part if value.ndim else part[0]
+            start += value.numel()
+        self.recorder.one("probe", self.step, self.clock.seconds, values)
+
+    def _final_probe(self) -> None:
+        if self.norms is None:
+            return
+        with self._evaluating():
+            trace = self.model.trace(self.probe)
+        if self.config.probes.attention:
+            self.run.snapshots.write(self.step, attention.patterns(trace))
+
+    def _evaluate(self) -> None:
+        total, count = 0.0, 0
+        batch = max(1, self.config.training.batch_size)
+        with self._evaluating():
+            for windows in self.windows.split(batch):
+                logits = self.model(windows[:, :-1]).float()
+                losses = F.cross_entropy(
+                    logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="sum"
+                )
+                total += losses.item()  # a synchronisation, at evaluations only
+                count += windows[:, 1:].numel()
+            prompt = self.text.validation[:1].tolist()
+            text = self.tokenizer.decode(
+                list(
+                    sample(
+                        self.model,
+                        prompt,
+                        SAMPLE_TOKENS,
+                        context=self.config.model.context,
+                        seed=self.config.training.seed,
+                    )
+                )
+            )
+        self.recorder.one(
+            "evaluation", self.step, self.clock.seconds, {"loss/validation": total / count}
+        )
+        self.recorder.event({"kind": "sample", "step": self.step, "text": text})
+
+    # The world outside
+
+    def _flush(self, force: bool = False) -> bool:
+        if not force and not self.recorder.due:
+            return False
+        training = self.config.training
+        rows = self.recorder.flush(training.batch_size * self.config.model.context)
+        if rows is not None:
+            speed = float(rows["tokens_per_second"][-1])
+            left = (training.steps - self.step) * self.clock.seconds / max(self.step, 1)
+            self._status = self._status.model_copy(
+                update={"step": self.step, "tokens_per_second": speed, "seconds_left": left}
+            )
+            self._set_state(self._status.state, force=False)
+        self._share_processor(self.step)
+        return True
+
+    def _checkpoint(self) -> None:
+        if self.step in self.run.checkpoints:
+            return
+        progress = checkpoints.Progress(self.step, self.clock.seconds)
+        checkpoints.write(self.run.path / "checkpoints", progress, self.model, self.optimizer)
+
+    def _share_processor(self, step: int | None) -> None:
+        wish = self.config.training.threads
+        threads = self.desk.threads() if wish == "auto" else wish
+        if threads != self._threads:
+            torch.set_num_threads(threads)
+            self._threads = threads
+            if step is not None:
+                self.run.add_event("threads", step, threads=threads)
+
+    def _obey(self) -> None:
+        self._take_orders()
+        if self._paused and not self._stopping:
+            self._wait()
+
+    def _take_orders(self) -> None:
+        for command in self.desk.commands():
+            if command == "stop":
+                self._stopping = True
+            else:
+                self._paused = command == "pause"
+                self._single = command == "step"
+                self._keep_pause = command == "pause"
+
+    def _wait(self) -> None:
+        """Paused: what was measured is on disk and the place is free, until told to go on."""
+        self._flush(force=True)
+        if self.recorder.diverged_at is not None or self.step == self.config.training.steps:
+            return  # nothing is left to pause
+        if self._keep_pause:  # a single step is cheaper to repeat than to keep
+            self._checkpoint()
+        self.clock.stop()
+        self.desk.leave()
+        self._set_state("paused")
+        while not self._stopping:
+            self._take_orders()
+            if not self._paused and self.desk.enter():
+                self._set_state("running")
+                break
+            time.sleep(PAUSED_POLL_SECONDS)
+        self.clock.start()
+
+    def _set_state(self, state: State, force: bool = True) -> None:
+        changed = state != self._status.state
+        self._status = self._status.model_copy(update={"state": state, "changed": time.time()})
+        if state not in ("running", "starting"):
+            self._status = self._status.model_copy(
+                update={"tokens_per_second": None, "seconds_left": None}
+            )
+        if force or changed or time.perf_counter() - self._written > 1:
+            self.run.write_status(self._status)
+            self._written = time.perf_counter()
+        self.watch(self._status)
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
