@@ -1,0 +1,15 @@
+"""What `python -m streamlit run dashboard/app.py` serves: the script, the routes, the guard."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# Streamlit puts this folder on the path, not the one above it that holds `core` and `dashboard`.
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
+
+app = st.App(ROOT / "dashboard" / "main.py", routes=ROUTES, middleware=MIDDLEWARE)

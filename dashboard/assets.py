@@ -1,0 +1,58 @@
+"""The browser's files, served once under names that change with their content."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "components" / "js"
+# In this order they make one module; each is a view or what the views share.
+PARTS = (
+    "tools.js",
+    "hub.js",
+    "chart.js",
+    "curves.js",
+    "profile.js",
+    "lines.js",
+    "map.js",
+    "attention.js",
+    "head.js",
+    "text.js",
+    "mount.js",
+)
+
+
+@cache
+def hub() -> bytes:
+    """The live views' module."""
+    return b"\n".join((SOURCES / part).read_bytes() for part in PARTS)
+
+
+@cache
+def plotly() -> bytes:
+    """plotly.js as the installed package ships it."""
+    return files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
+
+
+def hub_url() -> str:
+    """Where the browser finds the module."""
+    return f"/api/assets/hub-{hashlib.sha256(hub()).hexdigest()[:12]}.js"
+
+
+def plotly_url() -> str:
+    """Where the browser finds plotly.js."""
+    import plotly as package
+
+    return f"/api/assets/plotly-{package.__version__}.js"
+
+
+@cache
+def compressed(path: str) -> bytes | None:
+    """The gzipped content of an address given out above; None for any other."""
+    for url, content, level in ((hub_url(), hub, 9), (plotly_url(), plotly, 6)):
+        if path == url:
+            return gzip.compress(content(), level)
+    return None

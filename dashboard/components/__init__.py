@@ -1,0 +1,222 @@
+"""The live parts of the pages: they pull from `/api` by themselves and never make the page rerun,
+except once when a shown run changes its state.
+
+`height` is that of the whole card in pixels, title and all; cards side by side take the same one.
+`frame=False` leaves the card's border and ground to a container of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.runs import Run, RunError
+from dashboard import assets, palette
+from dashboard.live import store
+
+_HERE = Path(__file__).parent
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+# Not isolated: plotly.js puts its rules into the document, a shadow root would not see them.
+_LIVE = st.components.v2.component(
+    "addnorm_live", js=_read("js/loader.js"), css=_read("live.css"), isolate_styles=False
+)
+
+
+def _nothing() -> None:
+    """Asks Streamlit for the trigger's attribute on the result."""
+
+
+def _mount(
+    view: str, key: str, ids: Sequence[str] = (), height: int | None = None, **data: Any
+) -> Any:
+    """Mount one view; returns {"run", "state"} in the rerun that a state change asked for."""
+    known: list[dict[str, Any]] = []
+    for id in ids:
+        try:
+            known.append(_about(store().open(id), tokens=view == "attention"))
+        except RunError:
+            known.append({"id": id, "name": id, "colour": 0, "state": "gone"})
+    result = _LIVE(
+        key=key,
+        data={
+            "view": view,
+            "hub": assets.hub_url(),
+            "plotly": assets.plotly_url(),
+            "palette": palette.for_browser(),
+            "runs": known,
+            "height": height,
+            **data,
+        },
+        height=height or "content",
+        on_state_change=_nothing,
+    )
+    return result.state
+
+
+def _about(run: Run, tokens: bool) -> dict[str, Any]:
+    """What a view says of a run and what does not change while it trains."""
+    meta, config = run.meta, run.config
+    about: dict[str, Any] = {
+        "id": run.id,
+        "name": str(meta["name"]),
+        "colour": meta["colour"],
+        "state": run.status,
+        "steps": config.training.steps,
+        "detail": f"seed {config.training.seed}",
+        "tokens_per_step": config.training.batch_size * config.model.context,
+        "layers": config.model.depth,
+        "heads": config.model.heads,
+    }
+    if meta["twin_of"]:
+        try:
+            about["twin"] = store().open(str(meta["twin_of"])).name
+        except RunError:
+            about["twin"] = "a deleted run"
+    if tokens:
+        about["tokens"] = list(str(run.corpus.get("probe_text", "")))[: config.probe_length]
+    return about
+
+
+def preload() -> None:
+    """Load what live charts need before one is shown; every page calls it."""
+    _mount("preload", "preload")
+
+
+def topbar(key: str = "topbar") -> Any:
+    """How many runs train, pause and wait, in small letters at the right."""
+    return _mount("topbar", key)
+
+
+def run_state(run_id: str, *, key: str, height: int | None = None, frame: bool = True) -> Any:
+    """A run's name, state, step, loss, gradient norm, speed, time left and last message."""
+    return _mount("state", key, [run_id], height, frame=frame)
+
+
+def curves(
+    run_ids: Sequence[str],
+    *,
+    key: str,
+    metric: str = "loss/train",
+    x: str = "step",
+    log_y: bool = False,
+    smooth: float = 0.9,
+    height: int = 300,
+    baseline: tuple[str, float] | None = None,
+    title: str | None = None,
+    subtitle: str | None = None,
+    frame: bool = True,
+) -> Any:
+    """A metric through training. `x` is step, tokens or seconds; `baseline` is (label, value)."""
+    return _mount(
+        "curves",
+        key,
+        run_ids,
+        height,
+        metric=metric,
+        x=x,
+        log_y=log_y,
+        smooth=smooth,
+        baseline=list(baseline) if baseline else None,
+        title=title,
+        subtitle=subtitle,
+        frame=frame,
+    )
+
+
+def layer_map(
+    run_id: str,
+    *,
+    key: str,
+    metric: str = "grad_norm/block",
+    height: int = 300,
+    title: str | None = None,
+    subtitle: str | None = None,
+    frame: bool = True,
+) -> Any:
+    """A per-layer metric as layer x step, log colour, layer 1 at the bottom."""
+    return _mount(
+        "map",
+        key,
+        [run_id],
+        height,
+        metric=metric,
+        title=title,
+        subtitle=subtitle,
+        frame=frame,
+    )
+
+
+def depth_profile(
+    run_ids: Sequence[str],
+    *,
+    key: str,
+    metric: str = "activation/rms/resid_post",
+    height: int = 300,
+    title: str | None = None,
+    subtitle: str | None = None,
+    frame: bool = True,
+) -> Any:
+    """A per-layer metric against depth at its newest step; the stream starts at the embedding."""
+    start = metric.replace("resid_post", "embed") if metric.endswith("/resid_post") else None
+    return _mount(
+        "profile",
+        key,
+        run_ids,
+        height,
+        metric=metric,
+        start=start,
+        title=title,
+        subtitle=subtitle,
+        frame=frame,
+    )
+
+
+def activation_lines(
+    run_id: str,
+    *,
+    key: str,
+    statistic: str = "rms",
+    observable: str = "resid_post",
+    height: int = 300,
+    title: str | None = None,
+    subtitle: str | None = None,
+    frame: bool = True,
+) -> Any:
+    """A statistic (rms mean std kurtosis max dead) of every layer's observable, a line a layer."""
+    return _mount(
+        "lines",
+        key,
+        [run_id],
+        height,
+        metric=f"activation/{statistic}/{observable}",
+        title=title,
+        subtitle=subtitle,
+        frame=frame,
+    )
+
+
+def attention(
+    run_id: str, *, key: str, height: int = 420, title: str | None = None, frame: bool = True
+) -> Any:
+    """Every head's attention over the probe text, one enlarged; follows the newest snapshot."""
+    return _mount("attention", key, [run_id], height, title=title, frame=frame)
+
+
+def happening(
+    run_ids: Sequence[str],
+    *,
+    key: str,
+    height: int | None = None,
+    title: str | None = None,
+    frame: bool = True,
+) -> Any:
+    """Alarms in words, newest first, then each run's newest sample of text."""
+    return _mount("happening", key, run_ids, height, title=title, frame=frame)

@@ -1,0 +1,25 @@
+// What Streamlit runs at each change of data or theme: it keeps the place and hands over to the
+// module that all live parts of the tab share.
+export default function (component) {
+  const { data, parentElement } = component
+  let root = parentElement.querySelector(":scope > .anl")
+  if (!root) {
+    root = document.createElement("div")
+    root.className = "anl anl-" + data.view
+    if (data.height) root.style.height = data.height + "px"
+    if (data.frame) root.classList.add("anl-card")
+    if (data.height) root.innerHTML = '<div class="anl-skeleton"></div>'
+    parentElement.appendChild(root)
+  }
+  // The newest data wins, also when the module arrives after several runs of this function.
+  root.addnorm = component
+  const module = import(new URL(data.hub, window.location.href).href)
+  module.then(
+    (lab) => root.addnorm === component && lab.mount(root, component),
+    () => (root.textContent = "This part could not be loaded. Reload the page."),
+  )
+  return () => {
+    root.addnorm = null
+    module.then((lab) => lab.unmount(root), () => {})
+  }
+}

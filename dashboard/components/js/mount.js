@@ -1,0 +1,25 @@
+// The door that loader.js comes through.
+
+const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, map: LayerMap, profile: Profile,
+  lines: Lines, attention: Attention, happening: Happening, preload: Preload }
+const mounted = new WeakMap()
+
+export function mount(root, component) {
+  let view = mounted.get(root)
+  if (!view) {
+    view = new VIEWS[component.data.view](root)
+    mounted.set(root, view)
+    view.update(component)
+    hub.add(view)
+    return
+  }
+  view.update(component)
+}
+
+export function unmount(root) {
+  const view = mounted.get(root)
+  if (!view) return
+  mounted.delete(root)
+  hub.remove(view)
+  view.destroy()
+}
