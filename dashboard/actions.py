@@ -1,0 +1,196 @@
+"""What the buttons do: start a run or a pair of twins, steer the run in focus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core import jobs, presets
+from core.config import RunConfig, choices
+from core.runs import Run, RunError, describe
+from dashboard import state
+from dashboard.state import SETTINGS, store
+
+LIVE = ("queued", "starting", "running", "paused")
+RESUMABLE = ("interrupted", "stopped", "failed")
+# What a twin may differ in; numbers offer a few others.
+TWIN_SWITCHES = (
+    "model.residual",
+    "model.placement",
+    "model.norm",
+    "model.init",
+    "model.depth",
+    "optimizer.warmup_steps",
+)
+NUMBERS = {"model.depth": (2, 6, 12, 24), "optimizer.warmup_steps": (0, 50, 100, 200, 400)}
+
+
+@dataclass(frozen=True)
+class Button:
+    """A button as it stands: what it says, and why it can't be pressed (empty when it can)."""
+
+    label: str
+    reason: str = ""
+
+
+def train() -> None:
+    """Start a run with the present settings and put it into focus."""
+    config, _ = state.read(state.widget_values())
+    if config is not None:
+        run = _enqueue(config, _name(config))
+        _focus(run, *state.lab_runs()[0][:1])
+
+
+def pause() -> None:
+    """Pause or go on; takes up a run that was stopped or interrupted."""
+    focus = _in_focus()
+    if focus is not None:
+        _control(focus, "pause" if focus.status in ("starting", "running") else "resume")
+
+
+def step() -> None:
+    """One step of a paused run, else a new run that pauses after its first step."""
+    focus = _in_focus()
+    if focus is not None and focus.status == "paused":
+        _control(focus, "step")
+        return
+    config, _ = state.read(state.widget_values())
+    if config is not None and (focus is None or focus.status not in LIVE):
+        run = _enqueue(config, _name(config), paused=True)
+        _focus(run, *([focus] if focus else []))
+
+
+def stop() -> None:
+    """End the run in focus; it can be resumed later."""
+    focus = _in_focus()
+    if focus is not None:
+        _control(focus, "stop")
+
+
+def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
+    """Pause, Step and Stop as the run in focus and the settings allow them."""
+    now = run.status if run else ""
+    return _pause_button(now), _step_button(now, config), _stop_button(now)
+
+
+def _pause_button(now: str) -> Button:
+    if now == "paused" or now in RESUMABLE:
+        return Button("Resume")
+    reasons = {
+        "": "Nothing is training.",
+        "queued": "The run waits for a free place.",
+        "finished": "The run is done.",
+        "diverged": "The run diverged; nothing is left to pause.",
+    }
+    return Button("Pause", reasons.get(now, ""))
+
+
+def _step_button(now: str, config: RunConfig | None) -> Button:
+    if now == "paused":
+        return Button("Step")
+    if now in LIVE:
+        return Button("Step", "Pause the run first; then Step takes one step.")
+    return Button("Step", "" if config else "The settings do not fit together.")
+
+
+def _stop_button(now: str) -> Button:
+    return Button("Stop", "" if now in LIVE else "No run to stop here.")
+
+
+# Twins
+
+
+def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]]:
+    """For each switch the other values that make a possible twin."""
+    flat = config.flat()
+    for dotted in TWIN_SWITCHES:
+        options: list[tuple[Any, RunConfig]] = []
+        for value in choices(dotted) or NUMBERS[dotted]:
+            if value == flat[dotted]:
+                continue
+            changed = {**flat, dotted: value}
+            changed.update(state.resolve(changed, dotted))
+            twin, _ = state.read(changed)
+            if twin is not None:
+                options.append((value, twin))
+        yield dotted, options
+
+
+@st.dialog("Train twin", width="medium")
+def twin_dialog(config: RunConfig) -> None:
+    """Ask for the one switch, then train both with the same seed and batches."""
+    st.caption(
+        "The twin has the same seed, the same first weights and the same batches."
+        " Choose the one switch in which it differs."
+    )
+    flat = config.flat()
+    for dotted, options in twins(config):
+        with st.container(key=f"twin_{state.key(dotted)}", horizontal=True, gap="small"):
+            st.markdown(f"{SETTINGS[dotted].title} :gray[now {flat[dotted]}]")
+            for value, twin in options:
+                if st.button(str(value), key=f"twin_{state.key(dotted)}_{value}"):
+                    train_pair(config, twin, dotted, value)
+                    st.rerun()
+
+
+def train_pair(config: RunConfig, twin: RunConfig, dotted: str, value: Any) -> None:
+    """Train both, or only the twin when the run in focus already has these settings."""
+    focus = _in_focus()
+    exists = focus is not None and focus.config.flat() == config.flat()
+    base = focus if exists else _enqueue(config, _name(config))
+    if base is None:
+        return
+    title = str(SETTINGS[dotted].title).lower()
+    name = describe(twin)
+    if name == describe(config):
+        name = f"{name}, {title} {value}"
+    other = _enqueue(twin, name, twin_of=base.id)
+    _focus(*((other, base) if exists else (base, other)))
+
+
+# What all of them share
+
+
+def problem() -> str:
+    """What the last button could not do; asked for once."""
+    return str(st.session_state.pop("action_problem", ""))
+
+
+def _in_focus() -> Run | None:
+    shown, _ = state.lab_runs()
+    return shown[0] if shown else None
+
+
+def _focus(*runs: Run | None) -> None:
+    chosen = [run.id for run in runs if run is not None]
+    if runs[0] is not None:
+        state.put_runs("lab_runs", list(dict.fromkeys(chosen))[:2])
+
+
+def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
+    try:
+        return jobs.enqueue(store(), config, name, paused, **meta)
+    except RunError as error:
+        st.session_state["action_problem"] = str(error)
+        return None
+
+
+def _control(run: Run, command: Any) -> None:
+    try:
+        jobs.control(store(), run, command)
+    except RunError as error:
+        st.session_state["action_problem"] = str(error)
+
+
+def _name(config: RunConfig) -> str:
+    """The name that was typed, the preset's while nothing was changed, else what it is."""
+    typed = str(st.session_state.get("run_name") or "").strip()
+    if typed:
+        return typed
+    chosen = st.session_state.get("preset")
+    if chosen in presets.names() and presets.load(chosen).config.flat() == config.flat():
+        return str(chosen)
+    return describe(config)

@@ -1,0 +1,206 @@
+"""Lab: turn a switch, train, watch."""
+
+import streamlit as st
+
+from core.runs.compare import Verdict, verdict
+from dashboard import actions, chrome, components, controls, state, words
+from dashboard.figures.block import published, title
+from dashboard.figures.diagram import diagram
+from dashboard.figures.equation import equation
+
+STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
+OBSERVABLES = (
+    "resid_post",
+    "resid_mid",
+    "resid_pre",
+    "attn.out",
+    "attn.sum",
+    "mlp.pre",
+    "mlp.post",
+    "mlp.out",
+    "mlp.sum",
+    "embed",
+    "final_norm.out",
+    "logits",
+)
+
+
+def block_card():
+    """The wiring as equation and drawing, from the settings alone."""
+    with chrome.card("block", title(drawn.depth), published(drawn), height="stretch"):
+        st.html(equation(drawn))
+        st.markdown(diagram(drawn), unsafe_allow_html=True)  # st.html drops drawings
+
+
+def state_card():
+    """The run in focus, and the buttons that steer it."""
+    with chrome.card("state", height="stretch"):
+        pressed = actions.steering(focus, config)
+        with st.container(horizontal=True, key="steering", gap="small"):
+            for button, key, shortcut, act in zip(
+                pressed,
+                ("pause", "step", "stop"),
+                ("p", "s", None),
+                (actions.pause, actions.step, actions.stop),
+                strict=True,
+            ):
+                st.button(
+                    button.label,
+                    key=key,
+                    shortcut=shortcut,
+                    on_click=act,
+                    disabled=bool(button.reason),
+                    help=button.reason or None,
+                )
+        if focus is None:
+            chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
+        else:
+            components.run_state(focus.id, key="run_state")
+        if sentence := actions.problem():
+            chrome.problem(sentence)
+
+
+def loss_card():
+    """The curves, with the plateau of a network that ignores its input."""
+    with chrome.card("loss"):
+        entropy = next((v.entropy for v in verdicts if v.entropy), None)
+        components.curves(
+            ids,
+            key="loss",
+            metric="loss/train",
+            height=300,
+            baseline=("unigram entropy", entropy) if entropy else None,
+            title=loss_title(verdicts),
+            subtitle="nats per character · raw and smoothed",
+        )
+
+
+def loss_title(verdicts: list[Verdict]) -> str:
+    """What the curves show, as far as they show it yet."""
+    kinds = [v.kind for v in verdicts]
+    if sorted(kinds) == ["learned", "plateau"]:
+        return "Loss: one learns, its twin sits on the unigram plateau"
+    said = {
+        "learned": "learns" if len(kinds) == 1 else "both learn",
+        "plateau": "sits on the unigram plateau" if len(kinds) == 1 else "both sit on the plateau",
+        "diverged": "diverged" if len(kinds) == 1 else "both diverged",
+    }
+    same = set(kinds)
+    return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
+
+
+def activation_card():
+    """One statistic of one observable, a line for each layer."""
+    names = focus.metrics()
+    known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
+    options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
+    with chrome.card("activation", "Activation statistics", below="one line for each layer"):
+        with st.container(horizontal=True, key="activation_choice", gap="small"):
+            statistic = st.segmented_control(
+                "Statistic",
+                STATISTICS,
+                default="rms",
+                required=True,
+                key="lab_statistic",
+                label_visibility="collapsed",
+                bind="query-params",
+            )
+            observable = st.selectbox(
+                "Observable",
+                options,
+                key="lab_observable",
+                label_visibility="collapsed",
+                bind="query-params",
+                width=160,
+            )
+        components.activation_lines(
+            focus.id, key="activations", statistic=statistic, observable=observable, height=230
+        )
+
+
+def first_run():
+    """What would be here, and the button that brings it."""
+    with chrome.card("first"):
+        chrome.empty(
+            "Nothing has been trained yet",
+            "The loss curve, the gradient norm of every layer, the residual stream by depth and"
+            " the attention of every head appear here while a network trains. The settings at the"
+            " left are a network that learns to spell within a minute.",
+        )
+        st.button(
+            "Train the first network",
+            key="train_first",
+            type="primary",
+            on_click=actions.train,
+            disabled=config is None,
+        )
+
+
+def foot():
+    """What the run would cost, and the buttons that start it."""
+    vocab, problem = words.vocabulary(config) if config else (None, wrong)
+    if problem:
+        chrome.problem(problem)
+    if config and vocab:
+        speed = words.measured_speed(state.store(), config)
+        cost = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+        st.html(f'<div class="cost">{cost}</div>')
+    with st.container(horizontal=True, key="start", gap="small"):
+        st.button(
+            "Train",
+            key="train",
+            type="primary",
+            shortcut="t",
+            on_click=actions.train,
+            disabled=not vocab,
+            help=problem or None,
+        )
+        asked = st.button(
+            "Train twin",
+            key="train_twin",
+            disabled=not vocab,
+            help=problem or None,
+        )
+    if asked and config:
+        actions.twin_dialog(config)
+
+
+with st.sidebar:
+    config, wrong = controls.switches()
+    foot_slot = st.container(key="foot")
+
+if config:
+    st.session_state["drawn"] = config.model
+drawn = st.session_state.get("drawn", state.DEFAULT.model)
+shown, problems = state.lab_runs()
+focus = shown[0] if shown else None
+ids = [run.id for run in shown]
+verdicts = [verdict(run) for run in shown]
+
+for sentence in problems:
+    chrome.problem(sentence)
+left, right = st.columns([42, 58], gap="small")
+with left:
+    block_card()
+with right:
+    state_card()
+if focus is None:
+    first_run()
+else:
+    left, right = st.columns([72, 28], gap="small")
+    with left:
+        loss_card()
+    with right, chrome.card("happening", height="stretch"):
+        components.happening(ids, key="happening")
+    first, second, third = st.columns([34, 34, 32], gap="small")
+    with first, chrome.card("gradients", height="stretch"):
+        components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=260)
+    with second, chrome.card("residual", height="stretch"):
+        components.depth_profile(
+            ids, key="residual", metric="activation/rms/resid_post", height=260
+        )
+    with third, chrome.card("attention", height="stretch"):
+        components.attention(focus.id, key="attention", height=300)
+    activation_card()
+with foot_slot:
+    foot()

@@ -1,0 +1,66 @@
+"""The frame around every page: style sheets, cards and their headings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.palette import DARK, LIGHT
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+
+@cache
+def style() -> str:
+    """The palette as CSS variables, and the style sheets in `assets/css`.
+
+    ``light-dark()`` follows the colour scheme that Streamlit sets, without a rerun.
+    """
+    names = ((name.replace("_", "-"), light, DARK[name]) for name, light in LIGHT.items())
+    colours = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in names)
+    sheets = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ASSETS / "css").glob("*.css"))
+    )
+    return f"<style>:root{{{colours}}}{sheets}</style>"
+
+
+def logo() -> None:
+    """The name, its Add orange and its Norm green."""
+    mode = "dark" if st.context.theme.type == "dark" else "light"
+    st.logo(ASSETS / "logo" / f"{mode}.svg", size="medium")
+
+
+@contextmanager
+def card(
+    key: str, title: str = "", note: str = "", below: str = "", **layout: Any
+) -> Iterator[Any]:
+    """A card; `note` stands at the right of its title, `below` under it."""
+    with st.container(border=True, key=f"card_{key}", **layout) as box:
+        if title:
+            st.html(heading(title, note, below))
+        yield box
+
+
+def heading(title: str, note: str = "", below: str = "") -> str:
+    """A card's title: what to see, and what is drawn and in which unit."""
+    note = f'<span class="card-note">{escape(note)}</span>' if note else ""
+    below = f'<div class="card-below">{escape(below)}</div>' if below else ""
+    return (
+        f'<div class="card-head"><span class="card-title">{escape(title)}</span>{note}</div>{below}'
+    )
+
+
+def problem(sentence: str) -> None:
+    """Something that is wrong, in one sentence."""
+    st.html(f'<div class="problem" role="status">{escape(sentence)}</div>')
+
+
+def empty(title: str, text: str) -> None:
+    """What would be here."""
+    st.html(f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>')

@@ -1,0 +1,309 @@
+"""The switches: one widget for every setting of `core.config`, made from its words and limits.
+
+A widget's key is the setting's dotted name with underscores, which is also its name in the address.
+A widget's default is always `RunConfig`'s; a preset only turns the switches.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core import presets
+from core.config import RunConfig, choices
+from core.data.corpora import CorpusError, keep_upload
+from dashboard import state
+from dashboard.state import DEFAULTS, SETTINGS, key
+
+FIRST = (
+    "model.residual",
+    "model.placement",
+    "model.norm",
+    "model.depth",
+    "model.init",
+    "optimizer.warmup_steps",
+)
+SEGMENTED = (
+    "model.residual",
+    "model.placement",
+    "model.norm",
+    "model.init",
+    "model.final_norm",
+    "model.scaling",
+    "optimizer.schedule",
+    "training.device",
+)
+# Steps of the sliders; a value between them, from a preset or an address, is added.
+LADDERS: dict[str, tuple[int, ...]] = {
+    "model.depth": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 128),
+    "optimizer.warmup_steps": (0, 5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 1000, 2000, 5000),
+}
+SMALL_STEPS = {
+    "optimizer.learning_rate": 1e-4,
+    "model.norm_epsilon": 1e-6,
+    "model.rotary_base": 1000.0,
+    "training.steps": 100,
+    "model.width": 16,
+    "model.context": 16,
+}
+FOLDED = {
+    "model": "Model",
+    "data": "Data",
+    "optimizer": "Optimizer",
+    "training": "Training",
+    "probes": "Probes",
+}
+
+
+def switches() -> tuple[RunConfig | None, str]:
+    """Draw all switches; the settings they stand for, or None and what is wrong with them."""
+    for problem in _seed():
+        st.caption(f":red[{problem}]")
+    preset()
+    for dotted in FIRST:
+        with st.container(key=f"switch_{key(dotted)}"):
+            setting(dotted)
+            st.html(aside(dotted))
+    values = state.widget_values()
+    for group, title in FOLDED.items():
+        with st.container(key=f"fold_{group}"):
+            with st.expander(title, key=f"open_{group}"):
+                _folded(group)
+            st.html(f'<span class="fold-values">{escape(summary(group, values))}</span>')
+    return state.read(state.widget_values())
+
+
+def _seed() -> list[str]:
+    """Take the settings from the address, once; what it got wrong stays readable until a change."""
+    remembered = st.session_state
+    if "address_problems" not in remembered:
+        address = {k: str(v) for k, v in st.query_params.items()}
+        found, problems = state.from_address(address)
+        for name in address:
+            if name in state.KEYS:
+                dotted = state.KEYS[name]
+                remembered[name] = state.to_widget(dotted, found.get(dotted, DEFAULTS[dotted]))
+        for dotted, value in found.items():
+            remembered[key(dotted)] = state.to_widget(dotted, value)
+        if address.get("preset") in presets.names():
+            remembered["preset"] = address["preset"]
+        if "preset" in address:
+            del st.query_params["preset"]
+        remembered["address_problems"] = problems
+    problems_left: list[str] = remembered["address_problems"]
+    return problems_left
+
+
+def _changed(dotted: str = "") -> None:
+    """After a switch was turned: resolve what is obvious, forget what the address got wrong."""
+    st.session_state["address_problems"] = []
+    for other, value in state.resolve(state.widget_values(), dotted).items():
+        st.session_state[key(other)] = state.to_widget(other, value)
+
+
+# Presets
+
+
+def preset() -> None:
+    """The presets, and the way back when settings were changed since."""
+    names = presets.names()
+    if st.session_state.get("preset") not in names:
+        st.session_state["preset"] = nearest_preset(state.widget_values())
+    with st.container(key="preset_row"):
+        st.selectbox(
+            "Preset",
+            names,
+            key="preset",
+            format_func=lambda name: presets.load(name).title,
+            help="Turns every switch at once. " + _summaries(names),
+            on_change=_apply_preset,
+            persist_state="session",
+        )
+        if changed := changed_settings():
+            st.button(
+                f"{len(changed)} changed · undo",
+                key="preset_undo",
+                type="tertiary",
+                on_click=_apply_preset,
+                help="Differs from the preset in " + ", ".join(changed) + ".",
+            )
+
+
+def nearest_preset(values: dict[str, Any]) -> str:
+    """The preset that the fewest settings differ from."""
+    return min(
+        presets.names(), key=lambda n: sum(values[d] != v for d, v in _flat_preset(n).items())
+    )
+
+
+def changed_settings() -> list[str]:
+    """The settings that are not as the chosen preset has them."""
+    values = state.widget_values()
+    chosen = _flat_preset(st.session_state["preset"])
+    return [dotted for dotted, value in chosen.items() if values[dotted] != value]
+
+
+def _flat_preset(name: str) -> dict[str, Any]:
+    return presets.load(name).config.flat()
+
+
+def _apply_preset() -> None:
+    state.show(presets.load(st.session_state["preset"]).config)
+    _changed()
+
+
+def _summaries(names: list[str]) -> str:
+    loaded = [presets.load(name) for name in names]
+    return "\n".join(f"\n**{p.title}**: {p.summary}" for p in loaded)
+
+
+# One setting
+
+
+def setting(dotted: str) -> None:
+    """The widget of one setting."""
+    field = SETTINGS[dotted]
+    default = DEFAULTS[dotted]
+    common: dict[str, Any] = {
+        "key": key(dotted),
+        "help": _help(dotted),
+        "on_change": _changed,
+        "args": (dotted,),
+        "bind": "query-params",
+        "disabled": _pointless(dotted),
+    }
+    title = field.title or dotted
+    words = choices(dotted)
+    if dotted in LADDERS:
+        value = _held(dotted)
+        options = sorted({*LADDERS[dotted], *([value] if isinstance(value, int) else [])})
+        st.select_slider(title, options, default, **common)
+    elif words and dotted in SEGMENTED:
+        st.segmented_control(
+            title, words, default=default, required=True, width="stretch", wrap=False, **common
+        )
+    elif words:
+        st.selectbox(title, words, words.index(default), **common)
+    elif isinstance(default, bool):
+        st.toggle(title, default, **common)
+    elif state.is_auto(dotted):
+        st.text_input(
+            title,
+            str(default),
+            validate=(r"^(auto|[0-9]+)$", "auto or a whole number"),
+            **common,
+        )
+    elif isinstance(default, int | float):
+        _number(dotted, title, default, common)
+    elif dotted == "probes.text":
+        st.text_area(title, default, height=80, max_chars=20000, **common)
+    else:
+        st.text_input(title, default or "", **common)
+
+
+def _number(dotted: str, label: str, default: float, common: dict[str, Any]) -> None:
+    low, high = _limits(dotted)
+    whole = isinstance(default, int)
+    step = SMALL_STEPS.get(dotted, 1 if whole else 0.01)
+    kind = int if whole else float
+    st.number_input(
+        label,
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        value=default,
+        step=kind(step),
+        format="%d" if whole else "%.8g",
+        **common,
+    )
+
+
+def _limits(dotted: str) -> tuple[float | None, float | None]:
+    """Inclusive limits; an open one (greater than 0) is left to `core.config`."""
+    low = [m.ge for m in SETTINGS[dotted].metadata if hasattr(m, "ge")]
+    high = [m.le for m in SETTINGS[dotted].metadata if hasattr(m, "le")]
+    return (low[0] if low else None), (high[0] if high else None)
+
+
+def _unit(dotted: str) -> str:
+    return str((SETTINGS[dotted].json_schema_extra or {}).get("unit", ""))
+
+
+def _help(dotted: str) -> str:
+    unit = _unit(dotted)
+    described = str(SETTINGS[dotted].description)
+    return f"{described} Counted in {unit}." if unit.endswith("s") else described
+
+
+def aside(dotted: str) -> str:
+    """What stands at the right of a switch's label: Add, Norm or the value."""
+    if dotted == "model.residual":
+        return '<span class="aside add">Add</span>'
+    if dotted in ("model.placement", "model.norm"):
+        return '<span class="aside norm">Norm</span>'
+    if dotted in LADDERS:
+        value, unit = _held(dotted), _unit(dotted)
+        unit = unit.removesuffix("s") if value == 1 else unit
+        return f'<span class="aside">{value:,} {unit}</span>'
+    return '<span class="aside"></span>'
+
+
+def _held(dotted: str) -> Any:
+    value = state.widget_values()[dotted]
+    return value if isinstance(value, int) else DEFAULTS[dotted]
+
+
+def _pointless(dotted: str) -> bool:
+    """Settings that nothing reads with the present ones."""
+    values = state.widget_values()
+    return {
+        "model.rotary_base": values["model.positions"] != "rotary",
+        "model.norm_epsilon": values["model.norm"] == "none",
+    }.get(dotted, False)
+
+
+# The folded groups
+
+
+def _folded(group: str) -> None:
+    for dotted in SETTINGS:
+        if dotted.startswith(f"{group}.") and dotted not in FIRST and dotted != "data.path":
+            setting(dotted)
+    if group == "data" and st.session_state.get("data_corpus") == "file":
+        setting("data.path")
+        st.file_uploader(
+            "Upload a text file",
+            type=["txt", "md", "csv", "json", "py", "log"],
+            key="upload",
+            on_change=_keep_upload,
+        )
+        if problem := st.session_state.get("upload_problem"):
+            st.caption(f":red[{problem}]")
+
+
+def _keep_upload() -> None:
+    st.session_state["upload_problem"] = ""
+    upload = st.session_state["upload"]
+    if upload is None:
+        return
+    try:
+        path = keep_upload(upload.getvalue(), upload.name)
+    except CorpusError as error:
+        st.session_state["upload_problem"] = str(error)
+    else:
+        st.session_state["data_path"] = str(path)
+
+
+def summary(group: str, values: dict[str, Any]) -> str:
+    """The values of a folded group in a few words."""
+    v = values
+    rate = f"{v['optimizer.learning_rate']:g}"
+    corpus = str(v["data.path"] or "file").rsplit("/", 1)[-1]
+    return {
+        "model": f"{v['model.width']} wide · {v['model.heads']} heads",
+        "data": corpus if v["data.corpus"] == "file" else v["data.corpus"],
+        "optimizer": f"AdamW {rate}",
+        "training": f"{v['training.steps']:,} steps · seed {v['training.seed']}",
+        "probes": f"every {v['probes.every']} steps" if v["probes.every"] else "off",
+    }[group]

@@ -1,0 +1,1 @@
+"""Pure functions: settings or arrays in, a picture out."""

@@ -1,0 +1,26 @@
+"""The script of the dashboard: navigation, style, and the page that is open."""
+
+import streamlit as st
+
+from core.jobs import revive
+from dashboard import chrome, components
+from dashboard.state import store
+
+PAGES = [
+    st.Page("app_pages/lab.py", title="Lab", default=True, help="Turn the switches and train."),
+    st.Page("app_pages/compare.py", title="Compare", help="Overlay runs and see what differs."),
+    st.Page("app_pages/runs.py", title="Runs", help="Rename, resume and delete runs."),
+]
+
+
+page = st.navigation(PAGES, position="top")
+st.set_page_config(
+    page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
+)
+st.html(chrome.style())
+chrome.logo()
+components.preload()
+with st.container(key="topbar"):
+    components.topbar(key="counts")
+revive(store())  # a warm worker, so that the next run starts at once
+page.run()

@@ -1,0 +1,203 @@
+"""What a page remembers: the settings of its widgets, and the runs that its address names.
+
+A setting's widget key is its dotted name with underscores, and that key is also its name in the
+address. Everything that arrives from there goes through `core.config`: what is wrong becomes a
+sentence and the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, get_args
+
+import streamlit as st
+from pydantic import TypeAdapter, ValidationError
+
+from core import presets
+from core.config import RunConfig, explain, settings
+from core.runs import Run, RunError, RunStore
+
+SETTINGS = settings()
+DEFAULT = RunConfig()
+DEFAULTS = DEFAULT.flat()
+Address = dict[str, str]
+
+
+def key(dotted: str) -> str:
+    """`model.depth` -> `model_depth`."""
+    return dotted.replace(".", "_")
+
+
+KEYS = {key(dotted): dotted for dotted in SETTINGS}
+
+
+@st.cache_resource
+def store() -> RunStore:
+    """The folder of runs that this server shows."""
+    return RunStore()
+
+
+# Settings
+
+
+def is_auto(dotted: str) -> bool:
+    """Whether a setting is `auto` or a number."""
+    arms = get_args(SETTINGS[dotted].annotation)
+    return int in arms and any("auto" in get_args(arm) for arm in arms)
+
+
+def to_widget(dotted: str, value: Any) -> Any:
+    """A setting's value as its widget holds it."""
+    if value is None:
+        return ""
+    return str(value) if is_auto(dotted) else value
+
+
+def from_widget(dotted: str, value: Any) -> Any:
+    """The inverse; a text that is no number stays a text, for `core.config` to refuse."""
+    if value in ("", None):
+        return DEFAULTS[dotted]
+    if is_auto(dotted):
+        text = str(value).strip().lower()
+        return int(text) if text.isdigit() else text
+    return value
+
+
+def widget_values() -> dict[str, Any]:
+    """Every setting as the widgets hold it now."""
+    state = st.session_state
+    values = {d: from_widget(d, state[k]) for k, d in KEYS.items() if k in state}
+    values = {**DEFAULTS, **values}
+    if values["data.corpus"] != "file":
+        values["data.path"] = None
+    return values
+
+
+def read(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]:
+    """The settings, or None and one sentence that says what is wrong with them."""
+    if values["data.corpus"] == "file" and not values["data.path"]:
+        return None, "data.path: choose a text file, or another corpus."
+    try:
+        return RunConfig.from_flat(values, name), ""
+    except ValidationError as error:
+        return None, explain(error)
+
+
+def show(config: RunConfig) -> None:
+    """Turn every switch to a config's value; to be called in a callback."""
+    for dotted, value in config.flat().items():
+        st.session_state[key(dotted)] = to_widget(dotted, value)
+
+
+def resolve(values: dict[str, Any], changed: str) -> dict[str, Any]:
+    """What else has to change because `changed` did: no placement means no norm, both ways."""
+    placement, norm = values["model.placement"], values["model.norm"]
+    further: dict[str, Any] = {}
+    if changed == "model.placement" and (placement == "none") != (norm == "none"):
+        further["model.norm"] = "none" if placement == "none" else "layer"
+    if changed == "model.norm" and (placement == "none") != (norm == "none"):
+        further["model.placement"] = "none" if norm == "none" else "pre"
+    if "none" in further.values() and values["model.final_norm"] == "on":
+        further["model.final_norm"] = "auto"
+    return further
+
+
+def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
+    """The settings that an address names, and a sentence for each that can't be taken."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    if "preset" in address:
+        try:
+            preset = presets.load(address["preset"]).config.flat()
+            found = {d: v for d, v in preset.items() if v != DEFAULTS[d]}
+        except ValueError as error:
+            problems.append(str(error))
+    for name, text in address.items():
+        dotted = KEYS.get(name)
+        if dotted is None:
+            problems += _unknown(name)
+            continue
+        try:
+            found[dotted] = _checked(dotted, from_widget(dotted, text))
+        except ValidationError as error:
+            problems.append(
+                f"The address says {dotted} = {text[:60]}, which is not possible"
+                f" ({_reason(error)}); {DEFAULTS[dotted] or 'nothing'} is used."
+            )
+    for dotted in ("model.placement", "model.norm"):
+        if found.get(dotted) == "none":
+            found.update(resolve({**DEFAULTS, **found}, dotted))
+    if found.get("data.path"):
+        found.setdefault("data.corpus", "file")
+    return found, problems
+
+
+def _checked(dotted: str, value: Any) -> Any:
+    """One setting's value by its own limits; whether it fits the others is seen later."""
+    field = SETTINGS[dotted]
+    kind: Any = Annotated[field.annotation, field]
+    value = TypeAdapter(kind).validate_python(value)
+    group, leaf = dotted.split(".")
+    try:
+        RunConfig.model_validate({group: {leaf: value}})
+    except ValidationError as error:
+        if any(e["type"] != "impossible" for e in error.errors()):
+            raise
+    return value
+
+
+def _reason(error: ValidationError) -> str:
+    errors = error.errors(include_url=False)
+    if len(errors) > 1:
+        return "input should be auto or a whole number"
+    message = str(errors[0]["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _unknown(name: str) -> list[str]:
+    groups = {k.split("_")[0] for k in KEYS}
+    if name.split("_")[0] not in groups:
+        return []
+    near = difflib.get_close_matches(name, KEYS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return [f"The address names {name}, which is not a setting{hint}"]
+
+
+# Runs
+
+
+def runs_in_address(name: str) -> tuple[list[Run], list[str]]:
+    """The runs that `?name=a,b` lists, and a sentence for each that does not exist."""
+    found: list[Run] = []
+    problems: list[str] = []
+    for id in dict.fromkeys(str(st.query_params.get(name, "")).split(",")):
+        if not id:
+            continue
+        try:
+            run = store().open(id)
+            run.config  # noqa: B018 - reading it is the check
+            found.append(run)
+        except RunError:
+            problems.append(f"The address names run {id[:80]}, which is not in {store().root}.")
+    return found, problems
+
+
+def put_runs(name: str, ids: Iterable[str]) -> None:
+    """List runs in the address."""
+    text = ",".join(ids)
+    if text:
+        st.query_params[name] = text
+    elif name in st.query_params:
+        del st.query_params[name]
+
+
+def lab_runs() -> tuple[list[Run], list[str]]:
+    """The Lab's run in focus and the one beside it: the address's, else the newest and its twin."""
+    shown, problems = runs_in_address("lab_runs")
+    if not shown:
+        every = store().list()
+        shown = every[-1:]
+        twin = shown[0].meta["twin_of"] if shown else None
+        shown += [run for run in every if run.id == twin]
+    return shown[:2], problems

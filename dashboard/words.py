@@ -1,0 +1,88 @@
+"""What a run would cost, in words, before it starts."""
+
+from __future__ import annotations
+
+import statistics
+
+from core import estimate
+from core.config import RunConfig
+from core.data.corpora import CorpusError, check_length, describe
+from core.jobs import machine
+from core.runs import Run, RunStore
+
+# Floating-point operations per second and core that a first guess assumes of a small network.
+GUESS_PER_CORE = 15e9
+
+
+def vocabulary(config: RunConfig) -> tuple[int | None, str]:
+    """Size of the corpus's alphabet, or None and what is wrong with the corpus."""
+    try:
+        text = describe(config.data)
+        check_length(text, config.model.context)
+    except CorpusError as error:
+        return None, str(error)
+    return text.vocabulary, ""
+
+
+def size(config: RunConfig, vocab: int) -> str:
+    """`612,416 parameters · 9.8 MB to train`."""
+    count = estimate.parameters(config.model, vocab)
+    return f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
+
+
+def duration(config: RunConfig, vocab: int, measured: float | None) -> str:
+    """`about 40 s on this machine (cpu, 2 threads)`; says when it is a guess."""
+    cores = machine().cores
+    threads = cores if config.training.threads == "auto" else config.training.threads
+    training = config.training
+    tokens = training.steps * training.batch_size * config.model.context
+    work = tokens * estimate.flops_per_token(config.model, vocab)
+    seconds = work / (measured or GUESS_PER_CORE * threads)
+    where = "gpu" if training.device == "cuda" else f"cpu, {threads} thread{'s' * (threads != 1)}"
+    if measured is None:
+        return f"about {in_time(seconds)}, a guess until the first run ({where})"
+    return f"about {in_time(seconds)} on this machine ({where})"
+
+
+def measured_speed(store: RunStore, config: RunConfig, look_at: int = 12) -> float | None:
+    """Operations per second of the newest runs like this one, None before any was measured."""
+    speeds = []
+    for run in reversed(store.list()[-look_at:]):
+        if (run.config.training.device == "cuda") == (config.training.device == "cuda"):
+            speed = _speed(run)
+            speeds += [speed] if speed else []
+    return statistics.median(speeds[:3]) if speeds else None
+
+
+def _speed(run: Run) -> float | None:
+    rate = run.record.tokens_per_second
+    vocab = run.corpus.get("vocabulary")
+    if rate is None:
+        try:
+            values = [float(v) for v in run.series("tokens_per_second")[1][-200:] if v > 0]
+        except KeyError:
+            return None
+        rate = statistics.median(values) if values else None
+    if rate is None or not isinstance(vocab, int):
+        return None
+    return rate * estimate.flops_per_token(run.config.model, vocab)
+
+
+def in_bytes(count: float) -> str:
+    """`9.8 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
+
+
+def in_time(seconds: float) -> str:
+    """`40 s`, `3 min`, `2.5 h`."""
+    if seconds < 1:
+        return "1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
