@@ -101,19 +101,25 @@ class Starvation:
 
     def __call__(self, rows: Rows) -> list[Event]:
         query, value = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
-        if self._seen or query is None or value is None or rows["step"][0] != 0:
+        if self._seen or query is None or value is None:
+            return []
+        last_query, last_value = query[:, -1], value[:, -1]
+        starved = last_query < STARVED * last_value
+        if not starved.any():
             return []
         self._seen = True
-        first_query, first_value = float(query[0, -1]), float(value[0, -1])
-        if not first_value > 0 or first_query / first_value >= STARVED:
-            return []
-        many = f"{first_value / first_query:,.0f} ×" if first_query > 0 else "infinitely"
+        at = int(np.argmax(starved))
+        step = int(rows["step"][at])
+        if last_query[at] > 0:
+            many = f"{last_value[at] / last_query[at]:,.0f} × smaller than"
+        else:
+            many = "exactly 0 beside"
         return [
             _alarm(
                 "starvation",
-                0,
-                f"layer {query.shape[1]}: the gradient of the queries is {many} smaller than that"
-                " of the values. Its tokens are alike, so attention has nothing to choose between.",
+                step,
+                f"layer {query.shape[1]}: the gradient of the queries is {many} that of the"
+                " values. Its tokens are alike, so attention has nothing to choose between.",
                 "warning",
             )
         ]

@@ -148,13 +148,13 @@ class Trainer:
         while True:
             self._obey()
             if self._stopping:
-                self._flush(force=True)
+                self.flush()
                 self._checkpoint()
                 return "stopped"
             if self.step in (0, training.steps) or _due(self.step, training.evaluate_every):
                 self._evaluate()
             if self.step == training.steps:
-                self._flush(force=True)
+                self.flush()
                 if self.recorder.diverged_at is not None:
                     return "diverged"
                 self._final_probe()
@@ -163,7 +163,7 @@ class Trainer:
             if self.advance() and self.recorder.diverged_at is not None:
                 return "diverged"
             if _due(self.step, training.checkpoint_every) and self.step < training.steps:
-                self._flush(force=True)
+                self.flush()
                 if self.recorder.diverged_at is not None:
                     return "diverged"
                 self._checkpoint()
@@ -171,7 +171,7 @@ class Trainer:
     def advance(self) -> bool:
         """One step; True when its measurements and those before it were flushed."""
         self._one_step()
-        return self._flush()
+        return self.flush(force=False)
 
     def _one_step(self) -> None:
         started = time.perf_counter()
@@ -291,7 +291,8 @@ class Trainer:
 
     # The world outside
 
-    def _flush(self, force: bool = False) -> bool:
+    def flush(self, force: bool = True) -> bool:
+        """Write what was measured, synchronising with the device; True when it was done."""
         if not force and not self.recorder.due:
             return False
         training = self.config.training
@@ -337,7 +338,7 @@ class Trainer:
 
     def _wait(self) -> None:
         """Paused: what was measured is on disk and the place is free, until told to go on."""
-        self._flush(force=True)
+        self.flush()
         if self.recorder.diverged_at is not None or self.step == self.config.training.steps:
             return  # nothing is left to pause
         if self._keep_pause:  # a single step is cheaper to repeat than to keep

@@ -1,0 +1,65 @@
+"""``python -m core generate``: text from a run's checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from core.cli.options import UsageError, add_store, store_of
+from core.cli.runs import find
+
+
+def add_parser(commands: Any) -> None:
+    """``generate`` and its options."""
+    parser = commands.add_parser("generate", help="text from a run's checkpoint")
+    parser.add_argument("id", help="the run's id, or a part that only it has")
+    parser.add_argument("--prompt", default="\n", help="the text to continue")
+    parser.add_argument("--tokens", type=int, default=300, help="how many tokens to add")
+    parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest")
+    parser.add_argument("--top-k", type=int, default=0, help="among the k likeliest; 0: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
+    add_store(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the prompt and its continuation as it is drawn."""
+    one = find(store_of(options), options.id)
+    steps = one.checkpoints
+    if not steps:
+        raise UsageError(f"run {one.id} has no checkpoint yet; train it further")
+    step = steps[-1] if options.step is None else options.step
+    if step not in steps:
+        raise UsageError(f"--step: there is none at {step}; accepted: {', '.join(map(str, steps))}")
+    if options.temperature < 0 or options.tokens < 0:
+        raise UsageError("--temperature and --tokens: accepted: 0 or more")
+    from core.anatomy.generate import sample
+    from core.data.tokenizers import CharacterTokenizer
+    from core.models import build_model
+    from core.training.checkpoints import CheckpointError, load_weights
+
+    tokenizer = CharacterTokenizer(one.tokenizer["alphabet"])
+    prompt = tokenizer.known(options.prompt)
+    if not prompt:
+        raise UsageError("--prompt: none of its characters occur in the run's corpus")
+    model = build_model(one.config.model, len(tokenizer.alphabet)).eval()
+    try:
+        load_weights(one.path / "checkpoints", step, model)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
+    sys.stdout.write(prompt)
+    for token in sample(
+        model,
+        tokenizer.encode(prompt),
+        options.tokens,
+        context=one.config.model.context,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        seed=options.seed,
+    ):
+        sys.stdout.write(tokenizer.decode([token]))
+        sys.stdout.flush()
+    print()
+    return 0

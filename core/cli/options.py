@@ -1,0 +1,58 @@
+"""Settings on the command line, made from core.config: ``--model.depth 12``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pydantic import ValidationError
+
+from core import presets
+from core.config import RunConfig, choices, explain, settings
+from core.runs import RunStore
+
+
+class UsageError(ValueError):
+    """What was typed can't be done; the sentence names the setting and what is accepted."""
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Every setting by its dotted name, the preset, and the usual short forms."""
+    parser.add_argument("--preset", metavar="NAME", help=f"one of: {', '.join(presets.names())}")
+    parser.add_argument("--steps", dest="training.steps", metavar="N", help="--training.steps")
+    parser.add_argument("--device", dest="training.device", metavar="DEVICE", help="auto|cpu|cuda")
+    group = parser.add_argument_group("settings")
+    for dotted, field in settings().items():
+        words = "|".join(choices(dotted)) or (field.json_schema_extra or {}).get("unit") or "VALUE"
+        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        group.add_argument(f"--{dotted}", dest=dotted, metavar=words, help=text)
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The runs folder."""
+    parser.add_argument(
+        "--runs-dir", metavar="DIR", help="the runs folder (default: ADDNORM_RUNS or ./runs)"
+    )
+
+
+def store_of(options: argparse.Namespace) -> RunStore:
+    """The store that the options name."""
+    return RunStore(options.runs_dir)
+
+
+def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:
+    """The preset with the settings that were typed. Raises UsageError naming the setting."""
+    try:
+        base = presets.load(options.preset).config if options.preset else RunConfig()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    typed = {n: getattr(options, n) for n in settings() if getattr(options, n, None) is not None}
+    values = {**base.flat(), **defaults, **typed}
+    if "data.path" in typed and "data.corpus" not in typed:
+        values["data.corpus"] = "file"
+    if "data.corpus" in typed and typed["data.corpus"] != "file" and "data.path" not in typed:
+        values["data.path"] = None
+    try:
+        return RunConfig.from_flat(values, base.name)
+    except ValidationError as error:
+        raise UsageError(explain(error)) from error

@@ -1,0 +1,97 @@
+"""``python -m core train``: the engine of the dashboard with a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from core.cli.options import add_settings, add_store, config_of, store_of
+from core.data import corpora
+from core.jobs.local import revive
+from core.jobs.places import Place
+from core.runs import Run, Status
+
+
+def add_parser(commands: Any) -> None:
+    """``train`` and its options."""
+    parser = commands.add_parser("train", help="train a model here, with a progress bar")
+    add_settings(parser)
+    add_store(parser)
+    parser.add_argument("--name", default="", help="what the run is called")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train in the foreground; prints the run's id last. Ctrl-C stops with a checkpoint."""
+    config = config_of(options)
+    # Before a run exists, so that a wrong path leaves nothing behind.
+    corpora.check_length(corpora.describe(config.data), config.model.context)
+    from core.jobs.work import WorkDesk, kind_of, work
+    from core.training.trainer import choose_device
+
+    choose_device(config)
+    store = store_of(options)
+    made = store.create(config, options.name)
+    lock, place = made.lock(), Place(kind_of(made))
+    lock.acquire()
+    place.enter(wait=False)  # in the foreground somebody waits for it
+    revive(store)
+    desk = WorkDesk(made, place)
+
+    def stop(signum: int, frame: object) -> None:
+        desk.stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        with Bar(made) as bar:
+            state = work(made, desk, bar.show)
+    finally:
+        place.leave()
+        lock.release()
+    record = made.record
+    if state != "finished":
+        words = record.message or _last_alarm(made) or f"at step {record.step}"
+        print(f"the run is {state}: {words}", file=sys.stderr)
+    print(made.id)
+    return 1 if state == "failed" else 0
+
+
+def _last_alarm(run: Run) -> str:
+    alarms = [e for e in run.events if e["kind"] == "alarm"]
+    return str(alarms[-1]["text"]) if alarms else ""
+
+
+class Bar:
+    """The progress of a run on standard error."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._bar = tqdm(total=run.config.training.steps, unit="step", desc=run.name)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, status: Status) -> None:
+        """Follow the run's state."""
+        self._bar.update(status.step - self._bar.n)
+        try:
+            training = self._run.rows("step", ["loss/train"]).columns["loss/train"]
+            checked = self._run.rows("evaluation", ["loss/validation"]).columns["loss/validation"]
+        except OSError:
+            return
+        words = {}
+        if len(training):
+            words["loss"] = f"{training[-1]:.3f}"
+        if len(checked):
+            words["validation"] = f"{checked[-1]:.3f}"
+        if status.tokens_per_second:
+            words["tokens/s"] = f"{status.tokens_per_second:,.0f}"
+        self._bar.set_postfix(words)
