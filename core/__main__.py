@@ -5,7 +5,6 @@ Bad input ends with one line that names the setting and exit status 2.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -18,21 +17,19 @@ from core.runs import RunError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m core", description="Add & Norm Lab without the browser."
-    )
+    parser = cli.Parser(prog="python -m core", description="Add & Norm Lab without the browser.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     cli.train.add_parser(commands)
     cli.runs.add_parser(commands)
     cli.generate.add_parser(commands)
     cli.bench.add_parser(commands)
-    options = parser.parse_args(arguments)
     # libgomp reads its environment when torch is imported, which the commands do late.
     os.environ.update(worker_environment())
     try:
+        options = parser.parse_args(arguments)
         return int(options.run(options) or 0)
     except (cli.UsageError, CorpusError, RunError) as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; that is its right

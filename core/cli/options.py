@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import difflib
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -14,6 +15,27 @@ from core.runs import RunStore
 
 class UsageError(ValueError):
     """What was typed can't be done; the sentence names the setting and what is accepted."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one line, takes no abbreviations, and hints at what was meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class, but what is not known is refused here, where its neighbours are."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            near = difflib.get_close_matches(word, self._option_string_actions, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"{word.lstrip('-')} is not an option of {self.prog}{hint}")
+        return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the whole usage."""
+        raise UsageError(f"{message} (--help shows what is accepted)")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -71,7 +71,9 @@ class Bar:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._bar = tqdm(total=run.config.training.steps, unit="step", desc=run.name)
+        self._bar = tqdm(
+            total=run.config.training.steps, unit="step", desc=run.name, mininterval=0.5
+        )
 
     def __enter__(self) -> Bar:
         return self
