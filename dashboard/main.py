@@ -19,8 +19,8 @@ st.set_page_config(
 )
 st.html(chrome.style())
 chrome.logo()
-components.preload()
 with st.container(key="topbar"):
     components.topbar(key="counts")
+    components.preload()
 revive(store())  # a warm worker, so that the next run starts at once
 page.run()

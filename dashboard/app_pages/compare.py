@@ -116,6 +116,7 @@ def curves_card(chosen):
                 metric, metric
             ),
             subtitle=UNITS.get(metric.split("/")[0], ""),
+            frame=False,
         )
 
 

@@ -55,24 +55,23 @@ def state_card():
         if focus is None:
             chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
-            components.run_state(focus.id, key="run_state")
+            components.run_state(focus.id, key="run_state", frame=False)
         if sentence := actions.problem():
             chrome.problem(sentence)
 
 
 def loss_card():
     """The curves, with the plateau of a network that ignores its input."""
-    with chrome.card("loss"):
-        entropy = next((v.entropy for v in verdicts if v.entropy), None)
-        components.curves(
-            ids,
-            key="loss",
-            metric="loss/train",
-            height=300,
-            baseline=("unigram entropy", entropy) if entropy else None,
-            title=loss_title(verdicts),
-            subtitle="nats per character · raw and smoothed",
-        )
+    entropy = next((v.entropy for v in verdicts if v.entropy), None)
+    components.curves(
+        ids,
+        key="loss",
+        metric="loss/train",
+        height=336,
+        baseline=("unigram entropy", entropy) if entropy else None,
+        title=loss_title(verdicts),
+        subtitle="nats per character · raw and smoothed",
+    )
 
 
 def loss_title(verdicts: list[Verdict]) -> str:
@@ -94,7 +93,7 @@ def activation_card():
     names = focus.metrics()
     known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
     options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
-    with chrome.card("activation", "Activation statistics", below="one line for each layer"):
+    with chrome.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
                 "Statistic",
@@ -114,7 +113,12 @@ def activation_card():
                 width=160,
             )
         components.activation_lines(
-            focus.id, key="activations", statistic=statistic, observable=observable, height=230
+            focus.id,
+            key="activations",
+            statistic=statistic,
+            observable=observable,
+            height=250,
+            frame=False,
         )
 
 
@@ -190,17 +194,17 @@ else:
     left, right = st.columns([72, 28], gap="small")
     with left:
         loss_card()
-    with right, chrome.card("happening", height="stretch"):
-        components.happening(ids, key="happening")
-    first, second, third = st.columns([34, 34, 32], gap="small")
-    with first, chrome.card("gradients", height="stretch"):
-        components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=260)
-    with second, chrome.card("residual", height="stretch"):
+    with right:
+        components.happening(ids, key="happening", height=336)
+    first, second, third = st.columns([33, 31, 36], gap="small")
+    with first:
+        components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
+    with second:
         components.depth_profile(
-            ids, key="residual", metric="activation/rms/resid_post", height=260
+            ids, key="residual", metric="activation/rms/resid_post", height=318
         )
-    with third, chrome.card("attention", height="stretch"):
-        components.attention(focus.id, key="attention", height=300)
+    with third:
+        components.attention(focus.id, key="attention", height=318)
     activation_card()
 with foot_slot:
     foot()

@@ -10,14 +10,14 @@ import pandas as pd
 
 from core.runs import Run
 from core.runs.compare import Verdict
-from dashboard.palette import DARK, LIGHT, run_colour
+from dashboard.palette import DARK, LIGHT, Mode, run_colour
 
 DEAD = ("plateau", "diverged", "failed")
 
 
 def runs_table(table: pd.DataFrame, runs: Sequence[Run], dark: bool) -> Any:
     """The table with each run's dot in its colour and dead ends in the warning's."""
-    mode = "dark" if dark else "light"
+    mode: Mode = "dark" if dark else "light"
     warning = (DARK if dark else LIGHT)["warning_text"]
 
     def paint(row: pd.Series) -> list[str]:
