@@ -283,7 +283,9 @@ class LiveFakeRun:
         began, first = time.monotonic(), self.step
         while not self._stop.wait(0.25) and self.step <= self.steps:
             self._advance(first + int((time.monotonic() - began) * self.rate))
-        self.faker.status("finished" if self.step > self.steps else "stopped", self.step)
+        self.faker.status(
+            "finished" if self.step > self.steps else "stopped", min(self.step, self.steps)
+        )
         self.faker.close()
         self._lock.release()
 

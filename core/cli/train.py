@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.cli.options import add_settings, add_store, config_of, store_of
+from core.cli.options import UsageError, add_settings, add_store, config_of, store_of
 from core.data import corpora
 from core.jobs.local import revive
 from core.jobs.places import Place
@@ -29,7 +29,10 @@ def run(options: argparse.Namespace) -> int:
     """Train in the foreground; prints the run's id last. Ctrl-C stops with a checkpoint."""
     config = config_of(options)
     # Before a run exists, so that a wrong path leaves nothing behind.
-    corpora.check_length(corpora.describe(config.data), config.model.context)
+    try:
+        corpora.check_length(corpora.describe(config.data), config.model.context)
+    except corpora.CorpusError as error:
+        raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
     from core.jobs.work import WorkDesk, kind_of, work
     from core.training.trainer import choose_device
 

@@ -1,0 +1,52 @@
+"""What all tests share: small settings, a store of their own, and no runs outside of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.config import RunConfig
+from core.runs import RunStore
+
+# A tiny network that trains in milliseconds a step; tests change what they are about.
+SMALL = {
+    "model.depth": 2,
+    "model.width": 16,
+    "model.heads": 2,
+    "model.context": 16,
+    "training.batch_size": 4,
+    "training.steps": 30,
+    "training.evaluate_every": 10,
+    "training.checkpoint_every": 10,
+    "training.threads": 1,
+    "training.device": "cpu",
+    "probes.every": 5,
+}
+
+
+def small(**changes: object) -> RunConfig:
+    """Small settings with changes by dotted name, dots as double underscores."""
+    dotted = {name.replace("__", "."): value for name, value in changes.items()}
+    return RunConfig.from_flat({**SMALL, **dotted})
+
+
+@pytest.fixture(autouse=True)
+def _own_places(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry of places and a cache of the tests' own, so that a user's runs do not matter."""
+    shared = tmp_path_factory.getbasetemp()
+    for name, folder in (("XDG_RUNTIME_DIR", "registry"), ("ADDNORM_CACHE", "cache")):
+        (shared / folder).mkdir(exist_ok=True)
+        if name not in os.environ or name == "XDG_RUNTIME_DIR":
+            monkeypatch.setenv(name, str(shared / folder))
+
+
+@pytest.fixture()
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    """An empty runs folder, named by ADDNORM_RUNS too."""
+    monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path / "runs"))
+    yield RunStore()

@@ -1,0 +1,329 @@
+"""The live protocol: what a browser ends up with is what the run's files say."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from core.runs import RunStore
+from dashboard import api, assets, live
+from tests.fake_runs import Faker, LiveFakeRun, config, finished
+
+METRICS = ("loss/train", "grad_norm/block", "activation/rms/resid_post", "loss/validation")
+
+
+class Browser:
+    """What hub.js does with replies, in a few lines."""
+
+    def __init__(self, client, ids, metrics=METRICS, **extra):
+        self.client, self.ids, self.metrics, self.extra = client, ids, metrics, extra
+        asks = {id: [*metrics] for id in ids}
+        if "focus" in extra:
+            asks[extra["focus"]].append(extra["layers"])
+        self.points = {id: {m: {} for m in asks[id]} for id in ids}
+        self.cursors = {id: dict.fromkeys(["", *asks[id]], "") for id in ids}
+        self.bytes: list[int] = []
+
+    def tick(self):
+        since = ",".join("~".join(self.cursors[id].values()) for id in self.ids)
+        query = {"runs": ",".join(self.ids), "since": since, "metrics": ",".join(self.metrics)}
+        reply = self.client.get("/api/live", params={**query, **self.extra})
+        assert reply.status_code == 200, reply.text
+        self.bytes.append(len(reply.content))
+        for id, run in zip(self.ids, reply.json()["runs"], strict=True):
+            if "events" in run:
+                self.cursors[id][""] = run["events"]["cursor"]
+            for metric, news in run.get("m", {}).items():
+                if "missing" in news:
+                    continue
+                kept = {s: v for s, v in self.points[id][metric].items() if s < news["from"]}
+                steps = np.cumsum(news["s"]).tolist()
+                self.points[id][metric] = {**kept, **dict(zip(steps, news["v"], strict=True))}
+                self.cursors[id][metric] = news["c"]
+        return reply.json()
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
+    live.store.cache_clear()
+    live._FEEDS.clear()
+    monkeypatch.setattr(api, "_counts", api._Counts())
+    yield RunStore(tmp_path)
+    live.store.cache_clear()
+
+
+@pytest.fixture
+def client(store):
+    app = Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE)
+    return TestClient(app, base_url="http://127.0.0.1:8601")
+
+
+def trainer(store, steps, name="a", **flat):
+    run = store.create(config(name, steps, **flat))
+    faker = Faker(run)
+    faker.start()
+    return run, faker
+
+
+@pytest.mark.parametrize("steps", [300, 6000])
+def test_ticks_give_the_same_points_as_one_read(store, client, steps):
+    run, faker = trainer(store, steps)
+    browser = Browser(client, [run.id])
+    at = 0
+    for more in [1, 7, 0, 40, 3, 129, 64, 1000, 17]:
+        upto = min(at + more, steps)
+        faker.write(at, upto)
+        at = upto
+        browser.tick()
+    live._FEEDS.clear()  # another process, later
+    fresh = Browser(client, [run.id])
+    fresh.tick()
+    assert browser.points == fresh.points
+    known, values = run.series("loss/train")
+    exact = dict(zip(known.tolist(), values.tolist(), strict=True))
+    points = browser.points[run.id]["loss/train"]
+    assert all(math.isclose(exact[s], v, rel_tol=1e-5) for s, v in points.items())
+    assert max(points.values()) == pytest.approx(values.max(), rel=1e-5)  # spikes stay
+    assert min(points.values()) == pytest.approx(values.min(), rel=1e-5)
+    if steps == 300:
+        assert len(points) == at
+
+
+def test_finished_buckets_never_move_and_stay_few(store, client):
+    run, faker = trainer(store, 20_000)
+    browser = Browser(client, [run.id], ["loss/train"])
+    faker.write(0, 5000)
+    browser.tick()
+    before = dict(browser.points[run.id]["loss/train"])
+    faker.write(5000, 20_001)
+    browser.tick()
+    after = browser.points[run.id]["loss/train"]
+    first_open = 5000 // 64 * 64
+    assert {s: v for s, v in before.items() if s < first_open} == {
+        s: v for s, v in after.items() if s < first_open
+    }
+    assert 500 < len(after) <= live.POINTS + 2
+
+
+def test_nothing_new_says_nothing(store, client):
+    run = finished(store)
+    browser = Browser(client, [run.id])
+    browser.tick()
+    quiet = browser.tick()["runs"][0]
+    assert "m" not in quiet
+    assert "events" not in quiet
+
+
+@pytest.mark.parametrize("steps", [300, 6000])
+def test_a_resume_truncates(store, client, steps):
+    run, faker = trainer(store, steps)
+    browser = Browser(client, [run.id])
+    faker.write(0, 203)
+    browser.tick()
+    faker.start(101)  # from a checkpoint
+    faker.write(101, 137)
+    browser.tick()
+    assert max(browser.points[run.id]["loss/train"]) == 136
+    fresh = Browser(client, [run.id])
+    fresh.tick()
+    assert browser.points == fresh.points
+    # Another resume while the tab was hidden, through a server that was restarted.
+    faker.start(64)
+    faker.write(64, 70)
+    faker.start(70)
+    faker.write(70, 90)
+    live._FEEDS.clear()
+    browser.tick()
+    fresh = Browser(client, [run.id])
+    fresh.tick()
+    assert browser.points == fresh.points
+    assert max(browser.points[run.id]["loss/train"]) == 89
+    faker.close()
+
+
+def test_not_a_number_survives(store, client):
+    run, faker = trainer(store, 400)
+    faker.fate = "diverges"
+    faker.write(0, 200)
+    browser = Browser(client, [run.id])
+    reply = browser.tick()["runs"][0]
+    assert browser.points[run.id]["loss/train"][150] is None
+    assert browser.points[run.id]["grad_norm/block"][150] == [None] * 6
+    assert reply["loss"] == "NaN"
+    json.loads(json.dumps(reply), parse_constant=pytest.fail)
+
+
+def test_a_vanished_run_leaves_the_others(store, client):
+    first, second = finished(store, "a"), finished(store, "b")
+    browser = Browser(client, [first.id, second.id])
+    browser.tick()
+    store.delete(first.id)
+    gone, there = browser.tick()["runs"]
+    assert gone == {"gone": True}
+    assert there["state"] == "finished"
+
+
+def test_ten_runs_cost_little(store, client):
+    fakes = [trainer(store, 10_000, f"run {i}", training__evaluate_every=500) for i in range(10)]
+    ids = [run.id for run, _ in fakes]
+    for _, faker in fakes:
+        faker.write(0, 3000)
+        faker.status("running", 3000)
+    browser = Browser(
+        client,
+        ids,
+        ["loss/train"],
+        focus=ids[0],
+        layers="grad_norm/block",
+        latest="activation/rms/resid_post",
+    )
+    browser.tick()
+    for at in range(3000, 3400, 20):
+        for _, faker in fakes:
+            faker.write(at, at + 20)
+            faker.status("running", at + 20)
+        browser.tick()
+    print("bytes a tick, 10 runs:", np.mean(browser.bytes[1:]), max(browser.bytes[1:]))
+    assert np.mean(browser.bytes[1:]) <= 5000, browser.bytes
+    short = [trainer(store, 800, f"short {i}") for i in range(10)]
+    for _, faker in short:
+        faker.write(0, 300)
+        faker.status("running", 300)
+    browser = Browser(client, [run.id for run, _ in short], ["loss/train"])
+    browser.tick()
+    for _, faker in short:
+        faker.write(301, 321)  # every row is sent as it is
+        faker.status("running", 321)
+    browser.tick()
+    print("bytes a tick, 10 unthinned runs:", browser.bytes[-1])
+    assert browser.bytes[-1] <= 5000
+    for _, faker in fakes + short:
+        faker.close()
+
+
+def test_events_come_once_and_the_newest_sample(store, client):
+    run, faker = trainer(store, 400)
+    faker.write(0, 101)
+    faker.alarm(38, "plateau", "stuck")
+    browser = Browser(client, [run.id])
+    events = browser.tick()["runs"][0]["events"]
+    assert events["alarms"] == [[38, "warning", "stuck"]]
+    assert events["sample"][0] == 100
+    faker.alarm(60, "learns", "better", "good")
+    events = browser.tick()["runs"][0]["events"]
+    assert events["alarms"] == [[60, "good", "better"]]
+    assert events["from"] > 0
+    faker.start(50)  # a resume forgets what came after its step
+    events = browser.tick()["runs"][0]["events"]
+    assert events["from"] == 0
+    assert events["alarms"] == [[38, "warning", "stuck"]]
+
+
+def test_counts_and_states(store, client):
+    fake = LiveFakeRun(store, "alive", rate=200).start(at=20)
+    waiting = store.create(config("waits"))
+    counts = client.get("/api/live").json()["counts"]
+    assert counts == {"training": 1, "paused": 0, "waiting": 1}
+    reply = Browser(client, [fake.run.id, waiting.id]).tick()["runs"]
+    assert [r["state"] for r in reply] == ["running", "queued"]
+    fake.stop()
+    assert Browser(client, [fake.run.id]).tick()["runs"][0]["state"] in ("stopped", "finished")
+
+
+def test_series_in_a_range(store, client):
+    run = finished(store, steps=5000)
+    query = {"run": run.id, "metric": "loss/train", "points": 100, "from": 1000, "to": 1050}
+    reply = client.get("/api/series", params=query).json()
+    assert np.cumsum(reply["s"]).tolist() == list(range(1000, 1051))
+    whole = client.get("/api/series", params={**query, "to": 5000}).json()
+    assert len(whole["v"]) <= 100
+
+
+def test_attention(store, client):
+    run = finished(store)
+    steps = client.get(f"/api/attention/{run.id}").json()["steps"]
+    assert steps == run.snapshots.steps
+    grid = client.get(f"/api/attention/{run.id}/{steps[-1]}")
+    assert grid.headers["x-shape"] == "6,4,32,32"
+    assert len(grid.content) == 6 * 4 * 32 * 32
+    head = client.get(f"/api/attention/{run.id}/{steps[-1]}/2/1")
+    assert head.headers["x-shape"] == "64,64"
+    pattern = run.snapshots.pattern(steps[-1])[2, 1]
+    assert np.array_equal(np.frombuffer(head.content, "<f4").reshape(64, 64), pattern)
+    thumbs = np.frombuffer(grid.content, np.uint8).reshape(6, 4, 32, 32)
+    assert thumbs[2, 1, 0, 0] == round(math.sqrt(pattern[:2, :2].max()) * 255)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/api/series?run=nope&metric=loss/train", 404, "no run nope"),
+        ("/api/series?run=../..&metric=loss/train", 404, "no run"),
+        ("/api/series?run={run}&metric=loss/trian", 404, "no metric loss/trian"),
+        ("/api/series?run={run}&metric=loss/train&points=many", 400, "whole number"),
+        ("/api/live?runs={run}&metrics=loss/train&since=0:0~x:y:z", 400, "cursor"),
+        ("/api/attention/{run}/3999", 404, "nearest"),
+        ("/api/attention/{run}/400/99/0", 404, "6 layers"),
+        ("/api/attention/..%2F..%2Fetc/1", 404, ""),
+        ("/api/assets/nothing.js", 404, "reload"),
+    ],
+)
+def test_errors_are_sentences(store, client, path, status, says):
+    reply = client.get(path.format(run=finished(store).id))
+    assert reply.status_code == status
+    assert says in reply.text
+    assert "Traceback" not in reply.text
+
+
+@pytest.mark.parametrize("id", ["../x", "..", "/etc", "a/b", ".", "", "%2e%2e"])
+def test_ids_are_never_paths(store, client, id):
+    finished(store)
+    reply = client.get("/api/live", params={"runs": id}).json()
+    assert reply["runs"] in ([], [{"gone": True}])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "localhost:8501"}, 200),
+        ({"host": "[::1]:8501"}, 200),
+        ({"host": "evil.example"}, 403),
+        ({"host": "evil.example:8601"}, 403),
+        ({"host": "127.0.0.1.evil.example"}, 403),
+        ({"host": "10.0.0.1:8601"}, 403),
+        ({"host": "lab.example:8601"}, 200),
+        ({"origin": "http://127.0.0.1:8601"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"origin": "null"}, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/live", "/api/assets/x.js", "/_stcore/health"])
+def test_strangers_are_refused_on_every_route(client, monkeypatch, headers, status, path):
+    monkeypatch.setenv("ADDNORM_HOSTS", "lab.example, other.example")
+    reply = client.get(path, headers=headers)
+    assert (reply.status_code == 403) == (status == 403)
+    if status == 403:
+        assert list(reply.json()) == ["error"]
+
+
+def test_assets_are_for_ever(client):
+    for url in (assets.hub_url(), assets.plotly_url()):
+        reply = client.get(url)
+        assert reply.status_code == 200
+        assert "immutable" in reply.headers["cache-control"]
+        assert reply.headers["content-encoding"] == "gzip"
+    assert b"export function mount" in client.get(assets.hub_url()).content
+
+
+def test_an_unknown_metric_is_missing_only_once_rows_exist(store, client):
+    run, faker = trainer(store, 400)
+    browser = Browser(client, [run.id], ["loss/nothing"])
+    assert "m" not in browser.tick()["runs"][0]
+    faker.write(0, 10)
+    assert browser.tick()["runs"][0]["m"] == {"loss/nothing": {"missing": True}}

@@ -1,0 +1,146 @@
+"""Runs on disk: created, listed, damaged, deleted, alive or not."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import small
+
+from core.runs import RunError, RunStore, Status
+from core.runs.locks import Lock, is_locked
+from core.runs.snapshots import Snapshots
+from core.runs.status import read_events, receive, send
+
+
+def test_a_new_run_is_queued_and_complete(store: RunStore) -> None:
+    run = store.create(small(), "Grüße, a / strange name")
+    assert run.status == "queued"
+    assert run.name == "Grüße, a / strange name"
+    assert run.config == small()
+    assert [r.id for r in store.list()] == [run.id]
+    assert RunStore(store.root).open(run.id).config == small()
+    assert json.loads((run.path / "status.json").read_text())["schema"] == 1
+    assert json.loads((run.path / "config.json").read_text())["schema"] == 1
+
+
+def test_runs_take_the_colours_in_order(store: RunStore) -> None:
+    assert [store.create(small()).meta["colour"] for _ in range(10)] == [*range(8), 0, 1]
+
+
+def test_without_its_worker_a_run_is_interrupted(store: RunStore) -> None:
+    run = store.create(small())
+    run.write_status(Status(state="running", step=5, steps=30))
+    assert run.status == "interrupted"
+    lock = run.lock()
+    assert lock.acquire()
+    code = (
+        "import sys; from core.runs import RunStore\n"
+        "print(RunStore(sys.argv[1]).open(sys.argv[2]).status)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(store.root), run.id], capture_output=True, text=True
+    )
+    assert said.stdout.strip() == "running"
+    with pytest.raises(RunError, match="stop it first"):
+        store.delete(run.id)
+    lock.release()
+    assert run.status == "interrupted"
+
+
+def test_two_probes_do_not_take_each_other_for_a_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    assert not is_locked(path)
+    first, second = Lock(path), Lock(path)
+    assert first.acquire()
+    assert is_locked(path)
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
+
+
+def test_damaged_runs_are_named_and_the_rest_listed(store: RunStore) -> None:
+    good, broken, future, gone = (store.create(small()) for _ in range(4))
+    (broken.path / "config.json").write_text("{")
+    (future.path / "config.json").write_text('{"schema": 7}')
+    shutil.rmtree(gone.path)
+    fresh = RunStore(store.root)
+    assert [r.id for r in fresh.list()] == [good.id]
+    problems = fresh.unreadable()
+    assert set(problems) == {broken.id, future.id}
+    assert "schema" in problems[future.id]
+    (good.path / "status.json").write_text("")
+    assert fresh.open(good.id).status == "failed"
+    with pytest.raises(RunError, match="no run"):
+        fresh.open(gone.id)
+    with pytest.raises(RunError, match="no run"):
+        fresh.open("../" + good.id)
+
+
+def test_delete(store: RunStore) -> None:
+    run = store.create(small())
+    store.delete(run.id)
+    assert store.list() == []
+    assert not run.path.exists()
+
+
+def test_a_folder_that_cannot_be_written_gives_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="ADDNORM_RUNS"):
+        RunStore(tmp_path / "file" / "runs").create(small())
+
+
+def test_events_after_a_resume_count_once(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    lines = [
+        {"kind": "start", "step": 0, "segment": 0},
+        {"kind": "alarm", "step": 3, "text": "kept"},
+        {"kind": "alarm", "step": 12, "text": "redone"},
+        {"kind": "start", "step": 10, "segment": 1},
+        {"kind": "alarm", "step": 12, "text": "anew"},
+    ]
+    path.write_text("\n".join(json.dumps(x) for x in lines) + '\n{"kind": "al')
+    assert [e.get("text") for e in read_events(path)] == [None, "kept", None, "anew"]
+
+
+def test_commands_are_obeyed_in_order_and_once(tmp_path: Path) -> None:
+    folder = tmp_path / "control"
+    for command in ("pause", "step", "resume"):
+        send(folder, command)  # type: ignore[arg-type]
+    (folder / "000-nonsense").touch()
+    assert receive(folder) == ["pause", "step", "resume"]
+    assert receive(folder) == []
+    assert receive(tmp_path / "vanished") == []
+
+
+def test_snapshots_round_trip_and_thin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshots = Snapshots(tmp_path)
+    pattern = np.tril(np.random.default_rng(0).random((2, 3, 8, 8))).astype(np.float16)
+    snapshots.write(10, pattern)
+    np.testing.assert_array_equal(snapshots.pattern(10), pattern)
+    with pytest.raises(KeyError, match="nearest is 10"):
+        snapshots.pattern(11)
+    size = os.path.getsize(snapshots.path(10))
+    monkeypatch.setattr("core.runs.snapshots.BUDGET_BYTES", 8 * size)
+    for step in range(20, 200, 10):
+        snapshots.write(step, pattern)
+    kept = snapshots.steps
+    assert kept[0] == 10
+    assert kept[-1] == 190
+    assert len(kept) <= 8
+    snapshots.forget_from(100)
+    assert max(snapshots.steps) < 100
+
+
+def test_a_second_listing_parses_nothing_again(store: RunStore) -> None:
+    for _ in range(30):
+        store.create(small())
+    first = {r.id: r for r in store.list()}
+    # The same objects: nothing was parsed twice. (Counted, not timed.)
+    assert all(first[r.id] is r for r in store.list())
+    assert sorted(first) == [r.id for r in store.list()]
