@@ -14,7 +14,7 @@ import streamlit as st
 from core import presets
 from core.config import RunConfig, choices
 from core.data.corpora import CorpusError, keep_upload
-from dashboard import state
+from dashboard import chrome, state
 from dashboard.state import DEFAULTS, SETTINGS, key
 
 FIRST = (
@@ -60,7 +60,7 @@ FOLDED = {
 def switches() -> tuple[RunConfig | None, str]:
     """Draw all switches; the settings they stand for, or None and what is wrong with them."""
     for problem in _seed():
-        st.caption(f":red[{problem}]")
+        chrome.problem(problem)
     preset()
     for dotted in FIRST:
         with st.container(key=f"switch_{key(dotted)}"):
@@ -279,7 +279,7 @@ def _folded(group: str) -> None:
             on_change=_keep_upload,
         )
         if problem := st.session_state.get("upload_problem"):
-            st.caption(f":red[{problem}]")
+            chrome.problem(problem)
 
 
 def _keep_upload() -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import presets
-from core.config import RunConfig, explain, settings
+from core.config import ModelConfig, RunConfig, explain, settings
 from core.runs import Run, RunError, RunStore
 
 SETTINGS = settings()
@@ -82,6 +82,15 @@ def read(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]
         return RunConfig.from_flat(values, name), ""
     except ValidationError as error:
         return None, explain(error)
+
+
+def wiring(values: dict[str, Any]) -> ModelConfig:
+    """The network to draw: as much of the settings as fits together."""
+    config, _ = read(values)
+    if config is not None:
+        return config.model
+    names = ("residual", "placement", "norm", "depth")
+    return ModelConfig(**{name: values[f"model.{name}"] for name in names})
 
 
 def show(config: RunConfig) -> None:

@@ -91,13 +91,13 @@ def table(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
             {
                 "": "●",
                 "run": run.name,
-                **{name: str(flat[name]) for name in columns},
+                "state": row.state,
                 "validation": row.validation,
                 "training": row.training,
-                "state": row.state,
+                **{name: str(flat[name]) for name in columns},
             }
         )
-    names = ["", "run", *columns, "validation", "training", "state"]
+    names = ["", "run", "state", "validation", "training", *columns]
     return pd.DataFrame(rows, columns=names)
 
 

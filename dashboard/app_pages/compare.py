@@ -16,6 +16,7 @@ METRICS = (
     "learning_rate",
     "tokens_per_second",
 )
+SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
 UNITS = {"loss": "nats per character", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
@@ -63,7 +64,7 @@ def table_card():
             selection_mode="multi-row",
             selection_default={"selection": {"rows": rows}},
             hide_index=True,
-            height=min(36 * (len(listed) + 1) + 4, 252),
+            height=252 if len(listed) > 5 else "content",
             row_height=36,
             column_config=column_words(columns),
             placeholder="–",
@@ -79,11 +80,11 @@ def column_words(columns):
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.TextColumn("", width=28, pinned=True),
-        "run": st.column_config.TextColumn("Run", width=180),
-        **{n: st.column_config.TextColumn(t, help=n) for n, t in titles.items()},
+        "run": st.column_config.TextColumn("Run", width=170),
+        "state": st.column_config.TextColumn("State", width=130),
         "validation": number("Validation", format="%.3f", help="Last validation loss, nats"),
         "training": number("Training", format="%.3f", help="Last training loss, nats"),
-        "state": st.column_config.TextColumn("State"),
+        **{n: st.column_config.TextColumn(t, help=n, width=92) for n, t in titles.items()},
     }
 
 
@@ -96,9 +97,10 @@ def curves_card(chosen):
                 bind="query-params",
             )  # fmt: skip
             log_y = st.toggle("log y", key="compare_log", bind="query-params")
-            smooth = st.select_slider(
-                "Smoothing", (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99), 0.9, key="compare_smooth",
-                bind="query-params", width=220,
+            st.html('<span class="choice">smoothing</span>', width="content")
+            smooth = st.selectbox(
+                "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
+                label_visibility="collapsed", width=90, bind="query-params",
             )  # fmt: skip
         entropies = [summaries.summary(run).verdict.entropy for run in chosen]
         entropy = next((e for e in entropies if e), None)
@@ -109,7 +111,7 @@ def curves_card(chosen):
             metric=metric,
             x="step",
             log_y=log_y,
-            smooth=smooth,
+            smooth=float(smooth),
             height=360,
             baseline=baseline,
             title={"loss/train": "Training loss", "loss/validation": "Validation loss"}.get(
@@ -122,14 +124,14 @@ def curves_card(chosen):
 
 def verdict_card(chosen):
     """What became of each run, in a sentence."""
-    with chrome.card("verdicts", "What became of them"):
+    with chrome.card("verdicts", "What became of them", height="stretch"):
         st.html(verdict_list([(run, summaries.summary(run).verdict) for run in chosen]))
 
 
 def difference_card(chosen):
     """The settings that are not the same everywhere."""
     equal = equal_count([run.config for run in chosen])
-    with chrome.card("differences", "What differs"):
+    with chrome.card("differences", "What differs", height="stretch"):
         if len(chosen) < 2:
             st.html('<div class="card-below">Choose two runs or more to see what differs.</div>')
             return

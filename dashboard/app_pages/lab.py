@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.runs import Run
 from core.runs.compare import Verdict, verdict
 from dashboard import actions, chrome, components, controls, state, words
 from dashboard.figures.block import published, title
@@ -88,7 +89,7 @@ def loss_title(verdicts: list[Verdict]) -> str:
     return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
 
 
-def activation_card():
+def activation_card(focus: Run):
     """One statistic of one observable, a line for each layer."""
     names = focus.metrics()
     known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
@@ -173,9 +174,7 @@ with st.sidebar:
     config, wrong = controls.switches()
     foot_slot = st.container(key="foot")
 
-if config:
-    st.session_state["drawn"] = config.model
-drawn = st.session_state.get("drawn", state.DEFAULT.model)
+drawn = state.wiring(state.widget_values())
 shown, problems = state.lab_runs()
 focus = shown[0] if shown else None
 ids = [run.id for run in shown]
@@ -205,6 +204,6 @@ else:
         )
     with third:
         components.attention(focus.id, key="attention", height=318)
-    activation_card()
+    activation_card(focus)
 with foot_slot:
     foot()

@@ -131,7 +131,7 @@ if runs:
             selection_mode="multi-row",
             hide_index=True,
             row_height=36,
-            height=min(36 * (len(runs) + 1) + 4, 620),
+            height=620 if len(runs) > 15 else "content",
             column_config={
                 "": st.column_config.TextColumn("", width=28),
                 "run": st.column_config.TextColumn("Run", width=240),
