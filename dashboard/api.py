@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -144,35 +145,42 @@ def _state(
 
 
 class _Counts:
-    """How many runs train, pause and wait, counted at most once a second for all tabs."""
+    """How many runs train, pause and wait, counted at most every other second for all tabs."""
 
     def __init__(self) -> None:
         self.at = 0.0
         self.value: dict[str, int] = {}
         # An ended run stays so until its status changes.
         self._ended: dict[str, int] = {}
+        self._runs: dict[str, Run] = {}
 
     def __call__(self) -> dict[str, int]:
-        if time.monotonic() - self.at < 0.9:
+        if time.monotonic() - self.at < 1.5:
             return self.value
         found = {"training": 0, "paused": 0, "waiting": 0}
-        for run in store().list():
-            word = ACTIVE.get(self._state(run) or "")
+        root = str(store().root)
+        try:
+            names = os.listdir(root)
+        except OSError:
+            names = []  # nothing was ever trained
+        for name in names:
+            word = ACTIVE.get(self._state(name, f"{root}/{name}/status.json") or "")
             if word:
                 found[word] += 1
         self.value, self.at = found, time.monotonic()
         return found
 
-    def _state(self, run: Run) -> str | None:
+    def _state(self, id: str, path: str) -> str | None:
         try:
-            stamp = (run.path / "status.json").stat().st_mtime_ns
-        except OSError:
-            return None
-        if self._ended.get(run.id) == stamp:
+            stamp = os.stat(path).st_mtime_ns
+            if self._ended.get(id) == stamp:
+                return None
+            run = self._runs.get(id) or self._runs.setdefault(id, store().open(id))
+        except (OSError, RunError):
             return None
         state = run.status
         if state not in ACTIVE and not run.alive:
-            self._ended[run.id] = stamp
+            self._ended[id] = stamp
         return state
 
 

@@ -7,6 +7,7 @@ step of its unfinished bucket: a reply replaces the reader's points from there o
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -102,6 +103,9 @@ class Series:
         """All points from a step on, the unfinished bucket's among them."""
         start = int(np.searchsorted(self.steps, step)) if step > 0 else 0
         steps, values = self._thin(self.open_steps, self.open_values)
+        if steps and not self.layers and steps[-1] != self.open_steps[-1]:
+            steps.append(int(self.open_steps[-1]))  # the line reaches the newest step
+            values.append(float(self.open_values[-1]))
         return self.steps[start:] + steps, self.values[start:] + values
 
     @property
@@ -110,6 +114,18 @@ class Series:
         if len(self.open_values):
             return self.open_values[-1].tolist()
         return self.values[-1] if self.values else None
+
+
+Files = tuple[tuple[str, int, int], ...]  # name, size and inode: what changes when a file grows
+
+
+def _files(folder: str) -> Files:
+    with os.scandir(folder) as entries:
+        return tuple(
+            (entry.name, state.st_size, state.st_ino)
+            for entry in entries
+            if (state := entry.stat())
+        )
 
 
 class Stream:
@@ -121,12 +137,17 @@ class Stream:
         self.cursor: Cursor | None = None
         self.rows = 0
         self.series: dict[str, Series] = {}
+        self._seen: Files = ()
 
-    def refresh(self, names: Iterable[str] = ()) -> None:
+    def refresh(self, names: Iterable[str], files: Files) -> None:
         """Read what is new; a new metric or a new segment reads everything once."""
         if not self.names.issuperset(names):
             self.names |= set(names)
             self.cursor = None
+        own = tuple(file for file in files if file[0].startswith(self.cadence))
+        if self.cursor is not None and own == self._seen:
+            return
+        self._seen = own
         wanted = sorted(self.names)
         rows = self.run.rows(self.cadence, wanted, self.cursor)
         if rows.truncate_from is not None or (self.cursor and self.cursor.segment < 0):
@@ -178,7 +199,10 @@ def _parse(cursor: str) -> tuple[int, int, int]:
     """`segment:step:rows`; raises ValueError on anything else but the empty cursor."""
     if not cursor:
         return -1, 0, 0
-    segment, step, rows = (int(part) for part in cursor.split(":"))
+    try:
+        segment, step, rows = (int(part) for part in cursor.split(":"))
+    except ValueError:
+        raise ValueError(f"{cursor!r} is no cursor of this server; leave it empty") from None
     return segment, step, rows
 
 
@@ -189,6 +213,13 @@ class Feed:
         self.run = run
         self.streams = {c: Stream(run, c) for c in ("step", "probe", "evaluation")}
         self._cadences: dict[str, str] = {"seconds": "step"}
+        self._metrics = str(run.path / "metrics")
+        self._config = str(run.path / "config.json")
+
+    @property
+    def exists(self) -> bool:
+        """Whether the run is still there."""
+        return os.path.exists(self._config)
 
     def cadence(self, metric: str) -> str | None:
         """Where a metric lives; None while the run has no such metric."""
@@ -206,8 +237,9 @@ class Feed:
             cadence = self.cadence(metric)
             if cadence:
                 by_cadence.setdefault(cadence, []).append(metric)
+        files = _files(self._metrics)
         for cadence, names in by_cadence.items():
-            self.streams[cadence].refresh(names)
+            self.streams[cadence].refresh(names, files)
 
     def news(self, metric: str, cursor: str) -> dict[str, Any] | None:
         """See :meth:`Stream.news`; `missing` when the run writes rows without this metric."""
@@ -261,11 +293,8 @@ _FEEDS: dict[str, Feed] = {}
 
 def feed(id: str) -> Feed:
     """The feed of a run, kept between ticks. Raises RunError when the run does not exist."""
-    try:
-        run = store().open(id)
-    except ValueError:
-        _FEEDS.pop(id, None)
-        raise
-    if id not in _FEEDS or _FEEDS[id].run is not run:
-        _FEEDS[id] = Feed(run)
+    if id in _FEEDS and _FEEDS[id].exists:
+        return _FEEDS[id]
+    _FEEDS.pop(id, None)
+    _FEEDS[id] = Feed(store().open(id))
     return _FEEDS[id]

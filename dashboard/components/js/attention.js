@@ -101,21 +101,23 @@ class Attention extends Card {
   }
 
   // Layers run along the longer side of the space.
-  geometry() {
+  geometry(w, h) {
     const [L, H] = this.grid.shape
-    const [w, h] = [this.left.clientWidth, this.left.clientHeight]
     const label = 18
     const fit = (columns, rows) => Math.min((w - label) / columns, (h - label) / rows)
     const across = fit(L, H) >= fit(H, L) * 1.05
     const [columns, rows] = across ? [L, H] : [H, L]
     const cell = Math.max(6, Math.min(fit(columns, rows), 96))
-    return { across, columns, rows, cell, label, w, h }
+    return { across, columns, rows, cell, label, h }
   }
 
   paint() {
-    if (!this.grid || !this.theme || !this.left.clientWidth) return
-    const geometry = (this.place = this.geometry())
-    const { columns, rows, cell, label, across, w, h } = geometry
+    if (!this.grid || !this.theme || !this.body.clientWidth) return
+    const side = Math.min(this.body.clientHeight - 64, this.body.clientWidth * 0.47)
+    const geometry = (this.place = this.geometry(this.body.clientWidth - side - 20, this.body.clientHeight))
+    const { columns, rows, cell, label, across, h } = geometry
+    const w = Math.ceil(label + columns * cell + 2)
+    this.left.style.width = w + "px"
     const [L, H, n, m] = this.grid.shape
     this.layer = Math.min(this.layer, L - 1)
     this.head_ = Math.min(this.head_, H - 1)

@@ -140,7 +140,7 @@ class Chart extends Card {
       range, type: log ? "log" : "linear", gridcolor: theme.grid, gridwidth: 1, zeroline: false,
       tickfont: { size: 11, color: theme.muted }, linecolor: theme.line, showline: false,
       ticks: "", fixedrange: false,
-      ...(log ? { dtick: Math.abs(range[1] - range[0]) > 2 ? 1 : "D1", exponentformat: "power" } : {}),
+      ...(log ? logTicks(range) : {}),
     })
     return {
       width, height, autosize: false, uirevision: "kept", dragmode: "zoom", showlegend: false,
@@ -176,6 +176,7 @@ class Chart extends Card {
       layout.annotations.push({
         x: label.x, y: 1 - label.at / inner, xref: "x", yref: "paper", text: escaped(label.text),
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, captureevents: false,
+        bgcolor: faded(this.theme.card, 0.82), borderpad: 1,
         font: { size: 12, color: label.colour },
       })
     }
@@ -184,6 +185,17 @@ class Chart extends Card {
 
 const CONFIG = { displaylogo: false, displayModeBar: "hover", doubleClick: false, responsive: false,
   modeBarButtons: [["toImage"]], scrollZoom: false }
+
+// Whole powers of ten, or with 2 and 5 between them where there is room, in plain numbers.
+function logTicks([low, high]) {
+  const between = high - low > 1.6 ? [1] : [1, 2, 5]
+  const vals = []
+  const every = Math.max(1, Math.ceil((high - low) / 6))
+  for (let p = Math.floor(low); p <= Math.ceil(high); p += every) {
+    for (const m of between) vals.push(m * 10 ** p)
+  }
+  return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, 2)) }
+}
 
 // A range with a little air, wide enough to be a range.
 function aired(low, high, log = false) {

@@ -90,8 +90,9 @@ class Curves extends Chart {
     const { props, theme } = this
     const { metric, runs, log_y: yLog, smooth, baseline } = props
     const unit = unitOf(metric)
-    this.heading(props.title ?? (metric === "loss/train" ? "Training loss" : unit),
-      props.subtitle ?? `${unit} · ${smooth > 0 ? "raw and smoothed" : "raw"}`)
+    const drawn = smooth > 0 ? "raw and smoothed" : "raw"
+    this.heading(props.title ?? titleOf(metric),
+      props.subtitle ?? (titleOf(metric).toLowerCase() === unit ? drawn : `${unit} · ${drawn}`))
     this.explain(this.reason(runs, metric))
     const lines = runs.filter((r) => !hub.run(r.id).gone).map((run) => {
       const { steps, values } = this.points(run)
@@ -147,7 +148,7 @@ class Curves extends Chart {
     if (!series?.steps.length) return
     for (const v of series.values) all.push(v)
     traces.push({ type: "scatter", mode: "markers", x: this.axis(line.run, series.steps),
-      y: series.values, name: short(line.run.name) + ", validation",
+      y: series.values, name: short(line.run.name) + ", validation", cliponaxis: Boolean(this.zoom),
       marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } },
       hovertemplate: "%{y:.4~f}" })
   }

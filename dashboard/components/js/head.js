@@ -44,7 +44,7 @@ class Head {
       rows += 1
     }
     const share = (v) => (v / Math.max(rows, 1)).toFixed(2).replace(/^0/, "")
-    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous ${share(previous)} · first ${share(first)}`
+    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous token ${share(previous)} · first ${share(first)}`
   }
 
   paint() {

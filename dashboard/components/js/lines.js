@@ -35,7 +35,11 @@ class Lines extends Chart {
     const most = all.reduce((a, b) => Math.max(a, b), -Infinity)
     const log = least > 0 && most / least > 40
     const extent = live && !ENDED.has(live.state) ? Math.max(live.steps, 1) : Math.max(1, steps.at(-1) ?? live?.steps ?? 1)
-    const y = aired(...(log ? [least, most] : sensible(all)), log)
+    let [bottom, top] = log ? [least, most] : sensible(all)
+    // Noise around a constant should look like noise around a constant.
+    const room = 0.15 * Math.max(Math.abs(bottom), Math.abs(top)) - (top - bottom) / 2
+    if (!log && room > 0) [bottom, top] = [bottom - room, top + room]
+    const y = aired(bottom, top, log)
     const layout = this.layout(width, height, { x: [0, extent], y, yLog: log, xTitle: "step", yTitle: unit, right: 62 })
     layout.hovermode = depth > 16 ? "closest" : "x unified"
     layout.xaxis.unifiedhovertitle = { text: "step %{x}" }

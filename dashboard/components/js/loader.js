@@ -5,7 +5,7 @@ export default function (component) {
   let root = parentElement.querySelector(":scope > .anl")
   if (!root) {
     root = document.createElement("div")
-    root.className = "anl anl-" + data.view
+    root.className = "anl anl-view-" + data.view
     if (data.height) root.style.height = data.height + "px"
     if (data.frame) root.classList.add("anl-card")
     if (data.height) root.innerHTML = '<div class="anl-skeleton"></div>'

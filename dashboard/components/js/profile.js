@@ -47,7 +47,7 @@ class Profile extends Chart {
     layout.xaxis.tickvals = ticks(start ? 0 : 1, depth, Math.min(depth, width / 50)).filter((v) => v % 1 === 0)
     layout.xaxis.unifiedhovertitle = { text: "layer %{x}" }
     const traces = lines.map((l) => ({ type: "scatter", mode: "lines+markers", x: l.x, y: l.y,
-      name: short(l.run.name), line: { color: runColour(theme, l.run), width: 2.2 },
+      name: short(l.run.name), cliponaxis: Boolean(this.zoom), line: { color: runColour(theme, l.run), width: 2.2 },
       marker: { size: 5.5, color: runColour(theme, l.run) }, hovertemplate: "%{y:.4~g}" }))
     this.endLabels(layout, lines.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: short(l.run.name, 18),
       colour: runColour(theme, l.run, true) })))

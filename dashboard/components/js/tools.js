@@ -138,6 +138,13 @@ function unitOf(metric) {
   }
   return metric
 }
+const TITLES = { "loss/train": "Training loss", "loss/validation": "Validation loss",
+  "grad_norm/total": "Gradient norm", "grad_norm/embed": "Gradient norm of the embedding",
+  "grad_norm/head": "Gradient norm of the output layer", tokens_per_second: "Speed" }
+function titleOf(metric) {
+  const title = TITLES[metric] ?? unitOf(metric)
+  return title[0].toUpperCase() + title.slice(1)
+}
 const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream before the layer",
   resid_mid: "residual stream after attention", "attn.q": "queries", "attn.k": "keys",
   "attn.v": "values", "attn.out": "attention output", "mlp.pre": "feed-forward pre-activation",
