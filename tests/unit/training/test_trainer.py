@@ -1,0 +1,315 @@
+"""The training loop: exact, resumable, and honest about what goes wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+
+from core.config import RunConfig
+from core.jobs.places import Place
+from core.jobs.work import WorkDesk, work
+from core.runs import Run, RunError, RunStore
+from core.runs.status import Command
+from core.training.desk import NoDesk
+from core.training.trainer import Trainer
+
+
+class Script(NoDesk):
+    """A desk that gives its commands when the trainer asks for the n-th time."""
+
+    def __init__(self, commands: dict[int, Command]) -> None:
+        super().__init__(1)
+        self._script = commands
+        self._asked = -1
+        self.left = 0
+
+    def commands(self) -> list[Command]:
+        self._asked += 1
+        return [self._script[self._asked]] if self._asked in self._script else []
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def train(store: RunStore, config: RunConfig, desk: NoDesk | None = None) -> Run:
+    run = store.create(config)
+    Trainer(run, desk or NoDesk()).train()
+    return run
+
+
+def losses(run: Run) -> np.ndarray:
+    return run.series("loss/train")[1]
+
+
+def test_a_run_from_start_to_end(store: RunStore) -> None:
+    run = train(store, small())
+    assert run.status == "finished"
+    assert run.record.step == 30
+    steps, values = run.series("loss/train")
+    assert steps.tolist() == list(range(30))
+    assert np.isfinite(values).all()
+    assert run.series("loss/validation")[0].tolist() == [0, 10, 20, 30]
+    assert run.checkpoints == [10, 20, 30]
+    assert run.snapshots.steps == [0, 5, 10, 15, 20, 25, 30]
+    pattern = run.snapshots.pattern(10).astype(np.float32)
+    assert pattern.shape == (2, 2, 16, 16)
+    np.testing.assert_allclose(pattern.sum(-1), 1, atol=1e-2)
+    kinds = {e["kind"] for e in run.events}
+    assert {"start", "threads", "sample"} <= kinds
+    assert run.corpus["probe_tokens"] == [
+        run.tokenizer["alphabet"].index(c) for c in run.corpus["probe_text"]
+    ]
+
+
+def test_metrics_of_the_contract(store: RunStore) -> None:
+    run = train(store, small(model__activation="swiglu"))
+    names = run.metrics()
+    for name in ("loss/train", "loss/validation", "learning_rate", "tokens_per_second"):
+        assert names[name] == 0
+    groups = "attn.q attn.k attn.v attn.o mlp.in mlp.gate mlp.out norm block".split()
+    for group in groups:
+        steps, values = run.series(f"grad_norm/{group}")
+        assert values.shape == (30, 2)
+        assert (values > 0).all()
+        steps, ratios = run.series(f"update_ratio/{group}")
+        assert ratios.shape == (6, 2)
+        assert (ratios > 0).all(), group
+    for single in ("total", "embed", "head"):
+        assert names[f"grad_norm/{single}"] == 0
+    for statistic in ("rms", "mean", "std", "kurtosis", "max", "dead"):
+        assert run.series(f"activation/{statistic}/resid_post")[1].shape == (6, 2)
+        one = run.series(f"activation/{statistic}/blocks.1.mlp.post")[1]
+        np.testing.assert_array_equal(one, run.series(f"activation/{statistic}/mlp.post")[1][:, 1])
+        assert run.series(f"activation/{statistic}/blocks.{{i}}.mlp.post")[1].shape == (6, 2)
+        assert run.series(f"activation/{statistic}/embed")[1].shape == (6,)
+    with pytest.raises(KeyError, match="loss/train"):
+        run.series("loss/trian")
+    with pytest.raises(KeyError, match="no layer 2"):
+        run.series("activation/rms/blocks.2.resid_post")
+
+
+def test_tied_embeddings_are_reported_as_embed(store: RunStore) -> None:
+    run = train(store, small(model__tie_embeddings=True, training__steps=3))
+    assert "grad_norm/head" not in run.metrics()
+    assert "grad_norm/embed" in run.metrics()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_probes_do_not_change_the_losses(store: RunStore, dropout: float) -> None:
+    on = train(store, small(model__dropout=dropout, probes__every=1))
+    off = train(store, small(model__dropout=dropout, probes__every=0))
+    np.testing.assert_array_equal(losses(on), losses(off))
+    assert "grad_norm/block" not in off.metrics()
+    assert len(off.snapshots) == 0
+
+
+def test_evaluation_and_sampling_do_not_change_the_losses(store: RunStore) -> None:
+    often = train(store, small(model__dropout=0.2, training__evaluate_every=1))
+    never = train(store, small(model__dropout=0.2, training__evaluate_every=0))
+    np.testing.assert_array_equal(losses(often), losses(never))
+
+
+def test_same_seed_same_losses_other_seed_others(store: RunStore) -> None:
+    one, two = train(store, small()), train(store, small())
+    np.testing.assert_array_equal(losses(one), losses(two))
+    assert (losses(train(store, small(training__seed=1))) != losses(one)).any()
+
+
+@pytest.mark.parametrize("stop_after", [4, 10, 17])
+def test_a_stopped_run_resumes_exactly(store: RunStore, stop_after: int) -> None:
+    config = small(model__dropout=0.2, optimizer__schedule="cosine", optimizer__warmup_steps=5)
+    whole = train(store, config)
+    run = train(store, config, Script({stop_after: "stop"}))
+    assert run.status == "stopped"
+    assert run.record.step == stop_after
+    Trainer(run, NoDesk()).train()
+    assert run.status == "finished"
+    np.testing.assert_array_equal(losses(run), losses(whole))
+    for name in ("loss/validation", "grad_norm/block", "activation/rms/resid_post"):
+        for mine, theirs in zip(run.series(name), whole.series(name), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert run.snapshots.steps == whole.snapshots.steps
+    samples = [[e["text"] for e in r.events if e["kind"] == "sample"] for r in (run, whole)]
+    assert samples[0] == samples[1]
+
+
+def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore) -> None:
+    whole = train(store, small())
+    run = train(store, small(), Script({25: "stop"}))
+    newest = run.path / "checkpoints" / "step-000000025.safetensors"
+    newest.write_bytes(newest.read_bytes()[:100])
+    Trainer(run, NoDesk()).train()
+    np.testing.assert_array_equal(losses(run), losses(whole))
+    assert run.events[-1]["kind"] == "sample"
+
+
+def test_pause_step_and_resume(store: RunStore) -> None:
+    # The trainer asks once a step, and again and again while it is paused.
+    desk = Script({3: "pause", 5: "step", 8: "step", 12: "resume"})
+    states: list[tuple[str, int]] = []
+    run = store.create(small(training__steps=8))
+    Trainer(run, desk, lambda s: states.append((s.state, s.step))).train()
+    paused = [step for state, step in states if state == "paused"]
+    assert paused == [3, 4, 5]
+    assert desk.left == 3
+    assert run.status == "finished"
+    np.testing.assert_array_equal(losses(run), losses(train(store, small(training__steps=8))))
+
+
+def test_a_paused_run_can_be_stopped(store: RunStore) -> None:
+    run = train(store, small(), Script({3: "pause", 4: "stop"}))
+    assert (run.status, run.record.step, run.checkpoints) == ("stopped", 3, [3])
+
+
+def test_divergence_ends_the_run_and_keeps_what_it_measured(store: RunStore) -> None:
+    config = small(
+        model__placement="none",
+        model__norm="none",
+        model__depth=24,
+        model__residual="on",
+        model__init="xavier",
+        optimizer__learning_rate=10,
+        training__steps=5000,
+        training__evaluate_every=0,
+    )
+    run = train(store, config)
+    assert run.status == "diverged"
+    alarm = next(e for e in run.events if e.get("name") == "diverged")
+    steps, values = run.series("loss/train")
+    bad = ~np.isfinite(values) | ~np.isfinite(run.series("grad_norm/total")[1])
+    assert steps[np.argmax(bad)] == alarm["step"]
+    assert len(steps) > alarm["step"]
+
+
+def test_twins_share_batches_and_common_tensors(store: RunStore) -> None:
+    pre, post = train(store, small()), train(store, small(model__placement="post"))
+    np.testing.assert_array_equal(
+        pre.series("loss/unigram")[1], post.series("loss/unigram")[1]
+    )
+
+
+def test_gradient_norms_are_what_autograd_gives(store: RunStore) -> None:
+    trainer = Trainer(store.create(small(optimizer__clip=1e-3)), NoDesk())
+    trainer.prepare()
+    windows = torch.from_numpy(trainer.batches.at(0))
+    logits = trainer.model(windows[:, :-1])
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()).backward()
+    expected: dict[str, list[float]] = {"attn.q": [], "attn.v": [], "mlp.out": [], "block": []}
+    for block in trainer.model.blocks:
+        qkv = block.attn.f.qkv
+        for part, group in ((0, "attn.q"), (2, "attn.v")):
+            rows = slice(16 * part, 16 * (part + 1))
+            both = torch.cat([qkv.weight.grad[rows].flatten(), qkv.bias.grad[rows]])
+            expected[group].append(both.norm().item())
+        out = block.mlp.f.w_out
+        both = torch.cat([out.weight.grad.flatten(), out.bias.grad])
+        expected["mlp.out"].append(both.norm().item())
+        every = torch.cat([p.grad.flatten() for p in block.parameters()])
+        expected["block"].append(every.norm().item())
+    total = torch.cat([p.grad.flatten() for p in trainer.model.parameters()]).norm().item()
+    trainer.optimizer.zero_grad()
+    trainer.advance()
+    trainer.flush()
+    for group, values in expected.items():
+        measured = trainer.run.series(f"grad_norm/{group}")[1][0]
+        np.testing.assert_allclose(measured, values, rtol=1e-5)  # and before clipping
+    np.testing.assert_allclose(trainer.run.series("grad_norm/total")[1][0], total, rtol=1e-5)
+
+
+def test_vanishing_gradients_are_measured_and_not_rounded_to_zero(store: RunStore) -> None:
+    run = train(
+        store,
+        small(
+            model__depth=24,
+            model__residual="off",
+            model__placement="none",
+            model__norm="none",
+            training__steps=2,
+        ),
+    )
+    first = run.series("grad_norm/attn.q")[1][0]
+    assert (first < 1e-15).any()
+    assert (run.series("grad_norm/mlp.out")[1][0] > 0).all()
+
+
+def test_update_ratio_is_the_optimizers_real_step(store: RunStore) -> None:
+    trainer = Trainer(store.create(small(probes__every=1)), NoDesk())
+    trainer.prepare()
+    before = trainer.model.blocks[1].mlp.f.w_in.weight.detach().clone()
+    trainer.advance()
+    trainer.flush()
+    after = trainer.model.blocks[1].mlp.f.w_in.weight.detach()
+    measured = trainer.run.series("update_ratio/mlp.in")[1][0, 1]
+    assert measured == pytest.approx(((after - before).std() / before.std()).item(), rel=1e-4)
+
+
+def test_statistics_match_their_definitions(store: RunStore) -> None:
+    trainer = Trainer(store.create(small(model__activation="relu")), NoDesk())
+    trainer.prepare()
+    with torch.no_grad():
+        hidden = trainer.model.eval().trace(trainer.probe)["blocks.1.mlp.post"][0].double()
+    trainer.model.train()
+    trainer.advance()
+    trainer.flush()
+    centred = hidden - hidden.mean()
+    expected = {
+        "rms": hidden.square().mean().sqrt(),
+        "mean": hidden.mean(),
+        "std": centred.square().mean().sqrt(),
+        "kurtosis": centred.pow(4).mean() / centred.square().mean().square(),
+        "max": hidden.abs().max(),
+        "dead": (hidden == 0).all(0).double().mean(),
+    }
+    for name, value in expected.items():
+        measured = trainer.run.series(f"activation/{name}/blocks.1.mlp.post")[1][0]
+        assert measured == pytest.approx(value.item(), rel=1e-4, abs=1e-6), name
+
+
+def do(store: RunStore, config: RunConfig) -> Run:
+    run = store.create(config)
+    place = Place("cpu")
+    assert place.enter()
+    work(run, WorkDesk(run, place))
+    place.leave()
+    return run
+
+
+def test_a_run_that_cannot_start_fails_with_a_sentence(store: RunStore, tmp_path: Path) -> None:
+    run = do(store, small(data__corpus="file", data__path=str(tmp_path / "absent.txt")))
+    assert run.status == "failed"
+    assert "there is no file" in run.record.message
+
+
+def test_a_changed_corpus_is_not_resumed_silently(store: RunStore, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("abcdefgh " * 100)
+    config = small(data__corpus="file", data__path=str(path))
+    run = train(store, config, Script({12: "stop"}))
+    path.write_text("something else " * 100)
+    with pytest.raises(RunError, match="SHA-256"):
+        Trainer(run, NoDesk()).train()
+
+
+def test_out_of_memory_and_a_full_disk_say_what_to_do(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(error: Exception) -> Run:
+        def raising(self: Trainer) -> None:
+            raise error
+
+        monkeypatch.setattr(Trainer, "_one_step", raising)
+        return do(store, small())
+
+    assert "lower training.batch_size" in fail(torch.OutOfMemoryError()).record.message
+    assert "disk is full" in fail(OSError(28, "No space left on device")).record.message
+    assert "RuntimeError: broken" in fail(RuntimeError("broken\nlong")).record.message
+
+
+def test_probe_text_of_ones_own(store: RunStore) -> None:
+    run = train(store, small(probes__text="a☃b class", probes__tokens=5, training__steps=3))
+    assert run.corpus["probe_text"] == "ab cl"
+    assert run.snapshots.pattern(0).shape[-1] == 5
+    fallback = train(store, small(probes__text="☃☃", training__steps=3))
+    assert len(fallback.corpus["probe_text"]) == 16
