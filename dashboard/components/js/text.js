@@ -33,7 +33,7 @@ class RunState extends Card {
     this.head.remove()
     this.dot = el("span", "anl-dot")
     this.name = el("span", "anl-name")
-    this.state = el("span", "anl-state")
+    this.state = el("span", "anl-status")
     const line = el("div", "anl-who")
     line.append(this.dot, this.name, this.state)
     this.cells = {}
