@@ -81,17 +81,16 @@ def _seed() -> list[str]:
     if "address_problems" not in remembered:
         address = {k: str(v) for k, v in st.query_params.items()}
         found, problems = state.from_address(address)
-        for name in address:
-            if name in state.KEYS:
-                dotted = state.KEYS[name]
-                remembered[name] = state.to_widget(dotted, found.get(dotted, DEFAULTS[dotted]))
         for dotted, value in found.items():
             remembered[key(dotted)] = state.to_widget(dotted, value)
         if address.get("preset") in presets.names():
             remembered["preset"] = address["preset"]
-        if "preset" in address:
-            del st.query_params["preset"]
         remembered["address_problems"] = problems
+        refused = [n for n in address if n in state.KEYS and state.KEYS[n] not in found]
+        for name in refused + ["preset"] * ("preset" in address):
+            del st.query_params[name]
+        if refused:
+            st.rerun()  # a widget takes the address as it was when the run began
     problems_left: list[str] = remembered["address_problems"]
     return problems_left
 

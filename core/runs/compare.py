@@ -21,6 +21,7 @@ Kind = Literal["learned", "plateau", "above", "diverged", "too_early", "failed"]
 WINDOW = 50  # training losses that a verdict averages over
 PLATEAU = 0.1  # nats: this close to the entropy of single letters counts as sitting on it
 SAME_BATCH = 0.03  # nats, when each loss is compared with the unigrams' own loss on its batch
+FALLING = 0.06  # nats between the halves of the window: this steep, it only passes the plateau
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ def _judge(run: Run, mean: float, entropy: float) -> Verdict:
     reached = f"{run.name}: the mean of its last {WINDOW} training losses, {mean:.2f}, is"
     dead = "it has learned letter frequencies and ignores its input."
     gap = _unigram_gap(run)
+    near = abs(mean - entropy) < PLATEAU or (gap is not None and abs(gap) < SAME_BATCH)
+    if near and _fall(run) > FALLING:
+        level = f"near the entropy of single letters, {entropy:.3f}, and still falling"
+        return Verdict("too_early", mean, entropy, f"{reached} {level}. It is too early to judge.")
     if abs(mean - entropy) < PLATEAU:
         sentence = f"{reached} within {PLATEAU} of the entropy of single letters, {entropy:.3f}"
         return Verdict("plateau", mean, entropy, f"{sentence}: {dead}")
@@ -72,6 +77,13 @@ def _judge(run: Run, mean: float, entropy: float) -> Verdict:
         return Verdict("learned", mean, entropy, f"{reached} {below}: it uses its input.")
     above = f"{mean - entropy:.2f} above the entropy of single letters, {entropy:.3f}"
     return Verdict("above", mean, entropy, f"{reached} {above}: it knows less than letter counts.")
+
+
+def _fall(run: Run) -> float:
+    """How far the loss fell from the first half of the window to the second."""
+    losses = _losses(run, "loss/train")
+    last = losses[np.isfinite(losses)][-WINDOW:]
+    return float(last[: WINDOW // 2].mean() - last[WINDOW // 2 :].mean())
 
 
 def _unigram_gap(run: Run) -> float | None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import presets
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
 from dashboard import actions, chrome, components, controls, state, words
@@ -125,12 +126,12 @@ def activation_card(focus: Run):
 
 def first_run():
     """What would be here, and the button that brings it."""
-    with chrome.card("first"):
+    with chrome.card("first", height=336):
+        preset = presets.load(st.session_state["preset"])
         chrome.empty(
             "Nothing has been trained yet",
-            "The loss curve, the gradient norm of every layer, the residual stream by depth and"
-            " the attention of every head appear here while a network trains. The settings at the"
-            " left are a network that learns to spell within a minute.",
+            "The loss appears here while a network trains, and below it what happens inside."
+            f" The preset at the left, {preset.title}: {preset.summary}",
         )
         st.button(
             "Train the first network",
@@ -139,6 +140,13 @@ def first_run():
             on_click=actions.train,
             disabled=config is None,
         )
+    waiting = (
+        ("Gradient norm, layer × step", "Which layers still learn."),
+        ("Residual stream by depth", "How x grows from layer to layer."),
+        ("Attention", "What every head looks at in the probe text."),
+    )
+    for column, (what, text) in zip(st.columns([33, 31, 36], gap="small"), waiting, strict=True):
+        column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
 
 
 def foot():

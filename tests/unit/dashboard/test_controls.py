@@ -1,0 +1,229 @@
+"""Every setting has its switch; presets, addresses and impossible combinations behave."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import presets
+from core.config import RunConfig, choices, settings
+from dashboard import actions, controls, state
+
+DEFAULTS = RunConfig().flat()
+
+
+def page():
+    import streamlit as st
+
+    from dashboard import controls
+
+    config, problem = controls.switches()
+    st.session_state["found"] = (config.model_dump_json() if config else None, problem)
+
+
+def opened(**address):
+    app = AppTest.from_function(page, default_timeout=30)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def found(app):
+    text, problem = app.session_state["found"]
+    return (RunConfig.model_validate_json(text) if text else None), problem
+
+
+def widget(app, key):
+    kinds = (
+        app.button_group,
+        app.select_slider,
+        app.selectbox,
+        app.toggle,
+        app.number_input,
+        app.text_input,
+        app.text_area,
+    )
+    matching = [w for kind in kinds for w in kind if w.key == key]
+    return matching[0] if matching else None
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return opened()
+
+
+@pytest.mark.parametrize("dotted", settings())
+def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
+    if dotted == "data.path":
+        fresh = opened(data_corpus="file")
+    switch = widget(fresh, state.key(dotted))
+    assert switch is not None
+    assert switch.label == settings()[dotted].title
+    assert str(settings()[dotted].description) in switch.help
+    assert state.from_widget(dotted, switch.value) == DEFAULTS[dotted]
+
+
+@pytest.mark.parametrize("dotted", [d for d in settings() if choices(d)])
+def test_choices_are_the_configs_own_words(fresh, dotted):
+    options = widget(fresh, state.key(dotted)).options
+    words = [getattr(option, "content", option) for option in options]
+    assert tuple(words) == choices(dotted)
+
+
+def test_the_first_switches_come_first(fresh):
+    keys = [w.key for kind in (fresh.button_group, fresh.select_slider) for w in kind]
+    assert set(map(state.key, controls.FIRST)) <= set(keys)
+
+
+def test_defaults_are_run_configs(fresh):
+    config, problem = found(fresh)
+    assert config == RunConfig()
+    assert problem == ""
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_turns_every_switch(name):
+    app = opened()
+    app.selectbox(key="preset").set_value(name).run()
+    config, _ = found(app)
+    assert config.flat() == presets.load(name).config.flat()
+    assert not any(b.key == "preset_undo" for b in app.button)
+
+
+def test_a_changed_preset_says_so_and_has_a_way_back():
+    app = opened()
+    app.selectbox(key="preset").set_value("post-ln-dies").run()
+    app.select_slider(key="model_depth").set_value(4).run()
+    assert found(app)[0].model.depth == 4
+    undo = app.button(key="preset_undo")
+    assert undo.label == "1 changed · undo"
+    undo.click().run()
+    assert found(app)[0].flat() == presets.load("post-ln-dies").config.flat()
+
+
+def test_no_placement_means_no_norm_and_back():
+    app = opened()
+    app.button_group(key="model_placement").set_value("none").run()
+    assert found(app)[0].model.norm == "none"
+    app.button_group(key="model_norm").set_value("rms").run()
+    assert found(app)[0].model.placement == "pre"
+    app.button_group(key="model_norm").set_value("none").run()
+    assert found(app)[0].model.placement == "none"
+    app.button_group(key="model_placement").set_value("sandwich").run()
+    assert found(app)[0].model.norm == "layer"
+
+
+def test_what_can_not_be_resolved_is_a_sentence():
+    app = opened()
+    app.number_input(key="model_heads").set_value(3).run()
+    config, problem = found(app)
+    assert config is None
+    assert "model.heads: 3 does not divide model.width 64" in problem
+
+
+def test_auto_or_a_number():
+    app = opened()
+    app.text_input(key="model_feedforward_width").set_value("96").run()
+    assert found(app)[0].model.feedforward_width == 96
+    app.text_input(key="model_feedforward_width").set_value("many").run()
+    assert "model.feedforward_width" in found(app)[1]
+
+
+def test_a_text_file_needs_its_path():
+    app = opened(data_corpus="file")
+    assert found(app)[0] is None
+    app.text_input(key="data_path").set_value("/a/text.txt").run()
+    assert found(app)[0].data.path == "/a/text.txt"
+    app.selectbox(key="data_corpus").set_value("python-reference").run()
+    assert found(app)[0].data.path is None
+
+
+def test_an_address_turns_switches():
+    app = opened(model_depth="13", model_placement="post", model_bias="false", training_seed="7")
+    config, _ = found(app)
+    assert (config.model.depth, config.model.placement) == (13, "post")
+    assert (config.model.bias, config.training.seed) == (False, 7)
+    assert app.session_state["preset"] in presets.names()
+
+
+def test_an_address_can_name_a_preset():
+    config, _ = found(opened(preset="post-ln-dies", model_depth="3"))
+    expected = {**presets.load("post-ln-dies").config.flat(), "model.depth": 3}
+    assert config.flat() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("model_depth", "999"),
+        ("model_depth", "deep"),
+        ("model_placement", "sideways"),
+        ("model_dropout", "1"),
+        ("model_norm_epsilon", "0"),
+        ("optimizer_learning_rate", "nan"),
+        ("training_threads", "some"),
+        ("probes_tokens", "0"),
+        ("model_bias", "perhaps"),
+    ],
+)
+def test_a_bad_address_gives_a_sentence_and_the_default(name, text):
+    app = opened(**{name: text})
+    config, problem = found(app)
+    assert config.flat() == DEFAULTS
+    assert problem == ""
+    sentences = [h.body for h in app.get("html") if "problem" in h.body]
+    assert len(sentences) == 1
+    assert state.KEYS[name] in sentences[0]
+
+
+def test_an_unknown_setting_is_pointed_out():
+    _, problems = state.from_address({"model_dpeth": "3", "lab_runs": "x", "utm": "y"})
+    assert problems == [
+        "The address names model_dpeth, which is not a setting; did you mean model_depth?"
+    ]
+
+
+def test_an_address_without_placement_has_no_norm():
+    values, problems = state.from_address({"model_placement": "none"})
+    assert values == {"model.placement": "none", "model.norm": "none"}
+    assert problems == []
+
+
+def test_the_drawing_survives_impossible_settings():
+    values = {**DEFAULTS, "model.heads": 3, "model.depth": 13}
+    assert state.wiring(values).depth == 13
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_twins_differ_in_one_switch(name):
+    config = presets.load(name).config
+    base = config.flat()
+    for dotted, options in actions.twins(config):
+        assert options
+        for value, twin in options:
+            changed = {d for d, v in twin.flat().items() if v != base[d]}
+            assert dotted in changed
+            assert twin.flat()[dotted] == value
+            assert twin.training.seed == config.training.seed
+            allowed = {dotted, "model.placement", "model.norm", "model.final_norm"}
+            assert changed <= allowed
+
+
+def test_buttons_say_why_they_are_off():
+    config = RunConfig()
+
+    def labels(status):
+        class Fake:
+            pass
+
+        run = Fake() if status else None
+        if run:
+            run.status = status
+        return [(b.label, bool(b.reason)) for b in actions.steering(run, config)]
+
+    assert labels("") == [("Pause", True), ("Step", False), ("Stop", True)]
+    assert labels("queued") == [("Pause", True), ("Step", True), ("Stop", False)]
+    assert labels("running") == [("Pause", False), ("Step", True), ("Stop", False)]
+    assert labels("paused") == [("Resume", False), ("Step", False), ("Stop", False)]
+    assert labels("stopped") == [("Resume", False), ("Step", False), ("Stop", True)]
+    assert labels("finished") == [("Pause", True), ("Step", False), ("Stop", True)]
