@@ -113,11 +113,17 @@ class Attention extends Card {
 
   paint() {
     if (!this.grid || !this.theme || !this.body.clientWidth) return
-    const side = Math.min(this.body.clientHeight - 64, this.body.clientWidth * 0.47)
-    const geometry = (this.place = this.geometry(this.body.clientWidth - side - 20, this.body.clientHeight))
-    const { columns, rows, cell, label, across, h } = geometry
+    // Beside each other, or in a tall card the heads above and the chosen one below.
+    const [W, H_] = [this.body.clientWidth, this.body.clientHeight]
+    const beside = this.geometry(W - Math.min(H_ - 64, W * 0.47) - 20, H_)
+    const above = this.geometry(W, H_ * 0.46)
+    const stacked = above.cell > beside.cell * 1.2
+    this.body.classList.toggle("anl-stacked", stacked)
+    this.place = stacked ? above : beside
+    const { columns, rows, cell, label, across } = this.place
     const w = Math.ceil(label + columns * cell + 2)
-    this.left.style.width = w + "px"
+    const h = stacked ? Math.ceil(label + rows * cell + 2) : this.place.h
+    Object.assign(this.left.style, { width: w + "px", height: h + "px" })
     const [L, H, n, m] = this.grid.shape
     this.layer = Math.min(this.layer, L - 1)
     this.head_ = Math.min(this.head_, H - 1)

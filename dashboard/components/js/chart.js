@@ -145,10 +145,11 @@ class Chart extends Card {
     return {
       width, height, autosize: false, uirevision: "kept", dragmode: "zoom", showlegend: false,
       margin: { l: 52, r: right, t: 8, b: 38, pad: 0 },
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: theme.card,
       font: { family: theme.font, size: 12, color: theme.ink },
-      xaxis: { ...axis(xTitle, this.zoom?.x ?? x, xLog), nticks: Math.max(3, Math.floor(width / 90)) },
-      yaxis: { ...axis(yTitle, this.zoom?.y ?? y, yLog), ...(yLog ? {} : { nticks: Math.max(3, Math.floor(height / 55)) }) },
+      xaxis: { showspikes: true, spikemode: "across", spikesnap: "hovered data", spikecolor: theme.muted,
+        spikethickness: 1, spikedash: "solid", ...axis(xTitle, this.zoom?.x ?? x, xLog), nticks: Math.max(3, Math.floor(width / 90)) },
+      yaxis: { ...axis(yTitle, this.zoom?.y ?? y, yLog), ...(yLog ? {} : { nticks: Math.max(3, Math.floor(height / 42)) }) },
       hovermode: "x unified",
       hoverlabel: { bgcolor: theme.card, bordercolor: theme.line,
         font: { family: theme.font, size: 12, color: theme.ink } },
@@ -176,7 +177,7 @@ class Chart extends Card {
       layout.annotations.push({
         x: label.x, y: 1 - label.at / inner, xref: "x", yref: "paper", text: escaped(label.text),
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, captureevents: false,
-        bgcolor: faded(this.theme.card, 0.82), borderpad: 1,
+        bgcolor: faded(this.theme.card, 0.66), borderpad: 1,
         font: { size: 12, color: label.colour },
       })
     }
@@ -185,6 +186,13 @@ class Chart extends Card {
 
 const CONFIG = { displaylogo: false, displayModeBar: "hover", doubleClick: false, responsive: false,
   modeBarButtons: [["toImage"]], scrollZoom: false }
+
+// How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.
+function frameOf(last, planned) {
+  let whole = Math.max(last, planned, 1)
+  while (whole / 2 > last * 1.6 && whole > 2) whole /= 2
+  return whole
+}
 
 // Whole powers of ten, or with 2 and 5 between them where there is room, in plain numbers.
 function logTicks([low, high]) {

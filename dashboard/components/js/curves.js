@@ -73,17 +73,16 @@ class Curves extends Chart {
     return { steps: join("steps"), values: join("values") }
   }
 
-  // The frame: the planned length, or for a young run a half, a quarter, ... of it.
+  // One frame for all runs, so that it holds still while they grow.
   extent(lines) {
     const last = Math.max(1, ...lines.map((l) => l.xs.at(-1) ?? 0))
     if (this.props.x === "seconds") return roundUp(last)
-    let whole = Math.max(last, ...this.props.runs.map((r) => {
+    const whole = Math.max(last, ...this.props.runs.map((r) => {
       const live = hub.run(r.id)
       const ended = ENDED.has(live.state) && live.step
       return this.axis(r, [ended ? live.step : live.steps || r.steps || 1])[0] ?? 0
     }))
-    while (whole / 2 > last * 1.6) whole /= 2
-    return whole
+    return frameOf(last, whole)
   }
 
   build(width, height) {
@@ -112,10 +111,12 @@ class Curves extends Chart {
         traces.push({ type: "scatter", mode: "lines", x: line.xs, y: line.values, hoverinfo: "skip",
           line: { color: faded(colour, theme.dark ? 0.42 : 0.36), width: 1 } })
       }
-      for (const v of line.smooth) all.push(v)
-      for (const v of line.values) all.push(v)
+      // A run that diverged leaves the frame rather than flattening the others.
+      if (line.live.state !== "diverged" || lines.every((l) => l.live.state === "diverged")) {
+        all.push(...line.smooth, ...line.values)
+      }
       traces.push({ type: "scatter", mode: "lines", x: line.xs, y: line.smooth, name: short(line.run.name),
-        customdata: line.values.map((v) => number(v)), line: { color: colour, width: 2.2 },
+        customdata: this.words(line), line: { color: colour, width: 2.2 },
         hovertemplate: `%{customdata}` })
     }
     if (metric === "loss/train") for (const line of lines) this.validation(traces, line, all)
@@ -143,14 +144,23 @@ class Curves extends Chart {
     return null
   }
 
+  // What the pointer is told: the raw value, and validation where it was measured.
+  words(line) {
+    const series = this.props.metric === "loss/train" && line.live.series.get("loss/validation")
+    const measured = new Map(series ? series.steps.map((s, i) => [s, series.values[i]]) : [])
+    return line.values.map((v, i) => {
+      const held = measured.get(line.steps[i])
+      return number(v) + (held === undefined ? "" : `, validation ${number(held)}`)
+    })
+  }
+
   validation(traces, line, all) {
     const series = line.live.series.get("loss/validation")
     if (!series?.steps.length) return
-    for (const v of series.values) all.push(v)
+    if (line.live.state !== "diverged") all.push(...series.values)
     traces.push({ type: "scatter", mode: "markers", x: this.axis(line.run, series.steps),
       y: series.values, name: short(line.run.name) + ", validation", cliponaxis: Boolean(this.zoom),
-      marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } },
-      hovertemplate: "%{y:.4~f}" })
+      hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } })
   }
 
   baseline(layout, [label, value]) {

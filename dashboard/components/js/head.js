@@ -9,7 +9,9 @@ class Head {
     this.holder = el("div", "anl-head-holder")
     this.holder.append(this.canvas)
     this.caption = el("div", "anl-caption")
-    this.node.append(this.title, this.holder, this.caption)
+    this.words = el("div", "anl-head-words")
+    this.words.append(this.title, this.caption)
+    this.node.append(this.holder, this.words)
     this.canvas.onpointermove = (event) => this.hover(event)
     this.canvas.onpointerleave = () => {
       this.row = null
@@ -44,7 +46,7 @@ class Head {
       rows += 1
     }
     const share = (v) => (v / Math.max(rows, 1)).toFixed(2).replace(/^0/, "")
-    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous token ${share(previous)} · first ${share(first)}`
+    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous token ${share(previous)} · first token ${share(first)}`
   }
 
   paint() {

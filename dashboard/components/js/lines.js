@@ -34,7 +34,7 @@ class Lines extends Chart {
     const least = all.reduce((a, b) => Math.min(a, b), Infinity)
     const most = all.reduce((a, b) => Math.max(a, b), -Infinity)
     const log = least > 0 && most / least > 40
-    const extent = live && !ENDED.has(live.state) ? Math.max(live.steps, 1) : Math.max(1, steps.at(-1) ?? live?.steps ?? 1)
+    const extent = live && !ENDED.has(live.state) ? frameOf(steps.at(-1) ?? 0, live.steps) : Math.max(1, steps.at(-1) ?? live?.steps ?? 1)
     let [bottom, top] = log ? [least, most] : sensible(all)
     // Noise around a constant should look like noise around a constant.
     const room = 0.15 * Math.max(Math.abs(bottom), Math.abs(top)) - (top - bottom) / 2

@@ -72,7 +72,7 @@ class LayerMap extends Card {
     const depth = series.values[0].length
     const ended = ENDED.has(live.state)
     const last = series.steps.at(-1)
-    const extent = ended ? Math.max(last, 1) : Math.max(last, live.steps, 1)
+    const extent = ended ? Math.max(last, 1) : frameOf(last, live.steps)
     const range = this.range(series)
     this.cells(context, box, series, depth, extent, range)
     this.axes(context, box, depth, extent, width)
