@@ -34,9 +34,7 @@ def small(**changes: object) -> RunConfig:
 
 
 @pytest.fixture(autouse=True)
-def _own_places(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of places and a cache of the tests' own, so that a user's runs do not matter."""
     shared = tmp_path_factory.getbasetemp()
     for name, folder in (("XDG_RUNTIME_DIR", "registry"), ("ADDNORM_CACHE", "cache")):
@@ -45,7 +43,7 @@ def _own_places(
             monkeypatch.setenv(name, str(shared / folder))
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     """An empty runs folder, named by ADDNORM_RUNS too."""
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path / "runs"))

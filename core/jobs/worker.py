@@ -31,10 +31,9 @@ def main() -> None:
     standby = Lock(standby_lock(store))
     if not standby.acquire():
         return  # there is one already
-    import torch  # noqa: F401 - being warm is what a standby is for
+    import core.jobs.work  # with torch: being warm is what a standby is for
 
-    import core.jobs.work
-
+    core.jobs.work.warm()
     adopt_orphans(store)
     claimed = wait_for_run(store)
     standby.release()

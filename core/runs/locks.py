@@ -33,6 +33,8 @@ class Lock:
             os.close(fd)
             return False
         self._fd = fd
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())  # for people who look; the lock is the truth
         return True
 
     def release(self) -> None:

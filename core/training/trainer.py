@@ -35,6 +35,7 @@ from core.training.optimizers import build_optimizer, learning_rate
 from core.training.recorder import Recorder
 
 SAMPLE_TOKENS = 64
+EVALUATION_BATCH_TOKENS = 4096  # large enough for speed, small enough for any memory
 PAUSED_POLL_SECONDS = 0.03
 Watch = Callable[[Status], None]
 
@@ -263,7 +264,7 @@ class Trainer:
 
     def _evaluate(self) -> None:
         total, count = 0.0, 0
-        batch = max(1, self.config.training.batch_size)
+        batch = max(1, EVALUATION_BATCH_TOKENS // self.windows.shape[1])
         with self._evaluating():
             for windows in self.windows.split(batch):
                 logits = self.model(windows[:, :-1]).float()

@@ -100,7 +100,7 @@ def test_uploads_are_kept_by_hash() -> None:
 def test_shakespeare_is_taken_from_the_named_folder_by_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = "To be, or not to be\n".encode() * 30
+    content = b"To be, or not to be\n" * 30
     monkeypatch.setattr(corpora, "SHAKESPEARE_BYTES", len(content))
     monkeypatch.setattr(corpora, "SHAKESPEARE_SHA256", hashlib.sha256(content).hexdigest())
     monkeypatch.setenv("ADDNORM_DATA", str(tmp_path))
@@ -122,7 +122,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
-    with pytest.raises(corpora.CorpusError, match="ADDNORM_DATA.*python-reference"):
+    with pytest.raises(corpora.CorpusError, match=r"ADDNORM_DATA.*python-reference"):
         corpora.describe(DataConfig(corpus="tiny-shakespeare"))
 
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", (tmp_path / "wrong").as_uri())
@@ -137,7 +137,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
 
 
 def test_a_download_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "Now is the winter of our discontent\n".encode() * 30
+    content = b"Now is the winter of our discontent\n" * 30
     source = tmp_path / "source.txt"
     source.write_bytes(content)
     monkeypatch.setenv("ADDNORM_DATA", "")

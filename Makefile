@@ -1,0 +1,50 @@
+# make lab   opens the dashboard on http://127.0.0.1:8501 (PORT=8600 moves it)
+# make test  runs every test, in a real browser too
+# Both set up everything they need in .venv.
+
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: lab test lint bench clean check-python chromium
+
+lab: .venv/product
+	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
+
+test: .venv/tests chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/tests chromium
+	$(BIN)/python -m tests.benchmarks
+
+check-python:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11, 3.12 or 3.13, or name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$$($(PYTHON) --version) can't run this: install Python 3.11, 3.12 or 3.13, or name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+
+.venv/bin/python: | check-python
+	$(PYTHON) -m venv .venv
+
+.venv/product: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/tests: tests/requirements.txt .venv/product
+	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	@touch $@
+
+# The system's browser where there is one; as root apt brings it, elsewhere Playwright does.
+chromium: .venv/tests
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else $(BIN)/playwright install chromium; fi
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
