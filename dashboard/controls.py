@@ -86,10 +86,7 @@ def _seed() -> list[str]:
         if address.get("preset") in presets.names():
             remembered["preset"] = address["preset"]
         remembered["address_problems"] = problems
-        refused = [n for n in address if n in state.KEYS and state.KEYS[n] not in found]
-        for name in refused + ["preset"] * ("preset" in address):
-            del st.query_params[name]
-        if refused:
+        if state.rewrite_address(address, found):
             st.rerun()  # a widget takes the address as it was when the run began
     problems_left: list[str] = remembered["address_problems"]
     return problems_left

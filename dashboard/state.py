@@ -142,6 +142,23 @@ def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
     return found, problems
 
 
+def rewrite_address(address: Address, found: dict[str, Any]) -> bool:
+    """Make the address say what was understood of it; whether that changed it.
+
+    To be called before any widget is bound to it.
+    """
+    others = {k: v for k, v in address.items() if k not in KEYS and k != "preset"}
+    meant = {key(d): _in_address(v) for d, v in found.items() if v != DEFAULTS[d]}
+    changed = {k: v for k, v in address.items() if k in KEYS or k == "preset"} != meant
+    if changed:
+        st.query_params.from_dict({**others, **meant})
+    return changed
+
+
+def _in_address(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _checked(dotted: str, value: Any) -> Any:
     """One setting's value by its own limits; whether it fits the others is seen later."""
     field = SETTINGS[dotted]

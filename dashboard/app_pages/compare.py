@@ -51,20 +51,20 @@ def table_card():
         )
         listed = summaries.found(runs, text)
         ids = [run.id for run in listed]
-        if ids != st.session_state.get("compare_listed"):
-            st.session_state["compare_listed"] = ids
-            st.session_state["compare_version"] = st.session_state.get("compare_version", 0) + 1
         chosen = chosen_ids()
         columns = summaries.differing(runs)
         rows = [row for row, id in enumerate(ids) if id in chosen]
+        if ids != st.session_state.get("compare_listed"):
+            # The table remembers ticks by position; the positions are others now.
+            st.session_state["compare_listed"] = ids
+            st.session_state["runs_table"] = {"selection": {"rows": rows}}
         st.dataframe(
             runs_table(summaries.table(listed, columns), listed, dark),
             key="runs_table",
             on_select=choose,
             selection_mode="multi-row",
-            selection_default={"selection": {"rows": rows}},
             hide_index=True,
-            height=252 if len(listed) > 5 else "content",
+            height=252 if len(runs) > 5 else "content",
             row_height=36,
             column_config=column_words(columns),
             placeholder="–",
@@ -84,7 +84,7 @@ def column_words(columns):
         "state": st.column_config.TextColumn("State", width=130),
         "validation": number("Validation", format="%.3f", help="Last validation loss, nats"),
         "training": number("Training", format="%.3f", help="Last training loss, nats"),
-        **{n: st.column_config.TextColumn(t, help=n, width=92) for n, t in titles.items()},
+        **{n: st.column_config.TextColumn(t, help=n, width=104) for n, t in titles.items()},
     }
 
 
