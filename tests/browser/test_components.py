@@ -175,10 +175,9 @@ def test_keys_choose_a_head_and_a_snapshot(page):
     canvas.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("[")
-    page.wait_for_timeout(600)
-    now = canvas.get_attribute("aria-label")
-    assert now.split(" at step ")[0] != chosen.split(" at step ")[0]
-    assert now.split(" at step ")[1] != chosen.split(" at step ")[1]
+    head, step = chosen.split(" at step ")
+    label = "document.querySelector('.st-key-attention canvas').ariaLabel.split(' at step ')"
+    page.wait_for_function(f"{label}[0] != {head!r} && {label}[1] != {step!r}", timeout=10_000)
     page.mouse.click(*[canvas.bounding_box()[k] + 30 for k in ("x", "y")])
     assert "layer 1, head 1" in canvas.get_attribute("aria-label")
 
