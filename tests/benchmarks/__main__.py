@@ -1,0 +1,36 @@
+"""``python -m tests.benchmarks``: the budgets, each measured in this one run.
+
+Timings on a shared machine are noisy, so these are figures to read and no tests: nothing fails.
+"""
+
+from __future__ import annotations
+
+from core.__main__ import main as core
+from tests.benchmarks import dashboard, two_at_once
+
+BUDGETS = {
+    "ratio": "two at once / best alone: at least 1.2",
+    "first paint, s": "at most 1.5",
+    "click on Train to the first point, s": "at most 1.5",
+    "a live tick of 10 runs, ms of the server's processor": "at most 15",
+    "a live tick of 10 runs, bytes": "at most 5,000",
+    "memory of the server, MB": "at most 300",
+}
+
+
+def main() -> None:
+    """Print every figure beside its budget."""
+    print("the engine (probes at most 1.05 x, plain loop at least 1.0 x)")
+    core(["bench"])
+    for title, found in (
+        ("two runs at once, tokens/s", two_at_once.measure()),
+        ("the dashboard", dashboard.measure()),
+    ):
+        print(f"\n{title}")
+        for name, value in found.items():
+            budget = f"   ({BUDGETS[name]})" if name in BUDGETS else ""
+            print(f"  {name}: {value:,.2f}{budget}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What watching costs the server and how long a person waits, measured on the real dashboard."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page
+
+from core.jobs.local import revive, standby_lock
+from core.runs.locks import is_locked
+from tests.browser.driver import Dashboard, open_browser, press, settled
+from tests.fake_runs import LiveFakeRun
+
+TICKS = 20
+
+
+def measure() -> dict[str, float]:
+    """Every figure by its name; seconds, bytes, milliseconds of processor, MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        with Dashboard(Path(folder) / "runs") as dashboard, open_browser() as browser:
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            first = {**_paint(page, dashboard), **_click_to_first_point(page, dashboard)}
+            page.close()
+        with Dashboard(Path(folder) / "ten") as dashboard, open_browser() as browser:
+            return {**first, **_ticks(browser.new_page(), dashboard)}
+
+
+def _paint(page: Page, dashboard: Dashboard) -> dict[str, float]:
+    """The second visitor's wait: the server is warm, the browser's cache empty."""
+    page.goto(dashboard.url)
+    page.locator(".st-key-train button").wait_for(timeout=60_000)
+    other = page.context.browser.new_page()  # type: ignore[union-attr]
+    started = time.perf_counter()
+    other.goto(dashboard.url)
+    other.locator(".st-key-train button").wait_for(timeout=60_000)
+    seconds = time.perf_counter() - started
+    other.close()
+    return {"first paint, s": seconds}
+
+
+def _click_to_first_point(page: Page, dashboard: Dashboard) -> dict[str, float]:
+    waits = []
+    for turn in range(3):
+        revive(dashboard.store)
+        while not is_locked(standby_lock(dashboard.store)):
+            time.sleep(0.1)
+        time.sleep(6)  # the standby has torch imported, the page has Plotly
+        settled(page)
+        started = time.perf_counter()
+        press(page, "train")
+        page.wait_for_function(
+            """known => window.addnormHub && [...window.addnormHub.runs.values()].some(
+              run => !known.includes(run.id) && run.series.get("loss/train")?.steps.length > 0)""",
+            arg=[r.id for r in dashboard.store.list()[:turn]],
+            timeout=60_000,
+        )
+        waits.append(time.perf_counter() - started)
+        for run in dashboard.store.list():
+            run.send("stop")
+        while any(r.alive for r in dashboard.store.list()):
+            time.sleep(0.1)
+    return {"click on Train to the first point, s": statistics.median(waits)}
+
+
+def _ticks(page: Page, dashboard: Dashboard) -> dict[str, float]:
+    fakes = [
+        LiveFakeRun(dashboard.store, f"run {i}", steps=10_000, rate=20, seed=i).start(at=2000)
+        for i in range(10)
+    ]
+    sizes: list[int] = []
+    page.on("response", lambda r: sizes.append(len(r.body())) if "/api/live" in r.url else None)
+    ids = ",".join(fake.run.id for fake in fakes)
+    page.goto(f"{dashboard.url}/compare?compare_runs={ids}")
+    page.wait_for_function("window.addnormHub?.stats.ticks > 5", timeout=60_000)
+    assert dashboard.process is not None
+    del sizes[:]
+    busy = _processor_seconds(dashboard.process.pid)
+    ticks = page.evaluate("window.addnormHub.stats.ticks")
+    page.wait_for_function(f"window.addnormHub.stats.ticks >= {ticks + TICKS}", timeout=90_000)
+    busy = _processor_seconds(dashboard.process.pid) - busy
+    for fake in fakes:
+        fake.stop()
+    return {
+        "a live tick of 10 runs, ms of the server's processor": 1000 * busy / TICKS,
+        "a live tick of 10 runs, bytes": float(np.median(sizes)),
+        "memory of the server, MB": _megabytes(dashboard.process.pid),
+    }
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _megabytes(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
