@@ -15,6 +15,7 @@ from core import presets
 from core.config import RunConfig, choices
 from core.data.corpora import CorpusError, keep_upload
 from dashboard import chrome, state
+from dashboard.preset import preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key
 
 FIRST = (
@@ -61,7 +62,7 @@ def switches() -> tuple[RunConfig | None, str]:
     """Draw all switches; the settings they stand for, or None and what is wrong with them."""
     for problem in _seed():
         chrome.problem(problem)
-    preset()
+    preset_row()
     for dotted in FIRST:
         with st.container(key=f"switch_{key(dotted)}"):
             setting(dotted)
@@ -92,69 +93,6 @@ def _seed() -> list[str]:
     return problems_left
 
 
-def _changed(dotted: str = "") -> None:
-    """After a switch was turned: resolve what is obvious, forget what the address got wrong."""
-    st.session_state["address_problems"] = []
-    for other, value in state.resolve(state.widget_values(), dotted).items():
-        st.session_state[key(other)] = state.to_widget(other, value)
-
-
-# Presets
-
-
-def preset() -> None:
-    """The presets, and the way back when settings were changed since."""
-    names = presets.names()
-    if st.session_state.get("preset") not in names:
-        st.session_state["preset"] = nearest_preset(state.widget_values())
-    with st.container(key="preset_row"):
-        st.selectbox(
-            "Preset",
-            names,
-            key="preset",
-            format_func=lambda name: presets.load(name).title,
-            help="Turns every switch at once. " + _summaries(names),
-            on_change=_apply_preset,
-            persist_state="session",
-        )
-        if changed := changed_settings():
-            st.button(
-                f"{len(changed)} changed · undo",
-                key="preset_undo",
-                type="tertiary",
-                on_click=_apply_preset,
-                help="Differs from the preset in " + ", ".join(changed) + ".",
-            )
-
-
-def nearest_preset(values: dict[str, Any]) -> str:
-    """The preset that the fewest settings differ from."""
-    return min(
-        presets.names(), key=lambda n: sum(values[d] != v for d, v in _flat_preset(n).items())
-    )
-
-
-def changed_settings() -> list[str]:
-    """The settings that are not as the chosen preset has them."""
-    values = state.widget_values()
-    chosen = _flat_preset(st.session_state["preset"])
-    return [dotted for dotted, value in chosen.items() if values[dotted] != value]
-
-
-def _flat_preset(name: str) -> dict[str, Any]:
-    return presets.load(name).config.flat()
-
-
-def _apply_preset() -> None:
-    state.show(presets.load(st.session_state["preset"]).config)
-    _changed()
-
-
-def _summaries(names: list[str]) -> str:
-    loaded = [presets.load(name) for name in names]
-    return "\n".join(f"\n**{p.title}**: {p.summary}" for p in loaded)
-
-
 # One setting
 
 
@@ -165,7 +103,7 @@ def setting(dotted: str) -> None:
     common: dict[str, Any] = {
         "key": key(dotted),
         "help": _help(dotted),
-        "on_change": _changed,
+        "on_change": state.changed,
         "args": (dotted,),
         "bind": "query-params",
         "disabled": _pointless(dotted),
@@ -266,6 +204,15 @@ def _folded(group: str) -> None:
     for dotted in SETTINGS:
         if dotted.startswith(f"{group}.") and dotted not in FIRST and dotted != "data.path":
             setting(dotted)
+    if group == "training":
+        st.text_input(
+            "Name",
+            key="run_name",
+            max_chars=120,
+            placeholder="made from the settings",
+            help="What the next runs are called.",
+            persist_state="session",
+        )
     if group == "data" and st.session_state.get("data_corpus") == "file":
         setting("data.path")
         st.file_uploader(

@@ -112,6 +112,13 @@ def resolve(values: dict[str, Any], changed: str) -> dict[str, Any]:
     return further
 
 
+def changed(dotted: str = "") -> None:
+    """After a switch was turned: resolve what is obvious, forget what the address got wrong."""
+    st.session_state["address_problems"] = []
+    for other, value in resolve(widget_values(), dotted).items():
+        st.session_state[key(other)] = to_widget(other, value)
+
+
 def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
     """The settings that an address names, and a sentence for each that can't be taken."""
     found: dict[str, Any] = {}

@@ -78,7 +78,7 @@ def published(model: ModelConfig) -> str:
     """What the literature calls this wiring, and where it is from."""
     if model.placement == "none":
         if model.residual == "on":
-            return "Add without Norm · Zhang et al. 2019 train it by initialisation"
+            return "Add without Norm · Fixup, Zhang et al. 2019"
         if model.residual == "off":
             return "neither Add nor Norm · a plain stack"
         return f"Add around the {_word(model.residual)} only, no Norm"

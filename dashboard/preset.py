@@ -1,0 +1,61 @@
+"""The presets: turn every switch at once, see what was changed since, and go back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import presets
+from dashboard import state
+
+
+def preset_row() -> None:
+    """The presets, and the way back when settings were changed since."""
+    names = presets.names()
+    if st.session_state.get("preset") not in names:
+        st.session_state["preset"] = nearest_preset(state.widget_values())
+    with st.container(key="preset_row"):
+        st.selectbox(
+            "Preset",
+            names,
+            key="preset",
+            format_func=lambda name: presets.load(name).title,
+            help="Turns every switch at once. " + _summaries(names),
+            on_change=_apply_preset,
+            persist_state="session",
+        )
+        if changed := changed_settings():
+            st.button(
+                f"{len(changed)} changed · undo",
+                key="preset_undo",
+                type="tertiary",
+                on_click=_apply_preset,
+                help="Differs from the preset in " + ", ".join(changed) + ".",
+            )
+
+
+def nearest_preset(values: dict[str, Any]) -> str:
+    """The preset that the fewest settings differ from."""
+    return min(presets.names(), key=lambda n: sum(values[d] != v for d, v in _flat(n).items()))
+
+
+def changed_settings() -> list[str]:
+    """The settings that are not as the chosen preset has them."""
+    values = state.widget_values()
+    chosen = _flat(st.session_state["preset"])
+    return [dotted for dotted, value in chosen.items() if values[dotted] != value]
+
+
+def _flat(name: str) -> dict[str, Any]:
+    return presets.load(name).config.flat()
+
+
+def _apply_preset() -> None:
+    state.show(presets.load(st.session_state["preset"]).config)
+    state.changed()
+
+
+def _summaries(names: list[str]) -> str:
+    loaded = [presets.load(name) for name in names]
+    return "\n".join(f"\n**{p.title}**: {p.summary}" for p in loaded)
