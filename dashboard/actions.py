@@ -11,11 +11,10 @@ import streamlit as st
 from core import jobs, presets
 from core.config import RunConfig, choices
 from core.runs import Run, RunError, describe
+from core.runs.status import RESUMABLE
 from dashboard import state
-from dashboard.state import SETTINGS, store
+from dashboard.state import LIVE, SETTINGS, store
 
-LIVE = ("queued", "starting", "running", "paused")
-RESUMABLE = ("interrupted", "stopped", "failed")
 # What a twin may differ in; numbers offer a few others.
 TWIN_SWITCHES = (
     "model.residual",

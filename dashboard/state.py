@@ -17,10 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 from core import presets
 from core.config import ModelConfig, RunConfig, explain, settings
 from core.runs import Run, RunError, RunStore
+from core.runs.status import NEEDS_WORKER
 
 SETTINGS = settings()
 DEFAULT = RunConfig()
 DEFAULTS = DEFAULT.flat()
+LIVE = ("queued", *NEEDS_WORKER)  # waiting or at work
 Address = dict[str, str]
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from core.runs import Run, RunStore
 from core.runs.compare import Verdict, differences, last_loss, state_words, verdict
+from dashboard.state import LIVE
 
-LIVE = ("queued", "starting", "running", "paused")
 SHOWN_AT_FIRST = 6
 # What a table of runs shows while the runs do not differ in anything.
 FALLBACK = ("model.residual", "model.placement", "model.depth")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from dataclasses import dataclass
 
 from core import estimate
 from core.config import RunConfig
@@ -12,6 +14,15 @@ from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
 GUESS_PER_CORE = 15e9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step of an earlier run: its work in operations, its seconds and its layers."""
+
+    work: float
+    seconds: float
+    depth: int
 
 
 def vocabulary(config: RunConfig) -> tuple[int | None, str]:
@@ -30,31 +41,50 @@ def size(config: RunConfig, vocab: int) -> str:
     return f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
 
 
-def duration(config: RunConfig, vocab: int, measured: float | None) -> str:
+def duration(config: RunConfig, vocab: int, measured: Measured | None) -> str:
     """`about 40 s on this machine (cpu, 2 threads)`; says when it is a guess."""
     cores = machine().cores
     threads = cores if config.training.threads == "auto" else config.training.threads
-    training = config.training
-    tokens = training.steps * training.batch_size * config.model.context
-    work = tokens * estimate.flops_per_token(config.model, vocab)
-    seconds = work / (measured or GUESS_PER_CORE * threads)
-    where = "gpu" if training.device == "cuda" else f"cpu, {threads} thread{'s' * (threads != 1)}"
+    seconds = config.training.steps * step_seconds(config, vocab, threads, measured)
+    gpu = config.training.device == "cuda"
+    where = "gpu" if gpu else f"cpu, {threads} thread{'s' * (threads != 1)}"
     if measured is None:
         return f"about {in_time(seconds)}, a guess until the first run ({where})"
     return f"about {in_time(seconds)} on this machine ({where})"
 
 
-def measured_speed(store: RunStore, config: RunConfig, look_at: int = 12) -> float | None:
-    """Operations per second of the newest runs like this one, None before any was measured."""
-    speeds = []
+def step_seconds(config: RunConfig, vocab: int, threads: int, measured: Measured | None) -> float:
+    """Seconds of one step: a fixed cost for each layer, which small networks pay most, and work."""
+    work = step_work(config, vocab)
+    rate = GUESS_PER_CORE * threads
+    if measured is None:
+        return work / rate
+    fixed = (measured.seconds - measured.work / rate) / measured.depth
+    if fixed < 0:  # this machine is faster than guessed
+        return work * measured.seconds / measured.work
+    return fixed * config.model.depth + work / rate
+
+
+def step_work(config: RunConfig, vocab: int) -> float:
+    """Floating-point operations of one step."""
+    tokens = config.training.batch_size * config.model.context
+    return tokens * estimate.flops_per_token(config.model, vocab)
+
+
+def measured_speed(
+    store: RunStore, config: RunConfig, vocab: int, look_at: int = 12
+) -> Measured | None:
+    """What the newest runs took, the one most like this one; None before any was measured."""
+    work = step_work(config, vocab)
+    found = []
     for run in reversed(store.list()[-look_at:]):
         if (run.config.training.device == "cuda") == (config.training.device == "cuda"):
             speed = _speed(run)
-            speeds += [speed] if speed else []
-    return statistics.median(speeds[:3]) if speeds else None
+            found += [speed] if speed else []
+    return min(found, key=lambda m: abs(math.log(m.work / work)), default=None)
 
 
-def _speed(run: Run) -> float | None:
+def _speed(run: Run) -> Measured | None:
     rate = run.record.tokens_per_second
     vocab = run.corpus.get("vocabulary")
     if rate is None:
@@ -63,9 +93,10 @@ def _speed(run: Run) -> float | None:
         except KeyError:
             return None
         rate = statistics.median(values) if values else None
-    if rate is None or not isinstance(vocab, int):
+    if not rate or not isinstance(vocab, int):
         return None
-    return rate * estimate.flops_per_token(run.config.model, vocab)
+    tokens = run.config.training.batch_size * run.config.model.context
+    return Measured(step_work(run.config, vocab), tokens / rate, run.config.model.depth)
 
 
 def in_bytes(count: float) -> str:

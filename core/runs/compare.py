@@ -62,9 +62,8 @@ def _judge(run: Run, mean: float, entropy: float) -> Verdict:
     reached = f"{run.name}: the mean of its last {WINDOW} training losses, {mean:.2f}, is"
     dead = "it has learned letter frequencies and ignores its input."
     gap = _unigram_gap(run)
-    near = abs(mean - entropy) < PLATEAU or (gap is not None and abs(gap) < SAME_BATCH)
-    if near and _fall(run) > FALLING:
-        level = f"near the entropy of single letters, {entropy:.3f}, and still falling"
+    if mean > entropy - PLATEAU and _fall(run) > FALLING:
+        level = f"not below the entropy of single letters, {entropy:.3f}, but still falling"
         return Verdict("too_early", mean, entropy, f"{reached} {level}. It is too early to judge.")
     if abs(mean - entropy) < PLATEAU:
         sentence = f"{reached} within {PLATEAU} of the entropy of single letters, {entropy:.3f}"

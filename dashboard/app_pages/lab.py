@@ -69,7 +69,7 @@ def loss_card():
         ids,
         key="loss",
         metric="loss/train",
-        height=336,
+        height=320,
         baseline=("unigram entropy", entropy) if entropy else None,
         title=loss_title(verdicts),
         subtitle="nats per character · raw and smoothed",
@@ -126,7 +126,7 @@ def activation_card(focus: Run):
 
 def first_run():
     """What would be here, and the button that brings it."""
-    with chrome.card("first", height=336):
+    with chrome.card("first", height=320):
         preset = presets.load(st.session_state["preset"])
         chrome.empty(
             "Nothing has been trained yet",
@@ -155,7 +155,7 @@ def foot():
     if problem:
         chrome.problem(problem)
     if config and vocab:
-        speed = words.measured_speed(state.store(), config)
+        speed = words.measured_speed(state.store(), config, vocab)
         cost = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
         st.html(f'<div class="cost">{cost}</div>')
     with st.container(horizontal=True, key="start", gap="small"):
@@ -202,7 +202,7 @@ else:
     with left:
         loss_card()
     with right:
-        components.happening(ids, key="happening", height=336)
+        components.happening(ids, key="happening", height=320)
     first, second, third = st.columns([33, 31, 36], gap="small")
     with first:
         components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)

@@ -8,9 +8,10 @@ import streamlit as st
 from core import jobs
 from core.runs import RunError
 from core.runs.compare import state_words
+from core.runs.status import RESUMABLE
 from dashboard import chrome, state, summaries
-from dashboard.actions import LIVE, RESUMABLE
 from dashboard.figures.tables import runs_table
+from dashboard.state import LIVE
 from dashboard.words import in_bytes
 
 
@@ -58,14 +59,14 @@ def ask(chosen) -> None:
             on_click=resume,
             args=(resumable,),
             disabled=not resumable,
-            help=nothing or "" if resumable else nothing or "None of these can be resumed.",
+            help=None if resumable else nothing or "None of these can be resumed.",
         )
         why = "These runs are still at work; stop them first." if alive else ""
         if st.button(
             "Delete",
             key="delete_runs",
             disabled=not chosen or bool(alive),
-            help=nothing or why or "Asks before it deletes.",
+            help=nothing or why or None,
         ):
             confirm(chosen)
         if chosen and st.button("Compare", key="compare_these", help="Draw their curves."):
