@@ -84,6 +84,7 @@ class Attention extends Card {
     if (!run) why = "Choose a run to see it here."
     else if (live.gone) why = "This run was deleted."
     else if (!this.grid && live.loaded && ENDED.has(live.state) && !live.snapshot && live.snapshot !== 0) why = "This run kept no attention."
+    else if (!this.grid && Number.isFinite(live.snapshot)) why = "Loading…"
     else if (!this.grid) why = live.state === "queued" ? "Waiting for its turn to train." : "The first snapshot appears in a moment."
     this.explain(why)
   }
@@ -92,8 +93,9 @@ class Attention extends Card {
     const [run] = this.props.runs
     if (step === undefined || !run) return
     const address = `/api/attention/${encodeURIComponent(run.id)}/${step}`
+    this.wanted = address
     const grid = await fetchArray(address, Uint8Array)
-    if (this.dead || run.id !== this.props.runs[0]?.id) return
+    if (this.dead || this.wanted !== address) return // another step was chosen meanwhile
     this.grid = grid
     this.step = step
     this.words()

@@ -1,20 +1,27 @@
 // A metric through training, all runs in one graph: raw faint, smoothed bold, names at the ends.
 
-// An average that forgets by distance in x, not by count, so that thinned points weigh the same;
-// corrected for its start, and blind to what is not a number.
+// An average that forgets by distance in x, not by count, so that thinned points weigh the same,
+// and looks both ways, so that it does not lag behind a fall; blind to what is not a number.
 function smoothed(xs, values, weight, extent) {
-  let average = 0
-  let mass = 0
-  let before = null
-  return values.map((value, i) => {
-    if (value === null || !isFinite(value)) return null
-    const apart = before === null ? 1 : Math.max(((xs[i] - before) / extent) * 1000, 0)
-    const keep = Math.min(Math.sqrt(weight), 0.999) ** apart
-    average = average * keep + value * (1 - keep)
-    mass = mass * keep + (1 - keep)
-    before = xs[i]
-    return mass > 0 ? average / mass : value
-  })
+  const decay = Math.min(Math.sqrt(weight), 0.999)
+  const sums = values.map(() => [0, 0])
+  const sweep = (order) => {
+    let [sum, mass, before] = [0, 0, null]
+    for (const i of order) {
+      const value = values[i]
+      if (value === null || !isFinite(value)) continue
+      const keep = before === null ? 0 : decay ** ((Math.abs(xs[i] - before) / extent) * 2000)
+      sums[i][0] += sum * keep
+      sums[i][1] += mass * keep
+      sum = sum * keep + value
+      mass = mass * keep + 1
+      before = xs[i]
+    }
+  }
+  const order = values.map((_, i) => i)
+  sweep(order)
+  sweep(order.reverse())
+  return values.map((v, i) => (v === null || !isFinite(v) ? null : (sums[i][0] + v) / (sums[i][1] + 1)))
 }
 
 class Curves extends Chart {

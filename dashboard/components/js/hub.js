@@ -169,9 +169,9 @@ class Hub {
         const run = this.run(known.id)
         const now = run.gone ? "gone" : run.state
         if (!now || !view.trigger || now === known.state) continue
-        const mark = `${now} after ${known.state}`
-        if (this.announced.get(known.id) === mark) continue
-        this.announced.set(known.id, mark)
+        // Once for each state: views learn of the rerun one after the other.
+        if (this.announced.get(known.id) === now) continue
+        this.announced.set(known.id, now)
         view.trigger("state", { run: known.id, state: now })
         return // one rerun shows all of them
       }
@@ -182,8 +182,10 @@ class Hub {
   refresh(known) {
     for (const { id, state } of known) {
       const run = this.run(id)
-      if (this.announced.has(id) && state === run.state) this.announced.delete(id)
-      if (run.settled && run.state !== state) run.settled = ""
+      if (run.settled && run.state !== state) {
+        run.settled = ""
+        run.state = null // what was heard last is older than the page
+      }
       if (run.gone && state && state !== "gone") run.gone = false
     }
     this.wake()

@@ -87,6 +87,8 @@ class LayerMap extends Card {
     const { steps, values } = series
     const wide = steps.length > 1 ? (steps.at(-1) - steps[0]) / (steps.length - 1) : 1
     const row = box.h / depth
+    const hatch = context.createPattern(this.hatched(), "repeat")
+    let lost = Infinity
     for (let k = 0; k < steps.length; k++) {
       const left = box.x + (steps[k] / (extent + wide)) * box.w
       const next = k + 1 < steps.length ? steps[k + 1] : steps[k] + wide
@@ -95,10 +97,9 @@ class LayerMap extends Card {
         const v = values[k][i]
         const y = box.y + box.h - (i + 1) * row
         if (v === null || !isFinite(v)) {
-          context.fillStyle = this.theme.warning
-          context.globalAlpha = (k + i) % 2 ? 0.45 : 0.2 // hatched: not told by colour alone
-          context.fillRect(left, y, w + 0.4, row + 0.4)
-          context.globalAlpha = 1
+          context.fillStyle = hatch
+          context.fillRect(left, y, w, row)
+          lost = Math.min(lost, left)
           continue
         }
         const at = v > 0 ? (Math.log10(v) - low) / (high - low) : 0
@@ -107,10 +108,38 @@ class LayerMap extends Card {
         context.fillRect(left, y, w + 0.4, row + 0.4)
       }
     }
+    const end = box.x + (steps.at(-1) / extent) * box.w
+    if (end - lost > 110) {
+      const [x, y] = [(lost + end) / 2, box.y + box.h / 2]
+      context.font = `600 12px ${this.theme.font}`
+      context.textAlign = "center"
+      context.textBaseline = "middle"
+      context.fillStyle = this.theme.card
+      context.fillRect(x - 50, y - 11, 100, 22)
+      context.fillStyle = this.theme.warning_text
+      context.fillText("not a number", x, y)
+    }
+  }
+
+  // What is no number is hatched and named: not told by colour alone.
+  hatched() {
+    const tile = el("canvas")
+    tile.width = tile.height = 8
+    const context = tile.getContext("2d")
+    context.fillStyle = faded(this.theme.warning, 0.14)
+    context.fillRect(0, 0, 8, 8)
+    context.strokeStyle = faded(this.theme.warning, 0.5)
+    for (const shift of [-8, 0, 8]) {
+      context.moveTo(shift, 8)
+      context.lineTo(shift + 8, 0)
+    }
+    context.stroke()
+    return tile
   }
 
   axes(context, box, depth, extent, width) {
     const { theme } = this
+    context.font = `11px ${theme.font}`
     context.fillStyle = theme.muted
     context.textAlign = "right"
     context.textBaseline = "middle"
@@ -123,7 +152,7 @@ class LayerMap extends Card {
     }
     context.textAlign = "center"
     context.textBaseline = "top"
-    for (const step of ticks(0, extent, box.w / 80)) {
+    for (const step of ticks(0, extent, box.w / 62)) {
       const x = box.x + (step / extent) * box.w
       context.fillText(step.toLocaleString("en-US"), Math.min(x, box.x + box.w - 8), box.y + box.h + 6)
     }

@@ -32,7 +32,7 @@ class Profile extends Chart {
     }
     const when = steps.size === 1 ? `at step ${[...steps][0]}` : steps.size ? `at steps ${[...steps].sort((a, b) => a - b).join(", ")}` : ""
     this.heading(props.title ?? `${what[0].toUpperCase()}${what.slice(1)} by depth`,
-      props.subtitle ?? `${unit} ${when}${start ? ", layer 0 is the embedding" : ""}`.trim())
+      props.subtitle ?? [unit + (when && " " + when), start ? "layer 0 is the embedding" : ""].filter(Boolean).join(", "))
     const all = lines.flatMap((l) => l.y).filter((v) => v !== null && isFinite(v))
     const positive = all.length && Math.min(...all) > 0
     const log = positive && Math.max(...all) / Math.min(...all) > 40
