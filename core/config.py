@@ -471,8 +471,10 @@ def explain(error: ValidationError) -> str:
     message = message[:1].lower() + message[1:]
     if len({str(e["loc"][:2]) for e in error.errors()}) == 1 and len(error.errors()) > 1:
         message = "input should be auto or a whole number"
-    given = first.get("input")
-    return f"{place}: {message}" + (f" (got {given!r})" if not isinstance(given, dict) else "")
+    given = first.get("input") if place else {}
+    return (f"{place}: {message}" if place else message) + (
+        f" (got {given!r})" if not isinstance(given, dict) else ""
+    )
 
 
 def _hint(key: str, known: list[str]) -> str:

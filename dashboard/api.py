@@ -26,6 +26,7 @@ from core.runs.series import bucket_size, buckets
 from dashboard import assets
 from dashboard.guard import Guard
 from dashboard.live import LOCK, Feed, feed, store
+from dashboard.shell import Shell
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
@@ -285,4 +286,4 @@ ROUTES: list[BaseRoute] = [
     Route("/api/attention/{run}/{step:int}/{layer:int}/{head:int}", attention_head),
     Route("/api/assets/{name}", asset),
 ]
-MIDDLEWARE = [Middleware(Guard)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Shell)]

@@ -225,7 +225,7 @@ class Feed:
         """Where a metric lives; None while the run has no such metric."""
         if metric not in self._cadences:
             try:
-                self._cadences[metric] = self.run._find(metric)[0]
+                self._cadences[metric] = self.run.cadence_of(metric)[0]
             except KeyError:
                 return None
         return self._cadences[metric]

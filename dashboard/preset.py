@@ -20,7 +20,6 @@ def preset_row() -> None:
             "Preset",
             names,
             key="preset",
-            format_func=lambda name: presets.load(name).title,
             help="Turns every switch at once. " + _summaries(names),
             on_change=_apply_preset,
             persist_state="session",
@@ -58,4 +57,4 @@ def _apply_preset() -> None:
 
 def _summaries(names: list[str]) -> str:
     loaded = [presets.load(name) for name in names]
-    return "\n".join(f"\n**{p.title}**: {p.summary}" for p in loaded)
+    return "\n".join(f"\n**{p.name}**: {p.title}. {p.summary}" for p in loaded)

@@ -18,6 +18,7 @@ from core import presets
 from core.config import ModelConfig, RunConfig, explain, settings
 from core.runs import Run, RunError, RunStore
 from core.runs.status import NEEDS_WORKER
+from dashboard import live
 
 SETTINGS = settings()
 DEFAULT = RunConfig()
@@ -34,10 +35,9 @@ def key(dotted: str) -> str:
 KEYS = {key(dotted): dotted for dotted in SETTINGS}
 
 
-@st.cache_resource
 def store() -> RunStore:
-    """The folder of runs that this server shows."""
-    return RunStore()
+    """The folder of runs that this server shows; the routes read the same one."""
+    return live.store()
 
 
 # Settings

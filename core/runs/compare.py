@@ -89,9 +89,10 @@ def _unigram_gap(run: Run) -> float | None:
     """Mean difference from the loss that letter frequencies reach on the very same batches."""
     unigram = _losses(run, "loss/unigram")
     losses = _losses(run, "loss/train")
-    if not len(unigram) or len(unigram) != len(losses):
+    both = min(len(unigram), len(losses))  # a live run may have grown between the two readings
+    if not both:
         return None
-    gap = (losses - unigram)[-WINDOW:]
+    gap = (losses[:both] - unigram[:both])[-WINDOW:]
     gap = gap[np.isfinite(gap)]
     return float(gap.mean()) if len(gap) else None
 

@@ -9,6 +9,7 @@ first batch that is torn or wrong. After a resume the later segment wins from it
 from __future__ import annotations
 
 import os
+import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -226,10 +227,11 @@ class Rows:
 
 
 class SeriesReader:
-    """Reads one cadence of a run over all its segments, incrementally."""
+    """Reads one cadence of a run over all its segments, incrementally; threads may share it."""
 
     def __init__(self, folder: Path, cadence: str) -> None:
         self.folder, self.cadence = folder, cadence
+        self._lock = threading.Lock()
         self._segments: dict[int, Segment] = {}
 
     def _refresh(self, names: Iterable[str]) -> list[tuple[int, Segment]]:
@@ -245,7 +247,9 @@ class SeriesReader:
     def names(self) -> dict[str, int]:
         """Every column but step and seconds, with its width in layers (0 for a scalar)."""
         found: dict[str, int] = {}
-        for _, segment in self._refresh(()):
+        with self._lock:
+            segments = self._refresh(())
+        for _, segment in segments:
             for column in segment.schema() or ():
                 if column.name not in ("step", "seconds"):
                     wide = pa.types.is_fixed_size_list(column.type)
@@ -254,7 +258,10 @@ class SeriesReader:
 
     def read(self, names: Iterable[str], since: Cursor | None = None) -> Rows:
         """Rows after `since` (all of them by default), where a later segment wins."""
-        names = list(names)
+        with self._lock:
+            return self._read(list(names), since)
+
+    def _read(self, names: list[str], since: Cursor | None) -> Rows:
         segments = self._refresh(names)
         since = since or Cursor()
         steps: list[Steps] = []

@@ -46,6 +46,7 @@ class Status(BaseModel):
     steps: int = 0
     message: str = ""
     device: str = ""
+    pid: int | None = None  # of the worker, for people who look; the lock is the truth
     tokens_per_second: float | None = None
     seconds_left: float | None = None
     changed: float = Field(default_factory=time.time)

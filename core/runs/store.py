@@ -154,7 +154,7 @@ class Run:
         spike. Raises KeyError with the names that exist.
         """
         canonical, layer = _layer_of(name)
-        cadence, width = self._find(canonical)
+        cadence, width = self.cadence_of(canonical)
         rows = self._readers[cadence].read([canonical])
         steps, values = rows.steps, rows.columns[canonical]
         if layer is not None:
@@ -175,7 +175,11 @@ class Run:
         """Every metric that the run has, with its width in layers (0 for a scalar)."""
         return {n: w for reader in self._readers.values() for n, w in reader.names().items()}
 
-    def _find(self, name: str) -> tuple[str, int]:
+    def cadence_of(self, name: str) -> tuple[str, int]:
+        """Where a metric is written (step, probe, evaluation) and its width in layers.
+
+        Raises KeyError with the names that exist.
+        """
         known: list[str] = []
         for cadence, reader in self._readers.items():
             names = reader.names()
@@ -294,7 +298,7 @@ class RunStore:
 
     def _all(self) -> Iterator[tuple[Run, str | None]]:
         for name in sorted(self._ids()):
-            run = self._cache.setdefault(name, Run(self.root / name))
+            run = self._run(name)
             try:
                 run.config  # noqa: B018 - reading it is the check
             except RunError as error:
@@ -306,7 +310,12 @@ class RunStore:
         """The run with this id. Raises RunError when there is none."""
         if id not in self._names() or not (self.root / id / "config.json").is_file():
             raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
-        return self._cache.setdefault(id, Run(self.root / id))
+        return self._run(id)
+
+    def _run(self, id: str) -> Run:
+        if id not in self._cache:
+            self._cache[id] = Run(self.root / id)
+        return self._cache[id]
 
     def delete(self, id: str) -> None:
         """Remove a run for good. Raises RunError while it is alive."""

@@ -8,6 +8,7 @@ probes use generators of their own, so a run with probes and one without are bit
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -61,7 +62,9 @@ class Trainer:
         self._stopping = False
         self._single = False  # pause after the next step
         self._keep_pause = False  # and leave a checkpoint when pausing
-        self._status = Status(steps=self.config.training.steps, device=self.device.type)
+        self._status = Status(
+            steps=self.config.training.steps, device=self.device.type, pid=os.getpid()
+        )
         self._written = 0.0
 
     def train(self) -> State:

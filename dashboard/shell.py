@@ -1,0 +1,78 @@
+"""What the page's own HTML is given before Streamlit's script runs.
+
+Streamlit serves one index page for every address. This middleware adds to its head: where the
+server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
+dark page flashes white), and preloads of the live views' files (they come while Streamlit starts).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard import assets
+from dashboard.palette import DARK, LIGHT
+
+MARK = b"<head>"
+
+
+@cache
+def head() -> bytes:
+    """What is added right after `<head>`."""
+    return (
+        "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
+        "<style>html{color-scheme:light dark;"
+        f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
+        f'<link rel="modulepreload" href="{assets.hub_url()}">'
+        f'<link rel="preload" as="script" href="{assets.plotly_url()}">'
+    ).encode()
+
+
+class Shell:
+    """ASGI middleware: changes the index page and passes everything else through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_for_a_page(scope):
+            await self.app(scope, receive, send)
+            return
+        # Uncompressed, so that there is a text to change; and whole, because its own date does not
+        # tell when the addresses in our part of it changed.
+        unwanted = (b"accept-encoding", b"if-modified-since", b"if-none-match")
+        headers = [(k, v) for k, v in scope["headers"] if k not in unwanted]
+        scope = {**scope, "headers": headers}
+        start: Message | None = None
+        body = b""
+
+        async def changed(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                kind = MutableHeaders(raw=message["headers"]).get("content-type", "")
+                if kind.startswith("text/html"):
+                    start = message
+                else:
+                    await send(message)
+            elif start is None:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    body = body.replace(MARK, MARK + head(), 1)
+                    headers = MutableHeaders(raw=start["headers"])
+                    headers["content-length"] = str(len(body))
+                    for stamp in ("etag", "last-modified"):  # those of the unchanged page
+                        del headers[stamp]
+                    await send(start)
+                    await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, changed)
+
+
+def _is_for_a_page(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    return any(k == b"accept" and b"text/html" in v for k, v in scope["headers"])
