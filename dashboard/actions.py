@@ -11,7 +11,7 @@ import streamlit as st
 from core import jobs, presets
 from core.config import RunConfig, choices
 from core.runs import Run, RunError, describe
-from core.runs.status import RESUMABLE
+from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import state
 from dashboard.state import LIVE, SETTINGS, store
 
@@ -29,10 +29,10 @@ NUMBERS = {"model.depth": (2, 6, 12, 24), "optimizer.warmup_steps": (0, 50, 100,
 
 @dataclass(frozen=True)
 class Button:
-    """A button as it stands: what it says, and why it can't be pressed (empty when it can)."""
+    """A button as it stands: what it says, and whether it can be pressed."""
 
     label: str
-    reason: str = ""
+    enabled: bool
 
 
 def train() -> None:
@@ -51,9 +51,9 @@ def pause() -> None:
 
 
 def step() -> None:
-    """One step of a paused run, else a new run that pauses after its first step."""
+    """One step of a live run, which then pauses; else a new run that pauses after its first."""
     focus = _in_focus()
-    if focus is not None and focus.status == "paused":
+    if focus is not None and focus.status in NEEDS_WORKER:
         _control(focus, "step")
         return
     config, _ = state.read(state.widget_values())
@@ -72,31 +72,12 @@ def stop() -> None:
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
     now = run.status if run else ""
-    return _pause_button(now), _step_button(now, config), _stop_button(now)
-
-
-def _pause_button(now: str) -> Button:
-    if now == "paused" or now in RESUMABLE:
-        return Button("Resume")
-    reasons = {
-        "": "Nothing is training.",
-        "queued": "The run waits for a free place.",
-        "finished": "The run is done.",
-        "diverged": "The run diverged; nothing is left to pause.",
-    }
-    return Button("Pause", reasons.get(now, ""))
-
-
-def _step_button(now: str, config: RunConfig | None) -> Button:
-    if now == "paused":
-        return Button("Step")
-    if now in LIVE:
-        return Button("Step", "Pause the run first; then Step takes one step.")
-    return Button("Step", "" if config else "The settings do not fit together.")
-
-
-def _stop_button(now: str) -> Button:
-    return Button("Stop", "" if now in LIVE else "No run to stop here.")
+    resumes = now == "paused" or now in RESUMABLE
+    return (
+        Button("Resume" if resumes else "Pause", resumes or now in ("starting", "running")),
+        Button("Step", now in NEEDS_WORKER or (now != "queued" and config is not None)),
+        Button("Stop", now in LIVE),
+    )
 
 
 # Twins

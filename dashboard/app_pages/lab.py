@@ -51,8 +51,7 @@ def state_card():
                     key=key,
                     shortcut=shortcut,
                     on_click=act,
-                    disabled=bool(button.reason),
-                    help=button.reason or None,
+                    disabled=not button.enabled,
                 )
         if focus is None:
             chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
@@ -166,13 +165,11 @@ def foot():
             shortcut="t",
             on_click=actions.train,
             disabled=not vocab,
-            help=problem or None,
         )
         asked = st.button(
             "Train twin",
             key="train_twin",
             disabled=not vocab,
-            help=problem or None,
         )
     if asked and config:
         actions.twin_dialog(config)

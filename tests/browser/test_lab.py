@@ -99,11 +99,12 @@ def last_fifty(run: Run) -> float:
 def test_pre_ln_lives_and_post_ln_dies(page: Page, dashboard: Dashboard, corpus: str) -> None:
     if not available(corpus):
         pytest.skip(f"{corpus} is neither here nor can it be downloaded")
-    open_lab(page, dashboard, f"?data_corpus={corpus}")
+    open_lab(page, dashboard)
     choose(page, "preset", "pre-ln-lives")
     settled(page)
     if corpus != "python-reference":
         page.get_by_text("Data", exact=True).click()
+        page.wait_for_timeout(500)  # the fold opens with a movement
         choose(page, "data_corpus", corpus)
         settled(page)
     press(page, "train")
@@ -253,7 +254,7 @@ def test_the_page_answers_while_two_runs_train(page: Page, dashboard: Dashboard)
     until(lambda: all(r.status == "running" for r in runs))
     open_lab(page, dashboard)
     switch(page, "model_placement", "post")
-    expect(page.locator(".st-key-block")).to_contain_text("post-LN", timeout=30_000)
+    expect(page.locator(".st-key-card_block")).to_contain_text("post-LN", timeout=30_000)
     assert [r.status for r in runs] == ["running", "running"]
 
 
