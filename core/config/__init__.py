@@ -1,0 +1,24 @@
+"""Every setting of a run, once: the command line, the widgets and their help derive from it.
+
+Plain data: importing this package does not import torch. A setting is named by its dotted path
+(``model.depth``); a widget's key is that path with underscores (``model_depth``).
+"""
+
+from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
+from core.config.model import ModelConfig, conflicts
+from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
+
+__all__ = [
+    "SCHEMA",
+    "DataConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "ProbesConfig",
+    "RunConfig",
+    "TrainingConfig",
+    "choices",
+    "conflicts",
+    "explain",
+    "nested",
+    "settings",
+]

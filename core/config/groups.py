@@ -1,0 +1,160 @@
+"""The settings around the network: its text, its optimizer, its training and its probes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from core.config.base import Group, setting
+
+Corpus = Literal["python-reference", "tiny-shakespeare", "file"]
+Schedule = Literal["constant", "cosine"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class DataConfig(Group):
+    """The text that the model learns."""
+
+    corpus: Corpus = setting(
+        "python-reference",
+        "Corpus",
+        "python-reference: Python's language reference, part of every Python. tiny-shakespeare:"
+        " downloaded once (1.1 MB). file: a UTF-8 text file of your own.",
+    )
+    path: str | None = setting(
+        None, "Text file", "Path of your own text file, with corpus `file`.", "path"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_means_file(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("path") and "corpus" not in values:
+            return {**values, "corpus": "file"}
+        return values
+
+    @model_validator(mode="after")
+    def _path_with_file(self) -> DataConfig:
+        if (self.corpus == "file") != bool(self.path):
+            raise PydanticCustomError(
+                "impossible",
+                "path: corpus `file` needs a path and only `file` takes one; accepted: a path"
+                " together with corpus file, or none with {others}",
+                {"others": ", ".join(c for c in get_args(Corpus) if c != "file")},
+            )
+        return self
+
+
+class OptimizerConfig(Group):
+    """AdamW (Loshchilov & Hutter 2019) with a linear warm-up."""
+
+    learning_rate: float = setting(
+        1e-3, "Learning rate", "Peak learning rate of AdamW.", "", gt=0, le=10
+    )
+    warmup_steps: int = setting(
+        0, "Warm-up", "Steps over which the learning rate rises from 0.", "steps", ge=0, le=10**7
+    )
+    schedule: Schedule = setting(
+        "constant",
+        "Schedule",
+        "After the warm-up: constant, or a cosine that falls to a tenth of the peak.",
+    )
+    beta1: float = setting(0.9, "β₁", "Decay of the gradient's running mean.", "", ge=0, lt=1)
+    beta2: float = setting(0.95, "β₂", "Decay of the squared gradient's running mean.", ge=0, lt=1)
+    weight_decay: float = setting(
+        0.0, "Weight decay", "Decoupled weight decay on matrices.", "", ge=0, le=10
+    )
+    clip: float = setting(
+        0.0, "Clipping", "Largest norm of the whole gradient; 0 does not clip.", "", ge=0, le=1e6
+    )
+
+
+class TrainingConfig(Group):
+    """How long, with what data order, and on which device."""
+
+    seed: int = setting(
+        0,
+        "Seed",
+        "Decides the initial weights and the order of the batches.",
+        "",
+        ge=0,
+        le=2**32 - 1,
+    )
+    steps: int = setting(600, "Steps", "Optimizer updates in all.", "steps", ge=1, le=10**8)
+    batch_size: int = setting(16, "Batch size", "Sequences per step.", "sequences", ge=1, le=16384)
+    evaluate_every: int = setting(
+        100,
+        "Evaluate every",
+        "Steps between validation losses and text samples; 0 is only first and last.",
+        "steps",
+        ge=0,
+        le=10**8,
+    )
+    checkpoint_every: int = setting(
+        200,
+        "Checkpoint every",
+        "Steps between checkpoints; 0 keeps only the last.",
+        "steps",
+        ge=0,
+        le=10**8,
+    )
+    device: Device = setting(
+        "auto", "Device", "auto takes a CUDA GPU where there is one, else the processor."
+    )
+    precision: Precision = setting(
+        "auto",
+        "Precision",
+        "Of the matrix products: auto is bfloat16 on a CUDA GPU and float32 on a processor.",
+    )
+    threads: int | Literal["auto"] = setting(
+        "auto",
+        "Threads",
+        "Processor threads; auto shares the cores among all active runs.",
+        "threads",
+    )
+
+    @field_validator("threads")
+    @classmethod
+    def _positive_threads(cls, value: Any) -> Any:
+        if value != "auto" and not 1 <= value <= 1024:
+            raise ValueError(f"{value} is out of range; accepted: auto or 1 to 1024")
+        return value
+
+
+class ProbesConfig(Group):
+    """What is measured while training. It never changes the losses."""
+
+    every: int = setting(
+        10,
+        "Probe every",
+        "Steps between activation statistics; gradient norms are taken at every step. 0 turns all"
+        " probes off.",
+        "steps",
+        ge=0,
+        le=10**8,
+    )
+    text: str = setting(
+        "",
+        "Probe text",
+        "The text whose activations and attention are shown; empty takes the start of the"
+        " validation text.",
+        max_length=20000,
+    )
+    tokens: int | Literal["auto"] = setting(
+        "auto",
+        "Probe length",
+        "Tokens of the probe text; auto is the context, at most 256.",
+        "tokens",
+    )
+    attention: bool = setting(
+        True, "Keep attention", "Keep attention maps of the probe text at log-spaced steps."
+    )
+
+    @field_validator("tokens")
+    @classmethod
+    def _positive_tokens(cls, value: Any) -> Any:
+        if value != "auto" and not 1 <= value <= 8192:
+            raise ValueError(f"{value} is out of range; accepted: auto or 1 to 8192")
+        return value

@@ -1,0 +1,135 @@
+"""All settings of a run, by group and by dotted name, and refusals in the user's words."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from core.config.base import Group, only_known, setting
+from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
+from core.config.model import ModelConfig
+
+SCHEMA = 1
+
+
+class RunConfig(Group):
+    """All settings of one run. ``RunConfig()`` is the preset `first-minute`."""
+
+    schema_: Literal[1] = Field(1, alias="schema", description="Version of this format.")
+    name: str = setting("", "Name", "What the run is called.", max_length=120)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    data: DataConfig = Field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    probes: ProbesConfig = Field(default_factory=ProbesConfig)
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        protected_namespaces=(),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, values: Any) -> Any:
+        found = values.get("schema", SCHEMA) if isinstance(values, dict) else SCHEMA
+        if found != SCHEMA:
+            raise PydanticCustomError(
+                "schema",
+                "schema: this program reads version {known}, the file has {found};"
+                " open it with the release that wrote it",
+                {"known": SCHEMA, "found": str(found)},
+            )
+        return only_known(cls, values)
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> RunConfig:
+        optimizer, steps = self.optimizer, self.training.steps
+        if optimizer.schedule == "cosine" and optimizer.warmup_steps >= steps:
+            raise PydanticCustomError(
+                "impossible",
+                "optimizer.warmup_steps: {warmup} leaves no step for the cosine; accepted:"
+                " 0 to {most}",
+                {"warmup": optimizer.warmup_steps, "most": steps - 1},
+            )
+        if self.probes.tokens != "auto" and self.probes.tokens > self.model.context:
+            raise PydanticCustomError(
+                "impossible",
+                "probes.tokens: {tokens} is longer than model.context; accepted: auto or"
+                " 1 to {most}",
+                {"tokens": self.probes.tokens, "most": self.model.context},
+            )
+        return self
+
+    @property
+    def probe_length(self) -> int:
+        """Tokens of the probe text, `probes.tokens: auto` resolved."""
+        tokens = self.probes.tokens
+        return min(self.model.context, 256) if tokens == "auto" else tokens
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by its dotted name, in order: ``{"model.depth": 6, ...}``."""
+        return {
+            f"{group}.{field}": value
+            for group, values in self.model_dump(exclude={"schema_", "name"}).items()
+            for field, value in values.items()
+        }
+
+    @classmethod
+    def from_flat(cls, values: dict[str, Any], name: str = "") -> RunConfig:
+        """The inverse of :meth:`flat`; settings that are not named take their defaults."""
+        return cls.model_validate(nested({**values, **({"name": name} if name else {})}))
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """``{"model.depth": 6}`` as ``{"model": {"depth": 6}}``."""
+    result: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *groups, leaf = dotted.split(".")
+        level = result
+        for group in groups:
+            level = level.setdefault(group, {})
+        level[leaf] = value
+    return result
+
+
+def settings() -> dict[str, Any]:
+    """Every setting's pydantic field by its dotted name, in display order."""
+    groups = {g: f.annotation for g, f in RunConfig.model_fields.items()}
+    return {
+        f"{group}.{name}": field
+        for group, kind in groups.items()
+        if isinstance(kind, type) and issubclass(kind, Group)
+        for name, field in kind.model_fields.items()
+    }
+
+
+def choices(dotted: str) -> tuple[str, ...]:
+    """The accepted words of a setting that is a choice, else ()."""
+    words = get_args(settings()[dotted].annotation)
+    return words if words and all(isinstance(word, str) for word in words) else ()
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing wrong, in one line: the setting's dotted name and what is accepted."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("int", "str"))
+    # A union reports each of its arms; "auto or a number" reads better than either.
+    place = place.split(".literal[")[0].removesuffix(".")
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("impossible", "unknown_setting", "schema"):
+        field = message.split(":")[0] if first["type"] != "unknown_setting" else ""
+        return message if "." in field or not place else f"{place}.{message}"
+    message = message[:1].lower() + message[1:]
+    if len({str(e["loc"][:2]) for e in error.errors()}) == 1 and len(error.errors()) > 1:
+        message = "input should be auto or a whole number"
+    given = first.get("input") if place else {}
+    return (f"{place}: {message}" if place else message) + (
+        f" (got {given!r})" if not isinstance(given, dict) else ""
+    )
