@@ -1,0 +1,14 @@
+"""LayerNorm (Ba et al. 2016, arXiv 1607.06450): (x - mean x) / sqrt(var x + ε) · g + b."""
+
+from torch import nn
+
+LABEL = "LN"
+SUMMARY = "LayerNorm, (x - mean) / std"
+VECTORS = ("weight", "bias")
+SCALARS = ()
+KEEPS = 1
+
+
+def build(size: int, epsilon: float, bias: bool) -> nn.Module:
+    """g = 1, b = 0."""
+    return nn.LayerNorm(size, eps=epsilon, bias=bias)
