@@ -4,18 +4,25 @@ Plain data: importing this package does not import torch. A setting is named by 
 (``model.depth``); a widget's key is that path with underscores (``model_depth``).
 """
 
+from core.config.families import IMAGES, SMALL_IMAGE, Shape, accepted, adapt, applies
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig, conflicts
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
 
 __all__ = [
+    "IMAGES",
     "SCHEMA",
+    "SMALL_IMAGE",
     "DataConfig",
     "ModelConfig",
     "OptimizerConfig",
     "ProbesConfig",
     "RunConfig",
+    "Shape",
     "TrainingConfig",
+    "accepted",
+    "adapt",
+    "applies",
     "choices",
     "conflicts",
     "explain",

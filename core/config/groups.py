@@ -9,20 +9,24 @@ from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
 
-Corpus = Literal["python-reference", "tiny-shakespeare", "file"]
+Corpus = Literal[
+    "python-reference", "tiny-shakespeare", "file", "digits", "fashion-mnist", "cifar-10"
+]
 Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class DataConfig(Group):
-    """The text that the model learns."""
+    """The text, or the images, that the model learns."""
 
     corpus: Corpus = setting(
         "python-reference",
         "Corpus",
         "python-reference: Python's language reference, part of every Python. tiny-shakespeare:"
-        " downloaded once (1.1 MB). file: a UTF-8 text file of your own.",
+        " downloaded once (1.1 MB). file: a UTF-8 text file of your own. Images: digits, 1,797 of"
+        " 8×8 pixels, part of scikit-learn; fashion-mnist (31 MB) and cifar-10 (170 MB),"
+        " downloaded once.",
     )
     path: str | None = setting(
         None, "Text file", "Path of your own text file, with corpus `file`.", "path"

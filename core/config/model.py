@@ -9,15 +9,17 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
+from core.config.families import Family, misfits
 
 Residual = Literal["on", "off", "attention", "feedforward"]
 Placement = Literal["pre", "post", "sandwich", "none"]
-Norm = Literal["layer", "rms", "none"]
+Norm = Literal["layer", "rms", "batch", "group", "none"]
 Scaling = Literal["one", "gpt2"]
 Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 Activation = Literal["relu", "gelu", "gelu_tanh", "swiglu"]
 Initialisation = Literal["torch", "gpt2", "xavier", "uniform"]
 Switch = Literal["auto", "on", "off"]
+Stem = Literal["auto", "large", "small"]
 
 # The placements whose stream reaches the head unnormalised: with these `final_norm: auto` is on.
 PRE_NORM_FAMILY = ("pre", "sandwich")
@@ -26,8 +28,11 @@ PRE_NORM_FAMILY = ("pre", "sandwich")
 class ModelConfig(Group):
     """The network. Letters: L depth, d width, H heads, T context, V size of the alphabet."""
 
-    family: Literal["transformer"] = setting(
-        "transformer", "Family", "The kind of network; a decoder-only Transformer."
+    family: Family = setting(
+        "transformer",
+        "Family",
+        "The kind of network. transformer: a decoder-only language model. mlp: stacked feed-forward"
+        " layers H + F(H), for characters or images. resnet: convolutions, for images.",
     )
     residual: Residual = setting(
         "on",
@@ -44,10 +49,33 @@ class ModelConfig(Group):
     norm: Norm = setting(
         "layer",
         "Norm",
-        "layer: LayerNorm, (x - mean) / std. rms: RMSNorm, x / rms(x). none: no normalisation.",
+        "layer: LayerNorm, (x - mean) / std. rms: RMSNorm, x / rms(x). none: no normalisation."
+        " For a ResNet too: batch, BatchNorm over the images of a batch; group, GroupNorm.",
     )
     depth: int = setting(6, "Depth", "Number of blocks, L.", "layers", ge=1, le=256)
-    width: int = setting(64, "Width", "Size of the residual stream, d.", "features", ge=1, le=16384)
+    blocks_per_stage: int = setting(
+        2,
+        "Blocks per stage",
+        "Residual blocks in each of a ResNet's four stages; 2 makes ResNet-18.",
+        "blocks",
+        ge=1,
+        le=64,
+    )
+    stem: Stem = setting(
+        "auto",
+        "Stem",
+        "How a ResNet takes in an image. large: 7×7, stride 2, then max-pooling. small: 3×3 at full"
+        " resolution. auto is small for images up to 32 pixels.",
+    )
+    width: int = setting(
+        64,
+        "Width",
+        "Size of the residual stream, d; in a ResNet the channels of the first stage, doubled at"
+        " each of the other three.",
+        "features",
+        ge=1,
+        le=16384,
+    )
     heads: int = setting(
         4, "Heads", "Attention heads per layer; must divide the width.", "heads", ge=1, le=256
     )
@@ -134,9 +162,14 @@ class ModelConfig(Group):
         return 4 * self.width if self.feedforward_width == "auto" else self.feedforward_width
 
     @property
+    def blocks(self) -> int:
+        """Blocks in all."""
+        return 4 * self.blocks_per_stage if self.family == "resnet" else self.depth
+
+    @property
     def has_final_norm(self) -> bool:
         """Whether a norm stands before the head, `final_norm: auto` resolved."""
-        if self.norm == "none":
+        if self.norm == "none" or self.family == "resnet":
             return False
         if self.final_norm == "auto":
             return self.placement in PRE_NORM_FAMILY
@@ -145,6 +178,14 @@ class ModelConfig(Group):
 
 def conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
     """Combinations that no network can have: the field to change, and what would be accepted."""
+    yield from misfits("model", model, {"model.family": model.family, "data.corpus": ""})
+    if model.family == "transformer":
+        yield from _attention_conflicts(model)
+    if model.family != "resnet":
+        yield from _norm_conflicts(model)
+
+
+def _attention_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
     if model.width % model.heads:
         fitting = [str(h) for h in range(1, min(model.width, 256) + 1) if model.width % h == 0]
         yield (
@@ -158,6 +199,9 @@ def conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
             f"rotary needs an even head size, but model.width / model.heads is"
             f" {model.width // model.heads}; accepted here: sinusoidal, learned, none",
         )
+
+
+def _norm_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
     if (model.placement == "none") != (model.norm == "none"):
         if model.norm == "none":
             yield "placement", f"{model.placement} needs a norm; accepted with norm none: none"

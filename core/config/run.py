@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, only_known, setting
+from core.config.families import IMAGES, OWN_CORPUS, Shape, misfits
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig
 
@@ -46,10 +47,23 @@ class RunConfig(Group):
                 " open it with the release that wrote it",
                 {"known": SCHEMA, "found": str(found)},
             )
-        return only_known(cls, values)
+        return _with_own_corpus(only_known(cls, values))
 
     @model_validator(mode="after")
     def _possible_together(self) -> RunConfig:
+        about = {"model.family": self.model.family, "data.corpus": self.data.corpus}
+        for group in ("model", "data", "probes"):
+            for field, sentence in misfits(group, getattr(self, group), about):
+                raise PydanticCustomError(
+                    "impossible",
+                    "{field}: {sentence}",
+                    {"field": f"{group}.{field}", "sentence": sentence},
+                )
+        if self.model.norm == "batch" and self.training.batch_size < 2:
+            raise PydanticCustomError(
+                "impossible",
+                "training.batch_size: 1 gives BatchNorm nothing to compare; accepted: 2 or more",
+            )
         optimizer, steps = self.optimizer, self.training.steps
         if optimizer.schedule == "cosine" and optimizer.warmup_steps >= steps:
             raise PydanticCustomError(
@@ -66,6 +80,17 @@ class RunConfig(Group):
                 {"tokens": self.probes.tokens, "most": self.model.context},
             )
         return self
+
+    @property
+    def image(self) -> Shape | None:
+        """The shape of one image of the corpus; None where it is a text."""
+        return IMAGES.get(self.data.corpus)
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Predictions in one step: the tokens of a Transformer's batch, else its windows, images."""
+        each = self.model.context if self.model.family == "transformer" else 1
+        return self.training.batch_size * each
 
     @property
     def probe_length(self) -> int:
@@ -85,6 +110,18 @@ class RunConfig(Group):
     def from_flat(cls, values: dict[str, Any], name: str = "") -> RunConfig:
         """The inverse of :meth:`flat`; settings that are not named take their defaults."""
         return cls.model_validate(nested({**values, **({"name": name} if name else {})}))
+
+
+def _with_own_corpus(values: Any) -> Any:
+    """A family that can't read the default corpus takes its own, where none is named."""
+    if not isinstance(values, dict):
+        return values
+    model, data = values.get("model"), values.get("data")
+    family = model.get("family") if isinstance(model, dict) else getattr(model, "family", None)
+    own = OWN_CORPUS.get(str(family))
+    if own is None or (data is not None and not (isinstance(data, dict) and "corpus" not in data)):
+        return values
+    return {**values, "data": {**(data or {}), "corpus": own}}
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:

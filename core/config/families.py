@@ -1,0 +1,135 @@
+"""Which settings belong to which family of networks, and which words of a choice they share.
+
+One rule for all: :class:`core.config.RunConfig` refuses by it, the page hides by it. A setting that
+does not apply is ignored at its default and refused at any other value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic import BaseModel
+
+Family = Literal["transformer", "mlp", "resnet"]
+
+NAMES: dict[str, str] = {
+    "transformer": "a Transformer",
+    "mlp": "a feed-forward network",
+    "resnet": "a ResNet",
+}
+
+
+class Shape(NamedTuple):
+    """One image: channels, rows, columns."""
+
+    channels: int
+    height: int
+    width: int
+
+
+# The corpora of images; all others are texts.
+IMAGES: dict[str, Shape] = {
+    "digits": Shape(1, 8, 8),
+    "fashion-mnist": Shape(1, 28, 28),
+    "cifar-10": Shape(3, 32, 32),
+}
+SMALL_IMAGE = 32  # `stem: auto` keeps the resolution of images up to this size
+
+EVERYWHERE = ("family", "residual", "norm", "width", "init", "head_bias", "norm_epsilon")
+# What each family reads beside that; the Transformer reads all but the ResNet's own.
+READS: dict[str, tuple[str, ...]] = {
+    "mlp": (
+        *EVERYWHERE,
+        *("placement", "depth", "context", "feedforward_width", "activation", "scaling"),
+        *("dropout", "bias", "final_norm"),
+    ),
+    "resnet": (*EVERYWHERE, "blocks_per_stage", "stem"),
+}
+RESNET_ONLY = ("blocks_per_stage", "stem")
+
+# Words of a choice that a family has no use for.
+_IMAGES_ONLY = tuple(IMAGES)
+_PARTS = ("attention", "feedforward")
+REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("transformer", "model.norm"): ("batch", "group"),
+    ("transformer", "data.corpus"): _IMAGES_ONLY,
+    ("mlp", "model.residual"): _PARTS,
+    ("mlp", "model.norm"): ("batch", "group"),
+    ("mlp", "model.placement"): ("normformer", "mix", "hybrid", "sublayer"),
+    ("mlp", "model.scaling"): ("deepnorm", "admin"),
+    ("resnet", "model.residual"): _PARTS,
+    ("resnet", "model.norm"): ("rms", "dyt"),
+    ("resnet", "data.corpus"): ("python-reference", "tiny-shakespeare", "file"),
+}
+OWN_CORPUS = {"resnet": "digits"}
+OWN_NORM = {"resnet": "batch"}
+
+
+def applies(dotted: str, config: Any) -> str | None:
+    """Why a setting has no meaning beside these settings; None where it has.
+
+    `config` is a RunConfig, or the settings by their dotted names.
+    """
+    family, corpus = _about(config)
+    group, _, name = dotted.partition(".")
+    if group == "model":
+        reads = name in READS[family] if family in READS else name not in RESNET_ONLY
+        if not reads:
+            return f"{NAMES[family]} does not read it"
+        if name == "context" and corpus in IMAGES:
+            return f"an image has no context, and data.corpus is {corpus}"
+    if group == "probes" and name in ("text", "tokens", "attention") and family != "transformer":
+        what = "attention" if name == "attention" else "probe text"
+        return f"{NAMES[family]} has no {what}"
+    return None
+
+
+def accepted(dotted: str, words: tuple[str, ...], config: Any) -> tuple[str, ...]:
+    """Those of a choice's `words` that the family takes."""
+    family, _ = _about(config)
+    refused = REFUSED.get((family, dotted), ())
+    return tuple(word for word in words if word not in refused)
+
+
+def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) -> dict[str, Any]:
+    """What else has to change after `changed` (family or corpus) did, by dotted name.
+
+    Settings that no longer apply go back to their defaults, words that the family does not take
+    become its own.
+    """
+    family = str(values["model.family"])
+    now = dict(values)
+    if now["data.corpus"] in REFUSED.get((family, "data.corpus"), ()):
+        now["data.corpus"] = OWN_CORPUS.get(family, defaults["data.corpus"])
+        now["data.path"] = None
+    if changed == "model.family" and family in OWN_NORM and now["model.norm"] != "none":
+        now["model.norm"] = OWN_NORM[family]
+    for dotted, default in defaults.items():
+        refused = REFUSED.get((family, dotted), ())
+        if applies(dotted, now) or (isinstance(now[dotted], str) and now[dotted] in refused):
+            now[dotted] = default
+    if family != "resnet" and now["model.norm"] == "none":
+        now["model.placement"] = "none"
+    return {dotted: value for dotted, value in now.items() if value != values[dotted]}
+
+
+def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, str]]:
+    """The settings of a group that the family refuses: the field, and what would be accepted."""
+    for name, field in type(settings).model_fields.items():
+        dotted, value = f"{group}.{name}", getattr(settings, name)
+        default = field.get_default(call_default_factory=True)
+        reason = applies(dotted, about)
+        if reason and value != default:
+            yield name, f"{value} has no meaning: {reason}; accepted: {default} (the default)"
+        words = get_args(field.annotation)
+        taken = accepted(dotted, words, about)
+        if not reason and value in words and value not in taken:
+            takes = f"{value} is not for {NAMES[_about(about)[0]]}"
+            yield name, f"{takes}; accepted: {', '.join(map(str, taken))}"
+
+
+def _about(config: Any) -> tuple[str, str]:
+    if isinstance(config, Mapping):
+        return str(config["model.family"]), str(config["data.corpus"])
+    return config.model.family, config.data.corpus
