@@ -13,6 +13,9 @@ GROUP_OF = {
     "mlp.f.w_in": "mlp.in",
     "mlp.f.w_gate": "mlp.gate",
     "mlp.f.w_out": "mlp.out",
+    "conv1": "conv1",
+    "conv2": "conv2",
+    "shortcut.0": "shortcut",
 }
 LAYER_GROUPS = (
     "attn.q",
@@ -22,6 +25,9 @@ LAYER_GROUPS = (
     "mlp.in",
     "mlp.gate",
     "mlp.out",
+    "conv1",
+    "conv2",
+    "shortcut",
     "norm",
     "block",
 )
@@ -30,9 +36,10 @@ LAYER_GROUPS = (
 def parameter_groups(model: nn.Module) -> dict[str, list[list[Part]]]:
     """Each gradient group's parameters: a list over layers of lists of (name, parameter, rows).
 
-    Layer groups: ``attn.q attn.k attn.v attn.o mlp.in mlp.gate mlp.out norm`` and ``block``, the
-    whole layer. Beside them, as lists of one entry: ``embed`` (token and position embeddings, and
-    the head's matrix where it is tied), ``head``, ``final_norm``. Weights and biases go together.
+    Layer groups: ``attn.q attn.k attn.v attn.o mlp.in mlp.gate mlp.out norm`` (a ResNet has
+    ``conv1 conv2 shortcut norm``) and ``block``, the whole layer. Beside them, as lists of one
+    entry: ``embed`` (token and position embeddings, and the head's matrix where it is tied; all
+    that stands before the blocks), ``head``, ``final_norm``. Weights and biases go together.
     A group that the network lacks is absent. Each parameter occurs once, and once more in `block`.
     """
     groups: dict[str, list[list[Part]]] = {"embed": [[]]}

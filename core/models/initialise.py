@@ -22,7 +22,8 @@ Sources: Glorot & Bengio 2010; torch.nn.Linear; nanoGPT; PyTorch's language-mode
 Each tensor is drawn from a generator of its own, seeded by (torch.initial_seed(), its name), on
 the processor: two networks one switch apart share every tensor that both have, on every device,
 and building a network leaves the global generator where it was. W_Q, W_K and W_V are rows of one
-matrix, but are drawn under their own names with their own fan in and out.
+matrix, but are drawn under their own names with their own fan in and out. A convolution is drawn as
+the matrix from the patch it reads (or, for the fan out, writes to) to its channels.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ WRITERS = ("attn.f.out", "mlp.f.w_out")
 def initialise(model: nn.Module, config: ModelConfig) -> None:
     """Fill every parameter of `model` in place, by the table above; norms are born as it says."""
     generator = torch.Generator()
-    shrink = math.sqrt(2 * config.depth) if config.scaling == "gpt2" else 1.0
+    writers = config.depth * (2 if config.family == "transformer" else 1)
+    shrink = math.sqrt(writers) if config.scaling == "gpt2" else 1.0
 
     def draw(name: str, tensor: Tensor, scheme: Scheme) -> None:
         generator.manual_seed(_seed(name))
@@ -59,13 +61,13 @@ def initialise(model: nn.Module, config: ModelConfig) -> None:
                     draw("head.weight", module.weight, HEAD[config.init])
                 if module.bias is not None:
                     module.bias.zero_()
-            elif isinstance(module, nn.Linear):
+            elif isinstance(module, nn.Linear | nn.Conv2d):
                 for part, weight, bias in _parts(path, module):
                     draw(f"{part}.weight", weight, MATRIX[config.init])
                     if path.endswith(WRITERS) and shrink != 1.0:
                         weight.div_(shrink)
                     if bias is not None:
-                        draw(f"{part}.bias", bias, _bias(config.init, weight.shape[1]))
+                        draw(f"{part}.bias", bias, _bias(config.init, weight[0].numel()))
 
 
 Scheme = Callable[[Tensor, torch.Generator], Tensor]
@@ -80,11 +82,13 @@ def _uniform(bound: float) -> Scheme:
 
 
 def _xavier(weight: Tensor, g: torch.Generator) -> Tensor:
-    return weight.normal_(0.0, math.sqrt(2 / sum(weight.shape)), generator=g)
+    return weight.normal_(
+        0.0, math.sqrt(2 / (weight[0].numel() + weight[:, 0].numel())), generator=g
+    )
 
 
 def _torch_linear(weight: Tensor, g: torch.Generator) -> Tensor:
-    return _uniform(weight.shape[1] ** -0.5)(weight, g)
+    return _uniform(weight[0].numel() ** -0.5)(weight, g)
 
 
 def _head(weight: Tensor, g: torch.Generator) -> Tensor:
@@ -117,7 +121,7 @@ def _bias(init: str, fan_in: int) -> Scheme:
     return lambda tensor, g: tensor.zero_()
 
 
-def _parts(path: str, module: nn.Linear) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+def _parts(path: str, module: nn.Linear | nn.Conv2d) -> Iterator[tuple[str, Tensor, Tensor | None]]:
     """The named (weight, bias) pairs of a linear layer: three of a fused QKV, else one."""
     owner, _, leaf = path.rpartition(".")
     names = [f"{owner}.{part}" for part in "qkv"] if leaf == "qkv" else [path]

@@ -17,6 +17,16 @@ class Linear(nn.Linear):
         """Nothing: initialise.py does it."""
 
 
+class Convolution(nn.Conv2d):
+    """A k×k convolution without bias, (B, C, H, W) -> (B, D, H / stride, W / stride)."""
+
+    def __init__(self, inward: int, outward: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(inward, outward, kernel, stride, padding=kernel // 2, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Nothing: initialise.py does it."""
+
+
 class Embedding(nn.Embedding):
     """A row for each symbol, (...) int64 -> (..., D)."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 See = Callable[[str, Tensor], Tensor]
 
@@ -25,3 +25,16 @@ class Recorder(dict[str, Tensor]):
     def __call__(self, name: str, tensor: Tensor) -> Tensor:
         self[name] = tensor
         return tensor
+
+
+class Traced(nn.Module):
+    """A network whose forward takes a callback ``see``."""
+
+    def trace(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Every observable of one forward pass by its name, in the order of computation.
+
+        The mode (train or eval) and the gradient are the caller's.
+        """
+        seen = Recorder()
+        self(inputs, seen)
+        return dict(seen)
