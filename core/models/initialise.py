@@ -82,9 +82,8 @@ def _uniform(bound: float) -> Scheme:
 
 
 def _xavier(weight: Tensor, g: torch.Generator) -> Tensor:
-    return weight.normal_(
-        0.0, math.sqrt(2 / (weight[0].numel() + weight[:, 0].numel())), generator=g
-    )
+    fans = weight[0].numel() + weight[:, 0].numel()
+    return weight.normal_(0.0, math.sqrt(2 / fans), generator=g)
 
 
 def _torch_linear(weight: Tensor, g: torch.Generator) -> Tensor:

@@ -78,7 +78,8 @@ class ResNet(Traced):
         self.norm = norm(config, config.width)
         self.relu = nn.ReLU()
         self.pool = nn.Identity() if small else nn.MaxPool2d(3, stride=2, padding=1)
-        blocks, channels = [], config.width
+        blocks: list[Block] = []
+        channels = config.width
         for times, stride in STAGES:
             for first in [True] + [False] * (config.blocks_per_stage - 1):
                 outward = times * config.width
