@@ -6,11 +6,16 @@ Plain data: importing this package does not import torch. A setting is named by 
 
 from core.config.families import IMAGES, SMALL_IMAGE, Shape, accepted, adapt, applies
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
-from core.config.model import ModelConfig, conflicts
+from core.config.model import ModelConfig
+from core.config.norms import NORMS
+from core.config.rules import conflicts, impossible
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
+from core.config.wiring import PLACEMENTS
 
 __all__ = [
     "IMAGES",
+    "NORMS",
+    "PLACEMENTS",
     "SCHEMA",
     "SMALL_IMAGE",
     "DataConfig",
@@ -26,6 +31,7 @@ __all__ = [
     "choices",
     "conflicts",
     "explain",
+    "impossible",
     "nested",
     "settings",
 ]

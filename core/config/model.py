@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
-from core.config.families import Family, misfits
-
-Residual = Literal["on", "off", "attention", "feedforward"]
-Placement = Literal["pre", "post", "sandwich", "none"]
-Norm = Literal["layer", "rms", "batch", "group", "none"]
-Scaling = Literal["one", "gpt2"]
-Positions = Literal["sinusoidal", "learned", "rotary", "none"]
-Activation = Literal["relu", "gelu", "gelu_tanh", "swiglu"]
-Initialisation = Literal["torch", "gpt2", "xavier", "uniform"]
-Switch = Literal["auto", "on", "off"]
-Stem = Literal["auto", "large", "small"]
-
-# The placements whose stream reaches the head unnormalised: with these `final_norm: auto` is on.
-PRE_NORM_FAMILY = ("pre", "sandwich")
+from core.config.choices import (
+    Activation,
+    Initialisation,
+    Norm,
+    Placement,
+    Positions,
+    QKNorm,
+    Residual,
+    Scaling,
+    Stem,
+    Sublayers,
+    Switch,
+)
+from core.config.families import Family
+from core.config.norms import NORMS
+from core.config.overrides import Override, parse
+from core.config.rules import conflicts
+from core.config.wiring import PLACEMENTS, SCALINGS, placed
 
 
 class ModelConfig(Group):
@@ -43,14 +46,14 @@ class ModelConfig(Group):
     placement: Placement = setting(
         "pre",
         "Norm placement",
-        "Where the norm sits. pre: x + F(LN(x)) (GPT-2). post: LN(x + F(x)) (Vaswani 2017)."
-        " sandwich: x + LN(F(LN(x))) (Peri-LN). none: no norm in the blocks.",
+        "Where the norm N sits. "
+        + " ".join(f"{name}: {row.formula} ({row.source})." for name, row in PLACEMENTS.items()),
     )
     norm: Norm = setting(
         "layer",
         "Norm",
-        "layer: LayerNorm, (x - mean) / std. rms: RMSNorm, x / rms(x). none: no normalisation."
-        " For a ResNet too: batch, BatchNorm over the images of a batch; group, GroupNorm.",
+        " ".join(f"{name}: {words.summary}." for name, words in NORMS.items())
+        + " For a ResNet too: batch, BatchNorm over the images of a batch; group, GroupNorm.",
     )
     depth: int = setting(6, "Depth", "Number of blocks, L.", "layers", ge=1, le=256)
     blocks_per_stage: int = setting(
@@ -97,13 +100,29 @@ class ModelConfig(Group):
         "learned",
         "Positions",
         "How the model knows the order of tokens: sinusoidal (Vaswani 2017), learned (GPT-2),"
-        " rotary (RoPE, half-split) or none.",
+        " rotary (RoPE, half-split), alibi (a penalty by distance, Press et al. 2022) or none.",
     )
     scaling: Scaling = setting(
         "one",
         "Branch scaling",
-        "one: F(x) as it is. gpt2: the matrices that write into the stream start smaller by"
-        " 1 / sqrt(2 L).",
+        " ".join(f"{name}: {words}." for name, words in SCALINGS.items()),
+    )
+    qk_norm: QKNorm = setting(
+        "off",
+        "QK-norm",
+        "Queries and keys normed before the logits. head: each head by itself (Henry et al. 2020)."
+        " width: the whole projection before the heads are split (OLMo 2).",
+    )
+    value_residual: bool = setting(
+        False,
+        "Value residual",
+        "Every layer's values are half its own and half the first layer's (Zhou et al. 2024).",
+    )
+    causal: bool = setting(
+        True, "Causal mask", "A token sees only itself and what comes before it."
+    )
+    sublayers: Sublayers = setting(
+        "both", "Sublayers", "What a block holds: attention and feed-forward, or one of them."
     )
     init: Initialisation = setting(
         "xavier",
@@ -123,10 +142,13 @@ class ModelConfig(Group):
     embedding_scale: bool = setting(
         False, "Embedding × √d", "Multiply token embeddings by the square root of the width."
     )
+    embedding_norm: bool = setting(
+        False, "Embedding norm", "A norm after the embeddings (BERT, BLOOM, Peri-LN)."
+    )
     final_norm: Switch = setting(
         "auto",
         "Final norm",
-        "A norm before the output layer; auto is on for pre and sandwich, off otherwise.",
+        "A norm before the output layer; auto is off for post and none, on otherwise.",
     )
     norm_epsilon: float = setting(
         1e-5, "Norm ε", "Added to the variance before its square root.", gt=0, le=1
@@ -134,6 +156,18 @@ class ModelConfig(Group):
     rotary_base: float = setting(
         10000.0, "Rotary base", "Base of the rotary frequencies.", gt=1, le=1e9
     )
+
+    overrides: tuple[Override, ...] = setting(
+        (),
+        "Layer overrides",
+        "Layers that differ, counted from 0: `0-3: placement=post; 5: residual=off`, or the same as"
+        " a JSON list; any of residual, placement, norm and scaling, and the last one wins.",
+    )
+
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return parse(value)
 
     @field_validator("residual", "final_norm", mode="before")
     @classmethod
@@ -172,40 +206,16 @@ class ModelConfig(Group):
         if self.norm == "none" or self.family == "resnet":
             return False
         if self.final_norm == "auto":
-            return self.placement in PRE_NORM_FAMILY
+            return PLACEMENTS[self.placement].final
         return self.final_norm == "on"
 
-
-def conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
-    """Combinations that no network can have: the field to change, and what would be accepted."""
-    yield from misfits("model", model, {"model.family": model.family, "data.corpus": ""})
-    if model.family == "transformer":
-        yield from _attention_conflicts(model)
-    if model.family != "resnet":
-        yield from _norm_conflicts(model)
-
-
-def _attention_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
-    if model.width % model.heads:
-        fitting = [str(h) for h in range(1, min(model.width, 256) + 1) if model.width % h == 0]
-        yield (
-            "heads",
-            f"{model.heads} does not divide model.width {model.width};"
-            f" accepted: {', '.join(fitting)}",
-        )
-    elif model.positions == "rotary" and (model.width // model.heads) % 2:
-        yield (
-            "positions",
-            f"rotary needs an even head size, but model.width / model.heads is"
-            f" {model.width // model.heads}; accepted here: sinusoidal, learned, none",
-        )
-
-
-def _norm_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
-    if (model.placement == "none") != (model.norm == "none"):
-        if model.norm == "none":
-            yield "placement", f"{model.placement} needs a norm; accepted with norm none: none"
-        else:
-            yield "norm", f"{model.norm} needs a placement; accepted with placement none: none"
-    if model.norm == "none" and model.final_norm == "on":
-        yield "final_norm", "on needs a norm; accepted with norm none: auto, off"
+    def at(self, layer: int) -> ModelConfig:
+        """The settings as one layer has them, counted from 0: overrides and `mix` resolved."""
+        changes: dict[str, str] = {}
+        for override in self.overrides:
+            if override.first <= layer <= override.last:
+                changes |= override.changes
+        placement = placed(changes.get("placement", self.placement), layer, self.depth)
+        if not changes and placement == self.placement:
+            return self
+        return self.model_copy(update={**changes, "placement": placement})

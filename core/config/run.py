@@ -164,7 +164,7 @@ def explain(error: ValidationError) -> str:
         field = message.split(":")[0] if first["type"] != "unknown_setting" else ""
         return message if "." in field or not place else f"{place}.{message}"
     message = message[:1].lower() + message[1:]
-    if len({str(e["loc"][:2]) for e in error.errors()}) == 1 and len(error.errors()) > 1:
+    if any("literal[" in str(part) for e in error.errors() for part in e["loc"]):
         message = "input should be auto or a whole number"
     given = first.get("input") if place else {}
     return (f"{place}: {message}" if place else message) + (

@@ -1,0 +1,98 @@
+"""Layers that differ from the rest: ``0-3: placement=post; 5: residual=off``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import field_validator, model_serializer, model_validator
+
+from core.config.base import Group, setting
+from core.config.choices import Norm, Placement, Residual, Scaling
+
+CHANGES = ("residual", "placement", "norm", "scaling")
+
+
+class Override(Group):
+    """Some layers, counted from 0, and what is different in them."""
+
+    layers: str = setting("0", "Layers", "One layer, `5`, or from one to another, `0-3`.")
+    residual: Residual | None = None
+    placement: Placement | None = None
+    norm: Norm | None = None
+    scaling: Scaling | None = None
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _one_or_some(cls, value: Any) -> str:
+        text = re.sub(r"\s", "", str(value))
+        found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
+        if not found or int(found[1]) > int(found[2] or found[1]):
+            raise ValueError(f"{value!r} names no layers; accepted: one, as 5, or some, as 0-3")
+        return text
+
+    @field_validator("residual", mode="before")
+    @classmethod
+    def _switch_words(cls, value: Any) -> Any:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Override:
+        if not self.changes:
+            raise ValueError(f"layers {self.layers}: name any of {', '.join(CHANGES)}")
+        return self
+
+    @model_serializer
+    def _only_what_is_said(self) -> dict[str, str]:
+        return {"layers": self.layers, **self.changes}
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """What is different in these layers."""
+        values = {name: getattr(self, name) for name in CHANGES}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def first(self) -> int:
+        """The first of its layers."""
+        return int(self.layers.split("-")[0])
+
+    @property
+    def last(self) -> int:
+        """The last of its layers."""
+        return int(self.layers.split("-")[-1])
+
+
+def parse(value: Any) -> Any:
+    """JSON or the short form as a list of plain settings; what is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"this is not JSON ({error}); {ACCEPTED}") from error
+    return [_parse_one(part) for part in text.split(";") if part.strip()]
+
+
+ACCEPTED = "accepted: 0-3: placement=post; 5: residual=off, or the same as a JSON list"
+
+
+def _parse_one(part: str) -> dict[str, str]:
+    layers, colon, rest = part.partition(":")
+    pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", rest.strip()) if pair]
+    if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
+        raise ValueError(f"{part.strip()!r} can't be read; {ACCEPTED}")
+    return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
+
+
+def text(overrides: Iterable[Any]) -> str:
+    """The short form of a list of overrides, or of their plain settings."""
+    plain = [o.model_dump() if isinstance(o, Override) else dict(o) for o in overrides]
+    return "; ".join(
+        f"{one['layers']}: " + ", ".join(f"{k}={v}" for k, v in one.items() if k != "layers")
+        for one in plain
+    )

@@ -1,0 +1,148 @@
+"""Where the norms sit: every published placement as a row, without torch.
+
+A sublayer is ``y = post( skip(x) + scale · inner( F( pre(x) ) ) )``; `pre`, `inner` and `post` are
+places in it. Norms inside F: ``q k v`` over each head, ``joined`` over the heads before W_O,
+``hidden`` over the hidden units before W_out. The network, the parameter count, the equation and
+the drawing are all made from these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Places = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A placement: the norms of each of its sublayers, and whether one stands before the head."""
+
+    attention: Places
+    feedforward: Places
+    final: bool
+    formula: str
+    name: str
+    source: str
+    head_scale: bool = False  # a trained number for each head, before W_O
+    wide_init: bool = False  # W_V, W_O and the feed-forward start larger, by sqrt(ln 2L)
+
+    def places(self, sublayer: str) -> Places:
+        """The norms of ``attention`` or ``feedforward``."""
+        return self.attention if sublayer == "attention" else self.feedforward
+
+
+PLACEMENTS: dict[str, Row] = {
+    "pre": Row(
+        ("pre",),
+        ("pre",),
+        True,
+        "x + F(N(x))",
+        "pre-LN",
+        "Radford et al. 2019, Xiong et al. 2020",
+    ),
+    "post": Row(("post",), ("post",), False, "N(x + F(x))", "post-LN", "Vaswani et al. 2017"),
+    "sandwich": Row(
+        ("pre", "inner"),
+        ("pre", "inner"),
+        True,
+        "x + N(F(N(x)))",
+        "Peri-LN",
+        "Kim et al. 2025",
+    ),
+    "reordered": Row(
+        ("inner",),
+        ("inner",),
+        True,
+        "x + N(F(x))",
+        "reordered norm",
+        "OLMo 2, OLMo Team 2024",
+    ),
+    "sublayer": Row(
+        ("pre", "joined"),
+        ("pre", "hidden"),
+        True,
+        "pre, and a norm before each output matrix",
+        "Sub-LN",
+        "Magneto, Wang et al. 2022",
+        wide_init=True,
+    ),
+    "normformer": Row(
+        ("pre", "inner"),
+        ("pre", "hidden"),
+        True,
+        "pre, a norm after attention and one after the activation, a scale per head",
+        "NormFormer",
+        "Shleifer et al. 2021",
+        head_scale=True,
+    ),
+    "mix": Row(
+        ("pre",),
+        ("pre",),
+        True,
+        "post in the first quarter of the layers, then pre",
+        "Mix-LN",
+        "Li et al. 2024",
+    ),
+    "hybrid": Row(
+        ("q", "k", "v", "post"),
+        (),
+        True,
+        "n = N(x + Attn(x)) with norms on q, k and v, then n + FFN(n)",
+        "HybridNorm",
+        "Zhuo et al. 2025",
+    ),
+    "none": Row((), (), False, "x + F(x), no norm in the blocks", "no norm", "Zhang et al. 2019"),
+}
+
+# Which sublayers have a skip.
+RESIDUALS: dict[str, Places] = {
+    "on": ("attention", "feedforward"),
+    "off": (),
+    "attention": ("attention",),
+    "feedforward": ("feedforward",),
+}
+SUBLAYERS: dict[str, Places] = {
+    "both": ("attention", "feedforward"),
+    "attention": ("attention",),
+    "feedforward": ("feedforward",),
+}
+# What a branch scaling needs of the placement.
+NEEDS = {"deepnorm": "post", "admin": "post", "lns": "pre", "rezero": "none"}
+
+
+def placed(placement: str, layer: int, depth: int) -> str:
+    """The placement of one layer: what `mix` is there, else `placement` itself."""
+    if placement != "mix":
+        return placement
+    return "post" if layer < depth // 4 else "pre"
+
+
+def misplaced(layer: Any) -> Iterator[tuple[str, str]]:
+    """What can't stand together in one layer with these placement, norm and scaling."""
+    placement, norm, scaling = layer.placement, layer.norm, layer.scaling
+    if (placement == "none") != (norm == "none"):
+        if norm == "none":
+            yield "placement", f"{placement} needs a norm; accepted with norm none: none"
+        else:
+            yield "norm", f"{norm} needs a placement; accepted with placement none: none"
+    needed = NEEDS.get(scaling, placement)
+    if needed != placement:
+        fitting = [s for s in SCALINGS if NEEDS.get(s, placement) == placement]
+        yield (
+            "scaling",
+            f"{scaling} needs placement {needed}; accepted with placement {placement}:"
+            f" {', '.join(fitting)}",
+        )
+
+
+SCALINGS = {
+    "one": "F(x) as it is",
+    "gpt2": "the matrices that write into the stream start smaller by 1 / sqrt(2 L)",
+    "deepnorm": "αx + F(x), α = (2L)^¼ and smaller matrices (Wang et al. 2022; needs post)",
+    "admin": "ω⊙x + F(x), ω from one profiling pass (Liu et al. 2020; needs post)",
+    "rezero": "x + αF(x), α starts at 0 (Bachlechner et al. 2020; needs none)",
+    "layerscale": "x + γ⊙F(x), γ starts small (Touvron et al. 2021)",
+    "lns": "F(N(x)/sqrt(l)) in layer l (Sun et al. 2025; needs pre)",
+}
