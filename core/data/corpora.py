@@ -1,4 +1,4 @@
-"""Corpora: where their bytes come from, checked and cached by hash.
+"""Texts: where their bytes come from, checked and cached by hash.
 
 `python-reference` is inside every CPython, `tiny-shakespeare` is downloaded once, `file` is the
 user's own. Whatever is wrong with one of them is a :class:`CorpusError`, one sentence long.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
-from core.config import DataConfig
+from core.config import DataConfig, RunConfig
+from core.data import images
+from core.data.downloads import CorpusError, Download, cache_folder
+from core.data.images import Images
 from core.data.tokenizers import Tokens, cross_entropy, encode
 from core.runs.files import write_atomically
 
@@ -26,13 +25,8 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_BYTES = 1_115_394
-DOWNLOAD_SECONDS = 30
 LIMIT_BYTES = 100 * 2**20
 TRAINING_SHARE = 0.9
-
-
-class CorpusError(ValueError):
-    """A text that can't be used; the sentence says what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,8 @@ class Text:
     tokens: Tokens
     unigram_entropy: float
     unigram_validation: float
+
+    unit = "character"
 
     @property
     def length(self) -> int:
@@ -71,12 +67,6 @@ class Text:
         return self.tokens.ids[int(TRAINING_SHARE * self.length) :]
 
 
-def cache_folder() -> Path:
-    """Where corpora and their tokens are kept: `ADDNORM_CACHE` or the user's cache folder."""
-    named = os.environ.get("ADDNORM_CACHE")
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("addnorm"))
-
-
 def describe(data: DataConfig) -> Text:
     """The corpus that a run with these settings reads. Raises :class:`CorpusError`."""
     stamp = 0
@@ -86,6 +76,15 @@ def describe(data: DataConfig) -> Text:
         except OSError:
             stamp = -1  # reading it gives the sentence
     return _describe(data.corpus, data.path, stamp)
+
+
+def look_up(config: RunConfig) -> Text | Images:
+    """The texts or images of a run, fit for its network. Raises :class:`CorpusError`."""
+    if config.image is not None:
+        return images.describe(config.data.corpus)
+    text = describe(config.data)
+    check_length(text, config.model.context)
+    return text
 
 
 @functools.lru_cache(maxsize=8)
@@ -151,42 +150,13 @@ def _python_reference() -> bytes:
 
 
 def _shakespeare() -> bytes:
-    for folder in (os.environ.get("ADDNORM_DATA"), cache_folder() / "corpora"):
-        found = _matching(Path(folder), SHAKESPEARE_BYTES, SHAKESPEARE_SHA256) if folder else None
-        if found is not None:
-            return found
-    advice = (
-        "connect to the network, name a folder that holds the file with ADDNORM_DATA,"
-        " or choose corpus python-reference, which needs no download"
-    )
-    try:
-        with urllib.request.urlopen(SHAKESPEARE_URL, timeout=DOWNLOAD_SECONDS) as response:
-            content: bytes = response.read(LIMIT_BYTES)
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise CorpusError(f"tiny-shakespeare can't be downloaded ({reason}); {advice}") from error
-    if hashlib.sha256(content).hexdigest() != SHAKESPEARE_SHA256:
-        raise CorpusError(f"tiny-shakespeare arrived damaged or changed; {advice}")
-    kept = cache_folder() / "corpora" / f"{SHAKESPEARE_SHA256}.txt"
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, content)
-    except OSError:
-        pass  # without a cache it is downloaded again the next time
-    return content
-
-
-def _matching(folder: Path, size: int, sha: str) -> bytes | None:
-    """The file of this size and hash in a folder, whatever it is called."""
-    try:
-        candidates = [p for p in folder.iterdir() if p.is_file() and p.stat().st_size == size]
-        for path in candidates:
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() == sha:
-                return content
-    except OSError:
-        return None
-    return None
+    return Download(
+        "tiny-shakespeare",
+        SHAKESPEARE_URL,
+        SHAKESPEARE_BYTES,
+        SHAKESPEARE_SHA256,
+        instead="python-reference",
+    ).content()
 
 
 def _file(path: Path) -> bytes:
