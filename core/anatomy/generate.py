@@ -33,7 +33,8 @@ def sample(
         tokens = torch.tensor([ids[-context:]], device=device)
         training = model.training
         model.eval()
-        logits = model(tokens)[0, -1].float().cpu()  # (V,)
+        logits = model(tokens)[0]  # (T, V), or (V,) of a network that predicts one token
+        logits = logits.reshape(-1, logits.shape[-1])[-1].float().cpu()  # (V,)
         model.train(training)
         if not logits.isfinite().all():
             return

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.cli.options import add_settings, config_of
+from core.cli.options import UsageError, add_settings, config_of
 from core.config import RunConfig
 from core.runs import RunStore
 
@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
     torch.set_flush_denormal(True)
     config = config_of(options, **{"data.corpus": "python-reference", "data.path": None})
+    if config.model.family != "transformer":
+        raise UsageError("model.family: bench measures the language model; accepted: transformer")
     config = _without_evaluation(config, options.chunk * (options.pairs + 2))
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(folder)
@@ -81,7 +83,7 @@ def _result(
     cuda = trainer.device.type == "cuda"
     hardware = torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine()
     speed = {n: tokens / statistics.median(s) for n, s in seconds.items()}
-    flops = flops_per_token(config.model, trainer.text.vocabulary) * speed["probes"]
+    flops = flops_per_token(config.model, trainer.task.corpus.vocabulary) * speed["probes"]
     peak = next((p for name, p in PEAKS.items() if name in hardware), None) if cuda else None
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -152,14 +154,17 @@ def _plain_loop(config: RunConfig, trainer: Trainer) -> Callable[[int], float]:
     import torch
     from torch.nn import functional as F
 
+    from core.data.corpora import Text
     from core.models import build_model
     from core.training.optimizers import learning_rate
 
     device = trainer.device
     cuda = device.type == "cuda"
-    data, size = trainer.text.training, config.model.context
+    text = trainer.task.corpus
+    assert isinstance(text, Text), "checked in run"
+    data, size = text.training, config.model.context
     torch.manual_seed(config.training.seed)
-    model = build_model(config.model, trainer.text.vocabulary).to(device)
+    model = build_model(config.model, text.vocabulary).to(device)
     decay, rest = [[p for p in model.parameters() if (p.ndim >= 2) == wide] for wide in (1, 0)]
     settings = config.optimizer
     optimizer = torch.optim.AdamW(

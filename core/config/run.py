@@ -88,7 +88,7 @@ class RunConfig(Group):
 
     @property
     def tokens_per_step(self) -> int:
-        """Predictions in one step: the tokens of a Transformer's batch, else its windows, images."""
+        """Predictions in one step: of every token in a Transformer, else of a window or image."""
         each = self.model.context if self.model.family == "transformer" else 1
         return self.training.batch_size * each
 

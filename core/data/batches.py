@@ -28,14 +28,27 @@ class Batches:
         return self._tokens[starts[:, None] + self._offsets].astype(np.int64)  # (B, T + 1)
 
 
-def evaluation_windows(tokens: np.ndarray, context: int) -> np.ndarray:
+class ImageBatches:
+    """Random images of the training part."""
+
+    def __init__(self, images: int, batch_size: int, seed: int) -> None:
+        self._images, self._batch_size, self._seed = images, batch_size, seed
+
+    def at(self, step: int) -> np.ndarray:
+        """The indices of a step's images, (B,) int64, drawn with replacement."""
+        random = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, 0, 0, step]))
+        return random.integers(0, self._images, self._batch_size)
+
+
+def evaluation_windows(tokens: np.ndarray, context: int, count: int | None = None) -> np.ndarray:
     """The same windows at every evaluation: evenly spread over the validation text, (N, T + 1).
 
-    About 16,000 tokens in all, which puts the standard error near 0.01 nats; where the text is
-    shorter than the context, one window of what there is.
+    About 16,000 tokens in all, which puts the standard error near 0.01 nats, or at most `count`
+    windows; where the text is shorter than the context, one window of what there is.
     """
     context = min(context, len(tokens) - 1)
     fitting = (len(tokens) - 1) // context
-    count = min(fitting, max(1, EVALUATION_TOKENS // context))
+    count = min(fitting, max(1, EVALUATION_TOKENS // context)) if count is None else count
+    count = min(count, len(tokens) - context)
     starts = np.linspace(0, len(tokens) - 1 - context, count).astype(np.int64)
     return tokens[starts[:, None] + np.arange(context + 1)].astype(np.int64)  # (N, T + 1)

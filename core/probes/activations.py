@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
+HEADS = ("attn.q", "attn.k", "attn.v")  # split by heads; all else of four axes is a feature map
 # Quadratic in the context and normalised by themselves: their entropy says more, elsewhere.
 LEFT_OUT = ("attn.scores", "attn.pattern")
 BLOCK = re.compile(r"blocks\.\d+\.(.+)")
@@ -26,35 +27,45 @@ def statistics(trace: dict[str, Tensor]) -> dict[str, Tensor]:
     Observables of one shape are measured together, because at this size launching an operation
     costs more than the operation.
     """
-    layers: dict[str, list[Tensor]] = {}
+    found: dict[str, list[Tensor]] = {}  # by observable: one (statistics,) for each layer
+    by_shape: dict[tuple[int, ...], list[tuple[str, Tensor]]] = {}
+    single = set()
     for name, value in trace.items():
         inside = BLOCK.fullmatch(name)
         observable = inside.group(1) if inside else name
-        if observable not in LEFT_OUT:
-            layers.setdefault(observable, []).append(_tokens_by_features(value))
-    by_shape: dict[tuple[int, ...], list[str]] = {}
-    for observable, values in layers.items():
-        by_shape.setdefault(tuple(values[0].shape), []).append(observable)
-    found: dict[str, Tensor] = {}
-    for observables in by_shape.values():
-        stacked = torch.stack([v for o in observables for v in layers[o]])  # (n, tokens, features)
-        measured = _measure(stacked.float())  # (statistics, n)
-        start = 0
-        for observable in observables:
-            end = start + len(layers[observable])
-            single = not any(BLOCK.fullmatch(n) and n.endswith(f".{observable}") for n in trace)
-            for statistic, row in zip(STATISTICS, measured, strict=True):
-                values_ = row[start] if single else row[start:end]
-                found[f"activation/{statistic}/{observable}"] = values_
-            start = end
-    return found
+        if observable in LEFT_OUT:
+            continue
+        if not inside:
+            single.add(observable)
+        flat = _tokens_by_features(observable, value)
+        by_shape.setdefault(tuple(flat.shape), []).append((name, flat))
+    measured: dict[str, Tensor] = {}
+    for named in by_shape.values():
+        stacked = torch.stack([value for _, value in named])  # (n, tokens, features)
+        columns = _measure(stacked.float()).unbind(1)  # n times (statistics,)
+        measured |= {name: column for (name, _), column in zip(named, columns, strict=True)}
+    for name in trace:  # in the order of the layers, whatever their shapes
+        if name in measured:
+            inside = BLOCK.fullmatch(name)
+            found.setdefault(inside.group(1) if inside else name, []).append(measured[name])
+    return {
+        f"activation/{statistic}/{observable}": row[0] if observable in single else row
+        for observable, layers in found.items()
+        for statistic, row in zip(STATISTICS, torch.stack(layers, 1), strict=True)
+    }
 
 
-def _tokens_by_features(value: Tensor) -> Tensor:
-    """(B, T, ...) or (B, H, T, d) as (tokens, features)."""
-    if value.ndim == 4:  # heads side by side are the features of a token
-        value = value.transpose(1, 2)
-    return value.reshape(value.shape[0] * value.shape[1], -1)
+def _tokens_by_features(observable: str, value: Tensor) -> Tensor:
+    """An observable as (tokens, features), from any of its shapes.
+
+    (B, T, ...) and (B, D) as they are; (B, H, T, d) with the heads side by side; in a feature map
+    (B, C, H, W) every place is a token and every channel a feature.
+    """
+    if observable in HEADS:
+        value = value.transpose(1, 2).flatten(2)
+    elif value.ndim == 4:
+        value = value.movedim(1, -1)
+    return value.reshape(-1, value.shape[-1])
 
 
 def _measure(x: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from core.data.units import Unit
+
 Rows = Mapping[str, np.ndarray]
 Event = dict[str, Any]
 
@@ -48,14 +50,14 @@ class Divergence:
 
 
 class Plateau:
-    """The loss is that of letter frequencies: the network ignores its input.
+    """The loss is that of letter (or class) frequencies: the network ignores its input.
 
     Over 100 steps |mean(loss - cross-entropy of that very batch under the training part's unigram
     frequencies)| < 0.03 nats. Leaving it again, by more than 0.1 nats, is an event too.
     """
 
-    def __init__(self, entropy: float) -> None:
-        self._entropy = entropy
+    def __init__(self, entropy: float, words: Unit) -> None:
+        self._entropy, self._words = entropy, words
         self._gaps: list[float] = []
         self._on = False
 
@@ -73,9 +75,9 @@ class Plateau:
                     _alarm(
                         "plateau",
                         step,
-                        f"for {WINDOW} steps the loss has been that of single letters, within"
-                        f" {abs(mean):.3f} nats (entropy {self._entropy:.3f}): the network has"
-                        " learned letter frequencies and ignores its input.",
+                        f"for {WINDOW} steps the loss has been that of {self._words.singles},"
+                        f" within {abs(mean):.3f} nats (entropy {self._entropy:.3f}): the network"
+                        f" has learned {self._words.frequencies} and ignores its input.",
                         "warning",
                     )
                 )
@@ -85,8 +87,8 @@ class Plateau:
                     _alarm(
                         "plateau_left",
                         step,
-                        f"the loss has left the plateau of single letters: {-mean:.2f} nats below"
-                        f" it over {WINDOW} steps.",
+                        f"the loss has left the plateau of {self._words.singles}: {-mean:.2f} nats"
+                        f" below it over {WINDOW} steps.",
                         "good",
                     )
                 )
@@ -125,9 +127,9 @@ class Starvation:
         ]
 
 
-def all_alarms(entropy: float) -> list[Callable[[Rows], list[Event]]]:
+def all_alarms(entropy: float, words: Unit) -> list[Callable[[Rows], list[Event]]]:
     """The alarms of one run, divergence first; `entropy` is the unigram entropy in nats."""
-    return [Divergence(), Plateau(entropy), Starvation()]
+    return [Divergence(), Plateau(entropy, words), Starvation()]
 
 
 def _alarm(name: str, step: int, text: str, level: str) -> Event:

@@ -7,6 +7,11 @@ import torch
 from torch import Tensor
 
 
+def present(trace: dict[str, Tensor]) -> bool:
+    """Whether the network has attention at all."""
+    return any(name.endswith(".attn.pattern") for name in trace)
+
+
 def patterns(trace: dict[str, Tensor]) -> np.ndarray:
     """The patterns of the first sequence of a trace, (L, H, T, T) float16 on the processor.
 

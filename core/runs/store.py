@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
+from core.config.norms import NORMS
 from core.runs.files import read_json, write_atomically, write_json
 from core.runs.locks import Lock, is_locked
 from core.runs.series import CADENCES, Cursor, Rows, SeriesReader, Steps, bucket_size, buckets
@@ -334,10 +335,15 @@ class RunStore:
 def describe(config: RunConfig) -> str:
     """A short name made from the settings that this laboratory is about."""
     model = config.model
-    words = ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
+    if model.family == "resnet":
+        words = ["ResNet", "no norm" if model.norm == "none" else _NORMS[model.norm]]
+        words += ["no residual"] if model.residual == "off" else []
+        return " ".join([*words, f"L{model.blocks}"])
+    words = ["MLP"] if model.family == "mlp" else []
+    words += ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
     if model.residual != "on":
         words.append("no residual" if model.residual == "off" else f"{model.residual} residual")
     return " ".join([*words, f"L{model.depth}"])
 
 
-_NORMS = {"layer": "LN", "rms": "RMS", "none": ""}
+_NORMS = {**{name: norm.label for name, norm in NORMS.items()}, "batch": "BN", "group": "GN"}

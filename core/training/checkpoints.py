@@ -38,7 +38,7 @@ def write(
     """Keep everything that a bit-exact resume needs. Raises OSError when the disk is full."""
     base = _base(folder, progress.step)
     # A tied tensor goes in once; safetensors refuses two names for one memory.
-    weights = {name: p.detach().contiguous() for name, p in model.named_parameters()}
+    weights = {name: tensor.detach().contiguous() for name, tensor in _kept(model).items()}
     state: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and any(p.is_cuda for p in model.parameters()):
         state["random.cuda"] = torch.cuda.get_rng_state()
@@ -54,13 +54,20 @@ def write(
 
 def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Copy a checkpoint's weights into `model`. Raises CheckpointError."""
-    own = dict(model.named_parameters())
+    own = _kept(model)
     weights = _load(_base(folder, step).with_suffix(".safetensors"))
     if weights.keys() != own.keys():
         raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
     with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(weights[name])
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def _kept(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters, and buffers that training changes (BatchNorm's running statistics)."""
+    whole = model.state_dict()  # names a tied tensor twice, and leaves out fixed tables
+    buffers = {name: b for name, b in model.named_buffers() if name in whole}
+    return {**dict(model.named_parameters()), **buffers}
 
 
 def resume(

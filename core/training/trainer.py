@@ -12,17 +12,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from core.anatomy.generate import sample
 from core.config import RunConfig
-from core.data import corpora
-from core.data.batches import Batches, evaluation_windows
-from core.data.tokenizers import CharacterTokenizer, log_frequencies
-from core.models import build_model
+from core.data.corpora import Text
+from core.data.images import Images
+from core.data.units import unit
 from core.probes import activations, attention
 from core.probes.alarms import all_alarms
 from core.probes.gradients import GradientNorms, UpdateRatios
@@ -34,9 +30,8 @@ from core.training import checkpoints
 from core.training.desk import Clock, Desk
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.recorder import Recorder
+from core.training.tasks import task_of
 
-SAMPLE_TOKENS = 64
-EVALUATION_BATCH_TOKENS = 4096  # large enough for speed, small enough for any memory
 PAUSED_POLL_SECONDS = 0.03
 Watch = Callable[[Status], None]
 
@@ -79,31 +74,16 @@ class Trainer:
         return state
 
     def prepare(self) -> None:
-        """Text, network, optimizer, and the newest checkpoint where there is one."""
+        """Task, network, optimizer, and the newest checkpoint where there is one."""
         config, run = self.config, self.run
         self._share_processor(step=None)
-        text = corpora.describe(config.data)
-        known = run.corpus.get("sha256")
-        if known not in (None, text.sha256):
-            raise RunError(
-                f"run {run.id} was started on {run.corpus.get('corpus')} with SHA-256"
-                f" {str(known)[:12]}…, but here that corpus has {text.sha256[:12]}…; bring the"
-                " same text (its hash names it in the cache) to resume"
-            )
-        corpora.check_length(text, config.model.context)
-        self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
-        self.batches = Batches(
-            text.training, config.model.context, config.training.batch_size, config.training.seed
-        )
-        self.log_unigram = log_frequencies(text.training, text.vocabulary)
-        windows = evaluation_windows(text.validation, config.model.context)
-        self.windows = torch.from_numpy(windows).to(self.device)
-        probe = self._probe_text()
-        self.probe = torch.tensor([self.tokenizer.encode(probe)], device=self.device)
-        self._describe_text(probe)
+        self.task = task_of(config)
+        self._same_corpus(self.task.corpus)
+        self._describe_task()
+        self.task.to(self.device)
 
         torch.manual_seed(config.training.seed)
-        self.model = build_model(config.model, text.vocabulary).to(self.device)
+        self.model = self.task.build().to(self.device)
         self.optimizer = build_optimizer(self.model, config.optimizer)
         progress = checkpoints.resume(
             run.path / "checkpoints", run.checkpoints, self.model, self.optimizer
@@ -111,7 +91,9 @@ class Trainer:
         self.step = progress.step
         run.snapshots.forget_from(progress.step)
         self.clock = Clock(progress.seconds)
-        self.recorder = Recorder(run, progress.step, all_alarms(text.unigram_entropy))
+        corpus = self.task.corpus
+        alarms = all_alarms(corpus.unigram_entropy, unit(corpus.unit))
+        self.recorder = Recorder(run, progress.step, alarms)
         if self._threads:
             run.add_event("threads", progress.step, threads=self._threads)
         measured = config.probes.every > 0
@@ -119,30 +101,21 @@ class Trainer:
         self.ratios = UpdateRatios(self.model) if measured else None
         self.model.train()
 
-    def _probe_text(self) -> str:
-        wanted, length = self.config.probes.text, self.config.probe_length
-        probe = self.tokenizer.known(wanted)[:length]
-        start = self.text.validation[:length].tolist()
-        return probe or self.tokenizer.decode(start)
+    def _same_corpus(self, corpus: Text | Images) -> None:
+        run, known = self.run, self.run.corpus.get("sha256")
+        if known not in (None, corpus.sha256):
+            raise RunError(
+                f"run {run.id} was started on {run.corpus.get('corpus')} with SHA-256"
+                f" {str(known)[:12]}…, but here that corpus has {corpus.sha256[:12]}…; bring the"
+                " same data (its hash names it in the cache) to resume"
+            )
 
-    def _describe_text(self, probe: str) -> None:
-        text = self.text
-        alphabet = text.tokens.alphabet
-        write_json(self.run.path / "tokenizer.json", {"kind": "characters", "alphabet": alphabet})
-        write_json(
-            self.run.path / "corpus.json",
-            {
-                "corpus": text.name,
-                "length": text.length,
-                "sha256": text.sha256,
-                "vocabulary": text.vocabulary,
-                "unit": "character",
-                "unigram_entropy": text.unigram_entropy,
-                "unigram_validation": text.unigram_validation,
-                "probe_text": probe,
-                "probe_tokens": self.tokenizer.encode(probe),
-            },
-        )
+    def _describe_task(self) -> None:
+        alphabet = self.task.alphabet
+        if alphabet is not None:
+            tokenizer = {"kind": "characters", "alphabet": alphabet}
+            write_json(self.run.path / "tokenizer.json", tokenizer)
+        write_json(self.run.path / "corpus.json", self.task.about())
 
     # The loop
 
@@ -183,11 +156,10 @@ class Trainer:
         rate = learning_rate(config.optimizer, step, config.training.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        windows = self.batches.at(step)  # (B, T + 1)
-        inputs, targets = self._to_device(windows)
+        batch = self.task.batch(step)
+        inputs, targets = (self._to_device(part) for part in batch)
         with self._precision():
-            logits = self.model(inputs)  # (B, T, V)
-            loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+            loss = self.task.loss(self.model(inputs), targets)
         loss.backward()
         measured = [loss.detach().double()[None]]
         columns = {"loss/train": 0}
@@ -207,7 +179,7 @@ class Trainer:
         row = {
             "step": step,
             "seconds": self.clock.seconds,
-            "loss/unigram": -float(self.log_unigram[windows[:, 1:]].mean()),
+            "loss/unigram": self.task.baseline(batch.targets),
             "learning_rate": rate,
         }
         self.step += 1
@@ -215,11 +187,10 @@ class Trainer:
         if self._single:
             self._single, self._paused = False, True
 
-    def _to_device(self, windows: np.ndarray) -> tuple[Tensor, Tensor]:
-        tokens = torch.from_numpy(windows)
+    def _to_device(self, part: Tensor) -> Tensor:
         if self.device.type == "cuda":
-            tokens = tokens.pin_memory().to(self.device, non_blocking=True)
-        return tokens[:, :-1], tokens[:, 1:]
+            return part.pin_memory().to(self.device, non_blocking=True)
+        return part
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         wish = self.config.training.precision
@@ -240,12 +211,16 @@ class Trainer:
     # What is measured at intervals
 
     def _look(self) -> dict[str, Tensor]:
-        """Statistics of the probe text at θ_s, and its attention where a snapshot is due."""
+        """Statistics of the probe at θ_s, and its attention where a snapshot is due."""
         with self._evaluating():
-            trace = self.model.trace(self.probe)
-        if self.config.probes.attention and snapshot_due(self.step // self.config.probes.every):
-            self.run.snapshots.write(self.step, attention.patterns(trace))
+            trace = self.model.trace(self.task.probe)
+        if snapshot_due(self.step // self.config.probes.every):
+            self._snapshot(trace)
         return activations.statistics(trace)
+
+    def _snapshot(self, trace: dict[str, Tensor]) -> None:
+        if self.config.probes.attention and attention.present(trace):
+            self.run.snapshots.write(self.step, attention.patterns(trace))
 
     def _keep(self, found: dict[str, Tensor]) -> None:
         # One copy for all: a row of a few hundred numbers.
@@ -261,37 +236,16 @@ class Trainer:
         if self.norms is None:
             return
         with self._evaluating():
-            trace = self.model.trace(self.probe)
-        if self.config.probes.attention:
-            self.run.snapshots.write(self.step, attention.patterns(trace))
+            trace = self.model.trace(self.task.probe)
+        self._snapshot(trace)
 
     def _evaluate(self) -> None:
-        total, count = 0.0, 0
-        batch = max(1, EVALUATION_BATCH_TOKENS // self.windows.shape[1])
         with self._evaluating():
-            for windows in self.windows.split(batch):
-                logits = self.model(windows[:, :-1]).float()
-                losses = F.cross_entropy(
-                    logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="sum"
-                )
-                total += losses.item()  # a synchronisation, at evaluations only
-                count += windows[:, 1:].numel()
-            prompt = self.text.validation[:1].tolist()
-            text = self.tokenizer.decode(
-                list(
-                    sample(
-                        self.model,
-                        prompt,
-                        SAMPLE_TOKENS,
-                        context=self.config.model.context,
-                        seed=self.config.training.seed,
-                    )
-                )
-            )
-        self.recorder.one(
-            "evaluation", self.step, self.clock.seconds, {"loss/validation": total / count}
-        )
-        self.recorder.event({"kind": "sample", "step": self.step, "text": text})
+            measured = self.task.evaluate(self.model)
+            text = self.task.sample(self.model)
+        self.recorder.one("evaluation", self.step, self.clock.seconds, measured)
+        if text is not None:
+            self.recorder.event({"kind": "sample", "step": self.step, "text": text})
 
     # The world outside
 
@@ -300,7 +254,7 @@ class Trainer:
         if not force and not self.recorder.due:
             return False
         training = self.config.training
-        rows = self.recorder.flush(training.batch_size * self.config.model.context)
+        rows = self.recorder.flush(self.config.tokens_per_step)
         if rows is not None:
             speed = float(rows["tokens_per_second"][-1])
             left = (training.steps - self.step) * self.clock.seconds / max(self.step, 1)

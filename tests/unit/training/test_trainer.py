@@ -191,9 +191,9 @@ def test_twins_share_batches_and_common_tensors(store: RunStore) -> None:
 def test_gradient_norms_are_what_autograd_gives(store: RunStore) -> None:
     trainer = Trainer(store.create(small(optimizer__clip=1e-3)), NoDesk())
     trainer.prepare()
-    windows = torch.from_numpy(trainer.batches.at(0))
-    logits = trainer.model(windows[:, :-1])
-    torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()).backward()
+    inputs, targets = trainer.task.batch(0)
+    logits = trainer.model(inputs)
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
     expected: dict[str, list[float]] = {"attn.q": [], "attn.v": [], "mlp.out": [], "block": []}
     for block in trainer.model.blocks:
         qkv = block.attn.f.qkv
@@ -247,7 +247,7 @@ def test_statistics_match_their_definitions(store: RunStore) -> None:
     trainer = Trainer(store.create(small(model__activation="relu")), NoDesk())
     trainer.prepare()
     with torch.no_grad():
-        hidden = trainer.model.eval().trace(trainer.probe)["blocks.1.mlp.post"][0].double()
+        hidden = trainer.model.eval().trace(trainer.task.probe)["blocks.1.mlp.post"][0].double()
     trainer.model.train()
     trainer.advance()
     trainer.flush()

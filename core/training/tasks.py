@@ -1,0 +1,255 @@
+"""What a run learns: its batches, its loss, and what is measured beside it.
+
+A task is all that the trainer knows of a family and a corpus. B sequences, windows or images, T
+tokens, V size of the alphabet or number of classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.anatomy.generate import sample
+from core.config import RunConfig
+from core.data import corpora
+from core.data.batches import Batches, ImageBatches, evaluation_windows
+from core.data.images import Images
+from core.data.tokenizers import CharacterTokenizer, log_frequencies
+from core.models import build_model
+from core.models.mlp import MLP
+from core.models.resnet import ResNet
+from core.models.transformer import Transformer
+
+SAMPLE_TOKENS = 64
+EVALUATION_BATCH = 4096  # tokens or windows: large enough for speed, small enough for any memory
+EVALUATION_WINDOWS = 4096  # one prediction each: the standard error is near 0.03 nats
+EVALUATION_IMAGES = 1000
+PROBE_EXAMPLES = 64
+PROBE_PLACES = 4096  # of feature maps, so that probing large images stays cheap
+
+
+class Batch(NamedTuple):
+    """What a step reads, on the processor."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class Task(ABC):
+    """One family on one corpus; built without a device, `to` moves what is measured again."""
+
+    corpus: corpora.Text | Images
+    probe: Tensor
+    evaluation: tuple[Tensor, Tensor]  # inputs and targets, the same at every evaluation
+    per_batch: int  # examples that an evaluation takes at once
+
+    def __init__(self, config: RunConfig, corpus: corpora.Text | Images) -> None:
+        self.config, self.corpus = config, corpus
+
+    @abstractmethod
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, a function of (seed, step) alone."""
+
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What corpus.json says beside the corpus itself."""
+
+    @property
+    def alphabet(self) -> str | None:
+        """The tokenizer's letters; None where there is no text."""
+        return None
+
+    def build(self) -> Transformer | MLP | ResNet:
+        """The network, from torch's present seed."""
+        return build_model(self.config.model, self.corpus.vocabulary, self.config.image)
+
+    def to(self, device: torch.device) -> None:
+        """Move the probe and the evaluation's batch, which stay there."""
+        self.probe = self.probe.to(device)
+        self.evaluation = (self.evaluation[0].to(device), self.evaluation[1].to(device))
+
+    def loss(self, logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """Cross-entropy in nats, (..., V) and (...) -> ()."""
+        flat = logits.flatten(0, -2).float()  # (N, V)
+        return F.cross_entropy(flat, targets.flatten(), reduction=reduction)
+
+    def baseline(self, targets: Tensor) -> float:
+        """The loss of these targets under the training part's frequencies alone."""
+        return -float(self._log_unigram[targets.numpy()].mean())
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """What an evaluation reports, by metric; the caller sees to eval mode and gradients."""
+        total, right, count = 0.0, 0, 0
+        pairs = zip(*(part.split(self.per_batch) for part in self.evaluation), strict=True)
+        for inputs, targets in pairs:
+            logits = model(inputs)
+            # Synchronisations, at evaluations only.
+            total += self.loss(logits, targets, "sum").item()
+            right += self.right(logits, targets)
+            count += targets.numel()
+        return self.report(total / count, right / count)
+
+    def right(self, logits: Tensor, targets: Tensor) -> int:
+        """How many predictions are right, where that is reported."""
+        return 0
+
+    def report(self, loss: float, share_right: float) -> dict[str, float]:
+        """The metrics of an evaluation."""
+        return {"loss/validation": loss}
+
+    def sample(self, model: nn.Module) -> str | None:
+        """Text from the model; None where it can't write."""
+        return None
+
+    def about(self) -> dict[str, Any]:
+        """The contents of corpus.json."""
+        corpus = self.corpus
+        return {
+            "corpus": corpus.name,
+            "length": corpus.length,
+            "sha256": corpus.sha256,
+            "vocabulary": corpus.vocabulary,
+            "unit": corpus.unit,
+            "unigram_entropy": corpus.unigram_entropy,
+            "unigram_validation": corpus.unigram_validation,
+            **self.description(),
+        }
+
+    _log_unigram: NDArray[np.float64]
+
+
+class LanguageTask(Task):
+    """A Transformer predicts every next character of its sequences."""
+
+    def __init__(self, config: RunConfig, text: corpora.Text) -> None:
+        super().__init__(config, text)
+        self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
+        context = config.model.context
+        self.batches = Batches(
+            text.training, context, config.training.batch_size, config.training.seed
+        )
+        self._log_unigram = log_frequencies(text.training, text.vocabulary)
+        self._set_out()
+
+    def _set_out(self) -> None:
+        context = self.config.model.context
+        windows = torch.from_numpy(evaluation_windows(self.text.validation, context))
+        self.evaluation = (windows[:, :-1], windows[:, 1:])  # each (N, T)
+        self.per_batch = max(1, EVALUATION_BATCH // windows.shape[1])
+        self.probe_text = self._probe_text()
+        self.probe = torch.tensor([self.tokenizer.encode(self.probe_text)])  # (1, T)
+
+    def _probe_text(self) -> str:
+        wanted, length = self.config.probes.text, self.config.probe_length
+        probe = self.tokenizer.known(wanted)[:length]
+        return probe or self.tokenizer.decode(self.text.validation[:length].tolist())
+
+    def batch(self, step: int) -> Batch:
+        """(B, T) tokens and the ones after each."""
+        windows = torch.from_numpy(self.batches.at(step))  # (B, T + 1)
+        return Batch(windows[:, :-1], windows[:, 1:])
+
+    def description(self) -> dict[str, Any]:
+        """The probe text and its tokens."""
+        tokens = self.tokenizer.encode(self.probe_text)
+        return {"probe_text": self.probe_text, "probe_tokens": tokens}
+
+    @property
+    def alphabet(self) -> str:
+        """The characters that occur in the text."""
+        return self.text.tokens.alphabet
+
+    def sample(self, model: nn.Module) -> str:
+        """A few dozen characters that continue the start of the validation text."""
+        ids = sample(
+            model,
+            self.text.validation[self._prompt].tolist(),
+            SAMPLE_TOKENS,
+            context=self.config.model.context,
+            seed=self.config.training.seed,
+        )
+        return self.tokenizer.decode(list(ids))
+
+    @property
+    def _prompt(self) -> slice:
+        return slice(1)
+
+
+class WindowTask(LanguageTask):
+    """A feed-forward network predicts the character after a window of a fixed length."""
+
+    def _set_out(self) -> None:
+        context = self.config.model.context
+        windows = torch.from_numpy(
+            evaluation_windows(self.text.validation, context, EVALUATION_WINDOWS)
+        )  # (N, T + 1)
+        self.evaluation = (windows[:, :-1], windows[:, -1])  # (N, T) and (N,)
+        self.per_batch = max(1, EVALUATION_BATCH // 8)
+        step = max(1, len(windows) // PROBE_EXAMPLES)
+        self.probe = windows[::step][:PROBE_EXAMPLES, :-1].contiguous()  # (N, T)
+        self.probe_text = ""
+
+    def batch(self, step: int) -> Batch:
+        """(B, T) tokens and the one after each window, (B,); the Transformer's own windows."""
+        windows = torch.from_numpy(self.batches.at(step))
+        return Batch(windows[:, :-1], windows[:, -1])
+
+    @property
+    def _prompt(self) -> slice:
+        return slice(self.config.model.context)
+
+
+class ImageTask(Task):
+    """A network tells the class of an image."""
+
+    def __init__(self, config: RunConfig, images: Images) -> None:
+        super().__init__(config, images)
+        self.images = images
+        training = config.training
+        self.batches = ImageBatches(len(images.training), training.batch_size, training.seed)
+        self._log_unigram = log_frequencies(images.training_labels, images.vocabulary)
+        chosen = np.linspace(0, len(images.validation) - 1, EVALUATION_IMAGES).astype(np.int64)
+        chosen = np.unique(chosen)  # all of them, in order, where there are fewer
+        self.evaluation = (
+            torch.from_numpy(images.standardised(images.validation[chosen])),  # (N, C, H, W)
+            torch.from_numpy(images.validation_labels[chosen]),  # (N,)
+        )
+        self.per_batch = 128
+        rows, columns = images.training.shape[2:]
+        probed = min(PROBE_EXAMPLES, max(4, PROBE_PLACES // (rows * columns)))
+        self.probe = self.evaluation[0][:probed]
+
+    def batch(self, step: int) -> Batch:
+        """(B, C, H, W) standardised images and their classes, (B,)."""
+        chosen = self.batches.at(step)
+        return Batch(
+            torch.from_numpy(self.images.standardised(self.images.training[chosen])),
+            torch.from_numpy(self.images.training_labels[chosen]),
+        )
+
+    def description(self) -> dict[str, Any]:
+        """The shape of an image."""
+        return {"image": list(self.images.training.shape[1:])}
+
+    def right(self, logits: Tensor, targets: Tensor) -> int:
+        """Images whose likeliest class is their own."""
+        return int((logits.argmax(-1) == targets).sum())
+
+    def report(self, loss: float, share_right: float) -> dict[str, float]:
+        """The loss and the share of images whose class is right."""
+        return {"loss/validation": loss, "accuracy/validation": share_right}
+
+
+def task_of(config: RunConfig) -> Task:
+    """What a run with these settings learns. Raises CorpusError."""
+    corpus = corpora.look_up(config)
+    if isinstance(corpus, Images):
+        return ImageTask(config, corpus)
+    kinds = {"transformer": LanguageTask, "mlp": WindowTask}
+    return kinds[config.model.family](config, corpus)
