@@ -6,9 +6,10 @@ from core.config import ModelConfig, Shape
 from core.models.groups import parameter_groups
 from core.models.mlp import MLP
 from core.models.resnet import ResNet
+from core.models.skips import profile
 from core.models.transformer import Transformer
 
-__all__ = ["build_model", "parameter_groups"]
+__all__ = ["build_model", "parameter_groups", "profile"]
 
 
 def build_model(

@@ -2,49 +2,26 @@
 
     y = post( skip(x) + scale · inner( F( pre(x) ) ) )
 
-A new placement is a row in PLACEMENTS, a new skip a class beside Add, a new branch scale a module
-in `Sublayer.scale`; the forward pass stays as it is. B sequences, T tokens, D width.
+A new placement is a row of core.config.wiring, a new skip a class of core.models.skips, a new
+branch scale a class of core.models.scales; the forward pass stays as it is. B sequences, T tokens,
+D width.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from core.config import ModelConfig
+from core.config import PLACEMENTS, ModelConfig
+from core.config.wiring import SUBLAYERS
 from core.models.attention import Attention
 from core.models.feedforward import feedforward
 from core.models.norms import norm
 from core.models.observe import See, unseen
+from core.models.scales import damped, scale
+from core.models.shared import Shared
+from core.models.skips import skip
 
-# Which of the equation's three places hold a norm.
-PLACEMENTS: dict[str, tuple[str, ...]] = {
-    "pre": ("pre",),
-    "post": ("post",),
-    "sandwich": ("pre", "inner"),
-    "none": (),
-}
-
-# Which sublayers have a skip.
-RESIDUALS: dict[str, tuple[str, ...]] = {
-    "on": ("attn", "mlp"),
-    "off": (),
-    "attention": ("attn",),
-    "feedforward": ("mlp",),
-}
-
-
-class Add(nn.Module):
-    """skip(x) = x: the branch is added to what came in (He et al. 2015, arXiv 1512.03385)."""
-
-    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
-        return x + branch
-
-
-class NoSkip(nn.Module):
-    """skip(x) = 0: the branch alone goes on."""
-
-    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
-        return branch
+WHICH = {"attn": "attention", "mlp": "feedforward"}  # the names in the config
 
 
 class Sublayer(nn.Module):
@@ -58,18 +35,29 @@ class Sublayer(nn.Module):
                         ↑                ├─ post ─ y
                        out              sum
 
-    Parts that are off are ``nn.Identity()``; without a skip, (+) passes the branch alone.
+    Parts that are off are ``nn.Identity()``; without a skip, (+) passes the branch alone. `config`
+    is the layer's own (``ModelConfig.at``), `part` attn or mlp, `layer` counts from 0.
+    `shared_scale` is a scale that this sublayer has together with another.
     """
 
-    def __init__(self, config: ModelConfig, f: nn.Module, name: str, part: str) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        f: nn.Module,
+        name: str,
+        part: str,
+        layer: int = 0,
+        shared_scale: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        places = PLACEMENTS[config.placement]
+        which = WHICH[part]
+        places = PLACEMENTS[config.placement].places(which)
         self.name = name
-        self.pre = norm(config, "pre" in places)
+        self.pre = damped(norm(config, "pre" in places), config, layer)
         self.f = f
         self.inner = norm(config, "inner" in places)
-        self.scale = nn.Identity()
-        self.skip = Add() if part in RESIDUALS[config.residual] else NoSkip()
+        self.scale = shared_scale or scale(config)
+        self.skip = skip(config, which)
         self.post = norm(config, "post" in places)
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
@@ -83,16 +71,28 @@ class Block(nn.Module):
     ::
 
         resid_pre ─ [attn sublayer] ─ resid_mid ─ [mlp sublayer] ─ resid_post
+
+    With ``sublayers: attention`` or ``feedforward`` the other one, its observables and resid_mid
+    are absent.
     """
 
-    def __init__(self, config: ModelConfig, rotate: nn.Module, layer: int) -> None:
+    def __init__(self, config: ModelConfig, shared: Shared, layer: int) -> None:
         super().__init__()
+        own = config.at(layer)
         self.name = f"blocks.{layer}"
         attn, mlp = f"{self.name}.attn", f"{self.name}.mlp"
-        self.attn = Sublayer(config, Attention(config, rotate, attn), attn, "attn")
-        self.mlp = Sublayer(config, feedforward(config, mlp), mlp, "mlp")
+        # ReZero has one α for both sublayers of a layer.
+        both = scale(own) if own.scaling == "rezero" else None
+        kinds = SUBLAYERS[config.sublayers]
+        if "attention" in kinds:
+            attention = Attention(own, shared, attn, layer)
+            self.attn = Sublayer(own, attention, attn, "attn", layer, both)
+        if "feedforward" in kinds:
+            self.mlp = Sublayer(own, feedforward(own, mlp), mlp, "mlp", layer, both)
+        self.after = ("resid_mid", "resid_post")[-len(kinds) :]
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
         x = see(self.name + ".resid_pre", x)
-        x = see(self.name + ".resid_mid", self.attn(x, see))
-        return see(self.name + ".resid_post", self.mlp(x, see))
+        for sublayer, after in zip(self.children(), self.after, strict=True):
+            x = see(f"{self.name}.{after}", sublayer(x, see))
+        return x

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from core.config import ModelConfig
+from core.config import PLACEMENTS, ModelConfig
 from core.models.layers import Linear, dropout
+from core.models.norms import norm
 from core.models.observe import See, unseen
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -19,9 +20,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class FeedForward(nn.Module):
-    """W_out φ(W_in x) (Vaswani et al. 2017, section 3.3), (B, T, D) -> (B, T, D).
+    """W_out N(φ(W_in x)) (Vaswani et al. 2017, section 3.3), (B, T, D) -> (B, T, D).
 
-    Observables: ``pre`` and ``post``, before and after φ, and ``out``.
+    N is the identity but for Sub-LN (Magneto, arXiv 2210.06423) and NormFormer (arXiv 2110.09456),
+    which norm the hidden units after the activation. Observables: ``pre`` and ``post``, before and
+    after φ, and ``out``.
     """
 
     def __init__(self, config: ModelConfig, name: str) -> None:
@@ -29,18 +32,20 @@ class FeedForward(nn.Module):
         self.name = name
         self.w_in = Linear(config.width, config.hidden, config.bias)
         self.activation = ACTIVATIONS[config.activation]()
+        inside = "hidden" in PLACEMENTS[config.placement].feedforward
+        self.hidden_norm = norm(config, inside, config.hidden)
         self.w_out = Linear(config.hidden, config.width, config.bias)
         self.drop_hidden = dropout(config.dropout)
         self.drop = dropout(config.dropout)
 
     def hidden(self, x: Tensor, see: See) -> Tensor:
-        """What W_out reads, (B, T, D) -> (B, T, M)."""
+        """What W_out reads, or its norm, (B, T, D) -> (B, T, M)."""
         pre = see(self.name + ".pre", self.w_in(x))  # (B, T, M)
         return see(self.name + ".post", self.activation(pre))
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
         hidden = self.drop_hidden(self.hidden(x, see))  # (B, T, M)
-        return see(self.name + ".out", self.drop(self.w_out(hidden)))
+        return see(self.name + ".out", self.drop(self.w_out(self.hidden_norm(hidden))))
 
 
 class GatedFeedForward(FeedForward):

@@ -13,6 +13,11 @@ GROUP_OF = {
     "mlp.f.w_in": "mlp.in",
     "mlp.f.w_gate": "mlp.gate",
     "mlp.f.w_out": "mlp.out",
+    "attn.skip": "scale",
+    "mlp.skip": "scale",
+    "attn.scale": "scale",
+    "mlp.scale": "scale",
+    "attn.f.head_scale": "scale",
     "conv1": "conv1",
     "conv2": "conv2",
     "shortcut.0": "shortcut",
@@ -29,17 +34,22 @@ LAYER_GROUPS = (
     "conv2",
     "shortcut",
     "norm",
+    "scale",
     "block",
 )
+
+SINGLE_NORMS = ("embedding_norm", "final_norm")
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[list[Part]]]:
     """Each gradient group's parameters: a list over layers of lists of (name, parameter, rows).
 
-    Layer groups: ``attn.q attn.k attn.v attn.o mlp.in mlp.gate mlp.out norm`` (a ResNet has
-    ``conv1 conv2 shortcut norm``) and ``block``, the whole layer. Beside them, as lists of one
-    entry: ``embed`` (token and position embeddings, and the head's matrix where it is tied; all
-    that stands before the blocks), ``head``, ``final_norm``. Weights and biases go together.
+    Layer groups: ``attn.q attn.k attn.v attn.o mlp.in mlp.gate mlp.out norm scale`` (a ResNet
+    has ``conv1 conv2 shortcut norm``) and ``block``, the whole layer. ``scale`` is what multiplies
+    a skip, a branch or a head: Admin's ω, ReZero's α, LayerScale's γ, NormFormer's head scale.
+    Beside them, as lists of one entry: ``embed`` (token and position embeddings, and the head's
+    matrix where it is tied; all that stands before the blocks), ``embedding_norm``, ``head``,
+    ``final_norm``. Weights and biases go together.
     A group that the network lacks is absent. Each parameter occurs once, and once more in `block`.
     """
     groups: dict[str, list[list[Part]]] = {"embed": [[]]}
@@ -52,9 +62,9 @@ def parameter_groups(model: nn.Module) -> dict[str, list[list[Part]]]:
                 layers = groups.setdefault(group, [[] for _ in range(depth)])
                 layers[int(layer)].append((name, parameter, rows))
         else:
-            group = top if top in ("head", "final_norm") else "embed"
+            group = top if top in ("head", *SINGLE_NORMS) else "embed"
             groups.setdefault(group, [[]])[0].append((name, parameter, None))
-    order = ("embed", *LAYER_GROUPS, "final_norm", "head")
+    order = ("embed", "embedding_norm", *LAYER_GROUPS, "final_norm", "head")
     return {group: groups[group] for group in order if group in groups}
 
 

@@ -13,10 +13,18 @@ their biases   0                        U(±1/sqrt(fan in))       0          U(�
 head           N(0, 1/D)                N(0, 1/D)                N(0, .02²) U(-.1, .1)
 head bias      0                        0                        0          0
 norms          gain 1, bias 0           gain 1, bias 0           the same   the same
+DyT            α ½, gain 1, bias 0      the same                 the same   the same
+head scale     1                        the same                 the same   the same
+ReZero's α     0                        the same                 the same   the same
+LayerScale's γ .1 (18 layers), 1e-5     the same                 the same   the same
+Admin's ω      1, then core.models.profile
 ============== ======================== ======================== ========== ==================
 
 ``scaling gpt2`` divides W_O and W_out (not their biases) by sqrt(2 L), as GPT-2 does (Radford et
-al. 2019, section 2.3). A tied head is the token embedding's tensor and follows its row.
+al. 2019, section 2.3). ``scaling deepnorm`` multiplies W_V, W_O and the feed-forward's matrices by
+(8 L)^-¼ (Wang et al. 2022, decoder-only: the gain of its Xavier draw), ``placement sublayer`` the
+same ones by sqrt(ln 2 L) (Magneto, Wang et al. 2022). All three count per layer, with overrides.
+A tied head is the token embedding's tensor and follows its row.
 Sources: Glorot & Bengio 2010; torch.nn.Linear; nanoGPT; PyTorch's language-model tutorial.
 
 Each tensor is drawn from a generator of its own, seeded by (torch.initial_seed(), its name), on
@@ -35,18 +43,18 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from core.config import ModelConfig
+from core.config import PLACEMENTS, ModelConfig
 from core.models.positions import LearnedPositions
 
 # The matrices that write into the residual stream, which `scaling gpt2` starts smaller.
 WRITERS = ("attn.f.out", "mlp.f.w_out")
+# Those whose gain DeepNorm and Sub-LN set: all but W_Q and W_K.
+GAINED = (*WRITERS, "attn.f.v", "mlp.f.w_in", "mlp.f.w_gate")
 
 
 def initialise(model: nn.Module, config: ModelConfig) -> None:
     """Fill every parameter of `model` in place, by the table above; norms are born as it says."""
     generator = torch.Generator()
-    writers = config.depth * (2 if config.family == "transformer" else 1)
-    shrink = math.sqrt(writers) if config.scaling == "gpt2" else 1.0
 
     def draw(name: str, tensor: Tensor, scheme: Scheme) -> None:
         generator.manual_seed(_seed(name))
@@ -64,10 +72,27 @@ def initialise(model: nn.Module, config: ModelConfig) -> None:
             elif isinstance(module, nn.Linear | nn.Conv2d):
                 for part, weight, bias in _parts(path, module):
                     draw(f"{part}.weight", weight, MATRIX[config.init])
-                    if path.endswith(WRITERS) and shrink != 1.0:
+                    shrink = _shrink(config, part)
+                    if shrink != 1.0:
                         weight.div_(shrink)
                     if bias is not None:
                         draw(f"{part}.bias", bias, _bias(config.init, weight[0].numel()))
+
+
+def _shrink(config: ModelConfig, part: str) -> float:
+    """What the drawn matrix of this name is divided by."""
+    names = part.split(".")
+    if names[0] != "blocks" or not part.endswith(GAINED):
+        return 1.0
+    own, depth = config.at(int(names[1])), config.depth
+    shrink = 1.0
+    if own.scaling == "gpt2" and part.endswith(WRITERS):
+        shrink *= math.sqrt(depth * (2 if config.family == "transformer" else 1))
+    if own.scaling == "deepnorm":
+        shrink *= (8 * depth) ** 0.25
+    if PLACEMENTS[own.placement].wide_init:
+        shrink /= math.sqrt(math.log(2 * depth))
+    return shrink
 
 
 Scheme = Callable[[Tensor, torch.Generator], Tensor]

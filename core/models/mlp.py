@@ -30,7 +30,7 @@ class Layer(nn.Module):
         super().__init__()
         self.name = f"blocks.{layer}"
         mlp = f"{self.name}.mlp"
-        self.mlp = Sublayer(config, feedforward(config, mlp), mlp, "mlp")
+        self.mlp = Sublayer(config, feedforward(config, mlp), mlp, "mlp", layer)
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
         x = see(self.name + ".resid_pre", x)

@@ -1,7 +1,8 @@
 """How the network knows the order of its tokens. T tokens, C context, d width or head size.
 
 ``learned`` and ``sinusoidal`` add a table to the token embeddings, ``rotary`` turns queries and
-keys inside attention; each is the identity in the other's place.
+keys inside attention, ``alibi`` lowers the scores of distant tokens; each is the identity in the
+others' place.
 """
 
 from __future__ import annotations
@@ -70,6 +71,49 @@ class Rotary(nn.Module):
         return turned.to(x.dtype)  # under autocast the tables are wider than x
 
 
+class Alibi(nn.Module):
+    """-m_h · |i - j|, added to the scores of query i and key j (Press et al. 2022, arXiv
+    2108.12409), (H, T, T); with a causal mask -inf where j > i.
+
+    Slopes m as published: 2^(-8 h / n) for a power of two n of heads; for other numbers those of
+    the power below, then every second one of twice that power.
+    """
+
+    slopes: Tensor
+    distance: Tensor
+
+    def __init__(self, context: int, heads: int, causal: bool) -> None:
+        super().__init__()
+        position = torch.arange(context, dtype=torch.get_default_dtype())
+        distance = -(position[:, None] - position).abs()  # (C, C)
+        if causal:
+            distance = distance.masked_fill(
+                distance.new_ones(context, context).triu(1) > 0, -torch.inf
+            )
+        slopes = torch.tensor(alibi_slopes(heads), dtype=torch.get_default_dtype())
+        self.register_buffer("distance", distance, persistent=False)
+        self.register_buffer("slopes", slopes[:, None, None], persistent=False)
+
+    def forward(self, q: Tensor) -> Tensor:
+        length = q.shape[-2]
+        return (self.slopes * self.distance[:length, :length]).to(q.dtype)
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """The published slopes of any number of heads."""
+    power = 2 ** (heads.bit_length() - 1)
+    slopes = [2 ** (-8 * h / power) for h in range(1, power + 1)]
+    between = [2 ** (-4 * h / power) for h in range(1, 2 * power + 1, 2)]
+    return slopes + between[: heads - power]
+
+
+class NoBias(nn.Module):
+    """Scores as they are."""
+
+    def forward(self, q: Tensor) -> None:
+        return None
+
+
 def added_positions(config: ModelConfig) -> nn.Module:
     """What is added to the token embeddings, (B, T, d) -> (B, T, d)."""
     if config.positions == "learned":
@@ -84,3 +128,10 @@ def rotation(config: ModelConfig) -> nn.Module:
     if config.positions == "rotary":
         return Rotary(config.context, config.width // config.heads, config.rotary_base)
     return nn.Identity()
+
+
+def score_bias(config: ModelConfig) -> nn.Module:
+    """What is added to the scores of (B, H, T, d) queries, (H, T, T) with its mask, or None."""
+    if config.positions == "alibi":
+        return Alibi(config.context, config.heads, config.causal)
+    return NoBias()

@@ -1,4 +1,4 @@
-"""The decoder-only language model around the blocks.
+"""The language model around the blocks.
 
 B sequences, T tokens, D width, V size of the alphabet.
 """
@@ -15,7 +15,8 @@ from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
 from core.models.norms import norm
 from core.models.observe import Recorder, See, unseen
-from core.models.positions import added_positions, rotation
+from core.models.positions import added_positions, rotation, score_bias
+from core.models.shared import Shared
 
 
 class Transformer(nn.Module):
@@ -23,7 +24,10 @@ class Transformer(nn.Module):
 
     ::
 
-        tokens ─ token (· sqrt D) ─ + positions ─ dropout ─ blocks ─ final_norm ─ head ─ logits
+        tokens ─ token (· sqrt D) ─ + positions ─ embedding_norm ─ dropout ─┐
+                            logits ─ head ─ final_norm ─ blocks ────────────┘
+
+    ``causal: false`` makes it an encoder, whose tokens see the whole sequence.
 
     Raises ValueError where T exceeds ``model.context``.
     """
@@ -35,9 +39,11 @@ class Transformer(nn.Module):
         self.token = Embedding(vocab_size, config.width)
         self.token_scale = math.sqrt(config.width) if config.embedding_scale else 1.0
         self.positions = added_positions(config)
+        self.embedding_norm = norm(config, config.embedding_norm)
         self.drop = dropout(config.dropout)
-        rotate = rotation(config)
-        self.blocks = nn.ModuleList(Block(config, rotate, i) for i in range(config.depth))
+        shared = Shared(rotation(config), score_bias(config))
+        self.first = shared.first
+        self.blocks = nn.ModuleList(Block(config, shared, i) for i in range(config.depth))
         self.final_norm = norm(config, config.has_final_norm)
         self.head = Linear(config.width, vocab_size, config.head_bias)
         if config.tie_embeddings:
@@ -54,9 +60,10 @@ class Transformer(nn.Module):
         x = self.token(tokens)  # (B, T, D)
         if self.token_scale != 1.0:
             x = x * self.token_scale
-        x = see("embed", self.drop(self.positions(x)))
+        x = see("embed", self.drop(self.embedding_norm(self.positions(x))))
         for block in self.blocks:
             x = block(x, see)
+        self.first.values = None  # a pass leaves nothing behind
         x = see("final_norm.out", self.final_norm(x))
         return see("logits", self.head(x))
 
@@ -65,7 +72,7 @@ class Transformer(nn.Module):
 
         The mode (train or eval) and the gradient are the caller's. ``attn.q|k|v`` are
         (B, H, T, d), ``attn.scores|pattern`` (B, H, T, T), ``mlp.pre|post`` (B, T, hidden),
-        ``logits`` (B, T, V), all others (B, T, D).
+        ``logits`` (B, T, V), all others (B, T, D). What the network lacks is absent.
         """
         seen = Recorder()
         self(tokens, seen)

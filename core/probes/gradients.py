@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from core.models import parameter_groups
-from core.models.groups import Part
+from core.models.groups import SINGLE_NORMS, Part
 
 SINGLE = ("embed", "head")
-MATRICES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.in", "mlp.gate", "mlp.out")
+MATRICES = (
+    *("attn.q", "attn.k", "attn.v", "attn.o", "mlp.in", "mlp.gate", "mlp.out"),
+    *("conv1", "conv2", "shortcut"),
+)
 # Below this a sum of squares in float32 loses its small terms; vanishing gradients are what this
 # laboratory shows, so they are then measured in float64.
 SAFE_NORM = 1e-15
@@ -38,7 +41,7 @@ class GradientNorms:
         for group in [g for g in SINGLE if g in groups]:
             self.columns[f"grad_norm/{group}"] = 0
             members.append([number[n, _start(r)] for n, _, r in groups[group][0]])
-        for group in [g for g in groups if g not in (*SINGLE, "final_norm")]:
+        for group in [g for g in groups if g not in (*SINGLE, *SINGLE_NORMS)]:
             self.columns[f"grad_norm/{group}"] = len(groups[group])
             for layer in groups[group]:
                 # `block` names whole tensors, which other groups hold in pieces.
@@ -46,6 +49,8 @@ class GradientNorms:
                 pieces = [number[n, _start(r)] for n, _, r in layer] if group != "block" else whole
                 members.append(pieces)
         self.size = len(members)
+        # A layer that lacks a group (most blocks have no shortcut to train) has no norm of it.
+        self._absent = torch.tensor([k for k, m in enumerate(members) if not m], dtype=torch.int64)
         self._output = torch.tensor([k for k, m in enumerate(members) for _ in m])
         self._input = torch.tensor([i for m in members for i in m])
 
@@ -56,6 +61,7 @@ class GradientNorms:
             # Not waiting for the device rules out a look at the values, so always in float64.
             norms = torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64))
             self._output, self._input = self._output.to(norms.device), self._input.to(norms.device)
+            self._absent = self._absent.to(norms.device)
         else:
             norms = torch.stack(torch._foreach_norm(gradients)).double()  # (pieces,)
             unsafe = (norms < SAFE_NORM) | ~norms.isfinite()
@@ -63,7 +69,8 @@ class GradientNorms:
                 norms[i] = torch.linalg.vector_norm(gradients[i], dtype=torch.float64)
         # A sum by index and not a matrix product, in which 0 · inf would spoil every group.
         squares = norms.square()[self._input]
-        return norms.new_zeros(self.size).index_add_(0, self._output, squares).sqrt()
+        summed = norms.new_zeros(self.size).index_add_(0, self._output, squares)
+        return summed.sqrt_().index_fill_(0, self._absent, torch.nan)
 
 
 class UpdateRatios:
@@ -81,6 +88,7 @@ class UpdateRatios:
             if group in (*MATRICES, "norm", "block")
         }
         self._before: dict[str, Tensor] = {}
+        self._nothing = torch.tensor(torch.nan, device=next(model.parameters()).device)
         self.columns = {f"update_ratio/{g}": len(layers) for g, layers in self._groups.items()}
 
     def before(self) -> None:
@@ -100,14 +108,14 @@ class UpdateRatios:
 
     def _matrix(self, parts: list[Part]) -> Tensor:
         for name, parameter, rows in parts:
-            if parameter.ndim == 2:
+            if parameter.ndim >= 2:
                 old = _rows(self._before[name], rows)
                 return (_rows(parameter, rows) - old).std() / old.std()
-        return torch.tensor(torch.nan)
+        return self._nothing
 
     def _together(self, parts: list[Part]) -> Tensor:
         if not parts:
-            return torch.tensor(torch.nan)
+            return self._nothing
         old = torch.stack([self._before[n].square().sum() for n, _, _ in parts]).sum()
         moved = torch.stack([(p - self._before[n]).square().sum() for n, p, _ in parts]).sum()
         return (moved / old).sqrt()
