@@ -6,29 +6,60 @@ D width, M hidden units, T context, V size of the alphabet, H heads, B sequences
 
 from __future__ import annotations
 
-from core.config import ModelConfig, RunConfig
-
-# Norms per sublayer of each placement (core.models.block.PLACEMENTS; a test compares them).
-NORMS_PER_SUBLAYER = {"pre": 1, "post": 1, "sandwich": 2, "none": 0}
+from core.config import NORMS, PLACEMENTS, ModelConfig, RunConfig
+from core.config.wiring import RESIDUALS, SUBLAYERS
 
 FLOAT = 4  # bytes; weights, gradients and AdamW's two means are float32
+
+
+def norm_sizes(model: ModelConfig, sublayer: str) -> dict[str, int]:
+    """The size of each norm of one layer's sublayer, by its place (`model` as ``at`` gives it)."""
+    head = model.width // model.heads
+    places = PLACEMENTS[model.placement].places(sublayer)
+    sizes = {"q": head, "k": head, "v": head, "hidden": model.hidden}
+    if sublayer == "attention" and model.qk_norm != "off":
+        query = model.width if model.qk_norm == "width" else head
+        sizes |= {"q": query, "k": query}
+        places = tuple(dict.fromkeys((*places, "q", "k")))
+    return {place: sizes.get(place, model.width) for place in places}
+
+
+def _norm_parameters(model: ModelConfig) -> int:
+    """Norms and what scales a skip, a branch or a head, over all layers and around them."""
+    words = NORMS[model.norm]
+    around = int(model.has_final_norm) + int(model.embedding_norm)
+    total = around * words.parameters(model.width, model.bias)
+    for layer in range(model.depth):
+        own = model.at(layer)
+        of_layer = NORMS[own.norm]
+        for sublayer in SUBLAYERS[own.sublayers]:
+            sizes = norm_sizes(own, sublayer).values()
+            total += sum(of_layer.parameters(size, own.bias) for size in sizes)
+            if own.scaling == "layerscale":
+                total += own.width
+            if own.scaling == "admin" and sublayer in RESIDUALS[own.residual]:
+                total += own.width
+            if sublayer == "attention" and PLACEMENTS[own.placement].head_scale:
+                total += own.heads
+        total += int(own.scaling == "rezero")  # one for both sublayers
+    return total
 
 
 def breakdown(model: ModelConfig, vocab_size: int) -> dict[str, int]:
     """Parameters by part: ``embed`` (tokens and positions), ``attn``, ``mlp``, ``norm``, ``head``.
 
-    ``attn``, ``mlp`` and ``norm`` sum over all layers, and ``norm`` includes the final one. A tied
-    head is counted once, in ``embed``.
+    ``attn``, ``mlp`` and ``norm`` sum over all layers; ``norm`` includes those around the blocks
+    and the scales beside the norms. A tied head is counted once, in ``embed``.
     """
     d, m, bias = model.width, model.hidden, int(model.bias)
     inward = 2 if model.activation == "swiglu" else 1
-    per_norm = {"layer": d * (1 + bias), "rms": d, "none": 0}[model.norm]
-    norms = 2 * model.depth * NORMS_PER_SUBLAYER[model.placement] + int(model.has_final_norm)
+    attn = model.depth * ("attention" in SUBLAYERS[model.sublayers])
+    mlp = model.depth * ("feedforward" in SUBLAYERS[model.sublayers])
     return {
         "embed": vocab_size * d + (model.context * d if model.positions == "learned" else 0),
-        "attn": model.depth * (4 * d * d + bias * 4 * d),
-        "mlp": model.depth * ((inward + 1) * d * m + bias * (inward * m + d)),
-        "norm": norms * per_norm,
+        "attn": attn * (4 * d * d + bias * 4 * d),
+        "mlp": mlp * ((inward + 1) * d * m + bias * (inward * m + d)),
+        "norm": _norm_parameters(model),
         "head": (0 if model.tie_embeddings else vocab_size * d) + vocab_size * model.head_bias,
     }
 
@@ -49,8 +80,10 @@ def flops_per_token(model: ModelConfig, vocab_size: int) -> float:
     """
     inward = 2 if model.activation == "swiglu" else 1
     d = model.width
-    multiplying = model.depth * (4 * d * d + (inward + 1) * d * model.hidden) + vocab_size * d
-    return 6.0 * multiplying + 12.0 * model.depth * d * model.context
+    kinds = SUBLAYERS[model.sublayers]
+    attn, mlp = (model.depth * (kind in kinds) for kind in ("attention", "feedforward"))
+    multiplying = attn * 4 * d * d + mlp * (inward + 1) * d * model.hidden + vocab_size * d
+    return 6.0 * multiplying + 12.0 * attn * d * model.context
 
 
 def activation_floats_per_token(model: ModelConfig, vocab_size: int) -> int:
@@ -60,18 +93,37 @@ def activation_floats_per_token(model: ModelConfig, vocab_size: int) -> int:
     what the activation and each norm read, and dropout's masks. Then the logits, their
     logarithms and their gradient.
     """
-    d, m = model.width, model.hidden
-    gated = model.activation == "swiglu"
-    # LayerNorm keeps its input, RMSNorm the normalised input too; what a norm writes is the next
-    # matrix's input, counted there.
-    norms = 2 * NORMS_PER_SUBLAYER[model.placement] * (2 if model.norm == "rms" else 1)
-    attention = d + 3 * d + d + model.heads + (2 * d if model.positions == "rotary" else 0)
-    feedforward = d + (4 * m if gated else m + (m if model.activation != "relu" else 0))
-    layer = attention + feedforward + norms * d
-    if model.dropout:
-        # Attention's own dropout falls to the unfused path: pattern, mask and dropped pattern.
-        layer += 2 * d + 2 * m + 3 * model.heads * model.context
-    return model.depth * layer + 3 * d + 3 * vocab_size
+    kinds = SUBLAYERS[model.sublayers]
+    total = 0
+    for layer in range(model.depth):
+        own = model.at(layer)
+        total += sum(_kept_by(own, kind) for kind in kinds)
+    around = model.width * NORMS[model.norm].keeps * model.embedding_norm
+    return total + around + 3 * model.width + 3 * vocab_size
+
+
+def _kept_by(own: ModelConfig, sublayer: str) -> int:
+    """Numbers per token that one sublayer keeps."""
+    d, m, heads = own.width, own.hidden, own.heads
+    words = NORMS[own.norm]
+    # What a norm keeps; what it writes is the next matrix's input, counted there.
+    sizes = norm_sizes(own, sublayer)
+    kept = words.keeps * sum(d if place in "qkv" else size for place, size in sizes.items())
+    if own.scaling in ("layerscale", "rezero"):
+        kept += d
+    if own.scaling == "admin" and sublayer in RESIDUALS[own.residual]:
+        kept += d
+    if own.scaling == "lns":
+        kept += d
+    if sublayer == "feedforward":
+        gated = own.activation == "swiglu"
+        kept += d + (4 * m if gated else m + (m if own.activation != "relu" else 0))
+        return kept + (d + 2 * m if own.dropout else 0)
+    kept += 5 * d + heads + (2 * d if own.positions == "rotary" else 0)
+    if own.positions == "alibi" or own.dropout:
+        # The unfused path: the pattern, and under dropout its mask and what is left of it.
+        kept += heads * own.context * (3 if own.dropout else 1)
+    return kept + (d if own.dropout else 0)
 
 
 def memory_bytes(run: RunConfig, vocab_size: int) -> int:

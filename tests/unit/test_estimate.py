@@ -9,17 +9,27 @@ import torch
 from torch.nn import functional as F
 
 from core import estimate
-from core.config import ModelConfig, RunConfig, choices
+from core.config import NORMS, ModelConfig, RunConfig, choices
 from core.models import build_model
-from core.models.block import PLACEMENTS
+from core.models.norms import norm as build_norm
+
+DRAWN = ("residual", "positions", "activation", "sublayers")
+NEEDED = {"post": ("deepnorm", "admin"), "pre": ("lns",), "none": ("rezero",)}
 
 
 def random_config(seed: int, **fixed) -> ModelConfig:
     rng = random.Random(seed)
     heads = rng.choice([1, 2, 4])
     placement = rng.choice(choices("model.placement"))
-    values = {s: rng.choice(choices(f"model.{s}")) for s in ("residual", "positions", "activation")}
-    values |= {s: rng.random() < 0.5 for s in ("bias", "head_bias", "tie_embeddings")}
+    values = {s: rng.choice(choices(f"model.{s}")) for s in DRAWN}
+    values |= {s: rng.random() < 0.5 for s in ("bias", "head_bias", "tie_embeddings", "causal")}
+    values["scaling"] = rng.choice(["one", "gpt2", "layerscale", *NEEDED.get(placement, ())])
+    if placement != "none":
+        values["qk_norm"] = rng.choice(choices("model.qk_norm"))
+        values["embedding_norm"] = rng.random() < 0.3
+        values["value_residual"] = rng.random() < 0.3
+        if values["scaling"] == "one" and rng.random() < 0.5:
+            values["overrides"] = "0: placement=normformer, norm=rms; 0: scaling=layerscale"
     return ModelConfig(
         **{
             **values,
@@ -28,7 +38,7 @@ def random_config(seed: int, **fixed) -> ModelConfig:
             "width": heads * 2 * rng.randint(1, 9),
             "context": rng.randint(1, 50),
             "placement": placement,
-            "norm": "none" if placement == "none" else rng.choice(["layer", "rms"]),
+            "norm": "none" if placement == "none" else rng.choice(["layer", "rms", "dyt"]),
             "final_norm": "off" if placement == "none" else rng.choice(["auto", "on", "off"]),
             "feedforward_width": rng.choice(["auto", 1, 13]),
             **fixed,
@@ -36,15 +46,37 @@ def random_config(seed: int, **fixed) -> ModelConfig:
     )
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(200))
 def test_parameters_are_exact(seed):
     config, vocab = random_config(seed), 1 + seed
     model = build_model(config, vocab)
     assert estimate.parameters(config, vocab) == sum(p.numel() for p in model.parameters())
 
 
-def test_norms_per_sublayer_match_the_blocks():
-    assert {p: len(v) for p, v in PLACEMENTS.items()} == estimate.NORMS_PER_SUBLAYER
+@pytest.mark.parametrize("placement", choices("model.placement"))
+@pytest.mark.parametrize("qk_norm", choices("model.qk_norm"))
+def test_norms_of_each_sublayer_match_the_blocks(placement, qk_norm):
+    none = placement == "none"
+    norm, qk_norm = ("none", "off") if none else ("rms", qk_norm)
+    config = ModelConfig(
+        depth=8, width=16, heads=4, placement=placement, norm=norm, qk_norm=qk_norm
+    )
+    for layer, block in enumerate(build_model(config, 3).blocks):
+        for part, which in (("attn", "attention"), ("mlp", "feedforward")):
+            sizes = [
+                module.weight.numel()
+                for module in getattr(block, part).modules()
+                if isinstance(module, torch.nn.RMSNorm)
+            ]
+            assert sorted(estimate.norm_sizes(config.at(layer), which).values()) == sorted(sizes)
+
+
+@pytest.mark.parametrize("norm", [n for n in NORMS if n != "none"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_norm_has_the_parameters_it_says(norm, bias):
+    built = build_norm(ModelConfig(norm=norm, bias=bias), size=7)
+    assert sum(p.numel() for p in built.parameters()) == NORMS[norm].parameters(7, bias)
+    assert {n for n, _ in built.named_parameters()} <= {*NORMS[norm].vectors, *NORMS[norm].scalars}
 
 
 def test_gpt2_small_is_124_million():
