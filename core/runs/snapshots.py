@@ -1,4 +1,7 @@
-"""Attention of the probe text through training: float16, lower triangle, at log-spaced steps."""
+"""Attention of the probe text through training: float16, at log-spaced steps.
+
+Of causal attention the lower triangle is kept, (L, H, T (T + 1) / 2); without a mask the square.
+"""
 
 from __future__ import annotations
 
@@ -44,21 +47,24 @@ class Snapshots:
         """Where the snapshot of a step lies."""
         return self.folder / f"attention-{step:09d}.npy"
 
-    def write(self, step: int, pattern: NDArray[np.floating]) -> None:
-        """Keep the causal patterns (L, H, T, T) of a step; thins older ones beyond the budget."""
-        size = pattern.shape[-1]
-        rows, columns = np.tril_indices(size)
+    def write(self, step: int, pattern: NDArray[np.floating], causal: bool = True) -> None:
+        """Keep the patterns (L, H, T, T) of a step; thins older ones beyond the budget."""
+        if causal:
+            rows, columns = np.tril_indices(pattern.shape[-1])
+            pattern = pattern[..., rows, columns]
         buffer = io.BytesIO()
-        np.save(buffer, pattern[..., rows, columns].astype(np.float16), allow_pickle=False)
+        np.save(buffer, pattern.astype(np.float16), allow_pickle=False)
         write_atomically(self.path(step), buffer.getvalue())
         self._thin()
 
     def pattern(self, step: int) -> Pattern:
-        """The patterns (L, H, T, T) of a step, zero above the diagonal.
+        """The patterns (L, H, T, T) of a step, of causal attention zero above the diagonal.
 
         Raises KeyError naming the nearest step when there is no such snapshot.
         """
         packed = self._load(step)
+        if packed.ndim == 4:
+            return packed
         size = (int(np.sqrt(8 * packed.shape[-1] + 1)) - 1) // 2
         full = np.zeros((*packed.shape[:2], size, size), dtype=np.float16)
         rows, columns = np.tril_indices(size)

@@ -72,8 +72,8 @@ def _kept(model: nn.Module) -> dict[str, Tensor]:
 
 def resume(
     folder: Path, steps: list[int], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
-    """Restore the newest checkpoint that is whole; step 0 when there is none."""
+) -> Progress | None:
+    """Restore the newest checkpoint that is whole; None, and nothing touched, without one."""
     for step in reversed(steps):
         base = _base(folder, step)
         try:
@@ -84,7 +84,7 @@ def resume(
             continue  # damaged, or thinned to its weights: the one before it
         _restore(optimizer, state)
         return Progress(int(progress["step"]), float(progress["seconds"]))
-    return Progress(0, 0.0)
+    return None
 
 
 def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:

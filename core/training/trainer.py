@@ -19,6 +19,7 @@ from core.config import RunConfig
 from core.data.corpora import Text
 from core.data.images import Images
 from core.data.units import unit
+from core.models import profile
 from core.probes import activations, attention
 from core.probes.alarms import all_alarms
 from core.probes.gradients import GradientNorms, UpdateRatios
@@ -88,6 +89,9 @@ class Trainer:
         progress = checkpoints.resume(
             run.path / "checkpoints", run.checkpoints, self.model, self.optimizer
         )
+        if progress is None:
+            profile(self.model, self.task.batch(0).inputs.to(self.device))
+            progress = checkpoints.Progress(0, 0.0)
         self.step = progress.step
         run.snapshots.forget_from(progress.step)
         self.clock = Clock(progress.seconds)
@@ -220,7 +224,8 @@ class Trainer:
 
     def _snapshot(self, trace: dict[str, Tensor]) -> None:
         if self.config.probes.attention and attention.present(trace):
-            self.run.snapshots.write(self.step, attention.patterns(trace))
+            causal = self.config.model.causal
+            self.run.snapshots.write(self.step, attention.patterns(trace), causal)
 
     def _keep(self, found: dict[str, Tensor]) -> None:
         # One copy for all: a row of a few hundred numbers.

@@ -137,6 +137,14 @@ def test_snapshots_round_trip_and_thin(tmp_path: Path, monkeypatch: pytest.Monke
     assert max(snapshots.steps) < 100
 
 
+@pytest.mark.parametrize("size", [1, 6, 8, 35])  # 6 · 6 numbers are also a triangle of 8
+def test_snapshots_of_two_way_attention_keep_the_square(tmp_path: Path, size: int) -> None:
+    snapshots = Snapshots(tmp_path)
+    pattern = np.random.default_rng(1).random((2, 3, size, size)).astype(np.float16)
+    snapshots.write(3, pattern, causal=False)
+    np.testing.assert_array_equal(snapshots.pattern(3), pattern)
+
+
 def test_a_second_listing_parses_nothing_again(store: RunStore) -> None:
     for _ in range(30):
         store.create(small())
