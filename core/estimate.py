@@ -6,8 +6,11 @@ D width, M hidden units, T context, V size of the alphabet, H heads, B sequences
 
 from __future__ import annotations
 
-from core.config import NORMS, PLACEMENTS, ModelConfig, RunConfig
-from core.config.wiring import RESIDUALS, SUBLAYERS
+import math
+
+from core import estimate_resnet
+from core.config import NORMS, PLACEMENTS, ModelConfig, RunConfig, Shape
+from core.config.wiring import RESIDUALS
 
 FLOAT = 4  # bytes; weights, gradients and AdamW's two means are float32
 
@@ -32,7 +35,7 @@ def _norm_parameters(model: ModelConfig) -> int:
     for layer in range(model.depth):
         own = model.at(layer)
         of_layer = NORMS[own.norm]
-        for sublayer in SUBLAYERS[own.sublayers]:
+        for sublayer in own.parts:
             sizes = norm_sizes(own, sublayer).values()
             total += sum(of_layer.parameters(size, own.bias) for size in sizes)
             if own.scaling == "layerscale":
@@ -45,18 +48,26 @@ def _norm_parameters(model: ModelConfig) -> int:
     return total
 
 
-def breakdown(model: ModelConfig, vocab_size: int) -> dict[str, int]:
+def breakdown(model: ModelConfig, vocab_size: int, image: Shape | None = None) -> dict[str, int]:
     """Parameters by part: ``embed`` (tokens and positions), ``attn``, ``mlp``, ``norm``, ``head``.
 
     ``attn``, ``mlp`` and ``norm`` sum over all layers; ``norm`` includes those around the blocks
     and the scales beside the norms. A tied head is counted once, in ``embed``.
+    For the parts of a ResNet see :mod:`core.estimate_resnet`.
     """
+    if model.family == "resnet":
+        return estimate_resnet.breakdown(model, vocab_size, _given(image))
     d, m, bias = model.width, model.hidden, int(model.bias)
     inward = 2 if model.activation == "swiglu" else 1
-    attn = model.depth * ("attention" in SUBLAYERS[model.sublayers])
-    mlp = model.depth * ("feedforward" in SUBLAYERS[model.sublayers])
+    attn = model.depth * ("attention" in model.parts)
+    mlp = model.depth * ("feedforward" in model.parts)
+    embed = vocab_size * d * (image is None)
+    if model.family == "mlp":
+        embed += _inputs(model, image) * d + bias * d
+    elif model.positions == "learned":
+        embed += model.context * d
     return {
-        "embed": vocab_size * d + (model.context * d if model.positions == "learned" else 0),
+        "embed": embed,
         "attn": attn * (4 * d * d + bias * 4 * d),
         "mlp": mlp * ((inward + 1) * d * m + bias * (inward * m + d)),
         "norm": _norm_parameters(model),
@@ -64,40 +75,56 @@ def breakdown(model: ModelConfig, vocab_size: int) -> dict[str, int]:
     }
 
 
-def parameters(model: ModelConfig, vocab_size: int) -> int:
+def _inputs(model: ModelConfig, image: Shape | None) -> int:
+    """Numbers that a feed-forward network reads: characters as vectors, or pixels."""
+    return model.context * model.width if image is None else math.prod(image)
+
+
+def _given(image: Shape | None) -> Shape:
+    assert image is not None, "RunConfig gives a ResNet a corpus of images"
+    return image
+
+
+def parameters(model: ModelConfig, vocab_size: int, image: Shape | None = None) -> int:
     """All trainable numbers of the network, exactly."""
-    return sum(breakdown(model, vocab_size).values())
+    return sum(breakdown(model, vocab_size, image).values())
 
 
-def flops_per_token(model: ModelConfig, vocab_size: int) -> float:
-    """Forward and backward of one token at full context: 6 N + 12 L D T.
+def flops_per_token(model: ModelConfig, vocab_size: int, image: Shape | None = None) -> float:
+    """Forward and backward of one token at full context (or window, or image): 6 N + 12 L D T.
 
     N counts the weights that multiply: the blocks' matrices and the head (a tied head multiplies
     too; embeddings are looked up). 6 is a multiplication and an addition, forward once and backward
     twice (Kaplan et al. 2020, arXiv 2001.08361, section 2.1); 12 L D T is the same for the scores
     and their mixing of values, not halved for the causal mask (PaLM, Chowdhery et al. 2022, arXiv
-    2204.02311, appendix B).
+    2204.02311, appendix B). What reads pixels counts 4: they need no gradient.
     """
+    if model.family == "resnet":
+        return estimate_resnet.flops(model, vocab_size, _given(image))
     inward = 2 if model.activation == "swiglu" else 1
     d = model.width
-    kinds = SUBLAYERS[model.sublayers]
-    attn, mlp = (model.depth * (kind in kinds) for kind in ("attention", "feedforward"))
+    attn, mlp = (model.depth * (kind in model.parts) for kind in ("attention", "feedforward"))
     multiplying = attn * 4 * d * d + mlp * (inward + 1) * d * model.hidden + vocab_size * d
-    return 6.0 * multiplying + 12.0 * attn * d * model.context
+    reading = _inputs(model, image) * d if model.family == "mlp" else 0
+    each = 6.0 if image is None else 4.0
+    return 6.0 * multiplying + each * reading + 12.0 * attn * d * model.context
 
 
-def activation_floats_per_token(model: ModelConfig, vocab_size: int) -> int:
-    """Numbers kept per token for the backward pass, with fused attention; a close estimate.
+def activation_floats_per_token(
+    model: ModelConfig, vocab_size: int, image: Shape | None = None
+) -> int:
+    """Numbers kept per token (window, image) for the backward pass, with fused attention.
 
-    Per layer: what each matrix reads, Q, K, V and the mixed values with one logarithm per head,
-    what the activation and each norm read, and dropout's masks. Then the logits, their
-    logarithms and their gradient.
+    A close estimate. Per layer: what each matrix reads, Q, K, V and the mixed values with one
+    logarithm per head, what the activation and each norm read, and dropout's masks. Then the
+    logits, their logarithms and their gradient.
     """
-    kinds = SUBLAYERS[model.sublayers]
-    total = 0
+    if model.family == "resnet":
+        return estimate_resnet.activation_floats(model, vocab_size, _given(image))
+    total = _inputs(model, image) if model.family == "mlp" else 0
     for layer in range(model.depth):
         own = model.at(layer)
-        total += sum(_kept_by(own, kind) for kind in kinds)
+        total += sum(_kept_by(own, kind) for kind in model.parts)
     around = model.width * NORMS[model.norm].keeps * model.embedding_norm
     return total + around + 3 * model.width + 3 * vocab_size
 
@@ -131,6 +158,6 @@ def memory_bytes(run: RunConfig, vocab_size: int) -> int:
 
     An estimate: the framework's own memory and its scratch space come on top.
     """
-    tokens = run.training.batch_size * run.model.context
-    fixed = 4 * parameters(run.model, vocab_size)
-    return FLOAT * (fixed + tokens * activation_floats_per_token(run.model, vocab_size))
+    fixed = 4 * parameters(run.model, vocab_size, run.image)
+    each = activation_floats_per_token(run.model, vocab_size, run.image)
+    return FLOAT * (fixed + run.tokens_per_step * each)

@@ -56,7 +56,7 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("transformer", "data.corpus"): _IMAGES_ONLY,
     ("mlp", "model.residual"): _PARTS,
     ("mlp", "model.norm"): ("batch", "group"),
-    ("mlp", "model.placement"): ("normformer", "mix", "hybrid", "sublayer"),
+    ("mlp", "model.placement"): ("normformer", "hybrid"),
     ("mlp", "model.scaling"): ("deepnorm", "admin"),
     ("resnet", "model.residual"): _PARTS,
     ("resnet", "model.norm"): ("rms", "dyt"),

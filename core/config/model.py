@@ -25,7 +25,7 @@ from core.config.families import Family
 from core.config.norms import NORMS
 from core.config.overrides import Override, parse
 from core.config.rules import conflicts
-from core.config.wiring import PLACEMENTS, SCALINGS, placed
+from core.config.wiring import PLACEMENTS, SCALINGS, SUBLAYERS, placed
 
 
 class ModelConfig(Group):
@@ -199,6 +199,12 @@ class ModelConfig(Group):
     def blocks(self) -> int:
         """Blocks in all."""
         return 4 * self.blocks_per_stage if self.family == "resnet" else self.depth
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The sublayers of each block, in order; a ResNet's convolutions are none."""
+        one = {"mlp": ("feedforward",), "resnet": ()}
+        return one[self.family] if self.family in one else SUBLAYERS[self.sublayers]
 
     @property
     def has_final_norm(self) -> bool:

@@ -1,0 +1,95 @@
+"""Parameters, operations and memory of a ResNet, by walking its layers. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from core.config import SMALL_IMAGE, ModelConfig, Shape
+
+STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))  # core.models.resnet's, which a test compares
+
+
+class Layer(NamedTuple):
+    """One convolution: where it belongs, its channels and kernel, and the places that it fills."""
+
+    part: str  # embed, conv or shortcut
+    inward: int
+    outward: int
+    kernel: int
+    places: int
+    read: int  # places of its input
+
+    @property
+    def weights(self) -> int:
+        """Its parameters."""
+        return self.inward * self.outward * self.kernel**2
+
+
+def layers(model: ModelConfig, image: Shape) -> Iterator[Layer]:
+    """Every convolution, in the order of computation."""
+    sides = (image.height, image.width)
+    pixels = sides[0] * sides[1]
+    small = model.stem == "small" or (model.stem == "auto" and max(sides) <= SMALL_IMAGE)
+    if not small:
+        sides = _halved(sides)
+    channels, kernel = model.width, 3 if small else 7
+    yield Layer("embed", image.channels, channels, kernel, sides[0] * sides[1], pixels)
+    if not small:
+        sides = _halved(sides)
+    for times, stride in STAGES:
+        for first in [True] + [False] * (model.blocks_per_stage - 1):
+            outward, read = times * model.width, sides[0] * sides[1]
+            halved = first and stride == 2
+            if halved:
+                sides = _halved(sides)
+            places = sides[0] * sides[1]
+            yield Layer("conv", channels, outward, 3, places, read)
+            yield Layer("conv", outward, outward, 3, places, places)
+            if model.residual == "on" and (halved or channels != outward):
+                yield Layer("shortcut", channels, outward, 1, places, read)
+            channels = outward
+
+
+def breakdown(model: ModelConfig, classes: int, image: Shape) -> dict[str, int]:
+    """Parameters by part: ``embed`` (the stem), ``conv``, ``shortcut``, ``norm``, ``head``."""
+    found = {"embed": 0, "conv": 0, "shortcut": 0, "norm": 0, "head": 0}
+    for layer in layers(model, image):
+        found[layer.part] += layer.weights
+        found["norm"] += 2 * layer.outward * (model.norm != "none")
+    found["head"] = classes * (8 * model.width + model.head_bias)
+    return found
+
+
+def flops(model: ModelConfig, classes: int, image: Shape) -> float:
+    """Forward and backward of one image: 6 for each weight at each place, as in a Transformer.
+
+    4 in the stem, whose input needs no gradient.
+    """
+    total = 6.0 * classes * 8 * model.width
+    for layer in layers(model, image):
+        total += (4.0 if layer.part == "embed" else 6.0) * layer.weights * layer.places
+    return total
+
+
+def activation_floats(model: ModelConfig, classes: int, image: Shape) -> int:
+    """Numbers kept per image for the backward pass, a close estimate.
+
+    What each convolution and each norm reads, what the large stem's pooling reads and, as 64-bit
+    numbers, which places it took, and what the last ReLU gives. Then the logits, their logarithms
+    and their gradient.
+    """
+    walked = list(layers(model, image))
+    stem, pooled, last = walked[0], walked[1].read, walked[-1]
+    kept = 3 * classes + 8 * model.width * (1 + last.places)
+    if pooled != stem.places:
+        kept += model.width * (stem.places + 2 * pooled)
+    for layer in walked:
+        if layer.part != "shortcut":  # it reads what conv1 reads
+            kept += layer.inward * layer.read
+        kept += layer.outward * layer.places * (model.norm != "none")
+    return kept
+
+
+def _halved(sides: tuple[int, int]) -> tuple[int, int]:
+    return (sides[0] + 1) // 2, (sides[1] + 1) // 2
