@@ -1,27 +1,20 @@
 """A block as a list of parts, in the order in which x meets them: what the drawings agree on.
 
-Each sublayer is ``y = post( skip(x) + inner( F( pre(x) ) ) )``; a part that is off is absent.
+Each sublayer is ``y = post( skip(x) + scale · inner( F( pre(x) ) ) )``; a part that is off is
+absent. Where norms sit comes from the same table as the network itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from core.config import ModelConfig
+from core.config import NORMS, PLACEMENTS, ModelConfig
+from core.config.wiring import RESIDUALS, SUBLAYERS
 
 Which = Literal["attention", "feedforward"]
-Kind = Literal["norm", "attention", "feedforward", "add"]
-
-SUBLAYERS: tuple[Which, Which] = ("attention", "feedforward")
-NORM_WORDS = {"layer": "LN", "rms": "RMS", "none": ""}
-# Where the norms of a sublayer sit: pre, inner and post.
-NORMS = {
-    "pre": (True, False, False),
-    "post": (False, False, True),
-    "sandwich": (True, True, False),
-    "none": (False, False, False),
-}
+Kind = Literal["norm", "attention", "feedforward", "scale", "add"]
 
 TIMES = (
     "",
@@ -38,63 +31,159 @@ TIMES = (
     "eleven",
     "twelve",
 )
+# A branch scaling's own name, and where it is from.
+SCALED = {
+    "deepnorm": ("DeepNorm", "Wang et al. 2022"),
+    "admin": ("Admin", "Liu et al. 2020"),
+    "rezero": ("ReZero", "Bachlechner et al. 2020"),
+    "layerscale": ("LayerScale", "Touvron et al. 2021"),
+    "lns": ("LayerNorm Scaling", "Sun et al. 2025"),
+}
+FACTORS = {"deepnorm": "α", "admin": "ω"}  # of the skip
+SCALES = {"rezero": "α", "layerscale": "γ"}  # of the branch
+INSIDE = {"joined": "before W_O", "hidden": "after the activation"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """One box or sign on the stream."""
+    """One box or sign on the stream; `note` stands under it."""
 
     kind: Kind
     label: str
     sublayer: Which
+    note: str = ""
+
+
+def kinds(model: ModelConfig) -> tuple[Which, ...]:
+    """The sublayers that a block of this network has."""
+    if model.family == "mlp":
+        return ("feedforward",)
+    return SUBLAYERS[model.sublayers]  # type: ignore[return-value]
+
+
+def norm_word(model: ModelConfig) -> str:
+    """`LN`, `RMS`, `DyT`; empty without a norm."""
+    return NORMS[model.norm].label if model.norm in NORMS else model.norm
 
 
 def has_residual(model: ModelConfig, which: Which) -> bool:
     """Whether x is carried past this sublayer."""
-    return model.residual in ("on", which)
+    return which in RESIDUALS[model.residual]
+
+
+def places(model: ModelConfig, which: Which) -> tuple[str, ...]:
+    """Where this sublayer has norms."""
+    return PLACEMENTS[model.placement].places(which)
+
+
+def factor(model: ModelConfig, which: Which) -> str:
+    """What the skip multiplies x by: α, ω, or nothing."""
+    return FACTORS.get(model.scaling, "") if has_residual(model, which) else ""
 
 
 def sublayer(model: ModelConfig, which: Which) -> list[Part]:
-    """The parts of one sublayer, in order."""
-    pre, inner, post = NORMS[model.placement]
-    norm = Part("norm", NORM_WORDS[model.norm], which)
-    function = Part(which, "attention" if which == "attention" else "feed-fwd", which)
-    add = Part("add", "+", which)
+    """The parts of one sublayer, in order; `model` is one layer's (see `usual`)."""
+    at = places(model, which)
+    word = norm_word(model)
+    norm = Part("norm", word, which)
+    before = Part("norm", f"{word}/√l", which) if model.scaling == "lns" else norm
+    name = "attention" if which == "attention" else "feed-fwd"
+    scale = SCALES.get(model.scaling)
     return [
-        *([norm] if pre else []),
-        function,
-        *([norm] if inner else []),
-        *([add] if has_residual(model, which) else []),
-        *([norm] if post else []),
+        *([before] if "pre" in at else []),
+        Part(which, name, which, "; ".join(inside(model, which))),
+        *([norm] if "inner" in at else []),
+        *([Part("scale", scale, which)] if scale else []),
+        *([Part("add", "+", which, factor(model, which))] if has_residual(model, which) else []),
+        *([norm] if "post" in at else []),
     ]
 
 
+def inside(model: ModelConfig, which: Which) -> list[str]:
+    """The norms and scales inside F, in words: `LN on q, k`."""
+    at = list(places(model, which))
+    found = []
+    if which == "attention" and model.family != "mlp":
+        qk = ["q", "k"] if model.qk_norm != "off" else []
+        on = [part for part in "qkv" if part in at or part in qk]
+        if on:
+            found.append(f"{norm_word(model)} on {', '.join(on)}")
+        if PLACEMENTS[model.placement].head_scale:
+            found.append("γ per head")
+    found += [f"{norm_word(model)} {INSIDE[place]}" for place in at if place in INSIDE]
+    return found
+
+
 def parts(model: ModelConfig) -> list[Part]:
-    """The parts of one block, in order."""
-    return [part for which in SUBLAYERS for part in sublayer(model, which)]
+    """The parts of one usual block, in order."""
+    one = usual(model)
+    return [part for which in kinds(one) for part in sublayer(one, which)]
+
+
+def usual(model: ModelConfig) -> ModelConfig:
+    """The settings of the layers that nothing overrides; under `mix` of the later ones."""
+    update: dict[str, object] = {"overrides": ()} if model.overrides else {}
+    if model.placement == "mix":
+        update["placement"] = "pre"
+    return model.model_copy(update=update) if update else model
+
+
+def exceptions(model: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
+    """The layers that differ from the usual one, counted from 0: `layers 0-2` and their settings.
+
+    Neighbours that are alike go together.
+    """
+    base = _wiring(model, None)
+    runs: list[list[int]] = []
+    for layer in range(model.depth if model.overrides or model.placement == "mix" else 0):
+        now = _wiring(model, layer)
+        if now == base:
+            continue
+        if runs and runs[-1][-1] == layer - 1 and _wiring(model, layer - 1) == now:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    for run in runs:
+        first, last = run[0], run[-1]
+        words = f"layer {first}" if first == last else f"layers {first}-{last}"
+        yield words, model.at(first).model_copy(update={"overrides": ()})
+
+
+def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:
+    one = usual(model) if layer is None else model.at(layer)
+    return one.residual, one.placement, one.norm, one.scaling
 
 
 def published(model: ModelConfig) -> str:
     """What the literature calls this wiring, and where it is from."""
-    if model.placement == "none":
+    if model.placement == "none" and model.scaling not in SCALED:
         if model.residual == "on":
             return "Add without Norm · Fixup, Zhang et al. 2019"
         if model.residual == "off":
             return "neither Add nor Norm · a plain stack"
         return f"Add around the {_word(model.residual)} only, no Norm"
-    name, source = {
-        "pre": ("pre-LN", "Radford et al. 2019, Xiong et al. 2020"),
-        "post": ("post-LN", "Vaswani et al. 2017"),
-        "sandwich": ("Peri-LN", "Kim et al. 2025"),
-    }[model.placement]
-    if model.norm == "rms":
-        name = name.replace("LN", "RMS")
-        source = "Touvron et al. 2023" if model.placement == "pre" else "Zhang & Sennrich 2019"
+    name, source = _name(model)
     if model.residual == "off":
         return f"{name} without Add · Dong et al. 2021"
     if model.residual != "on":
         return f"{name}, Add around the {_word(model.residual)} only"
     return f"{name} · {source}"
+
+
+def _name(model: ModelConfig) -> tuple[str, str]:
+    row = PLACEMENTS[model.placement]
+    name, source = row.name, row.source
+    if model.norm == "rms" and model.placement in ("pre", "post", "sandwich"):
+        source = "Touvron et al. 2023" if model.placement == "pre" else "Zhang & Sennrich 2019"
+    if model.norm == "rms" and model.placement == "reordered" and model.qk_norm == "width":
+        name, source = "OLMo 2", "OLMo Team 2024"
+    if model.scaling in SCALED and not (model.scaling in FACTORS and model.residual == "off"):
+        own, source = SCALED[model.scaling]
+        name = own if model.scaling != "layerscale" else f"{name} with {own}"
+    word = norm_word(model)
+    if word in ("LN", "") or name == "OLMo 2" or model.placement == "none":
+        return name, source
+    return (name.replace("LN", word) if "LN" in name else f"{name}, {word}"), source
 
 
 def _word(which: str) -> str:

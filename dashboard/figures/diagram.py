@@ -9,49 +9,71 @@ from html import escape
 
 from core.config import ModelConfig
 from dashboard.figures.block import (
-    NORM_WORDS,
-    SUBLAYERS,
     Part,
+    exceptions,
     has_residual,
+    kinds,
+    norm_word,
     parts,
     published,
     sublayer,
+    usual,
 )
 
 STREAM, TOP, HEIGHT = 52, 14, 84
 BOX = 28
 GAP = 12
 FORK = 14  # from the fork of the arc to the first box
-WIDTHS = {"norm": 42, "attention": 66, "feedforward": 66, "add": 18}
+WIDTHS = {"norm": 42, "attention": 66, "feedforward": 66, "scale": 22, "add": 18}
 
 
 def diagram(model: ModelConfig) -> str:
-    """The drawing as SVG."""
-    x = 18.0
+    """The drawing as SVG; layers that differ follow as smaller ones, with their names."""
+    base = usual(model)
+    main = _drawing(base, 18.0, f"× {model.depth}", describe(model), final=model.has_final_norm)
+    small = "".join(
+        f'<div class="exception"><span>{escape(layers)}: {escape(_short(one))}</span>'
+        + _drawing(one, 18.0, "", f"{layers}: {describe(one)}", small=True)
+        + "</div>"
+        for layers, one in exceptions(model)
+    )
+    return main + small
+
+
+def _short(model: ModelConfig) -> str:
+    return published(model).split(" · ")[0]
+
+
+def _drawing(
+    model: ModelConfig, x: float, times: str, words: str, final: bool = False, small: bool = False
+) -> str:
     drawn: list[str] = []
-    for which in SUBLAYERS:
+    for which in kinds(model):
         x, shapes = _sublayer(sublayer(model, which), x, has_residual(model, which))
         drawn += shapes
     end = x + 8
-    drawn.append(_label(end + 11, STREAM - 10, f"× {model.depth}", "repeat"))
-    end += 24
-    if model.has_final_norm:
-        drawn.append(_box(end, "norm final", NORM_WORDS[model.norm], WIDTHS["norm"]))
+    if times:
+        drawn.append(_label(end + 11, STREAM - 10, times, "repeat"))
+        end += 24
+    if final:
+        drawn.append(_box(end, "norm final", norm_word(model), WIDTHS["norm"]))
         drawn.append(_label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head"))
         end += WIDTHS["norm"] + GAP
     stream = f'<line class="stream" x1="4" y1="{STREAM}" x2="{end + 4:g}" y2="{STREAM}"/>'
     head = f'<path class="arrow" d="M{end + 3:g} {STREAM - 4}l7 4l-7 4z"/>'
     width = end + 14
+    widest = width * (0.7 if small else 1)
     return (
-        f'<svg class="diagram" viewBox="0 0 {width:g} {HEIGHT}" style="max-width:{width:g}px"'
-        f' role="img" aria-label="{escape(describe(model))}">{stream}{head}{"".join(drawn)}</svg>'
+        f'<svg class="diagram{" small" if small else ""}" viewBox="0 0 {width:g} {HEIGHT}"'
+        f' style="max-width:{widest:g}px" role="img" aria-label="{escape(words)}">'
+        f"{stream}{head}{''.join(drawn)}</svg>"
     )
 
 
 def describe(model: ModelConfig) -> str:
     """The drawing in words, for those who can't see it."""
-    names = {"norm": "norm", "add": "add", "attention": "attention", "feedforward": "feed-forward"}
-    order = ", ".join(names[part.kind] for part in parts(model))
+    names = {"feedforward": "feed-forward"}
+    order = ", ".join(names.get(part.kind, part.kind) for part in parts(model))
     final = "; then a final norm" if model.has_final_norm else ""
     return f"{published(model)}. In order: {order}{final}."
 
@@ -62,7 +84,7 @@ def _sublayer(line: list[Part], x: float, bridged: bool) -> tuple[float, list[st
     x += FORK if bridged else 4
     shapes = []
     for part in line:
-        width = WIDTHS[part.kind]
+        width = max(WIDTHS[part.kind], 8 * len(part.label) + 12 if part.kind == "norm" else 0)
         if part.kind == "add":
             centre = x + width / 2
             shapes.append(
@@ -70,8 +92,13 @@ def _sublayer(line: list[Part], x: float, bridged: bool) -> tuple[float, list[st
                 f'<circle class="plus" cx="{centre:g}" cy="{STREAM}" r="9"/>'
                 f'<path class="sign" d="M{centre - 4.5:g} {STREAM}h9M{centre:g} {STREAM - 4.5}v9"/>'
             )
+            if part.note:  # what the skip multiplies x by
+                shapes.append(_label((fork + centre) / 2, TOP - 3, part.note, "factor"))
         else:
             shapes.append(_box(x, part.kind, part.label, width))
+            if part.note:
+                under = STREAM + BOX / 2 + 13
+                shapes.append(_label(x + width / 2, under, part.note, "inside"))
         x += width + GAP
     return x, shapes
 

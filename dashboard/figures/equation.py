@@ -3,40 +3,108 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from core.config import ModelConfig
-from dashboard.figures.block import NORM_WORDS, NORMS, SUBLAYERS, Which, has_residual
+from dashboard.figures.block import (
+    SCALES,
+    Which,
+    exceptions,
+    factor,
+    has_residual,
+    inside,
+    kinds,
+    norm_word,
+    places,
+    published,
+    usual,
+)
 
 NAMES = {"attention": "Attn", "feedforward": "FFN"}
+EQUATION_PLACES = ("pre", "inner", "post")
 
 
 def equation(model: ModelConfig) -> str:
-    """One line for both sublayers, or one for each where only one of them is bridged."""
-    if has_residual(model, "attention") == has_residual(model, "feedforward"):
-        lines = [f"<i>y</i> = {_right(model, 'attention', 'x', 'F')}"]
-    else:
-        lines = [
-            f"<i>{output}</i> = {_right(model, which, into, NAMES[which])}"
-            for which, into, output in zip(SUBLAYERS, "xy", "yz", strict=True)
-        ]
-    spans = "".join(f'<span class="equation-line">{line}</span>' for line in lines)
+    """One line for both sublayers, or one for each where they differ; then what else is so.
+
+    Layers that differ from the others follow with their own equation and name.
+    """
+    base = usual(model)
+    spans = "".join(f'<span class="equation-line">{line}</span>' for line in _lines(base))
+    notes = list(_notes(base, model.depth))
+    for layers, one in exceptions(model):
+        name = published(one).split(" · ")[0]
+        notes.append(f"{layers}, {name}: {'; '.join(_lines(one))}")
+    spans += "".join(f'<span class="equation-note">{note}</span>' for note in notes)
     return f'<div class="equation" role="math" aria-label="{plain(spans)}">{spans}</div>'
 
 
 def plain(html: str) -> str:
     """The same without markup: `y = LN( x + F(x) )`."""
-    text = re.sub(r"</span>(?=<span class=\"equation-line)", "; ", html)
+    text = re.sub(r"</span>(?=<span class=\"equation-(line|note))", "; ", html)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", text)).strip()
 
 
+def _lines(model: ModelConfig) -> list[str]:
+    both = kinds(model)
+    if len(both) == 1:
+        return [f"<i>y</i> = {_right(model, both[0], 'x', NAMES[both[0]])}"]
+    shapes = {(has_residual(model, which), *_outside(model, which)) for which in both}
+    if len(shapes) == 1:
+        return [f"<i>y</i> = {_right(model, 'attention', 'x', 'F')}"]
+    return [
+        f"<i>{output}</i> = {_right(model, which, into, NAMES[which])}"
+        for which, into, output in zip(both, "xy", "yz", strict=True)
+    ]
+
+
+def _outside(model: ModelConfig, which: Which) -> tuple[str, ...]:
+    return tuple(place for place in places(model, which) if place in EQUATION_PLACES)
+
+
 def _right(model: ModelConfig, which: Which, into: str, function: str) -> str:
-    pre, inner, post = NORMS[model.placement]
-    norm = f'<span class="norm">{NORM_WORDS[model.norm]}</span>'
+    at = _outside(model, which)
+    norm = f'<span class="norm">{norm_word(model)}</span>'
     x = f"<i>{into}</i>"
     name = f"<i>{function}</i>" if len(function) == 1 else f'<span class="word">{function}</span>'
-    branch = f"{name}( {norm}({x}) )" if pre else f"{name}({x})"
-    if inner:
+    damping = "/√<i>l</i>" if model.scaling == "lns" else ""
+    branch = f"{name}( {norm}({x}){damping} )" if "pre" in at else f"{name}({x})"
+    if "inner" in at:
         branch = f"{norm}( {branch} )"
+    scale = SCALES.get(model.scaling)
+    if scale:
+        branch = f"<i>{scale}</i>{'⊙' if scale == 'γ' else ' '}{branch}"
     if has_residual(model, which):
-        branch = f'<span class="add">{x} +</span> {branch}'
-    return f"{norm}( {branch} )" if post else branch
+        times = factor(model, which)
+        skip = f"<i>{times}</i>{'⊙' if times == 'ω' else ''}{x}" if times else x
+        branch = f'<span class="add">{skip} +</span> {branch}'
+    return f"{norm}( {branch} )" if "post" in at else branch
+
+
+def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
+    """What the equation leaves open: constants, and what is inside F."""
+    bridged = any(has_residual(model, which) for which in kinds(model))
+    if model.scaling == "deepnorm":
+        alpha = f"<i>α</i> = (2L)^¼ = {(2 * depth) ** 0.25:.2f}, " if bridged else ""
+        yield f"{alpha}W_V, W_O and FFN × (8L)^-¼ = {(8 * depth) ** -0.25:.2f}"
+    elif model.scaling == "admin" and bridged:
+        yield "<i>ω</i> from one profiling pass: <i>ω</i>² = 1 + Σ Var F before it"
+    elif model.scaling == "rezero":
+        yield "<i>α</i> = 0 at first, one for each layer"
+    elif model.scaling == "layerscale":
+        yield f"<i>γ</i> = {'0.1' if depth <= 18 else '10⁻⁵'} at first"
+    elif model.scaling == "lns":
+        yield "<i>l</i> counts the layers from 1"
+    elif model.scaling == "gpt2":
+        yield "W_O and W_out / √(2L) at first"
+    for which in kinds(model):
+        for words in inside(model, which):
+            yield f"{NAMES[which]}: {words}"
+    if model.family == "mlp":
+        return
+    if model.value_residual and "attention" in kinds(model):
+        yield "<i>V</i> = ½<i>V</i> + ½<i>V</i>₁"
+    if not model.causal and "attention" in kinds(model):
+        yield "no causal mask"
+    if model.embedding_norm:
+        yield f"{norm_word(model)} after the embeddings"

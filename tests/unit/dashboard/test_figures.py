@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from core.config import ModelConfig
+from core.config import ModelConfig, choices
 from dashboard.figures import block
 from dashboard.figures.diagram import describe, diagram
 from dashboard.figures.equation import equation, plain
@@ -116,7 +116,118 @@ def test_title_counts_the_blocks(depth, words):
     assert block.title(depth) == f"One block, {words}"
 
 
-def test_norms_of_a_placement_agree_with_the_parameter_count():
-    from core.estimate import NORMS_PER_SUBLAYER
+def read(**settings):
+    return plain(re.sub(r"^<div[^>]*>|</div>$", "", equation(ModelConfig(**settings))))
 
-    assert {p: sum(norms) for p, norms in block.NORMS.items()} == NORMS_PER_SUBLAYER
+
+BARE = {"placement": "none", "norm": "none"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "formula"),
+    [
+        ({"placement": "post", "scaling": "deepnorm"}, "DeepNorm", "y = LN( αx + F(x) ); α = "),
+        ({"placement": "post", "scaling": "admin"}, "Admin", "y = LN( ω⊙x + F(x) )"),
+        ({"placement": "reordered", "norm": "rms"}, "reordered norm, RMS", "y = x + RMS( F(x) )"),
+        (
+            {"placement": "reordered", "norm": "rms", "qk_norm": "width"},
+            "OLMo 2 · ",
+            "y = x + RMS( F(x) ); Attn: RMS on q, k",
+        ),
+        (
+            {"placement": "sublayer"},
+            "Sub-LN",
+            "y = x + F( LN(x) ); Attn: LN before W_O; FFN: LN after the activation",
+        ),
+        (
+            {"placement": "normformer"},
+            "NormFormer",
+            "y = x + LN( Attn( LN(x) ) ); z = y + FFN( LN(y) ); Attn: γ per head; FFN: LN after",
+        ),
+        (
+            {"placement": "mix", "depth": 12},
+            "Mix-LN",
+            "y = x + F( LN(x) ); layers 0-2, post-LN: y = LN( x + F(x) )",
+        ),
+        (
+            {"placement": "hybrid"},
+            "HybridNorm",
+            "y = LN( x + Attn(x) ); z = y + FFN(y); Attn: LN on q, k, v",
+        ),
+        ({**BARE, "scaling": "rezero"}, "ReZero", "y = x + α F(x); α = 0"),
+        ({"scaling": "layerscale"}, "pre-LN with LayerScale", "y = x + γ⊙F( LN(x) ); γ = 0.1"),
+        ({"scaling": "layerscale", "depth": 24}, "pre-LN with LayerScale", "y = x + γ⊙F( LN(x) )"),
+        ({"scaling": "lns", "norm": "dyt"}, "LayerNorm Scaling, DyT", "y = x + F( DyT(x)/√l )"),
+        ({"sublayers": "attention"}, "pre-LN", "y = x + Attn( LN(x) )"),
+        ({"sublayers": "feedforward", "placement": "post"}, "post-LN", "y = LN( x + FFN(x) )"),
+        ({"causal": False}, "pre-LN", "y = x + F( LN(x) ); no causal mask"),
+        (
+            {"overrides": "1: placement=post; 3-4: residual=off"},
+            "pre-LN",
+            "y = x + F( LN(x) ); layer 1, post-LN: y = LN( x + F(x) ); layers 3-4, pre-LN without"
+            " Add: y = F( LN(x) )",
+        ),
+        (
+            {"placement": "post", "scaling": "deepnorm", "residual": "off"},
+            "post-LN without Add",
+            "",
+        ),
+    ],
+)
+def test_the_zoo_in_the_papers_words(settings, name, formula):
+    assert block.published(ModelConfig(**settings)).startswith(name)
+    assert read(**settings).startswith(formula)
+
+
+def test_layers_that_differ_have_a_drawing_of_their_own():
+    drawn = diagram(ModelConfig(overrides="1: placement=post; 3-4: residual=off"))
+    assert drawn.count("<svg") == 3
+    assert "layer 1: post-LN" in drawn
+    assert "layers 3-4: pre-LN without Add" in drawn
+    main, *small = drawn.split("</svg>")
+    assert main.count('class="plus"') == small[0].count('class="plus"') == 2
+    assert small[1].count('class="plus"') == 0
+    assert diagram(ModelConfig(placement="mix", depth=12)).count("<svg") == 2
+
+
+def test_scales_stand_where_they_multiply():
+    drawn = diagram(ModelConfig(scaling="layerscale"))
+    order = re.findall(r'class="(?:box )?(norm|attention|feedforward|scale|plus)"', drawn)
+    assert order == ["norm", "attention", "scale", "plus", "norm", "feedforward", "scale", "plus"]
+    assert diagram(ModelConfig(placement="post", scaling="admin")).count('class="factor"') == 2
+
+
+def every_wiring():
+    for placement, scaling, residual, sublayers, qk_norm, norm in itertools.product(
+        *(choices(f"model.{s}") for s in ("placement", "scaling", "residual", "sublayers")),
+        ("off", "head"),
+        ("layer", "dyt", "none"),
+    ):
+        try:
+            yield ModelConfig(
+                placement=placement,
+                scaling=scaling,
+                residual=residual,
+                sublayers=sublayers,
+                qk_norm=qk_norm,
+                norm=norm,
+            )
+        except ValueError:
+            continue
+
+
+def test_every_wiring_is_drawn_as_it_is_built():
+    """Boxes and signs of each drawing, counted; the table of norms is the network's own."""
+    wirings = list(every_wiring())
+    assert len(wirings) > 700
+    for model in wirings:
+        drawn = diagram(model).split("</svg>")[0]
+        parts = block.parts(model)
+        assert drawn.count('class="plus"') == sum(part.kind == "add" for part in parts)
+        assert drawn.count('class="box norm"') == sum(part.kind == "norm" for part in parts)
+        one = block.usual(model)
+        outside = [p for w in block.kinds(one) for p in block.places(one, w)]
+        outside = [p for p in outside if p in ("pre", "inner", "post")]
+        assert drawn.count('class="box norm"') == len(outside)
+        shown = equation(model)
+        assert shown.count("(") == shown.count(")")
