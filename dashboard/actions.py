@@ -20,6 +20,7 @@ TWIN_SWITCHES = (
     "model.residual",
     "model.placement",
     "model.norm",
+    "model.scaling",
     "model.init",
     "model.depth",
     "optimizer.warmup_steps",
@@ -96,7 +97,8 @@ def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]
             twin, _ = state.read(changed)
             if twin is not None:
                 options.append((value, twin))
-        yield dotted, options
+        if options:
+            yield dotted, options
 
 
 @st.dialog("Train twin", width="medium")

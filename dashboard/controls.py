@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import RunConfig, choices
+from core.config import RunConfig, choices, impossible
 from core.data.corpora import CorpusError, keep_upload
 from dashboard import chrome, state
 from dashboard.preset import preset_row
@@ -33,9 +33,16 @@ SEGMENTED = (
     "model.init",
     "model.final_norm",
     "model.scaling",
+    "model.qk_norm",
+    "model.sublayers",
     "optimizer.schedule",
     "training.device",
 )
+# Settings of one sublayer: nothing reads them where it is absent.
+ATTENTION = ("model.qk_norm", "model.value_residual", "model.causal", "model.heads")
+FEEDFORWARD = ("model.feedforward_width", "model.activation")
+# Choosing one of these turns the others that it needs.
+RESOLVED = ("placement", "norm", "scaling")
 # Steps of the sliders; a value between them, from a preset or an address, is added.
 LADDERS: dict[str, tuple[int, ...]] = {
     "model.depth": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 128),
@@ -100,13 +107,14 @@ def setting(dotted: str) -> None:
     """The widget of one setting."""
     field = SETTINGS[dotted]
     default = DEFAULTS[dotted]
+    reason = pointless(dotted)
     common: dict[str, Any] = {
         "key": key(dotted),
-        "help": _help(dotted),
+        "help": _help(dotted, reason),
         "on_change": state.changed,
         "args": (dotted,),
         "bind": "query-params",
-        "disabled": _pointless(dotted),
+        "disabled": bool(reason),
     }
     title = field.title or dotted
     words = choices(dotted)
@@ -116,7 +124,13 @@ def setting(dotted: str) -> None:
         st.select_slider(title, options, default, **common)
     elif words and dotted in SEGMENTED:
         st.segmented_control(
-            title, words, default=default, required=True, width="stretch", wrap=False, **common
+            title,
+            words,
+            default=default,
+            required=True,
+            width="stretch",
+            wrap=len(words) > 4,
+            **common,
         )
     elif words:
         st.selectbox(title, words, words.index(default), **common)
@@ -133,6 +147,8 @@ def setting(dotted: str) -> None:
         _number(dotted, title, default, common)
     elif dotted == "probes.text":
         st.text_area(title, default, height=80, max_chars=20000, **common)
+    elif dotted == "model.overrides":
+        st.text_input(title, "", placeholder="0-3: placement=post; 5: residual=off", **common)
     else:
         st.text_input(title, default or "", **common)
 
@@ -164,10 +180,24 @@ def _unit(dotted: str) -> str:
     return str((SETTINGS[dotted].json_schema_extra or {}).get("unit", ""))
 
 
-def _help(dotted: str) -> str:
+def _help(dotted: str, reason: str = "") -> str:
     unit = _unit(dotted)
     described = str(SETTINGS[dotted].description)
-    return f"{described} Counted in {unit}." if unit.endswith("s") else described
+    described = f"{described} Counted in {unit}." if unit.endswith("s") else described
+    if reason:
+        return f"{described} **Off: {reason}.**"
+    if choices(dotted) and dotted.startswith("model."):
+        described += "".join(f" Not now: {why}." for why in _not_now(dotted))
+    return described
+
+
+def _not_now(dotted: str) -> list[str]:
+    """Words of a choice that can't stand with the other settings, grouped by what they need."""
+    field = dotted.removeprefix("model.")
+    if field in RESOLVED:  # choosing one of these turns the others with it
+        return []
+    found = impossible(state.model_values(), field)
+    return [f"{word} ({why})" for word, why in found.items()]
 
 
 def aside(dotted: str) -> str:
@@ -188,13 +218,22 @@ def _held(dotted: str) -> Any:
     return value if isinstance(value, int) else DEFAULTS[dotted]
 
 
-def _pointless(dotted: str) -> bool:
-    """Settings that nothing reads with the present ones."""
+def pointless(dotted: str) -> str:
+    """Why nothing reads a setting with the present ones; empty where something does."""
     values = state.widget_values()
-    return {
-        "model.rotary_base": values["model.positions"] != "rotary",
-        "model.norm_epsilon": values["model.norm"] == "none",
-    }.get(dotted, False)
+    one = {name: values[f"model.{name}"] for name in ("norm", "sublayers", "positions")}
+    if dotted in ("model.norm_epsilon", "model.qk_norm", "model.embedding_norm"):
+        if one["norm"] == "none" and values[dotted] == DEFAULTS[dotted]:
+            return "there is no norm (model.norm is none)"
+        if dotted == "model.norm_epsilon" and one["norm"] == "dyt":
+            return "DyT has no ε (model.norm is dyt)"
+    if dotted in ATTENTION and one["sublayers"] == "feedforward":
+        return "the blocks have no attention (model.sublayers is feedforward)"
+    if dotted in FEEDFORWARD and one["sublayers"] == "attention":
+        return "the blocks have no feed-forward (model.sublayers is attention)"
+    if dotted == "model.rotary_base" and one["positions"] != "rotary":
+        return f"only rotary positions have one (model.positions is {one['positions']})"
+    return ""
 
 
 # The folded groups

@@ -15,7 +15,8 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import presets
-from core.config import ModelConfig, RunConfig, explain, settings
+from core.config import ModelConfig, RunConfig, explain, overrides, settings
+from core.config.wiring import NEEDS
 from core.runs import Run, RunError, RunStore
 from core.runs.status import NEEDS_WORKER
 from dashboard import live
@@ -23,6 +24,7 @@ from dashboard import live
 SETTINGS = settings()
 DEFAULT = RunConfig()
 DEFAULTS = DEFAULT.flat()
+OVERRIDES = TypeAdapter(tuple[overrides.Override, ...])
 LIVE = ("queued", *NEEDS_WORKER)  # waiting or at work
 Address = dict[str, str]
 
@@ -53,6 +55,8 @@ def to_widget(dotted: str, value: Any) -> Any:
     """A setting's value as its widget holds it."""
     if value is None:
         return ""
+    if dotted == "model.overrides":
+        return overrides.text(value)
     return str(value) if is_auto(dotted) else value
 
 
@@ -63,7 +67,18 @@ def from_widget(dotted: str, value: Any) -> Any:
     if is_auto(dotted):
         text = str(value).strip().lower()
         return int(text) if text.isdigit() else text
+    if dotted == "model.overrides":
+        return _overrides(value)
     return value
+
+
+def _overrides(value: Any) -> Any:
+    """As `RunConfig.flat` has them; what can't be read stays a text, to be refused."""
+    try:
+        parsed = OVERRIDES.validate_python(overrides.parse(value))
+    except ValueError:
+        return value
+    return tuple(one.model_dump() for one in parsed)
 
 
 def widget_values() -> dict[str, Any]:
@@ -91,7 +106,7 @@ def wiring(values: dict[str, Any]) -> ModelConfig:
     config, _ = read(values)
     if config is not None:
         return config.model
-    names = ("residual", "placement", "norm", "depth")
+    names = ("residual", "placement", "norm", "depth", "scaling")
     return ModelConfig(**{name: values[f"model.{name}"] for name in names})
 
 
@@ -101,17 +116,38 @@ def show(config: RunConfig) -> None:
         st.session_state[key(dotted)] = to_widget(dotted, value)
 
 
+def model_values() -> dict[str, Any]:
+    """The network's settings by field, as the widgets hold them; unreadable ones are left out."""
+    values = {d.removeprefix("model."): v for d, v in widget_values().items() if "model." in d}
+    readable = isinstance(values["overrides"], tuple)
+    given = values["overrides"] if readable else ()
+    return {**values, "overrides": tuple(overrides.Override(**one) for one in given)}
+
+
 def resolve(values: dict[str, Any], changed: str) -> dict[str, Any]:
-    """What else has to change because `changed` did: no placement means no norm, both ways."""
-    placement, norm = values["model.placement"], values["model.norm"]
-    further: dict[str, Any] = {}
-    if changed == "model.placement" and (placement == "none") != (norm == "none"):
-        further["model.norm"] = "none" if placement == "none" else "layer"
-    if changed == "model.norm" and (placement == "none") != (norm == "none"):
-        further["model.placement"] = "none" if norm == "none" else "pre"
-    if "none" in further.values() and values["model.final_norm"] == "on":
-        further["model.final_norm"] = "auto"
-    return further
+    """What else has to change because `changed` did, so that the two can stand together.
+
+    No placement means no norm, both ways; a scaling brings the placement that it needs, and a
+    placement that a scaling can't have sends the scaling back.
+    """
+    now = dict(values)
+    needed = NEEDS.get(now["model.scaling"])
+    if changed == "model.scaling" and needed and now["model.placement"] != needed:
+        now["model.placement"] = needed
+        changed = "model.placement"
+    placement, norm = now["model.placement"], now["model.norm"]
+    if (placement == "none") != (norm == "none"):
+        if changed == "model.placement":
+            now["model.norm"] = "none" if placement == "none" else "layer"
+        elif changed == "model.norm":
+            now["model.placement"] = "none" if norm == "none" else "pre"
+    if NEEDS.get(now["model.scaling"], now["model.placement"]) != now["model.placement"]:
+        now["model.scaling"] = "one"
+    if now["model.norm"] == "none":
+        if now["model.final_norm"] == "on":
+            now["model.final_norm"] = "auto"
+        now["model.qk_norm"], now["model.embedding_norm"] = "off", False
+    return {dotted: value for dotted, value in now.items() if value != values[dotted]}
 
 
 def changed(dotted: str = "") -> None:
@@ -143,8 +179,8 @@ def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
                 f"The address says {dotted} = {text[:60]}, which is not possible"
                 f" ({_reason(error)}); {DEFAULTS[dotted] or 'nothing'} is used."
             )
-    for dotted in ("model.placement", "model.norm"):
-        if found.get(dotted) == "none":
+    for dotted in ("model.scaling", "model.placement", "model.norm"):
+        if found.get(dotted) == "none" or (dotted == "model.scaling" and dotted in found):
             found.update(resolve({**DEFAULTS, **found}, dotted))
     if found.get("data.path"):
         found.setdefault("data.corpus", "file")
@@ -157,7 +193,7 @@ def rewrite_address(address: Address, found: dict[str, Any]) -> bool:
     To be called before any widget is bound to it.
     """
     others = {k: v for k, v in address.items() if k not in KEYS and k != "preset"}
-    meant = {key(d): _in_address(v) for d, v in found.items() if v != DEFAULTS[d]}
+    meant = {key(d): _in_address(to_widget(d, v)) for d, v in found.items() if v != DEFAULTS[d]}
     changed = {k: v for k, v in address.items() if k in KEYS or k == "preset"} != meant
     if changed:
         st.query_params.from_dict({**others, **meant})

@@ -33,6 +33,7 @@ class Row:
         return self.attention if sublayer == "attention" else self.feedforward
 
 
+# The common four come first: a page shows them in one row.
 PLACEMENTS: dict[str, Row] = {
     "pre": Row(
         ("pre",),
@@ -51,6 +52,7 @@ PLACEMENTS: dict[str, Row] = {
         "Peri-LN",
         "Kim et al. 2025",
     ),
+    "none": Row((), (), False, "x + F(x), no norm in the blocks", "no norm", "Zhang et al. 2019"),
     "reordered": Row(
         ("inner",),
         ("inner",),
@@ -93,7 +95,6 @@ PLACEMENTS: dict[str, Row] = {
         "HybridNorm",
         "Zhuo et al. 2025",
     ),
-    "none": Row((), (), False, "x + F(x), no norm in the blocks", "no norm", "Zhang et al. 2019"),
 }
 
 # Which sublayers have a skip.

@@ -343,6 +343,10 @@ def describe(config: RunConfig) -> str:
     words += ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
     if model.residual != "on":
         words.append("no residual" if model.residual == "off" else f"{model.residual} residual")
+    if model.scaling not in ("one", "gpt2"):
+        words.append(model.scaling)
+    if model.overrides:
+        words.append("with overrides")
     return " ".join([*words, f"L{model.depth}"])
 
 

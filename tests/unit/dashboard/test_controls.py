@@ -113,6 +113,55 @@ def test_no_placement_means_no_norm_and_back():
     assert found(app)[0].model.norm == "layer"
 
 
+def test_a_scaling_brings_its_placement_and_leaves_with_it():
+    app = opened()
+    app.button_group(key="model_scaling").set_value("deepnorm").run()
+    model = found(app)[0].model
+    assert (model.placement, model.scaling, model.norm) == ("post", "deepnorm", "layer")
+    app.button_group(key="model_placement").set_value("pre").run()
+    assert found(app)[0].model.scaling == "one"
+    app.button_group(key="model_scaling").set_value("rezero").run()
+    model = found(app)[0].model
+    assert (model.placement, model.norm) == ("none", "none")
+    app.button_group(key="model_norm").set_value("dyt").run()
+    model = found(app)[0].model
+    assert (model.placement, model.norm, model.scaling) == ("pre", "dyt", "one")
+
+
+def test_overrides_in_short_form_and_in_the_address():
+    app = opened(model_overrides="1: placement=post; 3-4: residual=off")
+    model = found(app)[0].model
+    assert (model.at(1).placement, model.at(4).residual) == ("post", "off")
+    app.text_input(key="model_overrides").set_value("1: scaling=lns").run()
+    assert found(app)[0].model.at(1).scaling == "lns"
+    app.text_input(key="model_overrides").set_value("9: residual=off").run()
+    assert "model.overrides: layers 9 are beyond model.depth 6" in found(app)[1]
+    app.text_input(key="model_overrides").set_value("nonsense").run()
+    assert "model.overrides" in found(app)[1]
+
+
+@pytest.mark.parametrize(
+    ("address", "key", "reason"),
+    [
+        ({"model_norm": "none"}, "model_norm_epsilon", "there is no norm"),
+        ({"model_norm": "none"}, "model_qk_norm", "there is no norm"),
+        ({"model_norm": "dyt"}, "model_norm_epsilon", "DyT has no ε"),
+        ({"model_sublayers": "feedforward"}, "model_causal", "the blocks have no attention"),
+        ({"model_sublayers": "attention"}, "model_activation", "the blocks have no feed-forward"),
+        ({}, "model_rotary_base", "only rotary positions have one"),
+    ],
+)
+def test_what_nothing_reads_is_off_with_its_reason(address, key, reason):
+    switch = widget(opened(**address), key)
+    assert switch.disabled
+    assert f"Off: {reason}" in switch.help
+
+
+def test_words_that_do_not_fit_say_why():
+    switch = widget(opened(model_width="60", model_heads="4"), "model_positions")
+    assert "Not now: rotary (positions: rotary needs an even head size" in switch.help
+
+
 def test_what_can_not_be_resolved_is_a_sentence():
     app = opened()
     app.number_input(key="model_heads").set_value(3).run()
@@ -205,8 +254,8 @@ def test_twins_differ_in_one_switch(name):
             assert dotted in changed
             assert twin.flat()[dotted] == value
             assert twin.training.seed == config.training.seed
-            allowed = {dotted, "model.placement", "model.norm", "model.final_norm"}
-            assert changed <= allowed
+            allowed = {"model.placement", "model.norm", "model.scaling", "model.final_norm"}
+            assert changed <= {dotted, *allowed}
 
 
 def test_buttons_can_be_pressed_where_it_makes_sense():
