@@ -1,0 +1,106 @@
+"""Adding a norm is one module: it then trains, counts its parameters, and is offered."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+MODULE = '''"""Unit norm: x / ‖x‖ · sqrt(d) · g, for the test of how a norm is added."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LABEL = "UN"
+SUMMARY = "Unit norm, x / ‖x‖"
+VECTORS = ("weight",)
+SCALARS = ()
+
+
+class UnitNorm(nn.Module):
+    """x / ‖x‖ · sqrt(d) · g over the last axis, (..., d) -> (..., d)."""
+
+    def __init__(self, size: int, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=-1, eps=self.epsilon) * x.shape[-1] ** 0.5 * self.weight
+
+
+def build(size: int, epsilon: float, bias: bool) -> nn.Module:
+    """g = 1."""
+    return UnitNorm(size, epsilon)
+'''
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with one module more."""
+    copy = tmp_path_factory.mktemp("house")
+    for part in ("core", "dashboard", "assets", ".streamlit"):
+        skip = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, copy / part, ignore=skip)
+    (copy / "core" / "models" / "norms" / "unit.py").write_text(MODULE, encoding="utf-8")
+    return copy
+
+
+def python(house: Path, *words: str) -> str:
+    environment = {**os.environ, "ADDNORM_RUNS": str(house / "runs"), "PYTHONPATH": str(house)}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=house,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_is_offered_by_the_settings_and_drawn(house: Path) -> None:
+    script = (
+        "import json, sys\n"
+        "from core.config import ModelConfig, choices, settings\n"
+        "from core.estimate import parameters\n"
+        "from dashboard.figures.equation import equation, plain\n"
+        "one = ModelConfig(norm='unit')\n"
+        "print(json.dumps([choices('model.norm'), settings()['model.norm'].description,\n"
+        "    parameters(one, 9), parameters(ModelConfig(norm='rms'), 9), plain(equation(one)),\n"
+        "    'torch' in sys.modules]))"
+    )
+    words, described, own, rms, shown, torch = json.loads(python(house, "-c", script))
+    assert "unit" in words
+    assert "unit: Unit norm, x / ‖x‖." in described
+    assert own == rms
+    assert "UN" in shown
+    assert not torch
+
+
+def test_it_trains_from_the_command_line(house: Path) -> None:
+    small = [f"--model.{name}={n}" for name, n in (("depth", 2), ("width", 16), ("context", 16))]
+    line = ["-m", "core", "train", "--model.norm", "unit", "--steps", "2", "--device", "cpu"]
+    run = python(house, *line, *small).splitlines()[-1]
+    record = json.loads((house / "runs" / run / "status.json").read_text())
+    assert record["state"] == "finished"
+    assert "unit" in python(house, "-m", "core", "train", "--help")
+
+
+def test_the_page_has_its_segment(house: Path) -> None:
+    script = (
+        "from streamlit.testing.v1 import AppTest\n"
+        "page = 'from dashboard import controls; controls.switches()'\n"
+        "app = AppTest.from_string(page, default_timeout=60).run()\n"
+        "app.button_group(key='model_norm').set_value('unit').run()\n"
+        "assert not app.exception\n"
+        "print(app.button_group(key='model_norm').value)"
+    )
+    assert python(house, "-c", script).splitlines()[-1] == "unit"
