@@ -1,7 +1,7 @@
 """What became of a run, in words, and in which settings runs differ.
 
-A network that ignores its input can still learn how often each letter occurs: its loss falls to the
-entropy of single letters and stays there. That plateau is the sign of a dead network.
+A network that ignores its input can still learn how often each letter (or class) occurs: its loss
+falls to the entropy of single letters and stays there. That plateau is the sign of a dead network.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import RunConfig
+from core.data.units import unit
 from core.runs.store import Run
 
 Kind = Literal["learned", "plateau", "above", "diverged", "too_early", "failed"]
@@ -54,28 +55,32 @@ def verdict(run: Run) -> Verdict:
         return Verdict("too_early", mean, entropy, f"{sentence} It is too early to judge.")
     if entropy is None:
         sentence = f"{name}: the mean of its last {WINDOW} training losses is {mean:.2f}."
-        return Verdict("too_early", mean, None, f"{sentence} The text's letter entropy is unknown.")
+        unknown = f"The {unit(run.corpus.get('unit')).source} entropy is unknown."
+        return Verdict("too_early", mean, None, f"{sentence} {unknown}")
     return _judge(run, mean, entropy)
 
 
 def _judge(run: Run, mean: float, entropy: float) -> Verdict:
     reached = f"{run.name}: the mean of its last {WINDOW} training losses, {mean:.2f}, is"
-    dead = "it has learned letter frequencies and ignores its input."
+    words = unit(run.corpus.get("unit"))
+    known = f"the entropy of {words.singles}, {entropy:.3f}"
+    dead = f"it has learned {words.frequencies} and ignores its input."
     gap = _unigram_gap(run)
     if mean > entropy - PLATEAU and _fall(run) > FALLING:
-        level = f"not below the entropy of single letters, {entropy:.3f}, but still falling"
+        level = f"not below {known}, but still falling"
         return Verdict("too_early", mean, entropy, f"{reached} {level}. It is too early to judge.")
     if abs(mean - entropy) < PLATEAU:
-        sentence = f"{reached} within {PLATEAU} of the entropy of single letters, {entropy:.3f}"
+        sentence = f"{reached} within {PLATEAU} of {known}"
         return Verdict("plateau", mean, entropy, f"{sentence}: {dead}")
     if gap is not None and abs(gap) < SAME_BATCH:
-        sentence = f"{reached} within {SAME_BATCH} of what letter frequencies alone reach on the"
+        sentence = f"{reached} within {SAME_BATCH} of what {words.frequencies} alone reach on the"
         return Verdict("plateau", mean, entropy, f"{sentence} same batches: {dead}")
     if mean < entropy:
-        below = f"{entropy - mean:.2f} below the entropy of single letters, {entropy:.3f}"
+        below = f"{entropy - mean:.2f} below {known}"
         return Verdict("learned", mean, entropy, f"{reached} {below}: it uses its input.")
-    above = f"{mean - entropy:.2f} above the entropy of single letters, {entropy:.3f}"
-    return Verdict("above", mean, entropy, f"{reached} {above}: it knows less than letter counts.")
+    above = f"{mean - entropy:.2f} above {known}"
+    less = f"it knows less than {words.frequencies}."
+    return Verdict("above", mean, entropy, f"{reached} {above}: {less}")
 
 
 def _fall(run: Run) -> float:
