@@ -48,6 +48,10 @@ LADDERS: dict[str, tuple[int, ...]] = {
     "model.depth": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 128),
     "optimizer.warmup_steps": (0, 5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 1000, 2000, 5000),
 }
+PLACEHOLDERS = {
+    "model.overrides": "0-3: placement=post; 5: residual=off",
+    "training.switches": "150/5: residual=off",
+}
 SMALL_STEPS = {
     "optimizer.learning_rate": 1e-4,
     "model.norm_epsilon": 1e-6,
@@ -147,8 +151,8 @@ def setting(dotted: str) -> None:
         _number(dotted, title, default, common)
     elif dotted == "probes.text":
         st.text_area(title, default, height=80, max_chars=20000, **common)
-    elif dotted == "model.overrides":
-        st.text_input(title, "", placeholder="0-3: placement=post; 5: residual=off", **common)
+    elif dotted in PLACEHOLDERS:
+        st.text_input(title, "", placeholder=PLACEHOLDERS[dotted], **common)
     else:
         st.text_input(title, default or "", **common)
 

@@ -23,6 +23,7 @@ POINTS = 1000  # of a scalar series: two for each bucket
 COLUMNS = 400  # of a per-layer series: one for each bucket
 ALWAYS = {"step": ("loss/train", "grad_norm/total"), "evaluation": ("loss/validation",)}
 ALARMS = 40  # the newest, in one reply
+MARKED = {"alarm": "warning", "switch": "switch"}  # events that charts mark, and their level
 
 # Runs cache what they read and may be asked by the routes and the pages at the same time.
 LOCK = threading.RLock()
@@ -275,9 +276,9 @@ class Feed:
         known = int(count) if count and before == str(starts) else 0
         fresh = events[known:]
         alarms = [
-            [e["step"], e.get("level", "warning"), e.get("text", "")]
+            [e["step"], e.get("level", MARKED[e["kind"]]), e.get("text", "")]
             for e in fresh
-            if e["kind"] == "alarm"
+            if e["kind"] in MARKED
         ]
         samples = [[e["step"], e.get("text", "")] for e in fresh if e["kind"] == "sample"]
         news: dict[str, Any] = {"cursor": mark, "from": known}

@@ -24,7 +24,11 @@ from dashboard import live
 SETTINGS = settings()
 DEFAULT = RunConfig()
 DEFAULTS = DEFAULT.flat()
-OVERRIDES = TypeAdapter(tuple[overrides.Override, ...])
+# Settings that are lists, held by their widgets in a short form.
+LISTS: dict[str, tuple[TypeAdapter[Any], Any]] = {
+    "model.overrides": (TypeAdapter(tuple[overrides.Override, ...]), overrides.parse),
+    "training.switches": (TypeAdapter(tuple[overrides.Switch, ...]), overrides.parse_switches),
+}
 LIVE = ("queued", *NEEDS_WORKER)  # waiting or at work
 Address = dict[str, str]
 
@@ -55,7 +59,7 @@ def to_widget(dotted: str, value: Any) -> Any:
     """A setting's value as its widget holds it."""
     if value is None:
         return ""
-    if dotted == "model.overrides":
+    if dotted in LISTS:
         return overrides.text(value)
     return str(value) if is_auto(dotted) else value
 
@@ -67,15 +71,16 @@ def from_widget(dotted: str, value: Any) -> Any:
     if is_auto(dotted):
         text = str(value).strip().lower()
         return int(text) if text.isdigit() else text
-    if dotted == "model.overrides":
-        return _overrides(value)
+    if dotted in LISTS:
+        return _list(dotted, value)
     return value
 
 
-def _overrides(value: Any) -> Any:
+def _list(dotted: str, value: Any) -> Any:
     """As `RunConfig.flat` has them; what can't be read stays a text, to be refused."""
     try:
-        parsed = OVERRIDES.validate_python(overrides.parse(value))
+        adapter, parse = LISTS[dotted]
+        parsed = adapter.validate_python(parse(value))
     except ValueError:
         return value
     return tuple(one.model_dump() for one in parsed)

@@ -1,4 +1,4 @@
-"""``python -m core runs``: list, show, delete, pause, resume, step, stop."""
+"""``python -m core runs``: list, show, delete, pause, resume, step, stop, switch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def add_parser(commands: Any) -> None:
         "resume": "continue a paused, interrupted, stopped or failed run",
         "step": "one step, then pause",
         "stop": "stop with a checkpoint",
+        "switch": "change layers of a live run: switch ID '5: residual=off'",
     }.items():
         one = verbs.add_parser(verb, help=words)
         if verb != "list":
             one.add_argument("id", help="the run's id, or a part that only it has")
+        if verb == "switch":
+            one.add_argument("change", help="layers, counted from 0, and what changes in them")
         one.add_argument("--json", action="store_true", help="as JSON")
         add_store(one)
     parser.set_defaults(run=run)
@@ -47,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         store.delete(one.id)
         _say(options, one, "deleted")
     elif options.verb in COMMANDS:
-        control(store, one, options.verb)
+        control(store, one, options.verb, getattr(options, "change", ""))
         revive(store)
         _say(options, one, f"{options.verb} sent")
     return 0

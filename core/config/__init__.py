@@ -8,6 +8,7 @@ from core.config.families import IMAGES, SMALL_IMAGE, Shape, accepted, adapt, ap
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
+from core.config.overrides import Override, Switch
 from core.config.rules import conflicts, impossible
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
 from core.config.wiring import PLACEMENTS
@@ -21,9 +22,11 @@ __all__ = [
     "DataConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "Override",
     "ProbesConfig",
     "RunConfig",
     "Shape",
+    "Switch",
     "TrainingConfig",
     "accepted",
     "adapt",

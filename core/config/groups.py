@@ -8,6 +8,7 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
+from core.config.overrides import Switch, parse_switches
 
 Corpus = Literal[
     "python-reference", "tiny-shakespeare", "file", "digits", "fashion-mnist", "cifar-10"
@@ -118,6 +119,18 @@ class TrainingConfig(Group):
         "Processor threads; auto shares the cores among all active runs.",
         "threads",
     )
+
+    switches: tuple[Switch, ...] = setting(
+        (),
+        "Scheduled switches",
+        "Layers that change while training, each from a step on: `150/5: residual=off`, or the same"
+        " as a JSON list; any of residual, placement, norm and scaling.",
+    )
+
+    @field_validator("switches", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return parse_switches(value)
 
     @field_validator("threads")
     @classmethod

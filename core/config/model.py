@@ -215,6 +215,11 @@ class ModelConfig(Group):
             return PLACEMENTS[self.placement].final
         return self.final_norm == "on"
 
+    def switched(self, override: Override) -> ModelConfig:
+        """The network with one more override. Raises ValidationError where it can't be built."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**values, "overrides": (*self.overrides, override)})
+
     def at(self, layer: int) -> ModelConfig:
         """The settings as one layer has them, counted from 0: overrides and `mix` resolved."""
         changes: dict[str, str] = {}

@@ -65,6 +65,28 @@ class Override(Group):
         return int(self.layers.split("-")[-1])
 
 
+class Switch(Override):
+    """An override that takes effect while the network trains, from one step on."""
+
+    step: int = setting(0, "Step", "The first step that has it.", "steps", ge=0, le=10**8)
+
+    @model_serializer
+    def _only_what_is_said(self) -> dict[str, Any]:
+        return {"step": self.step, "layers": self.layers, **self.changes}
+
+    @property
+    def override(self) -> Override:
+        """The same without its step."""
+        return Override(layers=self.layers, **self.changes)  # type: ignore[arg-type]
+
+    @property
+    def words(self) -> str:
+        """What it says, for people, who count layers from 1."""
+        first, last = self.first + 1, self.last + 1
+        which = f"layer {first}" if first == last else f"layers {first} to {last}"
+        return f"{which}: " + ", ".join(f"{k} {v}" for k, v in self.changes.items())
+
+
 def parse(value: Any) -> Any:
     """JSON or the short form as a list of plain settings; what is no text stays as it is."""
     if not isinstance(value, str):
@@ -89,10 +111,29 @@ def _parse_one(part: str) -> dict[str, str]:
     return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
 
 
+def parse_switches(value: Any) -> Any:
+    """As :func:`parse`, each with its step in front: ``150/5: residual=off``."""
+    if not isinstance(value, str) or value.strip().startswith("["):
+        return parse(value)
+    found = []
+    for part in value.split(";"):
+        step, slash, rest = part.partition("/")
+        if part.strip() and not (slash and step.strip().isdigit()):
+            raise ValueError(
+                f"{part.strip()!r} can't be read; accepted: step/layers: what changes, as"
+                " 150/5: residual=off; 300/0-3: placement=post"
+            )
+        if part.strip():
+            found.append({"step": int(step), **_parse_one(rest)})
+    return found
+
+
 def text(overrides: Iterable[Any]) -> str:
-    """The short form of a list of overrides, or of their plain settings."""
+    """The short form of a list of overrides or switches, or of their plain settings."""
     plain = [o.model_dump() if isinstance(o, Override) else dict(o) for o in overrides]
     return "; ".join(
-        f"{one['layers']}: " + ", ".join(f"{k}={v}" for k, v in one.items() if k != "layers")
+        (f"{one['step']}/" if "step" in one else "")
+        + f"{one['layers']}: "
+        + ", ".join(f"{k}={v}" for k, v in one.items() if k in CHANGES)
         for one in plain
     )

@@ -64,6 +64,7 @@ class RunConfig(Group):
                 "impossible",
                 "training.batch_size: 1 gives BatchNorm nothing to compare; accepted: 2 or more",
             )
+        self._check_switches()
         optimizer, steps = self.optimizer, self.training.steps
         if optimizer.schedule == "cosine" and optimizer.warmup_steps >= steps:
             raise PydanticCustomError(
@@ -80,6 +81,23 @@ class RunConfig(Group):
                 {"tokens": self.probes.tokens, "most": self.model.context},
             )
         return self
+
+    def _check_switches(self) -> None:
+        model = self.model
+        if self.training.switches and model.family != "transformer":
+            raise PydanticCustomError(
+                "impossible",
+                "training.switches: only a transformer has layers that switch; accepted: none",
+            )
+        for switch in sorted(self.training.switches, key=lambda s: s.step):
+            try:
+                model = model.switched(switch.override)
+            except ValidationError as error:
+                raise PydanticCustomError(
+                    "impossible",
+                    "training.switches: at step {step} {sentence}",
+                    {"step": switch.step, "sentence": explain(error)},
+                ) from error
 
     @property
     def image(self) -> Shape | None:

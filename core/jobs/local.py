@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.config import RunConfig
+from pydantic import ValidationError
+
+from core.config import Override, RunConfig, explain
+from core.config.overrides import parse
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
-from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, receive
+from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
 
 HOME = Path(__file__).resolve().parents[2]
 # Threads of libgomp spin while they wait, and spinning takes the core from a browser or another
@@ -58,14 +61,17 @@ def enqueue(
     return run
 
 
-def control(store: RunStore, run: Run, command: Command) -> None:
-    """Pause, resume, stop or step a run. Raises RunError where its state does not allow it.
+def control(store: RunStore, run: Run, command: Command, text: str = "") -> None:
+    """Pause, resume, stop, step or switch a run. Raises RunError where its state does not allow it.
 
     `resume` and `step` also take up an interrupted, stopped or failed run from its last
-    checkpoint.
+    checkpoint. `switch` changes layers of a live run before its next step; `text` says which and
+    how, as `model.overrides` does: ``5: residual=off``.
     """
     state = run.status
-    if state == "queued":
+    if command == "switch":
+        _switch(run, state, text)
+    elif state == "queued":
         if command == "stop":
             _unqueue(store, run)
         elif command == "resume":
@@ -78,6 +84,22 @@ def control(store: RunStore, run: Run, command: Command) -> None:
         _take_up(store, run, command)
     else:
         raise RunError(f"run {run.id} is {state}; it can't {command} any more")
+
+
+def _switch(run: Run, state: State, text: str) -> None:
+    if state not in NEEDS_WORKER:
+        raise RunError(f"run {run.id} is {state}; only a run that trains or is paused can switch")
+    if run.config.model.family != "transformer":
+        raise RunError(f"run {run.id}: only a transformer has layers that switch")
+    try:
+        model = run.model_at(run.config.training.steps)
+        for one in parse(text):
+            model = model.switched(Override(**one))
+    except ValidationError as error:
+        raise RunError(explain(error)) from error
+    except ValueError as error:
+        raise RunError(f"switch: {error}") from error
+    run.send("switch", text)
 
 
 def revive(store: RunStore) -> None:

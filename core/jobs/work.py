@@ -13,7 +13,7 @@ from core.config import RunConfig
 from core.jobs.places import Kind, Place
 from core.models import build_model
 from core.runs import Run, RunError, Status
-from core.runs.status import Command, State, receive
+from core.runs.status import Order, State, receive
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer, choose_device
 
@@ -31,9 +31,9 @@ class WorkDesk:
         self._asked = 0.0
         self.stopping = False  # set by a signal
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Order]:
         """What was sent since the last call; a signal to end counts as `stop`."""
-        return ["stop"] if self.stopping else receive(self._control)
+        return [Order("stop")] if self.stopping else receive(self._control)
 
     def threads(self) -> int:
         """This job's share of the processor, looked up at most four times a second."""

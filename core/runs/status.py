@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -29,7 +30,7 @@ NEEDS_WORKER: tuple[State, ...] = ("starting", "running", "paused")
 RESUMABLE: tuple[State, ...] = ("interrupted", "stopped", "failed")
 ENDED: tuple[State, ...] = ("finished", "stopped", "interrupted", "diverged", "failed")
 
-Command = Literal["pause", "resume", "stop", "step"]
+Command = Literal["pause", "resume", "stop", "step", "switch"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
@@ -92,22 +93,33 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     return events
 
 
-def send(folder: Path, command: Command) -> None:
+@dataclass(frozen=True)
+class Order:
+    """A command and, for `switch`, what is to change (`5: residual=off`)."""
+
+    command: Command
+    text: str = ""
+
+
+def send(folder: Path, command: Command, text: str = "") -> None:
     """Leave a command for the worker; commands are obeyed in the order they were sent."""
     folder.mkdir(exist_ok=True)
-    name = f"{time.time_ns():020d}-{command}"
-    (folder / name).touch()
+    write_atomically(folder / f"{time.time_ns():020d}-{command}", text)
 
 
-def receive(folder: Path) -> list[Command]:
+def receive(folder: Path) -> list[Order]:
     """Take the commands that are waiting, oldest first."""
     try:
-        names = sorted(p.name for p in folder.iterdir())
+        names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
     except OSError:
         return []
-    commands: list[Command] = []
+    orders: list[Order] = []
     for name in names:
+        try:
+            text = (folder / name).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            text = ""
         (folder / name).unlink(missing_ok=True)
         word = name.partition("-")[2]
-        commands += [c for c in COMMANDS if c == word]
-    return commands
+        orders += [Order(c, text) for c in COMMANDS if c == word]
+    return orders

@@ -20,7 +20,7 @@ from typing import Any
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from core.config import RunConfig, explain
+from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.norms import NORMS
 from core.runs.files import read_json, write_atomically, write_json
 from core.runs.locks import Lock, is_locked
@@ -211,9 +211,33 @@ class Run:
         names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
         return sorted(int(n) for n in names if n.isdigit())
 
-    def send(self, command: Command) -> None:
-        """Leave a command (pause, resume, stop, step) for the worker."""
-        send(self.path / "control", command)
+    def send(self, command: Command, text: str = "") -> None:
+        """Leave a command (pause, resume, stop, step, switch) for the worker."""
+        send(self.path / "control", command, text)
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """Every switch of a layer in this run, scheduled or turned by hand, in order of steps."""
+        try:
+            by_hand = [Switch(**one) for one in read_json(self.path / "switches.json")]
+        except (OSError, ValueError):
+            by_hand = []
+        # Stable: at one step the schedule comes first, then what was turned, in its order.
+        both = (*self.config.training.switches, *by_hand)
+        return tuple(sorted(both, key=lambda switch: switch.step))
+
+    def add_switch(self, switch: Switch) -> None:
+        """Write down a switch that was turned by hand, so that a resumed run repeats it."""
+        known = [s.model_dump() for s in self.switches if s not in self.config.training.switches]
+        write_json(self.path / "switches.json", [*known, switch.model_dump()])
+
+    def model_at(self, step: int) -> ModelConfig:
+        """The network as it is wired at a step, before that step's own switches."""
+        model = self.config.model
+        for switch in self.switches:
+            if switch.step < step:
+                model = model.switched(switch.override)
+        return model
 
     def size(self) -> int:
         """Bytes on disk."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from core.runs.status import Command
+from core.runs.status import Order
 
 
 class Desk(Protocol):
     """The trainer's side of pause, resume, stop and step, and of sharing the machine."""
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Order]:
         """Commands that came since the last call, oldest first."""
 
     def threads(self) -> int:
@@ -30,7 +30,7 @@ class NoDesk:
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Order]:
         """Never any."""
         return []
 

@@ -105,6 +105,12 @@ class Recorder:
         """Append an event."""
         self.run.add_event(**event)
 
+    def renew(self) -> None:
+        """Go on in a new segment: what follows may have other columns."""
+        self.close()
+        self._writers = {}
+        self.segment += 1
+
     def close(self) -> None:
         """End the segment's streams."""
         for writer in self._writers.values():

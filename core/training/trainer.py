@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from core.config import RunConfig
+from core.config import RunConfig, Switch
+from core.config.overrides import parse
 from core.data.corpora import Text
 from core.data.images import Images
 from core.data.units import unit
@@ -31,6 +32,7 @@ from core.training import checkpoints
 from core.training.desk import Clock, Desk
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.recorder import Recorder
+from core.training.switching import rewired
 from core.training.tasks import task_of
 
 PAUSED_POLL_SECONDS = 0.03
@@ -83,15 +85,8 @@ class Trainer:
         self._describe_task()
         self.task.to(self.device)
 
-        torch.manual_seed(config.training.seed)
-        self.model = self.task.build().to(self.device)
-        self.optimizer = build_optimizer(self.model, config.optimizer)
-        progress = checkpoints.resume(
-            run.path / "checkpoints", run.checkpoints, self.model, self.optimizer
-        )
-        if progress is None:
-            profile(self.model, self.task.batch(0).inputs.to(self.device))
-            progress = checkpoints.Progress(0, 0.0)
+        self._switches = run.switches
+        progress = self._newest_checkpoint()
         self.step = progress.step
         run.snapshots.forget_from(progress.step)
         self.clock = Clock(progress.seconds)
@@ -100,10 +95,46 @@ class Trainer:
         self.recorder = Recorder(run, progress.step, alarms)
         if self._threads:
             run.add_event("threads", progress.step, threads=self._threads)
-        measured = config.probes.every > 0
+        self._watch_parameters()
+        self.model.train()
+
+    def _newest_checkpoint(self) -> checkpoints.Progress:
+        """The network and its optimizer as the newest whole checkpoint has them, or new ones."""
+        folder = self.run.path / "checkpoints"
+        for step in (*reversed(self.run.checkpoints), 0):
+            # Rebuilt for each: a layer may have been switched between two checkpoints.
+            torch.manual_seed(self.config.training.seed)
+            self.wiring = self.run.model_at(step)
+            self.model = self.task.build(self.wiring).to(self.device)
+            self.optimizer = build_optimizer(self.model, self.config.optimizer)
+            progress = checkpoints.resume(folder, [step], self.model, self.optimizer)
+            if progress is not None:
+                return progress
+        profile(self.model, self.task.batch(0).inputs.to(self.device))
+        return checkpoints.Progress(0, 0.0)
+
+    def _watch_parameters(self) -> None:
+        measured = self.config.probes.every > 0
         self.norms = GradientNorms(self.model) if measured else None
         self.ratios = UpdateRatios(self.model) if measured else None
-        self.model.train()
+
+    def _turn_switches(self) -> None:
+        """Rewire what is scheduled, or was turned by hand, for this very step."""
+        due = [switch for switch in self._switches if switch.step == self.step]
+        if not due or self.step == self.config.training.steps:
+            return
+        self.flush()
+        for switch in due:
+            self.wiring = self.wiring.switched(switch.override)
+            self.model, self.optimizer = rewired(
+                self.model,
+                self.optimizer,
+                lambda: self.task.build(self.wiring),
+                lambda model: build_optimizer(model, self.config.optimizer),
+            )
+            self.run.add_event("switch", self.step, text=switch.words, **switch.changes)
+        self.recorder.renew()
+        self._watch_parameters()
 
     def _same_corpus(self, corpus: Text | Images) -> None:
         run, known = self.run, self.run.corpus.get("sha256")
@@ -132,6 +163,7 @@ class Trainer:
                 self.flush()
                 self._checkpoint()
                 return "stopped"
+            self._turn_switches()
             if self.step in (0, training.steps) or _due(self.step, training.evaluate_every):
                 self._evaluate()
             if self.step == training.steps:
@@ -224,7 +256,7 @@ class Trainer:
 
     def _snapshot(self, trace: dict[str, Tensor]) -> None:
         if self.config.probes.attention and attention.present(trace):
-            causal = self.config.model.causal
+            causal = self.wiring.causal
             self.run.snapshots.write(self.step, attention.patterns(trace), causal)
 
     def _keep(self, found: dict[str, Tensor]) -> None:
@@ -291,13 +323,27 @@ class Trainer:
             self._wait()
 
     def _take_orders(self) -> None:
-        for command in self.desk.commands():
-            if command == "stop":
+        for order in self.desk.commands():
+            if order.command == "stop":
                 self._stopping = True
+            elif order.command == "switch":
+                self._plan_switch(order.text)
             else:
-                self._paused = command == "pause"
-                self._single = command == "step"
-                self._keep_pause = command == "pause"
+                self._paused = order.command == "pause"
+                self._single = order.command == "step"
+                self._keep_pause = order.command == "pause"
+
+    def _plan_switch(self, text: str) -> None:
+        """Write a switch down for the next step; one that can't be built is only noted."""
+        model = self.run.model_at(self.step + 1)
+        try:
+            for one in parse(text):
+                switch = Switch(step=self.step, **one)
+                model = model.switched(switch.override)
+                self.run.add_switch(switch)
+        except ValueError as error:
+            self.run.add_event("note", self.step, text=f"a switch was refused: {error}")
+        self._switches = self.run.switches
 
     def _wait(self) -> None:
         """Paused: what was measured is on disk and the place is free, until told to go on."""

@@ -11,7 +11,7 @@ from core.config import RunConfig
 from core.jobs.places import Place
 from core.jobs.work import WorkDesk, work
 from core.runs import Run, RunError, RunStore
-from core.runs.status import Command
+from core.runs.status import Command, Order
 from core.training.desk import NoDesk
 from core.training.trainer import Trainer
 
@@ -25,9 +25,9 @@ class Script(NoDesk):
         self._asked = -1
         self.left = 0
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Order]:
         self._asked += 1
-        return [self._script[self._asked]] if self._asked in self._script else []
+        return [Order(self._script[self._asked])] if self._asked in self._script else []
 
     def leave(self) -> None:
         self.left += 1

@@ -7,7 +7,7 @@ from conftest import small
 from core.config import RunConfig
 from core.models import build_model
 from core.runs import Run, RunStore
-from core.runs.status import Command
+from core.runs.status import Order
 from core.training import checkpoints
 from core.training.desk import NoDesk
 from core.training.trainer import Trainer
@@ -20,9 +20,9 @@ class StopAfter(NoDesk):
         super().__init__(1)
         self._left = step
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Order]:
         self._left -= 1
-        return ["stop"] if self._left < 0 else []
+        return [Order("stop")] if self._left < 0 else []
 
 
 def train(store: RunStore, config: RunConfig, desk: NoDesk | None = None) -> Run:
