@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, presets
-from core.config import RunConfig, choices
+from core.config import RunConfig, accepted, applies, choices
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import state
@@ -23,9 +23,14 @@ TWIN_SWITCHES = (
     "model.scaling",
     "model.init",
     "model.depth",
+    "model.blocks_per_stage",
     "optimizer.warmup_steps",
 )
-NUMBERS = {"model.depth": (2, 6, 12, 24), "optimizer.warmup_steps": (0, 50, 100, 200, 400)}
+NUMBERS = {
+    "model.depth": (2, 6, 12, 24),
+    "model.blocks_per_stage": (1, 2, 3, 4),
+    "optimizer.warmup_steps": (0, 50, 100, 200, 400),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,22 @@ def stop() -> None:
         _control(focus, "stop")
 
 
+REWIRABLE = ("residual", "placement", "norm", "scaling")
+
+
+def can_rewire(run: Run) -> bool:
+    """Whether layers of a run can be switched now."""
+    return run.status in NEEDS_WORKER
+
+
+def rewire() -> None:
+    """Switch layers of the run in focus before its next step."""
+    focus, chosen = _in_focus(), st.session_state
+    if focus is not None:
+        change = f"{chosen['switch_layers']}: {chosen['switch_setting']}={chosen['switch_value']}"
+        _control(focus, "switch", change)
+
+
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
     now = run.status if run else ""
@@ -89,7 +110,8 @@ def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]
     flat = config.flat()
     for dotted in TWIN_SWITCHES:
         options: list[tuple[Any, RunConfig]] = []
-        for value in choices(dotted) or NUMBERS[dotted]:
+        words = accepted(dotted, choices(dotted), flat)
+        for value in () if applies(dotted, flat) else words or NUMBERS[dotted]:
             if value == flat[dotted]:
                 continue
             changed = {**flat, dotted: value}
@@ -160,9 +182,9 @@ def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) ->
         return None
 
 
-def _control(run: Run, command: Any) -> None:
+def _control(run: Run, command: Any, text: str = "") -> None:
     try:
-        jobs.control(store(), run, command)
+        jobs.control(store(), run, command, text)
     except RunError as error:
         st.session_state["action_problem"] = str(error)
 

@@ -12,21 +12,24 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import RunConfig, choices, impossible
+from core.config import RunConfig, accepted, applies, choices, impossible
 from core.data.corpora import CorpusError, keep_upload
 from dashboard import chrome, state
 from dashboard.preset import preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key
 
 FIRST = (
+    "model.family",
     "model.residual",
     "model.placement",
     "model.norm",
     "model.depth",
+    "model.blocks_per_stage",
     "model.init",
     "optimizer.warmup_steps",
 )
 SEGMENTED = (
+    "model.family",
     "model.residual",
     "model.placement",
     "model.norm",
@@ -46,6 +49,7 @@ RESOLVED = ("placement", "norm", "scaling")
 # Steps of the sliders; a value between them, from a preset or an address, is added.
 LADDERS: dict[str, tuple[int, ...]] = {
     "model.depth": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 128),
+    "model.blocks_per_stage": (1, 2, 3, 4, 5, 6, 8, 12, 16),
     "optimizer.warmup_steps": (0, 5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 1000, 2000, 5000),
 }
 PLACEHOLDERS = {
@@ -75,6 +79,8 @@ def switches() -> tuple[RunConfig | None, str]:
         chrome.problem(problem)
     preset_row()
     for dotted in FIRST:
+        if applies(dotted, state.widget_values()):
+            continue
         with st.container(key=f"switch_{key(dotted)}"):
             setting(dotted)
             st.html(aside(dotted))
@@ -121,7 +127,7 @@ def setting(dotted: str) -> None:
         "disabled": bool(reason),
     }
     title = field.title or dotted
-    words = choices(dotted)
+    words = offered(dotted)
     if dotted in LADDERS:
         value = _held(dotted)
         options = sorted({*LADDERS[dotted], *([value] if isinstance(value, int) else [])})
@@ -137,7 +143,8 @@ def setting(dotted: str) -> None:
             **common,
         )
     elif words:
-        st.selectbox(title, words, words.index(default), **common)
+        # A family that can't take the default starts with the first word that it takes.
+        st.selectbox(title, words, words.index(default) if default in words else 0, **common)
     elif isinstance(default, bool):
         st.toggle(title, default, **common)
     elif state.is_auto(dotted):
@@ -155,6 +162,13 @@ def setting(dotted: str) -> None:
         st.text_input(title, "", placeholder=PLACEHOLDERS[dotted], **common)
     else:
         st.text_input(title, default or "", **common)
+
+
+def offered(dotted: str) -> tuple[str, ...]:
+    """The words of a choice that the family takes, and the one that is chosen."""
+    values, words = state.widget_values(), choices(dotted)
+    taken = accepted(dotted, words, values)
+    return tuple(word for word in words if word in taken or word == values[dotted])
 
 
 def _number(dotted: str, label: str, default: float, common: dict[str, Any]) -> None:
@@ -245,7 +259,10 @@ def pointless(dotted: str) -> str:
 
 def _folded(group: str) -> None:
     for dotted in SETTINGS:
-        if dotted.startswith(f"{group}.") and dotted not in FIRST and dotted != "data.path":
+        if not dotted.startswith(f"{group}.") or dotted in FIRST or dotted == "data.path":
+            continue
+        values = state.widget_values()  # of another family, hidden unless they are in the way
+        if not applies(dotted, values) or values[dotted] != DEFAULTS[dotted]:
             setting(dotted)
     if group == "training":
         st.text_input(
@@ -286,8 +303,10 @@ def summary(group: str, values: dict[str, Any]) -> str:
     v = values
     rate = f"{v['optimizer.learning_rate']:g}"
     corpus = str(v["data.path"] or "file").rsplit("/", 1)[-1]
+    wide = f"{v['model.width']} wide"
+    more = {"transformer": f" · {v['model.heads']} heads", "resnet": f" · stem {v['model.stem']}"}
     return {
-        "model": f"{v['model.width']} wide · {v['model.heads']} heads",
+        "model": wide + more.get(v["model.family"], ""),
         "data": corpus if v["data.corpus"] == "file" else v["data.corpus"],
         "optimizer": f"AdamW {rate}",
         "training": f"{v['training.steps']:,} steps · seed {v['training.seed']}",

@@ -15,7 +15,7 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import presets
-from core.config import ModelConfig, RunConfig, explain, overrides, settings
+from core.config import ModelConfig, RunConfig, adapt, explain, overrides, settings
 from core.config.wiring import NEEDS
 from core.runs import Run, RunError, RunStore
 from core.runs.status import NEEDS_WORKER
@@ -112,7 +112,11 @@ def wiring(values: dict[str, Any]) -> ModelConfig:
     if config is not None:
         return config.model
     names = ("residual", "placement", "norm", "depth", "scaling")
-    return ModelConfig(**{name: values[f"model.{name}"] for name in names})
+    model = {name: values[f"model.{name}"] for name in names}
+    try:
+        return ModelConfig(**model)
+    except ValidationError:
+        return ModelConfig()
 
 
 def show(config: RunConfig) -> None:
@@ -135,6 +139,10 @@ def resolve(values: dict[str, Any], changed: str) -> dict[str, Any]:
     No placement means no norm, both ways; a scaling brings the placement that it needs, and a
     placement that a scaling can't have sends the scaling back.
     """
+    if changed in ("model.family", "data.corpus"):
+        return adapt(values, DEFAULTS, changed)
+    if values["model.family"] == "resnet":
+        return {}
     now = dict(values)
     needed = NEEDS.get(now["model.scaling"])
     if changed == "model.scaling" and needed and now["model.placement"] != needed:
@@ -184,7 +192,12 @@ def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
                 f"The address says {dotted} = {text[:60]}, which is not possible"
                 f" ({_reason(error)}); {DEFAULTS[dotted] or 'nothing'} is used."
             )
+    if "model.family" in found:
+        for dotted, value in adapt({**DEFAULTS, **found}, DEFAULTS, "data.corpus").items():
+            found.setdefault(dotted, value)
     for dotted in ("model.scaling", "model.placement", "model.norm"):
+        if found.get("model.family") == "resnet":
+            break
         if found.get(dotted) == "none" or (dotted == "model.scaling" and dotted in found):
             found.update(resolve({**DEFAULTS, **found}, dotted))
     if found.get("data.path"):

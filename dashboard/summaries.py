@@ -62,6 +62,17 @@ def _searchable(run: Run) -> str:
     return f"{run.name} {run.id} {run.status} {settings}".lower()
 
 
+def unit_name(runs: Sequence[Run]) -> str:
+    """What a loss in nats is for: a character, an image, or a prediction of either."""
+    names = {"image" if run.config.image else "character" for run in runs}
+    return names.pop() if len(names) == 1 else "prediction"
+
+
+def baseline(runs: Sequence[Run]) -> str:
+    """What the loss of a network that ignores its input is called."""
+    return "class entropy" if unit_name(runs) == "image" else "unigram entropy"
+
+
 def newest(store: RunStore) -> list[Run]:
     """All runs, newest first."""
     return store.list()[::-1]

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 
 from core import estimate
-from core.config import RunConfig
+from core.config import CLASSES, RunConfig
 from core.data.corpora import CorpusError, check_length, describe
 from core.jobs import machine
 from core.runs import Run, RunStore
@@ -26,7 +26,9 @@ class Measured:
 
 
 def vocabulary(config: RunConfig) -> tuple[int | None, str]:
-    """Size of the corpus's alphabet, or None and what is wrong with the corpus."""
+    """How many letters or classes the corpus has, or None and what is wrong with the corpus."""
+    if config.image is not None:
+        return CLASSES, ""  # known without bringing the images
     try:
         text = describe(config.data)
         check_length(text, config.model.context)
@@ -37,7 +39,7 @@ def vocabulary(config: RunConfig) -> tuple[int | None, str]:
 
 def size(config: RunConfig, vocab: int) -> str:
     """`612,416 parameters · 9.8 MB to train`."""
-    count = estimate.parameters(config.model, vocab)
+    count = estimate.parameters(config.model, vocab, config.image)
     return f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
 
 
@@ -62,13 +64,13 @@ def step_seconds(config: RunConfig, vocab: int, threads: int, measured: Measured
     fixed = (measured.seconds - measured.work / rate) / measured.depth
     if fixed < 0:  # this machine is faster than guessed
         return work * measured.seconds / measured.work
-    return fixed * config.model.depth + work / rate
+    return fixed * config.model.blocks + work / rate
 
 
 def step_work(config: RunConfig, vocab: int) -> float:
     """Floating-point operations of one step."""
-    tokens = config.training.batch_size * config.model.context
-    return tokens * estimate.flops_per_token(config.model, vocab)
+    each = estimate.flops_per_token(config.model, vocab, config.image)
+    return config.tokens_per_step * each
 
 
 def measured_speed(
@@ -95,8 +97,8 @@ def _speed(run: Run) -> Measured | None:
         rate = statistics.median(values) if values else None
     if not rate or not isinstance(vocab, int):
         return None
-    tokens = run.config.training.batch_size * run.config.model.context
-    return Measured(step_work(run.config, vocab), tokens / rate, run.config.model.depth)
+    seconds = run.config.tokens_per_step / rate
+    return Measured(step_work(run.config, vocab), seconds, run.config.model.blocks)
 
 
 def in_bytes(count: float) -> str:

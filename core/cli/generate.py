@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     from core.models import build_model
     from core.training.checkpoints import CheckpointError, load_weights
 
+    if one.config.image is not None:
+        raise UsageError(f"run {one.id} tells images apart and writes no text")
     tokenizer = CharacterTokenizer(one.tokenizer["alphabet"])
     prompt = tokenizer.known(options.prompt)
     if not prompt:

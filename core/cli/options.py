@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from core import presets
-from core.config import RunConfig, choices, explain, settings
+from core.config import RunConfig, adapt, choices, explain, settings
 from core.runs import RunStore
 
 
@@ -74,6 +74,9 @@ def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:
         values["data.corpus"] = "file"
     if "data.corpus" in typed and typed["data.corpus"] != "file" and "data.path" not in typed:
         values["data.path"] = None
+    if "model.family" in typed:
+        fitting = adapt(values, RunConfig().flat(), "model.family")
+        values.update({name: value for name, value in fitting.items() if name not in typed})
     try:
         return RunConfig.from_flat(values, base.name)
     except ValidationError as error:

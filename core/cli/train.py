@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     # Before a run exists, so that a wrong path leaves nothing behind.
     try:
-        corpora.check_length(corpora.describe(config.data), config.model.context)
+        corpora.look_up(config)
     except corpora.CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
     from core.jobs.work import WorkDesk, kind_of, work

@@ -4,7 +4,7 @@ Plain data: importing this package does not import torch. A setting is named by 
 (``model.depth``); a widget's key is that path with underscores (``model_depth``).
 """
 
-from core.config.families import IMAGES, SMALL_IMAGE, Shape, accepted, adapt, applies
+from core.config.families import CLASSES, IMAGES, SMALL_IMAGE, Shape, accepted, adapt, applies
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
@@ -14,6 +14,7 @@ from core.config.run import SCHEMA, RunConfig, choices, explain, nested, setting
 from core.config.wiring import PLACEMENTS
 
 __all__ = [
+    "CLASSES",
     "IMAGES",
     "NORMS",
     "PLACEMENTS",

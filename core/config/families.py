@@ -64,6 +64,7 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
 }
 OWN_CORPUS = {"resnet": "digits"}
 OWN_NORM = {"resnet": "batch"}
+CLASSES = 10  # of each corpus of images
 
 
 def applies(dotted: str, config: Any) -> str | None:
@@ -79,6 +80,8 @@ def applies(dotted: str, config: Any) -> str | None:
             return f"{NAMES[family]} does not read it"
         if name == "context" and corpus in IMAGES:
             return f"an image has no context, and data.corpus is {corpus}"
+    if dotted == "training.switches" and family != "transformer":
+        return f"{NAMES[family]} has no overrides"
     if group == "probes" and name in ("text", "tokens", "attention") and family != "transformer":
         what = "attention" if name == "attention" else "probe text"
         return f"{NAMES[family]} has no {what}"
@@ -106,6 +109,8 @@ def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) 
     if changed == "model.family" and family in OWN_NORM and now["model.norm"] != "none":
         now["model.norm"] = OWN_NORM[family]
     for dotted, default in defaults.items():
+        if dotted == "model.family":
+            continue
         refused = REFUSED.get((family, dotted), ())
         if applies(dotted, now) or (isinstance(now[dotted], str) and now[dotted] in refused):
             now[dotted] = default

@@ -52,7 +52,7 @@ class RunConfig(Group):
     @model_validator(mode="after")
     def _possible_together(self) -> RunConfig:
         about = {"model.family": self.model.family, "data.corpus": self.data.corpus}
-        for group in ("model", "data", "probes"):
+        for group in ("model", "data", "training", "probes"):
             for field, sentence in misfits(group, getattr(self, group), about):
                 raise PydanticCustomError(
                     "impossible",

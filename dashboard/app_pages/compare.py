@@ -10,6 +10,7 @@ from dashboard.state import DEFAULTS, SETTINGS
 METRICS = (
     "loss/train",
     "loss/validation",
+    "accuracy/validation",
     "grad_norm/total",
     "grad_norm/embed",
     "grad_norm/head",
@@ -17,7 +18,7 @@ METRICS = (
     "tokens_per_second",
 )
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
-UNITS = {"loss": "nats per character", "learning_rate": "per step", "grad_norm": "before clipping"}
+UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
 def choose():
@@ -104,7 +105,9 @@ def curves_card(chosen):
             )  # fmt: skip
         entropies = [summaries.summary(run).verdict.entropy for run in chosen]
         entropy = next((e for e in entropies if e), None)
-        baseline = ("unigram entropy", entropy) if entropy and metric.startswith("loss") else None
+        baseline = (
+            (summaries.baseline(chosen), entropy) if entropy and metric.startswith("loss") else None
+        )
         components.curves(
             [run.id for run in chosen],
             key="compare_curves",
@@ -117,7 +120,9 @@ def curves_card(chosen):
             title={"loss/train": "Training loss", "loss/validation": "Validation loss"}.get(
                 metric, metric
             ),
-            subtitle=UNITS.get(metric.split("/")[0], ""),
+            subtitle=UNITS.get(metric.split("/")[0], "")
+            if not metric.startswith("loss")
+            else f"nats per {summaries.unit_name(chosen)}",
             frame=False,
         )
 

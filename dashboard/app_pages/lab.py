@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core import presets
+from core.config import choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
-from dashboard import actions, chrome, components, controls, state, words
+from dashboard import actions, chrome, components, controls, state, summaries, words
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
@@ -21,15 +22,21 @@ OBSERVABLES = (
     "mlp.post",
     "mlp.out",
     "mlp.sum",
+    "conv1.pre",
+    "conv1.post",
+    "conv2.out",
+    "shortcut.out",
+    "conv2.sum",
     "embed",
     "final_norm.out",
+    "pool.out",
     "logits",
 )
 
 
 def block_card():
     """The wiring as equation and drawing, from the settings alone."""
-    with chrome.card("block", title(drawn.depth), published(drawn), height="stretch"):
+    with chrome.card("block", title(drawn.blocks), published(drawn), height="stretch"):
         st.html(equation(drawn))
         st.markdown(diagram(drawn), unsafe_allow_html=True)  # st.html drops drawings
 
@@ -53,12 +60,30 @@ def state_card():
                     on_click=act,
                     disabled=not button.enabled,
                 )
+            if focus is not None and focus.config.model.family == "transformer":
+                rewire_popover(focus)
         if focus is None:
             chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
             components.run_state(focus.id, key="run_state", frame=False)
         if sentence := actions.problem():
             chrome.problem(sentence)
+
+
+def rewire_popover(run: Run):
+    """Change a layer while the network trains."""
+    with st.popover("Rewire", key="rewire", disabled=not actions.can_rewire(run)):
+        st.caption("Takes effect before the next step. The curves mark it.")
+        depth = run.config.model.depth
+        st.text_input(
+            f"Layers, counted from 0 to {depth - 1}",
+            str(depth - 1),
+            key="switch_layers",
+            help="One layer, 5, or some, 0-3.",
+        )
+        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
+        st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
+        st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
 
 
 def loss_card():
@@ -69,9 +94,9 @@ def loss_card():
         key="loss",
         metric="loss/train",
         height=320,
-        baseline=("unigram entropy", entropy) if entropy else None,
+        baseline=(summaries.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle="nats per character · raw and smoothed",
+        subtitle=f"nats per {summaries.unit_name(shown)} · raw and smoothed",
     )
 
 
@@ -143,8 +168,9 @@ def first_run():
         ("Gradient norm, layer × step", "Which layers still learn."),
         ("Residual stream by depth", "How x grows from layer to layer."),
         ("Attention", "What every head looks at in the probe text."),
-    )
-    for column, (what, text) in zip(st.columns([33, 31, 36], gap="small"), waiting, strict=True):
+    )[: 3 if "attention" in drawn.parts else 2]
+    widths = [33, 31, 36][: len(waiting)]
+    for column, (what, text) in zip(st.columns(widths, gap="small"), waiting, strict=True):
         column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
 
 
@@ -200,15 +226,17 @@ else:
         loss_card()
     with right:
         components.happening(ids, key="happening", height=320)
-    first, second, third = st.columns([33, 31, 36], gap="small")
+    attends = "attention" in focus.config.model.parts
+    first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
         components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
     with second:
         components.depth_profile(
             ids, key="residual", metric="activation/rms/resid_post", height=318
         )
-    with third:
-        components.attention(focus.id, key="attention", height=318)
+    if attends:
+        with third[0]:
+            components.attention(focus.id, key="attention", height=318)
     activation_card(focus)
 with foot_slot:
     foot()

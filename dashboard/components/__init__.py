@@ -71,8 +71,9 @@ def _about(run: Run, tokens: bool) -> dict[str, Any]:
         "state": run.status,
         "steps": config.training.steps,
         "detail": f"seed {config.training.seed}",
-        "tokens_per_step": config.training.batch_size * config.model.context,
-        "layers": config.model.depth,
+        "tokens_per_step": config.tokens_per_step,
+        "layers": config.model.blocks,
+        "unit": "images" if config.image else "tokens",
         "heads": config.model.heads,
     }
     if meta["twin_of"]:

@@ -14,7 +14,7 @@ from core.config import NORMS, PLACEMENTS, ModelConfig
 from core.config.wiring import RESIDUALS, SUBLAYERS
 
 Which = Literal["attention", "feedforward"]
-Kind = Literal["norm", "attention", "feedforward", "scale", "add"]
+Kind = Literal["norm", "attention", "feedforward", "scale", "add", "conv", "relu"]
 
 TIMES = (
     "",
@@ -56,14 +56,15 @@ class Part:
 
 def kinds(model: ModelConfig) -> tuple[Which, ...]:
     """The sublayers that a block of this network has."""
-    if model.family == "mlp":
+    if model.family != "transformer":
         return ("feedforward",)
     return SUBLAYERS[model.sublayers]  # type: ignore[return-value]
 
 
 def norm_word(model: ModelConfig) -> str:
     """`LN`, `RMS`, `DyT`; empty without a norm."""
-    return NORMS[model.norm].label if model.norm in NORMS else model.norm
+    convolutional = {"batch": "BN", "group": "GN"}
+    return convolutional.get(model.norm) or NORMS[model.norm].label
 
 
 def has_residual(model: ModelConfig, which: Which) -> bool:
@@ -83,6 +84,8 @@ def factor(model: ModelConfig, which: Which) -> str:
 
 def sublayer(model: ModelConfig, which: Which) -> list[Part]:
     """The parts of one sublayer, in order; `model` is one layer's (see `usual`)."""
+    if model.family == "resnet":
+        return _residual_block(model)
     at = places(model, which)
     word = norm_word(model)
     norm = Part("norm", word, which)
@@ -97,6 +100,13 @@ def sublayer(model: ModelConfig, which: Which) -> list[Part]:
         *([Part("add", "+", which, factor(model, which))] if has_residual(model, which) else []),
         *([norm] if "post" in at else []),
     ]
+
+
+def _residual_block(model: ModelConfig) -> list[Part]:
+    norm = [Part("norm", norm_word(model), "feedforward")] if model.norm != "none" else []
+    conv, relu = Part("conv", "3×3", "feedforward"), Part("relu", "ReLU", "feedforward")
+    add = [Part("add", "+", "feedforward")] if model.residual == "on" else []
+    return [conv, *norm, relu, conv, *norm, *add, relu]
 
 
 def inside(model: ModelConfig, which: Which) -> list[str]:
@@ -156,6 +166,9 @@ def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:
 
 def published(model: ModelConfig) -> str:
     """What the literature calls this wiring, and where it is from."""
+    if model.family == "resnet":
+        name = "ResNet" if model.residual == "on" else "plain network"
+        return f"{name} · He et al. 2016"
     if model.placement == "none" and model.scaling not in SCALED:
         if model.residual == "on":
             return "Add without Norm · Fixup, Zhang et al. 2019"

@@ -24,13 +24,21 @@ STREAM, TOP, HEIGHT = 52, 14, 84
 BOX = 28
 GAP = 12
 FORK = 14  # from the fork of the arc to the first box
-WIDTHS = {"norm": 42, "attention": 66, "feedforward": 66, "scale": 22, "add": 18}
+WIDTHS = {
+    "norm": 42,
+    "attention": 66,
+    "feedforward": 66,
+    "scale": 22,
+    "add": 18,
+    "conv": 40,
+    "relu": 46,
+}
 
 
 def diagram(model: ModelConfig) -> str:
     """The drawing as SVG; layers that differ follow as smaller ones, with their names."""
     base = usual(model)
-    main = _drawing(base, 18.0, f"× {model.depth}", describe(model), final=model.has_final_norm)
+    main = _drawing(base, 18.0, f"× {model.blocks}", describe(model), final=model.has_final_norm)
     small = "".join(
         f'<div class="exception"><span>{escape(layers)}: {escape(_short(one))}</span>'
         + _drawing(one, 18.0, "", f"{layers}: {describe(one)}", small=True)

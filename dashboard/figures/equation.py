@@ -47,6 +47,8 @@ def plain(html: str) -> str:
 
 def _lines(model: ModelConfig) -> list[str]:
     both = kinds(model)
+    if model.family == "resnet":
+        return list(_convolutions(model))
     if len(both) == 1:
         return [f"<i>y</i> = {_right(model, both[0], 'x', NAMES[both[0]])}"]
     shapes = {(has_residual(model, which), *_outside(model, which)) for which in both}
@@ -79,6 +81,16 @@ def _right(model: ModelConfig, which: Which, into: str, function: str) -> str:
         skip = f"<i>{times}</i>{'⊙' if times == 'ω' else ''}{x}" if times else x
         branch = f'<span class="add">{skip} +</span> {branch}'
     return f"{norm}( {branch} )" if "post" in at else branch
+
+
+def _convolutions(model: ModelConfig) -> Iterator[str]:
+    """A ResNet's block: the skip around two convolutions, and what they are."""
+    add = '<span class="add"><i>x</i> +</span> ' if model.residual == "on" else ""
+    yield f'<i>y</i> = <span class="word">ReLU</span>( {add}<i>F</i>(<i>x</i>) )'
+    one = '<span class="word">conv</span>'
+    if model.norm != "none":
+        one = f'<span class="norm">{norm_word(model)}</span> {one}'
+    yield f'<i>F</i> = {one} <span class="word">ReLU</span> {one}'
 
 
 def _notes(model: ModelConfig, depth: int) -> Iterator[str]:

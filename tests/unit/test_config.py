@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from core import presets
-from core.config import RunConfig, choices, explain, settings
+from core.config import RunConfig, adapt, applies, choices, explain, settings
 
 
 def test_json_round_trip() -> None:
@@ -41,6 +41,21 @@ def test_json_round_trip() -> None:
         ({"data": {"corpus": "tiny-shakespeare", "path": "x"}}, ["data.path"]),
         ({"probes": {"tokens": 65}}, ["probes.tokens", "model.context"]),
         ({"schema": 2}, ["schema", "2"]),
+        ({"model": {"family": "mlp", "heads": 8}}, ["model.heads", "feed-forward", "accepted: 4"]),
+        ({"model": {"family": "resnet", "placement": "post"}}, ["model.placement", "ResNet"]),
+        ({"model": {"family": "resnet", "norm": "rms"}}, ["model.norm", "batch, group, none"]),
+        ({"model": {"blocks_per_stage": 3}}, ["model.blocks_per_stage", "accepted: 2"]),
+        ({"model": {"norm": "batch"}}, ["model.norm", "layer, rms"]),
+        ({"data": {"corpus": "digits"}}, ["data.corpus", "accepted: python-reference"]),
+        (
+            {"model": {"family": "mlp", "context": 8}, "data": {"corpus": "digits"}},
+            ["model.context", "image"],
+        ),
+        ({"model": {"family": "mlp"}, "probes": {"text": "a"}}, ["probes.text"]),
+        (
+            {"model": {"family": "resnet", "norm": "batch"}, "training": {"batch_size": 1}},
+            ["training.batch_size", "2 or more"],
+        ),
     ],
 )
 def test_refusals_name_the_setting(bad: dict[str, Any], words: list[str]) -> None:
@@ -126,3 +141,27 @@ def test_core_needs_no_streamlit_and_no_plotly() -> None:
         "assert main(['runs', 'list']) == 0\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_settings_of_another_family_at_their_defaults_are_ignored() -> None:
+    config = RunConfig.model_validate({"model": {"family": "mlp", "heads": 4, "width": 18}})
+    assert config.model.family == "mlp"
+    assert RunConfig.model_validate({"model": {"family": "resnet"}}).data.corpus == "digits"
+    assert RunConfig.model_validate({"model": {"family": "resnet", "norm": "none"}}).image
+    for family in ("transformer", "mlp", "resnet"):
+        flat = RunConfig.model_validate({"model": {"family": family}}).flat()
+        off = {dotted for dotted in flat if applies(dotted, flat)}
+        assert all(flat[dotted] == settings()[dotted].default for dotted in off)
+        assert ("model.heads" in off) == (family != "transformer")
+        assert ("model.blocks_per_stage" in off) == (family != "resnet")
+        assert "training.seed" not in off
+
+
+def test_a_family_sends_the_others_settings_back() -> None:
+    default = RunConfig().flat()
+    asked = {**default, "model.family": "resnet", "model.heads": 8, "probes.text": "a"}
+    values = {**asked, **adapt(asked, default, "model.family")}
+    config = RunConfig.from_flat(values)
+    assert (config.model.norm, config.data.corpus) == ("batch", "digits")
+    back = {**values, "model.family": "transformer"}
+    assert RunConfig.from_flat({**back, **adapt(back, default, "model.family")}).flat() == default

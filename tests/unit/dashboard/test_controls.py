@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import presets
-from core.config import RunConfig, choices, settings
+from core.config import RunConfig, accepted, applies, choices, settings
 from dashboard import actions, controls, state
 
 DEFAULTS = RunConfig().flat()
@@ -56,6 +56,8 @@ def fresh():
 def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
     if dotted == "data.path":
         fresh = opened(data_corpus="file")
+    if applies(dotted, DEFAULTS):  # another family's own
+        fresh = opened(model_family="resnet")
     switch = widget(fresh, state.key(dotted))
     assert switch is not None
     assert switch.label == settings()[dotted].title
@@ -65,14 +67,19 @@ def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
 
 @pytest.mark.parametrize("dotted", [d for d in settings() if choices(d)])
 def test_choices_are_the_configs_own_words(fresh, dotted):
+    if applies(dotted, DEFAULTS):
+        fresh = opened(model_family="resnet")
     options = widget(fresh, state.key(dotted)).options
     words = [getattr(option, "content", option) for option in options]
-    assert tuple(words) == choices(dotted)
+    family = {**DEFAULTS, "model.family": "resnet"} if dotted == "model.stem" else DEFAULTS
+    assert tuple(words) == accepted(dotted, choices(dotted), family)
 
 
 def test_the_first_switches_come_first(fresh):
     keys = [w.key for kind in (fresh.button_group, fresh.select_slider) for w in kind]
-    assert set(map(state.key, controls.FIRST)) <= set(keys)
+    mine = [dotted for dotted in controls.FIRST if not applies(dotted, DEFAULTS)]
+    assert set(map(state.key, mine)) <= set(keys)
+    assert controls.FIRST[0] == "model.family"
 
 
 def test_defaults_are_run_configs(fresh):
@@ -256,6 +263,49 @@ def test_twins_differ_in_one_switch(name):
             assert twin.training.seed == config.training.seed
             allowed = {"model.placement", "model.norm", "model.scaling", "model.final_norm"}
             assert changed <= {dotted, *allowed}
+
+
+def test_a_family_brings_its_own_settings_and_takes_the_others_away():
+    app = opened()
+    app.select_slider(key="model_depth").set_value(9).run()
+    app.button_group(key="model_placement").set_value("post").run()
+    app.button_group(key="model_family").set_value("resnet").run()
+    config, problem = found(app)
+    assert problem == ""
+    assert (config.model.family, config.model.norm, config.data.corpus) == (
+        "resnet",
+        "batch",
+        "digits",
+    )
+    assert widget(app, "model_heads") is None
+    assert widget(app, "model_placement") is None
+    assert widget(app, "probes_text") is None
+    assert widget(app, "model_blocks_per_stage") is not None
+    app.button_group(key="model_norm").set_value("none").run()
+    assert found(app)[0].model.norm == "none"
+    app.button_group(key="model_family").set_value("mlp").run()
+    config, problem = found(app)
+    assert problem == ""
+    assert (config.model.family, config.model.placement, config.model.norm) == (
+        "mlp",
+        "none",
+        "none",
+    )
+    assert config.data.corpus == "digits"
+    app.button_group(key="model_family").set_value("transformer").run()
+    config, problem = found(app)
+    assert problem == ""
+    assert config.data.corpus == "python-reference"
+    assert widget(app, "model_heads") is not None
+
+
+def test_an_address_can_name_a_family():
+    config, problem = found(opened(model_family="resnet"))
+    assert problem == ""
+    assert (config.model.norm, config.data.corpus) == ("layer", "digits")
+    config, problem = found(opened(model_family="resnet", model_norm="rms"))
+    assert config is None
+    assert "model.norm: rms is not for a ResNet" in problem
 
 
 def test_buttons_can_be_pressed_where_it_makes_sense():

@@ -12,8 +12,8 @@ from core import presets
 from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.runs.compare import verdict
-from core.training import checkpoints
 from core.runs.status import Order
+from core.training import checkpoints
 from core.training.desk import NoDesk
 from core.training.tasks import task_of
 from core.training.trainer import Trainer
