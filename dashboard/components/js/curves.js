@@ -183,13 +183,13 @@ class Curves extends Chart {
     const { theme } = this
     for (const line of lines) {
       for (const [step, level, text] of line.live.alarms.slice(-12)) {
-        const colour = level === "good" ? theme.norm : theme.warning
+        const colour = levelColour(theme, level)
         const x = this.axis(line.run, [step])[0]
         if (x === null || x < layout.xaxis.range[0] || x > layout.xaxis.range[1]) continue
         layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x,
           line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
         layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-          text: level === "good" ? "▲" : "▼", font: { size: 11, color: colour },
+          text: LEVEL_MARKS[level] ?? "▼", font: { size: 11, color: colour },
           hovertext: `${escaped(line.run.name)}, step ${step}<br>${wrapped(escaped(text), 44)}`,
           hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
       }

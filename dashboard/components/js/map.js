@@ -75,6 +75,7 @@ class LayerMap extends Card {
     const extent = ended ? Math.max(last, 1) : frameOf(last, live.steps)
     const range = this.range(series)
     this.cells(context, box, series, depth, extent, range)
+    this.switches(context, box, extent, live)
     this.axes(context, box, depth, extent, width)
     this.bar(context, box, range)
     this.box = { ...box, depth, extent, series }
@@ -119,6 +120,22 @@ class LayerMap extends Card {
       context.fillStyle = this.theme.warning_text
       context.fillText("not a number", x, y)
     }
+  }
+
+  // Layers that were rewired on the way: a line at the step, as in the curves.
+  switches(context, box, extent, live) {
+    context.strokeStyle = this.theme.add
+    context.setLineDash([5, 4])
+    context.lineWidth = 1.4
+    for (const [step, level] of live.alarms) {
+      if (level !== "switch") continue
+      const x = box.x + (step / extent) * box.w
+      context.beginPath()
+      context.moveTo(x, box.y)
+      context.lineTo(x, box.y + box.h)
+      context.stroke()
+    }
+    context.setLineDash([])
   }
 
   // What is no number is hatched and named: not told by colour alone.

@@ -75,9 +75,11 @@ class RunState extends Card {
     say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))
-    const stuck = typeof live.loss === "string" || live.alarms.at(-1)?.[1] === "warning"
+    const said = live.alarms.filter((a) => a[1] !== "switch")
+    const stuck = typeof live.loss === "string" || said.at(-1)?.[1] === "warning"
     this.cells.loss.classList.toggle("anl-bad", stuck)
     say(this.cells.grad, headline(live.grad))
+    say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
     say(this.cells.left, ENDED.has(live.state) ? "0:00" : clock(live.left))
     const share = live.steps ? Math.min(live.step / live.steps, 1) : 0
@@ -128,7 +130,7 @@ class Happening extends Card {
   }
 
   alarm({ run, step, level, text }, several) {
-    const node = el("div", "anl-event anl-" + (level === "good" ? "good" : "warn"))
+    const node = el("div", "anl-event anl-" + ({ good: "good", switch: "switch" }[level] ?? "warn"))
     const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
     node.append(head)
     if (several) {

@@ -149,3 +149,10 @@ const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream
   resid_mid: "residual stream after attention", "attn.q": "queries", "attn.k": "keys",
   "attn.v": "values", "attn.out": "attention output", "mlp.pre": "feed-forward pre-activation",
   "mlp.post": "feed-forward activation", "mlp.out": "feed-forward output" }
+
+// Marks of what happened at a step: something is wrong, something went well, a layer was rewired.
+const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆" }
+
+function levelColour(theme, level) {
+  return { good: theme.norm, switch: theme.add }[level] ?? theme.warning
+}
