@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from core import presets
 from core.config import DataConfig
@@ -82,7 +82,11 @@ def newest(dashboard: Dashboard) -> Run:
 
 
 def drawn(page: Page, curves: int = 1, key: str = "loss") -> None:
-    page.wait_for_function(DRAWN, arg=[f".st-key-{key} .anl-plot", curves], timeout=60_000)
+    try:
+        page.wait_for_function(DRAWN, arg=[f".st-key-{key} .anl-plot", curves], timeout=60_000)
+    except TimeoutError:
+        page.screenshot(path="test-results/not-drawn.png")
+        pytest.fail(f"no {curves} curves in {key}: {page.locator('.stMain').inner_text()}")
 
 
 def open_lab(page: Page, dashboard: Dashboard, query: str = "") -> None:
