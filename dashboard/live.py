@@ -1,8 +1,9 @@
 """What a run's live views need, kept ready: thinned series that grow and never move.
 
-A series is cut into buckets of steps whose width is a power of two, fixed by the run's planned
-steps, so a finished bucket never changes. A reader's cursor (`segment:step:rows`) names the first
-step of its unfinished bucket: a reply replaces the reader's points from there on.
+A series is cut into buckets of steps whose width is a power of two. A finished bucket never
+changes; when a run outgrows its points, neighbours are merged two by two and the reader gets all
+points anew. A reader's cursor (`segment:width:step:rows`) names the first step of its unfinished
+bucket: a reply replaces the reader's points from there on.
 """
 
 from __future__ import annotations
@@ -35,23 +36,13 @@ def store() -> RunStore:
     return RunStore()
 
 
-def bucket_width(steps: int, every: int, layered: bool) -> int:
-    """Steps to a bucket, so that the whole run stays within its points; 1 keeps every row."""
-    rows, most = steps // max(every, 1) + 1, COLUMNS if layered else POINTS
-    if rows <= most:
-        return 1
-    width = max(every, 1)
-    while -(-steps // width) * (1 if layered else 2) > most:
-        width *= 2
-    return width
-
-
 @dataclass
 class Series:
     """One metric of one run: finished buckets, thinned, and the raw rows of the open one."""
 
-    width: int
     layers: int
+    width: int = 1  # steps to a bucket; 1 keeps every row
+    rows: int = 0
     steps: list[int] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
     open_steps: NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -59,17 +50,35 @@ class Series:
 
     def append(self, steps: NDArray[Any], values: NDArray[Any]) -> None:
         """Take new rows and thin the buckets that they finish."""
-        if len(self.open_steps):
-            steps = np.concatenate([self.open_steps, steps])
-            values = np.concatenate([self.open_values, values])
         if not len(steps):
             return
+        self.rows += len(steps)
+        width = self._wanted(int(steps[-1]))
+        if width > self.width and self.steps:
+            # Merged from their points: the extremes of buckets' extremes are those of their rows.
+            steps = np.concatenate([np.array(self.steps), self.open_steps, steps])
+            old = np.array(self.values, dtype=np.float32)
+            values = np.concatenate([old, self.open_values, values])
+            self.steps, self.values = [], []
+        elif len(self.open_steps):
+            steps = np.concatenate([self.open_steps, steps])
+            values = np.concatenate([self.open_values, values])
+        self.width = max(width, self.width)
         first_open = int(steps[-1]) // self.width * self.width if self.width > 1 else steps[-1] + 1
         cut = int(np.searchsorted(steps, first_open))
         done_steps, done_values = self._thin(steps[:cut], values[:cut])
         self.steps += done_steps
         self.values += done_values
         self.open_steps, self.open_values = steps[cut:], values[cut:]
+
+    def _wanted(self, last_step: int) -> int:
+        """Steps to a bucket, so that all rows up to this step stay within their points."""
+        most, each = (COLUMNS, 1) if self.layers else (POINTS, 2)
+        width = 1
+        if self.rows > most:
+            while each * (last_step // width + 1) > most:
+                width *= 2
+        return width
 
     def _thin(self, steps: NDArray[Any], values: NDArray[Any]) -> tuple[list[int], list[Any]]:
         if self.width == 1 or not len(steps):
@@ -166,22 +175,20 @@ class Stream:
                 self.series[name].append(rows.steps, values)
 
     def _empty(self, values: NDArray[Any]) -> Series:
-        config = self.run.config
         layers = values.shape[1] if values.ndim == 2 else 0
-        every = {"probe": config.probes.every, "evaluation": config.training.evaluate_every}
-        width = bucket_width(config.training.steps, every.get(self.cadence, 1), bool(layers))
-        empty = np.zeros((0, layers) if layers else 0, dtype=np.float32)
-        return Series(width, layers, open_values=empty)
+        return Series(layers, open_values=np.zeros((0, layers) if layers else 0, dtype=np.float32))
 
     def news(self, name: str, cursor: str) -> dict[str, Any] | None:
         """Points after a cursor and the next cursor; None when there is nothing new."""
         series = self.series.get(name)
         if series is None or self.cursor is None:
             return None
-        segment, start, known = _parse(cursor)
+        segment, width, start, known = _parse(cursor)
         if segment == self.cursor.segment and known == self.rows:
             return None
-        if 0 <= segment < self.cursor.segment:
+        if width != series.width:
+            start = 0
+        elif 0 <= segment < self.cursor.segment:
             # Only the first steps of the later segments matter here.
             later = self.run.rows(self.cadence, [], Cursor(segment, 2**62)).truncate_from
             start = min(start, start if later is None else later // series.width * series.width)
@@ -192,19 +199,19 @@ class Stream:
             "from": start,
             "steps": steps,
             "values": values,
-            "cursor": f"{self.cursor.segment}:{series.open_from}:{self.rows}",
+            "cursor": f"{self.cursor.segment}:{series.width}:{series.open_from}:{self.rows}",
         }
 
 
-def _parse(cursor: str) -> tuple[int, int, int]:
-    """`segment:step:rows`; raises ValueError on anything else but the empty cursor."""
+def _parse(cursor: str) -> tuple[int, int, int, int]:
+    """`segment:width:step:rows`; raises ValueError on anything else but the empty cursor."""
     if not cursor:
-        return -1, 0, 0
+        return -1, 0, 0, 0
     try:
-        segment, step, rows = (int(part) for part in cursor.split(":"))
+        segment, width, step, rows = (int(part) for part in cursor.split(":"))
     except ValueError:
         raise ValueError(f"{cursor!r} is no cursor of this server; leave it empty") from None
-    return segment, step, rows
+    return segment, width, step, rows
 
 
 class Feed:

@@ -26,7 +26,7 @@ def head() -> bytes:
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         f'<link rel="modulepreload" href="{assets.hub_url()}">'
-        f'<link rel="preload" as="script" href="{assets.plotly_url()}">'
+        f'<link rel="preload" as="script" fetchpriority="low" href="{assets.plotly_url()}">'
     ).encode()
 
 

@@ -99,4 +99,4 @@ class Bar:
             words["validation"] = f"{checked[-1]:.3f}"
         if status.tokens_per_second:
             words["tokens/s"] = f"{status.tokens_per_second:,.0f}"
-        self._bar.set_postfix(words)
+        self._bar.set_postfix(words, refresh=False)  # the bar has a rhythm of its own

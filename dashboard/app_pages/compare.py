@@ -18,6 +18,7 @@ METRICS = (
     "tokens_per_second",
 )
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
+OUTCOMES = {"learned": "learned", "plateau": "on the plateau", "diverged": "diverged"}
 UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
@@ -117,14 +118,22 @@ def curves_card(chosen):
             smooth=float(smooth),
             height=360,
             baseline=baseline,
-            title={"loss/train": "Training loss", "loss/validation": "Validation loss"}.get(
-                metric, metric
-            ),
+            title=curves_title(metric, [summaries.summary(run).verdict.kind for run in chosen]),
             subtitle=UNITS.get(metric.split("/")[0], "")
             if not metric.startswith("loss")
             else f"nats per {summaries.unit_name(chosen)}",
             frame=False,
         )
+
+
+def curves_title(metric, kinds):
+    """What the curves show, as far as they show it yet."""
+    title = {"loss/train": "Training loss", "loss/validation": "Validation loss"}.get(metric)
+    if title is None:
+        return metric
+    counted = ((kinds.count(kind), said) for kind, said in OUTCOMES.items())
+    said = [f"{number} {words}" for number, words in counted if number]
+    return ": ".join([title, ", ".join(said)] if said else [title])
 
 
 def verdict_card(chosen):

@@ -66,6 +66,7 @@ class Dashboard:
 
     def __init__(self, runs: Path, app: Path = APP, **environment: str) -> None:
         self.store = RunStore(runs)
+        self.log = runs.parent / "dashboard.log"
         self._app = app
         self._environment = {**os.environ, "ADDNORM_RUNS": str(runs), **environment}
         with socket.socket() as probe:
@@ -90,13 +91,15 @@ class Dashboard:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "streamlit", "run", str(self._app)]
-        self.process = subprocess.Popen(
-            [*command, f"--server.port={self.port}", "--server.headless=true"],
-            cwd=ROOT,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*command, f"--server.port={self.port}", "--server.headless=true"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
         for _ in range(240):
             try:
                 urlopen(f"{self.url}/_stcore/health", timeout=1).close()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from core import presets
 from core.config import DataConfig
@@ -37,8 +37,9 @@ RANGES = """selector => {
   return [...xaxis.range, ...yaxis.range]
 }"""
 # A point is on the screen when a curve has a path of its own in the drawing.
-DRAWN = """([selector, curves]) => [...document.querySelector(selector)?.querySelectorAll(
-  ".scatterlayer .trace .js-line") ?? []].filter(p => p.getAttribute("d")).length >= curves"""
+# Each run has two, the raw one and the smoothed one.
+DRAWN = """([selector, runs]) => [...document.querySelector(selector)?.querySelectorAll(
+  ".scatterlayer .trace .js-line") ?? []].filter(p => p.getAttribute("d")).length >= 2 * runs"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def browser() -> Iterator[Browser]:
 def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     with Dashboard(tmp_path / "runs") as one:
         yield one
+        assert "Traceback" not in (log := one.log.read_text()), log
 
 
 @pytest.fixture
@@ -81,8 +83,12 @@ def newest(dashboard: Dashboard) -> Run:
     return dashboard.store.list()[-1]
 
 
-def drawn(page: Page, curves: int = 1, key: str = "loss") -> None:
-    page.wait_for_function(DRAWN, arg=[f".st-key-{key} .anl-plot", curves], timeout=60_000)
+def drawn(page: Page, runs: int = 1, key: str = "loss") -> None:
+    try:
+        page.wait_for_function(DRAWN, arg=[f".st-key-{key} .anl-plot", runs], timeout=120_000)
+    except TimeoutError:
+        page.screenshot(path="test-results/not-drawn.png")
+        pytest.fail(f"no {runs} runs in {key}: {page.locator('.stMain').inner_text()}")
 
 
 def open_lab(page: Page, dashboard: Dashboard, query: str = "") -> None:

@@ -98,7 +98,8 @@ class Curves extends Chart {
     const unit = unitOf(metric)
     const drawn = smooth > 0 ? "raw and smoothed" : "raw"
     this.heading(props.title ?? titleOf(metric),
-      props.subtitle ?? (titleOf(metric).toLowerCase() === unit ? drawn : `${unit} · ${drawn}`))
+      [props.subtitle ?? (titleOf(metric).toLowerCase() === unit ? drawn : `${unit} · ${drawn}`),
+        baseline && `dotted: ${baseline[0]} ${number(baseline[1])}`].filter(Boolean).join(" · "))
     this.explain(this.reason(runs, metric))
     const lines = runs.filter((r) => !hub.run(r.id).gone).map((run) => {
       const { steps, values } = this.points(run)
@@ -170,13 +171,11 @@ class Curves extends Chart {
       hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } })
   }
 
-  baseline(layout, [label, value]) {
+  // Named in the line below the title: a curve that sits on it would cover a label.
+  baseline(layout, [, value]) {
     const { theme } = this
     layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,
-      line: { color: theme.muted, width: 1.2, dash: "dot" }, layer: "below" })
-    layout.annotations.push({ xref: "paper", x: 0.995, xanchor: "right", yref: "y",
-      y: layout.yaxis.type === "log" ? Math.log10(value) : value, yanchor: "bottom", showarrow: false,
-      text: escaped(`${label} ${number(value)}`), font: { size: 11.5, color: theme.muted } })
+      line: { color: theme.muted, width: 1.4, dash: "dot" }, layer: "above" })
   }
 
   alarms(layout, lines) {

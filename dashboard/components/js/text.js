@@ -81,7 +81,7 @@ class RunState extends Card {
     say(this.cells.grad, headline(live.grad))
     say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
-    say(this.cells.left, ENDED.has(live.state) ? "0:00" : clock(live.left))
+    say(this.cells.left, ENDED.has(live.state) ? "–" : clock(live.left))
     const share = live.steps ? Math.min(live.step / live.steps, 1) : 0
     this.fill.style.width = `${share * 100}%`
     this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)))
