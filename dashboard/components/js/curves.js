@@ -129,7 +129,12 @@ class Curves extends Chart {
     }
     if (metric === "loss/train") for (const line of lines) this.validation(traces, line, all)
     if (baseline) all.push(baseline[1])
-    const y = aired(...sensible(all, yLog), yLog)
+    let [bottom, top] = sensible(all, yLog)
+    for (const line of lines) { // where each line stands now is in the frame, however young it is
+      const now = line.live.state === "diverged" ? null : line.smooth.findLast((v) => v !== null && (!yLog || v > 0))
+      if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
+    }
+    const y = aired(bottom, top, yLog)
     const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training",
       flops: "training FLOPs" }[props.x]
     const layout = this.layout(width, height, { x: [0, extent], y, xTitle, yTitle: unit, yLog, right })
