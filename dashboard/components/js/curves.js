@@ -95,7 +95,7 @@ class Curves extends Chart {
   build(width, height) {
     const { props, theme } = this
     const { metric, runs, log_y: yLog, smooth, baseline } = props
-    const unit = unitOf(metric)
+    const unit = runs[0]?.unit === "images" ? unitOf(metric).replace("character", "image") : unitOf(metric)
     const drawn = smooth > 0 ? "raw and smoothed" : "raw"
     this.heading(props.title ?? titleOf(metric),
       [props.subtitle ?? (titleOf(metric).toLowerCase() === unit ? drawn : `${unit} · ${drawn}`),
