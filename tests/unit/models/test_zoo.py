@@ -1,6 +1,7 @@
 """Each member of the block zoo against its paper's equation, written out by hand."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -349,6 +350,19 @@ def test_admin_s_profile_is_the_running_variance():
     omegas = [block.attn.skip.omega.clone() for block in model.blocks]
     profile(model, TOKENS)  # once more changes nothing
     assert all(torch.equal(a, b.attn.skip.omega) for a, b in zip(omegas, model.blocks, strict=True))
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=lambda e: e.__name__)
+@pytest.mark.parametrize("residual", ["on", "off"])
+def test_runs_under_autocast_without_warnings(equation, residual):
+    values = {"residual": residual, **EQUATIONS[equation]}
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(**SMALL, **values), 7)
+    with warnings.catch_warnings(), torch.autocast("cpu", torch.bfloat16):
+        warnings.simplefilter("error")
+        fused, seen = model(TOKENS), model.trace(TOKENS)["logits"]
+        fused.float().sum().backward()
+    torch.testing.assert_close(fused, seen, atol=0.2, rtol=0.1)
 
 
 # The sum of |weights| and three losses, as they were before the zoo.
