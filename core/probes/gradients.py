@@ -81,6 +81,8 @@ class UpdateRatios:
             if group in (*MATRICES, "norm", "block")
         }
         self._before: dict[str, Tensor] = {}
+        # Of a layer that lacks the group; on the device of all the others.
+        self._absent = next(model.parameters()).new_tensor(torch.nan, requires_grad=False)
         self.columns = {f"update_ratio/{g}": len(layers) for g, layers in self._groups.items()}
 
     def before(self) -> None:
@@ -103,11 +105,11 @@ class UpdateRatios:
             if parameter.ndim == 2:
                 old = _rows(self._before[name], rows)
                 return (_rows(parameter, rows) - old).std() / old.std()
-        return torch.tensor(torch.nan)
+        return self._absent
 
     def _together(self, parts: list[Part]) -> Tensor:
         if not parts:
-            return torch.tensor(torch.nan)
+            return self._absent
         old = torch.stack([self._before[n].square().sum() for n, _, _ in parts]).sum()
         moved = torch.stack([(p - self._before[n]).square().sum() for n, p, _ in parts]).sum()
         return (moved / old).sqrt()
