@@ -1,6 +1,7 @@
 """The script of the dashboard: navigation, style, and the page that is open."""
 
 import streamlit as st
+from streamlit import runtime
 
 from core.jobs import revive
 from dashboard import chrome, components
@@ -13,14 +14,20 @@ PAGES = [
 ]
 
 
-page = st.navigation(PAGES, position="top")
-st.set_page_config(
-    page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
-)
-st.html(chrome.style())
-chrome.logo()
-with st.container(key="topbar"):
-    components.topbar(key="counts")
-    components.preload()
-revive(store())  # a warm worker, so that the next run starts at once
-page.run()
+def draw() -> None:
+    """One run of the script."""
+    page = st.navigation(PAGES, position="top")
+    st.set_page_config(
+        page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
+    )
+    st.html(chrome.style())
+    chrome.logo()
+    with st.container(key="topbar"):
+        components.topbar(key="counts")
+        components.preload()
+    revive(store())  # a warm worker, so that the next run starts at once
+    page.run()
+
+
+if runtime.exists():  # importing it elsewhere draws nothing and starts nothing
+    draw()
