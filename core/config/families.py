@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from core.config.norms import NORMS
+
 Family = Literal["transformer", "mlp", "resnet"]
 
 NAMES: dict[str, str] = {
@@ -59,7 +61,8 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("mlp", "model.placement"): ("normformer", "hybrid"),
     ("mlp", "model.scaling"): ("deepnorm", "admin"),
     ("resnet", "model.residual"): _PARTS,
-    ("resnet", "model.norm"): ("rms", "dyt"),
+    # Of the norms over features it has LayerNorm alone.
+    ("resnet", "model.norm"): tuple(name for name in NORMS if name not in ("layer", "none")),
     ("resnet", "data.corpus"): ("python-reference", "tiny-shakespeare", "file"),
 }
 OWN_CORPUS = {"resnet": "digits"}
