@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,34 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-MODULE = '''"""Unit norm: x / ‖x‖ · sqrt(d) · g, for the test of how a norm is added."""
-
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-LABEL = "UN"
-SUMMARY = "Unit norm, x / ‖x‖"
-VECTORS = ("weight",)
-SCALARS = ()
-
-
-class UnitNorm(nn.Module):
-    """x / ‖x‖ · sqrt(d) · g over the last axis, (..., d) -> (..., d)."""
-
-    def __init__(self, size: int, epsilon: float) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(x, dim=-1, eps=self.epsilon) * x.shape[-1] ** 0.5 * self.weight
-
-
-def build(size: int, epsilon: float, bias: bool) -> nn.Module:
-    """g = 1."""
-    return UnitNorm(size, epsilon)
-'''
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What the README tells a newcomer to write, to the letter.
+MODULE = re.search(r"core/models/norms/unit\.py.*?```python\n(.*?)```", README, re.DOTALL)[1]
 
 
 @pytest.fixture(scope="module")
