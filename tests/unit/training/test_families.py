@@ -142,7 +142,7 @@ def test_a_stopped_run_resumes_exactly(store: RunStore, name: str, stop: int) ->
 def test_checkpoints_keep_running_statistics(store: RunStore) -> None:
     run = train(store, settings("resnet"))
     torch.manual_seed(99)
-    model = task_of(run.config).build()
+    model = task_of(run.config).build(run.config.model)
     before = model.norm.running_mean.clone()
     checkpoints.load_weights(run.path / "checkpoints", 30, model)
     assert not torch.equal(model.norm.running_mean, before)
@@ -183,7 +183,7 @@ def final_loss(config: RunConfig) -> float:
     """Mean of the last 50 training losses, by the plainest loop."""
     task = task_of(config)
     torch.manual_seed(config.training.seed)
-    model = task.build()
+    model = task.build(config.model)
     optimizer = torch.optim.AdamW(
         model.parameters(), config.optimizer.learning_rate, (0.9, 0.95), weight_decay=0
     )
