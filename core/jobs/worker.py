@@ -16,12 +16,14 @@ import time
 from pathlib import Path
 
 from core.jobs.local import forget, queue_folder, revive, standby_lock, waiting
-from core.jobs.places import Place, active
+from core.jobs.places import Place
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock
 
 POLL_SECONDS = 0.04
 IDLE_SECONDS = 600
+LOOK_SECONDS = 5  # between looks at whether a run of this folder is at work
+NEWEST = 50  # runs that are looked at; an older one that was resumed can do without a standby
 ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
 
 
@@ -66,10 +68,10 @@ def wait_for_run(store: RunStore) -> tuple[Run, Lock, Place] | None:
             claimed = claim(store, id)
             if claimed is not None:
                 return claimed
-        if ids or (time.monotonic() - looked > 5 and active()):
-            deadline = time.monotonic() + IDLE_SECONDS
-        if time.monotonic() - looked > 5:
+        if time.monotonic() - looked > LOOK_SECONDS:
             looked = time.monotonic()
+            if ids or any(run.alive for run in store.list()[-NEWEST:]):
+                deadline = time.monotonic() + IDLE_SECONDS
         if not store.root.is_dir():
             return None  # the runs folder is gone, and with it all that could be queued
         time.sleep(POLL_SECONDS)
