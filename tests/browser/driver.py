@@ -120,7 +120,7 @@ class Dashboard:
         locks = [run.path / "lock" for run in self.store.list()]
         standby = standby_lock(self.store)
         for lock in [*locks, standby, standby]:  # a worker may just have made its successor
-            if is_locked(lock):
+            if is_locked(lock) and int(lock.read_text()) != os.getpid():
                 os.kill(int(lock.read_text()), signal.SIGKILL)
                 time.sleep(0.1)
 

@@ -1,18 +1,14 @@
 """The live parts in a real browser, on runs that grow: what a reader set stays set."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
+import signal
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from core.runs import RunStore
+from tests.browser.driver import Dashboard, open_browser
 from tests.fake_runs import LiveFakeRun, finished
 
 pytestmark = pytest.mark.browser
@@ -26,16 +22,6 @@ import streamlit as st
 from dashboard.api import MIDDLEWARE, ROUTES
 app = st.App({str(PAGE)!r}, routes=ROUTES, middleware=MIDDLEWARE)
 """
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PLOT = ".st-key-loss .anl-plot"
 RANGES = """selector => {
   const { xaxis, yaxis } = document.querySelector(selector)._fullLayout
@@ -66,35 +52,15 @@ def runs(tmp_path_factory):
 def address(runs, tmp_path_factory):
     app = tmp_path_factory.mktemp("app") / "app.py"
     app.write_text(APP)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "streamlit", "run", str(app)),
-            *(f"--server.port={port}", "--server.headless=true", "--server.address=127.0.0.1"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ADDNORM_RUNS": str(runs[0].root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urlopen(f"{url}/_stcore/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.25)
-    yield url
-    server.terminate()
-    server.wait(10)
+    dashboard = Dashboard(runs[0].root, app)
+    dashboard.start()
+    yield dashboard.url
+    dashboard.end(signal.SIGTERM)
 
 
 @pytest.fixture
 def page(address):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with open_browser() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 1100})
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -103,7 +69,6 @@ def page(address):
         page.wait_for_function("window.addnormHub.stats.ticks >= 2")
         yield page
         assert page.errors == []
-        browser.close()
 
 
 def ticks(page: Page, more: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from core import presets
 from core.config import ModelConfig
 from core.models import build_model
 
@@ -117,3 +118,43 @@ def test_dropout_sits_where_torch_has_it():
     ours.eval()
     assert not (ours.trace(tokens)["embed"] == 0).any()
     assert torch.equal(ours(tokens), ours(tokens))
+
+
+class Tutorial(nn.Module):
+    """The tutorials' TransformerModel, with the positions and the causal mask that it meant."""
+
+    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.width = config.width
+        self.encoder = nn.Embedding(vocabulary, config.width, dtype=torch.float64)
+        self.transformer_encoder = reference(config)
+        self.decoder = nn.Linear(config.width, vocabulary, dtype=torch.float64)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        length = tokens.shape[1]
+        position = torch.arange(length, dtype=torch.float64)[:, None]
+        rate = 10000.0 ** (-torch.arange(0, self.width, 2, dtype=torch.float64) / self.width)
+        positions = torch.zeros(length, self.width, dtype=torch.float64)
+        positions[:, 0::2], positions[:, 1::2] = (position * rate).sin(), (position * rate).cos()
+        x = self.encoder(tokens) * self.width**0.5 + positions
+        mask = torch.full((length, length), -torch.inf, dtype=torch.float64).triu(1)
+        return self.decoder(self.transformer_encoder(x, mask))
+
+
+def test_the_preset_classic_is_the_tutorials_network():
+    config = presets.load("classic").config.model
+    torch.manual_seed(0)
+    ours, theirs = build_model(config, 65).double().eval(), Tutorial(config, 65).eval()
+    mine, others = dict(ours.named_parameters()), dict(theirs.named_parameters())
+    table = {n: f"transformer_encoder.{theirs}" for n, theirs in names(config).items()}
+    table |= {"token.weight": "encoder.weight"}
+    table |= {f"head.{leaf}": f"decoder.{leaf}" for leaf in ("weight", "bias")}
+    assert sorted(table) == sorted(mine)
+    with torch.no_grad():
+        for a, b in table.items():
+            others[b].copy_(mine[a])
+    assert mine["token.weight"].abs().max() <= 0.1
+    assert (mine["head.bias"] == 0).all()
+    tokens = torch.randint(0, 65, (2, config.context))
+    # The table of positions is made in float32.
+    torch.testing.assert_close(ours(tokens), theirs(tokens), rtol=0, atol=1e-6)
