@@ -30,6 +30,7 @@ from tests.browser.driver import (
 from tests.conftest import small
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
 
 PLOT = ".st-key-loss .anl-plot"
 RANGES = """selector => {
