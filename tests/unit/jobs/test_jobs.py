@@ -213,7 +213,7 @@ def test_a_killed_job_leaves_no_place_taken(tmp_path: Path) -> None:
 
 def test_the_command_line_from_train_to_text(farm: RunStore) -> None:
     flags = [
-        f"--{n}={v}" for n, v in small(training__steps=20).flat().items() if v not in (None, "")
+        f"--{n}={v}" for n, v in small(training__steps=20).flat().items() if v not in (None, "", ())
     ]
     made = subprocess.run(
         [sys.executable, "-m", "core", "train", *flags], capture_output=True, text=True
