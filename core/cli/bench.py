@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from core.training.trainer import Trainer
 
+SLICE = 20  # steps between turns: one interval of the default probes
 # Dense bf16 peak in FLOP/s, from the makers' data sheets.
 PEAKS = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12}
 
@@ -36,7 +37,7 @@ def add_parser(commands: Any) -> None:
     )
     add_settings(parser)
     parser.add_argument("--pairs", type=int, default=5, help="interleaved rounds (default 5)")
-    parser.add_argument("--chunk", type=int, default=40, help="steps a round (default 40)")
+    parser.add_argument("--chunk", type=int, default=60, help="steps a round (default 60)")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run, preset="nanogpt-cpu")
 
@@ -61,14 +62,27 @@ def run(options: argparse.Namespace) -> int:
         }
         for loop in loops.values():
             loop(max(4, options.chunk // 4))  # warm-up
-        seconds: dict[str, list[float]] = {name: [] for name in loops}
-        for turn in range(options.pairs):
-            order = list(loops) if turn % 2 == 0 else list(loops)[::-1]
-            for name in order:
-                seconds[name].append(loops[name](options.chunk))
+        seconds = _take_turns(loops, options.pairs, options.chunk)
         result = _result(config, watched, seconds, options.chunk)
     print(json.dumps(result, indent=1) if options.json else _words(result))
     return 0
+
+
+def _take_turns(
+    loops: dict[str, Callable[[int], float]], pairs: int, chunk: int
+) -> dict[str, list[float]]:
+    """Each loop's seconds for each round of `chunk` steps.
+
+    Within a round the loops alternate every few steps, so that a machine that is busy for a second
+    is busy for all of them.
+    """
+    seconds = {name: [0.0] * pairs for name in loops}
+    for turn in range(pairs):
+        for slot, start in enumerate(range(0, chunk, SLICE)):
+            order = list(loops) if (turn + slot) % 2 == 0 else list(loops)[::-1]
+            for name in order:
+                seconds[name][turn] += loops[name](min(SLICE, chunk - start))
+    return seconds
 
 
 def _result(
@@ -140,8 +154,11 @@ def _trainer(store: RunStore, config: RunConfig) -> Trainer:
 def _advance(trainer: Trainer, steps: int) -> float:
     started = time.perf_counter()
     for _ in range(steps):
-        trainer.advance()
-    trainer.flush()
+        trainer.advance()  # which flushes as often as it does in a run
+    if trainer.device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 

@@ -144,7 +144,7 @@ class ProbesConfig(Group):
     """What is measured while training. It never changes the losses."""
 
     every: int = setting(
-        10,
+        20,
         "Probe every",
         "Steps between activation statistics; gradient norms are taken at every step. 0 turns all"
         " probes off.",

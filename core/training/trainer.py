@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.config import RunConfig, Switch
 from core.config.overrides import parse
@@ -115,7 +115,9 @@ class Trainer:
 
     def _watch_parameters(self) -> None:
         measured = self.config.probes.every > 0
-        self.norms = GradientNorms(self.model) if measured else None
+        # Clipping needs the whole norm in any case, and the same one with probes and without.
+        needed = measured or self.config.optimizer.clip > 0
+        self.norms = GradientNorms(self.model) if needed else None
         self.ratios = UpdateRatios(self.model) if measured else None
 
     def _turn_switches(self) -> None:
@@ -200,10 +202,13 @@ class Trainer:
         measured = [loss.detach().double()[None]]
         columns = {"loss/train": 0}
         if self.norms is not None:
-            measured.append(self.norms.measure())
-            columns |= self.norms.columns
-        if config.optimizer.clip > 0:
-            nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip)
+            norms = self.norms.measure()
+            if config.optimizer.clip > 0:
+                scale = self.norms.clipping(norms, config.optimizer.clip)
+                self.optimizer.grad_scale = scale  # type: ignore[attr-defined]
+            if config.probes.every > 0:
+                measured.append(norms)
+                columns |= self.norms.columns
         probing = self.ratios is not None and step % config.probes.every == 0
         found = self._look() if probing else None
         if probing and self.ratios is not None:
@@ -270,7 +275,7 @@ class Trainer:
         self.recorder.one("probe", self.step, self.clock.seconds, values)
 
     def _final_probe(self) -> None:
-        if self.norms is None:
+        if self.ratios is None:
             return
         with self._evaluating():
             trace = self.model.trace(self.task.probe)

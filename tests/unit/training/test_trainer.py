@@ -1,5 +1,6 @@
 """The training loop: exact, resumable, and honest about what goes wrong."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.jobs.work import WorkDesk, work
 from core.runs import Run, RunError, RunStore
 from core.runs.status import Command, Order
 from core.training.desk import NoDesk
+from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer
 
 
@@ -311,3 +313,22 @@ def test_probe_text_of_ones_own(store: RunStore) -> None:
     assert run.snapshots.pattern(0).shape[-1] == 5
     fallback = train(store, small(probes__text="☃☃", training__steps=3))
     assert len(fallback.corpus["probe_text"]) == 16
+
+
+def test_clipping_is_torchs(store: RunStore) -> None:
+    # Without biases: that of the keys has no gradient but rounding, which Adam blows up.
+    config = small(optimizer__clip=0.05, model__bias=False)
+    trainer = Trainer(store.create(config), NoDesk())
+    trainer.prepare()
+    twin = copy.deepcopy(trainer.model)
+    optimizer = build_optimizer(twin, trainer.config.optimizer)
+    for step in range(3):
+        windows = torch.from_numpy(trainer.task.batches.at(step))
+        logits = twin(windows[:, :-1])
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()).backward()
+        assert torch.nn.utils.clip_grad_norm_(twin.parameters(), 0.05) > 0.05
+        optimizer.step()
+        optimizer.zero_grad()
+        trainer.advance()
+    for mine, theirs in zip(trainer.model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-6)
