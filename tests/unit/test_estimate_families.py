@@ -61,6 +61,7 @@ def inputs_for(config: RunConfig, image: Shape | None, vocab: int, batch: int) -
 @pytest.mark.parametrize("seed", range(40))
 def test_parameters_are_exact_and_every_network_runs(family, seed):
     config, image = random_run(seed, family)
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
     vocab = 2 + seed
     model = build_model(config.model, vocab, image)
     expected = sum(p.numel() for p in model.parameters())
