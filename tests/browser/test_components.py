@@ -33,16 +33,17 @@ RANGES = """selector => {
 def runs(tmp_path_factory):
     store = RunStore(tmp_path_factory.mktemp("runs"))
     finished(store, "warm-up saves it", steps=400)
-    lives = LiveFakeRun(store, "pre-ln-lives", steps=3000, rate=20, seed=1).start(at=500)
+    # Long enough to outlast every test, and already longer than what is drawn step by step.
+    lives = LiveFakeRun(store, "pre-ln-lives", steps=60_000, rate=20, seed=1).start(at=1500)
     dies = LiveFakeRun(
         store,
         "post-ln-dies",
         fate="plateau",
-        steps=3000,
+        steps=60_000,
         rate=20,
         seed=2,
         twin_of=lives.run.id,
-    ).start(at=500)
+    ).start(at=1500)
     yield store, lives, dies
     for fake in (lives, dies):
         fake.stop()
@@ -113,9 +114,10 @@ def test_a_zoom_is_kept_through_twenty_ticks(page):
     assert page.evaluate(RANGES, PLOT)[1] > 400
 
 
-def test_zooming_fetches_what_thinning_left_out(page):
+def test_zooming_fetches_what_thinning_left_out(page, runs):
     count = "s => document.querySelector(s).data.filter(t => t.hovertemplate).map(t => t.x.length)"
-    thinned = "[...window.addnormHub.runs.values()][1].series.get('loss/train')?.steps ?? []"
+    lives = runs[1].run
+    thinned = f"window.addnormHub.runs.get('{lives.id}').series.get('loss/train')?.steps ?? []"
     # Points come a tick after the first: wait for the thinned ones.
     page.wait_for_function(f"({thinned}).some((s, i, all) => i && s - all[i - 1] > 1)")
     with page.expect_response(re.compile("/api/series")):
@@ -127,7 +129,9 @@ def test_zooming_fetches_what_thinning_left_out(page):
     page.wait_for_timeout(1000)
     low, high, *_ = page.evaluate(RANGES, PLOT)
     xs = page.evaluate(
-        "s => document.querySelector(s).data.filter(t => t.hovertemplate)[1].x", PLOT
+        """([s, name]) => document.querySelector(s).data
+          .find(t => t.hovertemplate && t.name === name).x""",
+        [PLOT, lives.name],
     )
     inside = [x for x in xs if low + 1 <= x <= high - 1]
     assert len(inside) == int(high - 1) - int(low + 2) + 1, page.evaluate(count, PLOT)
