@@ -71,20 +71,18 @@ def _kept(model: nn.Module) -> dict[str, Tensor]:
 
 
 def resume(
-    folder: Path, steps: list[int], model: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> Progress | None:
-    """Restore the newest checkpoint that is whole; None, and nothing touched, without one."""
-    for step in reversed(steps):
-        base = _base(folder, step)
-        try:
-            progress = read_json(base.with_suffix(".json"))
-            state = _load(base.with_suffix(".state.safetensors"))
-            load_weights(folder, step, model)
-        except (OSError, ValueError):
-            continue  # damaged, or thinned to its weights: the one before it
-        _restore(optimizer, state)
-        return Progress(int(progress["step"]), float(progress["seconds"]))
-    return None
+    """Restore the checkpoint of a step; None, and nothing touched, where it is not whole."""
+    base = _base(folder, step)
+    try:
+        progress = read_json(base.with_suffix(".json"))
+        state = _load(base.with_suffix(".state.safetensors"))
+        load_weights(folder, step, model)
+    except (OSError, ValueError):
+        return None  # damaged, or thinned to its weights
+    _restore(optimizer, state)
+    return Progress(int(progress["step"]), float(progress["seconds"]))
 
 
 def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:

@@ -101,13 +101,13 @@ class Trainer:
     def _newest_checkpoint(self) -> checkpoints.Progress:
         """The network and its optimizer as the newest whole checkpoint has them, or new ones."""
         folder = self.run.path / "checkpoints"
-        for step in (*reversed(self.run.checkpoints), 0):
+        for step in (*reversed(self.run.checkpoints), 0):  # a damaged one falls back
             # Rebuilt for each: a layer may have been switched between two checkpoints.
             torch.manual_seed(self.config.training.seed)
             self.wiring = self.run.model_at(step)
             self.model = self.task.build(self.wiring).to(self.device)
             self.optimizer = build_optimizer(self.model, self.config.optimizer)
-            progress = checkpoints.resume(folder, [step], self.model, self.optimizer)
+            progress = checkpoints.resume(folder, step, self.model, self.optimizer)
             if progress is not None:
                 return progress
         profile(self.model, self.task.batch(0).inputs.to(self.device))
