@@ -47,3 +47,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """An empty runs folder, named by ADDNORM_RUNS too."""
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path / "runs"))
     return RunStore()
+
+
+BROWSER = Path(__file__).parent / "browser"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A second try for tests in a browser, which a busy machine can make too slow.
+
+    What they show in numbers is tested elsewhere, once.
+    """
+    for item in items:
+        if BROWSER in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))

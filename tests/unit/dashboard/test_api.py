@@ -51,7 +51,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
     live.store.cache_clear()
     live._FEEDS.clear()
-    monkeypatch.setattr(api, "_counts", api._Counts())
+    monkeypatch.setattr(api.live, "_counts", api.live._Counts())
     yield RunStore(tmp_path)
     live.store.cache_clear()
 

@@ -1,84 +1,23 @@
-"""Read-only routes that the live views pull from.
-
-Route functions are plain `def`s: Starlette runs them in threads, so reading files never holds up
-the event loop.
-"""
+"""One reply a second for everything that a tab shows, and the exact points of a zoom."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from core.runs import Run, RunError
 from core.runs.series import bucket_size, buckets
-from dashboard import assets
-from dashboard.guard import Guard
+from dashboard.api.answers import BadRequestError, as_json, number, rounded, route, words
 from dashboard.live import LOCK, Feed, feed, store
-from dashboard.shell import Shell
 
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-FRESH = {"Cache-Control": "no-store"}
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
-THUMBNAIL = 32
 MOST_RUNS = 250
-
-
-class BadRequestError(ValueError):
-    """What was asked makes no sense; the sentence says what would."""
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(text, status, FRESH, media_type="application/json")
-
-
-def _route(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Errors become one sentence: 404 for what does not exist, 400 for what can't be meant."""
-
-    @wraps(answer)
-    def guarded(request: Request) -> Response:
-        try:
-            return answer(request)
-        except (KeyError, RunError) as error:
-            return _json({"error": str(error.args[0])}, 404)
-        except ValueError as error:
-            return _json({"error": str(error)}, 400)
-
-    return guarded
-
-
-def _words(request: Request, name: str) -> list[str]:
-    return [w for w in request.query_params.get(name, "").split(",") if w]
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "")
-    try:
-        return int(text) if text else default
-    except ValueError:
-        raise BadRequestError(f"{name} is {text!r}; accepted: a whole number") from None
-
-
-def rounded(value: Any, digits: int = 6) -> Any:
-    """A number, or a row of them, as short as it can be said; null where it is not finite."""
-    if isinstance(value, list):
-        return [rounded(v, digits) for v in value]
-    if value is None or not math.isfinite(value):
-        return None
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
 def _said(value: Any) -> Any:
@@ -188,15 +127,15 @@ class _Counts:
 _counts = _Counts()
 
 
-@_route
+@route
 def live(request: Request) -> Response:
     """One reply for everything that a tab shows: ?runs= &since= &metrics= &latest= and, for the
     runs in &focus=, &layers=."""
-    ids, since = _words(request, "runs"), request.query_params.get("since", "").split(",")
+    ids, since = words(request, "runs"), request.query_params.get("since", "").split(",")
     if len(ids) > MOST_RUNS:
         raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {MOST_RUNS}")
-    metrics, latest = _words(request, "metrics"), _words(request, "latest")
-    focus, layers = _words(request, "focus"), _words(request, "layers")
+    metrics, latest = words(request, "metrics"), words(request, "latest")
+    focus, layers = words(request, "focus"), words(request, "layers")
     since += [""] * (len(ids) - len(since))
     with LOCK:
         runs = [
@@ -205,85 +144,21 @@ def live(request: Request) -> Response:
             )
             for id, mark in zip(ids, since, strict=False)
         ]
-        return _json({"counts": _counts(), "runs": runs})
+        return as_json({"counts": _counts(), "runs": runs})
 
 
-@_route
+@route
 def series(request: Request) -> Response:
     """Points of one metric in a range of steps, exact when they are few."""
     query = request.query_params
-    most = min(max(_number(request, "points", 1000), 2), 4000)
-    low, high = _number(request, "from", 0), _number(request, "to", 2**62)
+    most = min(max(number(request, "points", 1000), 2), 4000)
+    low, high = number(request, "from", 0), number(request, "to", 2**62)
     with LOCK:
         run = store().open(query.get("run", ""))
         steps, values = run.series(query.get("metric", ""))
     inside = slice(*np.searchsorted(steps, [low, high + 1]).tolist())
     steps, values = steps[inside], values[inside]
     steps, values = buckets(steps, values, bucket_size(len(steps), most))
-    return _json(
+    return as_json(
         _points({"from": low, "steps": steps.tolist(), "values": values.tolist(), "cursor": ""})
     )
-
-
-@_route
-def snapshots(request: Request) -> Response:
-    """The steps at which a run's attention was kept."""
-    return _json({"steps": store().open(request.path_params["run"]).snapshots.steps})
-
-
-def thumbnails(pattern: NDArray[Any]) -> NDArray[np.uint8]:
-    """(L, H, T, T) attention as at most 32 x 32 bytes a head: the largest value of each patch."""
-    size = pattern.shape[-1]
-    patch = -(-size // THUMBNAIL)
-    small = -(-size // patch)
-    padded = np.zeros((*pattern.shape[:2], small * patch, small * patch), dtype=np.float32)
-    padded[..., :size, :size] = pattern
-    top = padded.reshape(*pattern.shape[:2], small, patch, small, patch).max(axis=(3, 5))
-    return np.asarray(np.sqrt(np.clip(np.nan_to_num(top), 0, 1)) * 255 + 0.5, dtype=np.uint8)
-
-
-def _binary(array: NDArray[Any]) -> Response:
-    shape = ",".join(str(n) for n in array.shape)
-    return Response(array.tobytes(), 200, {**FOREVER, "X-Shape": shape}, "application/octet-stream")
-
-
-@_route
-def attention_grid(request: Request) -> Response:
-    """Thumbnails of every head at one step."""
-    run = store().open(request.path_params["run"])
-    return _binary(thumbnails(run.snapshots.pattern(request.path_params["step"])))
-
-
-@_route
-def attention_head(request: Request) -> Response:
-    """One whole head at one step, float32."""
-    path = request.path_params
-    pattern = store().open(path["run"]).snapshots.pattern(path["step"])
-    layer, head = path["layer"], path["head"]
-    if layer >= pattern.shape[0] or head >= pattern.shape[1]:
-        raise KeyError(
-            f"no layer {layer}, head {head}; the run has {pattern.shape[0]} layers of"
-            f" {pattern.shape[1]} heads, counted from 0"
-        )
-    return _binary(pattern[layer, head].astype("<f4"))
-
-
-@_route
-def asset(request: Request) -> Response:
-    """plotly.js and the live views' module."""
-    content = assets.compressed(request.url.path)
-    if content is None:
-        raise KeyError("there is no such file; reload the page for the current one")
-    headers = {**FOREVER, "Content-Encoding": "gzip"}
-    return Response(content, 200, headers, "text/javascript")
-
-
-ROUTES: list[BaseRoute] = [
-    Route("/api/live", live),
-    Route("/api/series", series),
-    Route("/api/attention/{run}", snapshots),
-    Route("/api/attention/{run}/{step:int}", attention_grid),
-    Route("/api/attention/{run}/{step:int}/{layer:int}/{head:int}", attention_head),
-    Route("/api/assets/{name}", asset),
-]
-MIDDLEWARE = [Middleware(Guard), Middleware(Shell)]

@@ -1,0 +1,39 @@
+"""Read-only routes that the live views pull from; one module for each subject.
+
+Route functions are plain `def`s: Starlette runs them in threads, so reading files never holds up
+the event loop.
+"""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dashboard import assets
+from dashboard.api import attention, live
+from dashboard.api.answers import FOREVER, route
+from dashboard.guard import Guard
+from dashboard.shell import Shell
+
+
+@route
+def asset(request: Request) -> Response:
+    """plotly.js and the live views' module."""
+    content = assets.compressed(request.url.path)
+    if content is None:
+        raise KeyError("there is no such file; reload the page for the current one")
+    headers = {**FOREVER, "Content-Encoding": "gzip"}
+    return Response(content, 200, headers, "text/javascript")
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/api/live", live.live),
+    Route("/api/series", live.series),
+    Route("/api/attention/{run}", attention.snapshots),
+    Route("/api/attention/{run}/{step:int}", attention.grid),
+    Route("/api/attention/{run}/{step:int}/{layer:int}/{head:int}", attention.head),
+    Route("/api/assets/{name}", asset),
+]
+MIDDLEWARE = [Middleware(Guard), Middleware(Shell)]

@@ -1,0 +1,73 @@
+"""What all routes share: how they answer, and how they say that something is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.runs import RunError
+
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-store"}
+
+
+class BadRequestError(ValueError):
+    """What was asked makes no sense; the sentence says what would."""
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    """JSON in its shortest form; `value` holds no NaN."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(text, status, FRESH, media_type="application/json")
+
+
+def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Errors become one sentence: 404 for what does not exist, 400 for what can't be meant."""
+
+    @wraps(answer)
+    def guarded(request: Request) -> Response:
+        try:
+            return answer(request)
+        except (KeyError, RunError) as error:
+            return as_json({"error": str(error.args[0])}, 404)
+        except ValueError as error:
+            return as_json({"error": str(error)}, 400)
+
+    return guarded
+
+
+def words(request: Request, name: str) -> list[str]:
+    """The words of `?name=a,b`."""
+    return [w for w in request.query_params.get(name, "").split(",") if w]
+
+
+def number(request: Request, name: str, default: int) -> int:
+    """`?name=12`. Raises BadRequestError for anything but a whole number."""
+    text = request.query_params.get(name, "")
+    try:
+        return int(text) if text else default
+    except ValueError:
+        raise BadRequestError(f"{name} is {text!r}; accepted: a whole number") from None
+
+
+def rounded(value: Any, digits: int = 6) -> Any:
+    """A number, or a row of them, as short as it can be said; null where it is not finite."""
+    if isinstance(value, list):
+        return [rounded(v, digits) for v in value]
+    if value is None or not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def binary(array: NDArray[Any]) -> Response:
+    """An array that never changes, as bytes; `X-Shape` says its shape."""
+    shape = ",".join(str(n) for n in array.shape)
+    return Response(array.tobytes(), 200, {**FOREVER, "X-Shape": shape}, "application/octet-stream")
