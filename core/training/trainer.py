@@ -21,7 +21,7 @@ from core.data.corpora import Text
 from core.data.images import Images
 from core.data.units import unit
 from core.models import profile
-from core.probes import activations, attention
+from core.probes import activations, attention, depth
 from core.probes.alarms import all_alarms
 from core.probes.gradients import GradientNorms, UpdateRatios
 from core.runs import Run, RunError, Status
@@ -257,7 +257,7 @@ class Trainer:
             trace = self.model.trace(self.task.probe)
         if snapshot_due(self.step // self.config.probes.every):
             self._snapshot(trace)
-        return activations.statistics(trace)
+        return activations.statistics(trace) | depth.profiles(trace)
 
     def _snapshot(self, trace: dict[str, Tensor]) -> None:
         if self.config.probes.attention and attention.present(trace):
