@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from conftest import small
+
 from core.models import build_model
 from core.probes.depth import effective_rank, entropy, profiles
 from core.training.desk import NoDesk
