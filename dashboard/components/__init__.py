@@ -7,7 +7,7 @@ except once when a shown run changes its state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import streamlit as st
 from core.runs import Run, RunError
 from dashboard import assets, palette
 from dashboard.live import store
+from dashboard.words import step_work
 
 _HERE = Path(__file__).parent
 
@@ -35,13 +36,19 @@ def _nothing() -> None:
 
 
 def _mount(
-    view: str, key: str, ids: Sequence[str] = (), height: int | None = None, **data: Any
+    view: str,
+    key: str,
+    ids: Sequence[str] = (),
+    height: int | None = None,
+    groups: Mapping[str, str] | None = None,
+    **data: Any,
 ) -> Any:
     """Mount one view; returns {"run", "state"} in the rerun that a state change asked for."""
     known: list[dict[str, Any]] = []
     for id in ids:
         try:
-            known.append(_about(store().open(id), tokens=view == "attention"))
+            group = (groups or {}).get(id)
+            known.append(about(store().open(id), group=group, tokens=view == "attention"))
         except RunError:
             known.append({"id": id, "name": id, "colour": 0, "state": "gone"})
     result = _LIVE(
@@ -61,10 +68,15 @@ def _mount(
     return result.state
 
 
-def _about(run: Run, tokens: bool) -> dict[str, Any]:
-    """What a view says of a run and what does not change while it trains."""
+def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[str, Any]:
+    """What a view says of a run and what does not change while it trains.
+
+    Runs of one `group` are drawn as their mean with a band. `flops_per_step` is None until the run
+    knows its alphabet; `tokens` adds the characters of the probe text.
+    """
     meta, config = run.meta, run.config
-    about: dict[str, Any] = {
+    vocabulary = run.corpus.get("vocabulary")
+    told: dict[str, Any] = {
         "id": run.id,
         "name": str(meta["name"]),
         "colour": meta["colour"],
@@ -75,15 +87,17 @@ def _about(run: Run, tokens: bool) -> dict[str, Any]:
         "layers": config.model.blocks,
         "unit": "images" if config.image else "tokens",
         "heads": config.model.heads,
+        "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
+        "group": group,
     }
     if meta["twin_of"]:
         try:
-            about["twin"] = store().open(str(meta["twin_of"])).name
+            told["twin"] = store().open(str(meta["twin_of"])).name
         except RunError:
-            about["twin"] = "a deleted run"
+            told["twin"] = "a deleted run"
     if tokens:
-        about["tokens"] = list(str(run.corpus.get("probe_text", "")))[: config.probe_length]
-    return about
+        told["tokens"] = list(str(run.corpus.get("probe_text", "")))[: config.probe_length]
+    return told
 
 
 def preload() -> None:
@@ -114,13 +128,21 @@ def curves(
     title: str | None = None,
     subtitle: str | None = None,
     frame: bool = True,
+    follow: bool = False,
+    groups: Mapping[str, str] | None = None,
 ) -> Any:
-    """A metric through training. `x` is step, tokens or seconds; `baseline` is (label, value)."""
+    """A metric through training. `x` is step, tokens, seconds or flops; `baseline` (label, value).
+
+    `follow` draws the runs that the page's parts choose together (`hub.choose` in the browser);
+    until the first choice `run_ids`. `groups` gives runs, by id, the name of their group.
+    """
     return _mount(
         "curves",
         key,
         run_ids,
         height,
+        groups=groups,
+        follow=follow,
         metric=metric,
         x=x,
         log_y=log_y,
@@ -164,8 +186,14 @@ def depth_profile(
     title: str | None = None,
     subtitle: str | None = None,
     frame: bool = True,
+    follow: bool = False,
+    cursor: bool = False,
 ) -> Any:
-    """A per-layer metric against depth at its newest step; the stream starts at the embedding."""
+    """A per-layer metric against depth; the residual stream starts at the embedding.
+
+    At its newest step, or with `cursor` at the step of the cursor that the page's parts share.
+    `follow` draws the runs that they choose together, until then `run_ids`.
+    """
     start = metric.replace("resid_post", "embed") if metric.endswith("/resid_post") else None
     return _mount(
         "profile",
@@ -173,6 +201,8 @@ def depth_profile(
         run_ids,
         height,
         metric=metric,
+        follow=follow,
+        cursor=cursor,
         start=start,
         title=title,
         subtitle=subtitle,

@@ -19,6 +19,18 @@ class Card {
     return {}
   }
 
+  // The runs to draw: its own, or with `follow` those that the page's parts chose together.
+  get runs() {
+    const own = this.props.runs ?? []
+    if (!this.props.follow || !hub.choice.ids) return own
+    return hub.choice.ids.map((id) => hub.about.get(id)).filter(Boolean)
+  }
+
+  // Another run was chosen, focused, or another step.
+  choice() {
+    if (this.props.follow) this.tick(true)
+  }
+
   update(component) {
     this.props = component.data
     this.trigger = component.setTriggerValue
@@ -81,7 +93,7 @@ class Chart extends Card {
   // Something that changes whenever the picture would; ticks without news cost nothing.
   signature() {
     const series = (id) => [...hub.run(id).series.values()].map((s) => s.version).join()
-    return JSON.stringify([(this.props.runs ?? []).map((r) => [series(r.id), hub.run(r.id).state,
+    return JSON.stringify([this.runs.map((r) => [series(r.id), hub.run(r.id).state,
       hub.run(r.id).alarms.length, Object.values(hub.run(r.id).latest).map((l) => l.step)])])
   }
 

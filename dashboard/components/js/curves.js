@@ -31,11 +31,11 @@ class Curves extends Chart {
   }
 
   asks() {
-    const { metric, x, runs } = this.props
+    const { metric, x } = this.props
     const metrics = [metric]
     if (metric === "loss/train") metrics.push("loss/validation")
     if (x === "seconds") metrics.push("seconds")
-    return { runs: runs.map((r) => r.id), metrics }
+    return { runs: this.runs.map((r) => r.id), metrics }
   }
 
   update(component) {
@@ -84,7 +84,7 @@ class Curves extends Chart {
   extent(lines) {
     const last = Math.max(1, ...lines.map((l) => l.xs.at(-1) ?? 0))
     if (this.props.x === "seconds") return roundUp(last)
-    const whole = Math.max(last, ...this.props.runs.map((r) => {
+    const whole = Math.max(last, ...this.runs.map((r) => {
       const live = hub.run(r.id)
       const ended = ENDED.has(live.state) && live.step
       return this.axis(r, [ended ? live.step : live.steps || r.steps || 1])[0] ?? 0
@@ -94,7 +94,8 @@ class Curves extends Chart {
 
   build(width, height) {
     const { props, theme } = this
-    const { metric, runs, log_y: yLog, smooth, baseline } = props
+    const { metric, log_y: yLog, smooth, baseline } = props
+    const { runs } = this
     const unit = runs[0]?.unit === "images" ? unitOf(metric).replace("character", "image") : unitOf(metric)
     const drawn = smooth > 0 ? "raw and smoothed" : "raw"
     this.heading(props.title ?? titleOf(metric),
@@ -215,7 +216,7 @@ class Curves extends Chart {
     if (!this.zoom || this.dead) return
     const [from, to] = [Math.max(0, Math.floor(this.zoom.x[0])), Math.ceil(this.zoom.x[1])]
     const { metric } = this.props
-    await Promise.all(this.props.runs.map(async (run) => {
+    await Promise.all(this.runs.map(async (run) => {
       const base = hub.run(run.id).series.get(metric)
       const inside = base?.steps.filter((s) => s >= from && s <= to).length ?? 0
       if (!inside || inside >= Math.min(to, base.steps.at(-1)) - from) return // exact already

@@ -9,6 +9,12 @@ function newRun() {
     step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0 }
 }
 
+// What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
+// draws its own), the one that stands out, and the step under the cursor (null: the newest).
+function noChoice() {
+  return { ids: null, focus: null, step: null }
+}
+
 class Hub {
   constructor() {
     this.runs = new Map()
@@ -17,6 +23,8 @@ class Hub {
     this.lost = false
     this.failures = 0
     this.announced = new Map()
+    this.about = new Map() // id -> what views were told of a run: name, colour, group, ...
+    this.choice = noChoice()
     this.stats = { requests: 0, bytes: [], ticks: 0 }
     this.timer = null
     this.busy = false
@@ -36,10 +44,47 @@ class Hub {
 
   remove(view) {
     this.views.delete(view)
+    // The choice lives as long as a view that makes it or follows it.
+    if (![...this.views].some((v) => v.chooses || v.props.follow)) this.choice = noChoice()
     if (this.views.size) return
     clearTimeout(this.timer)
     // Nothing is shown: another page may show other runs, and these may grow meanwhile.
     this.runs.clear()
+  }
+
+  // Rows of `about`, from whichever view was given them.
+  know(rows) {
+    for (const row of rows) this.about.set(row.id, { ...this.about.get(row.id), ...row })
+  }
+
+  // The runs to draw, in this order; views that follow draw them at once.
+  choose(ids) {
+    const focus = ids.includes(this.choice.focus) ? this.choice.focus : null
+    this.set({ ids: [...ids], focus })
+    this.wake()
+  }
+
+  // One run stands out, or none (null).
+  focusRun(id) {
+    this.set({ focus: id })
+  }
+
+  // The step at which profiles are drawn; null is the newest.
+  cursorAt(step) {
+    this.set({ step })
+  }
+
+  set(change) {
+    const before = this.choice
+    this.choice = { ...before, ...change }
+    if (JSON.stringify(before) === JSON.stringify(this.choice)) return
+    for (const view of [...this.views]) {
+      try {
+        view.choice?.(before)
+      } catch (error) {
+        console.error("live view", error)
+      }
+    }
   }
 
   // Poll soon; several calls in one turn make one request.
@@ -180,6 +225,7 @@ class Hub {
 
   // The page was drawn anew: a run that was taken up again is asked for again.
   refresh(known) {
+    this.know(known)
     for (const { id, state } of known) {
       const run = this.run(id)
       if (run.settled && run.state !== state) {

@@ -2,8 +2,8 @@
 
 class Profile extends Chart {
   asks() {
-    const { runs, metric, start } = this.props
-    return { runs: runs.map((r) => r.id), latest: start ? [metric, start] : [metric] }
+    const { metric, start } = this.props
+    return { runs: this.runs.map((r) => r.id), latest: start ? [metric, start] : [metric] }
   }
 
   why(runs) {
@@ -14,7 +14,8 @@ class Profile extends Chart {
 
   build(width, height) {
     const { theme, props } = this
-    const { runs, metric, start } = props
+    const { metric, start } = props
+    const { runs } = this
     const observable = metric.split("/").at(-1)
     const what = OBSERVABLES[observable] ?? observable
     const unit = unitOf(metric).replace(" of activations", "")
