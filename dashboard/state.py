@@ -15,8 +15,7 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import presets
-from core.config import ModelConfig, RunConfig, adapt, explain, overrides, settings
-from core.config.wiring import NEEDS
+from core.config import ModelConfig, RunConfig, adapt, explain, overrides, resolve, settings
 from core.runs import Run, RunError, RunStore
 from core.runs.status import NEEDS_WORKER
 from dashboard import live
@@ -131,36 +130,6 @@ def model_values() -> dict[str, Any]:
     readable = isinstance(values["overrides"], tuple)
     given = values["overrides"] if readable else ()
     return {**values, "overrides": tuple(overrides.Override(**one) for one in given)}
-
-
-def resolve(values: dict[str, Any], changed: str) -> dict[str, Any]:
-    """What else has to change because `changed` did, so that the two can stand together.
-
-    No placement means no norm, both ways; a scaling brings the placement that it needs, and a
-    placement that a scaling can't have sends the scaling back.
-    """
-    if changed in ("model.family", "data.corpus"):
-        return adapt(values, DEFAULTS, changed)
-    if values["model.family"] == "resnet":
-        return {}
-    now = dict(values)
-    needed = NEEDS.get(now["model.scaling"])
-    if changed == "model.scaling" and needed and now["model.placement"] != needed:
-        now["model.placement"] = needed
-        changed = "model.placement"
-    placement, norm = now["model.placement"], now["model.norm"]
-    if (placement == "none") != (norm == "none"):
-        if changed == "model.placement":
-            now["model.norm"] = "none" if placement == "none" else "layer"
-        elif changed == "model.norm":
-            now["model.placement"] = "none" if norm == "none" else "pre"
-    if NEEDS.get(now["model.scaling"], now["model.placement"]) != now["model.placement"]:
-        now["model.scaling"] = "one"
-    if now["model.norm"] == "none":
-        if now["model.final_norm"] == "on":
-            now["model.final_norm"] = "auto"
-        now["model.qk_norm"], now["model.embedding_norm"] = "off", False
-    return {dotted: value for dotted, value in now.items() if value != values[dotted]}
 
 
 def changed(dotted: str = "") -> None:

@@ -1,0 +1,100 @@
+"""How long a run will take, from what earlier runs took on this machine. No torch."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core import estimate
+from core.config import CLASSES, RunConfig
+from core.data.corpora import CorpusError, check_length, describe
+from core.runs import Run, RunStore
+
+# Floating-point operations per second and core that a first guess assumes of a small network.
+GUESS_PER_CORE = 15e9
+NEWEST = 12  # runs that tell how fast this machine is
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step of an earlier run: its work in operations, its seconds and its layers."""
+
+    work: float
+    seconds: float
+    depth: int
+
+
+def vocabulary(config: RunConfig) -> tuple[int | None, str]:
+    """How many letters or classes the corpus has, or None and what is wrong with the corpus."""
+    if config.image is not None:
+        return CLASSES, ""  # known without bringing the images
+    try:
+        text = describe(config.data)
+        check_length(text, config.model.context)
+    except CorpusError as error:
+        return None, str(error)
+    return text.vocabulary, ""
+
+
+def step_work(config: RunConfig, vocab: int) -> float:
+    """Floating-point operations of one step."""
+    each = estimate.flops_per_token(config.model, vocab, config.image)
+    return config.tokens_per_step * each
+
+
+def step_seconds(config: RunConfig, vocab: int, threads: int, measured: Measured | None) -> float:
+    """Seconds of one step: a fixed cost for each layer, which small networks pay most, and work."""
+    work = step_work(config, vocab)
+    rate = GUESS_PER_CORE * threads
+    if measured is None:
+        return work / rate
+    fixed = (measured.seconds - measured.work / rate) / measured.depth
+    if fixed < 0:  # this machine is faster than guessed
+        return work * measured.seconds / measured.work
+    return fixed * config.model.blocks + work / rate
+
+
+def measurements(store: RunStore, device: str, look_at: int = NEWEST) -> list[Measured]:
+    """What the newest runs took on the same kind of device, newest first."""
+    speeds = (
+        measured(run)
+        for run in reversed(store.list()[-look_at:])
+        if (run.config.training.device == "cuda") == (device == "cuda")
+    )
+    return [speed for speed in speeds if speed is not None]
+
+
+def nearest(known: Iterable[Measured], work: float) -> Measured | None:
+    """The measurement of the run most like one of this work; None before any was measured."""
+    return min(known, key=lambda m: abs(math.log(m.work / work)), default=None)
+
+
+def measured_speed(
+    store: RunStore, config: RunConfig, vocab: int, look_at: int = NEWEST
+) -> Measured | None:
+    """What the run most like this one took, among the newest; None before any was measured."""
+    known = measurements(store, config.training.device, look_at)
+    return nearest(known, step_work(config, vocab))
+
+
+def measured(run: Run) -> Measured | None:
+    """What a step of a run took or takes; None while that is unknown."""
+    rate = run.record.tokens_per_second
+    vocab = run.corpus.get("vocabulary")
+    if rate is None:
+        try:
+            values = [float(v) for v in run.series("tokens_per_second")[1][-200:] if v > 0]
+        except KeyError:
+            return None
+        rate = statistics.median(values) if values else None
+    if not rate or not isinstance(vocab, int):
+        return None
+    seconds = run.config.tokens_per_step / rate
+    return Measured(step_work(run.config, vocab), seconds, run.config.model.blocks)
+
+
+def together(seconds: Sequence[float], places: int) -> float:
+    """How long several jobs take when so many work at once: none is shorter than its longest."""
+    return max(sum(seconds) / max(places, 1), max(seconds, default=0.0))
