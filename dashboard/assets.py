@@ -21,6 +21,8 @@ PARTS = (
     "attention.js",
     "head.js",
     "text.js",
+    "rows.js",
+    "table.js",
     "mount.js",
 )
 

@@ -7,7 +7,7 @@ except once when a shown run changes its state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,28 @@ _LIVE = st.components.v2.component(
 )
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Asks Streamlit for the trigger's attribute on the result."""
+
+
+def mount(
+    view: str, key: str, height: int | None, data: Mapping[str, Any], **callbacks: Callable[[], None]
+) -> Any:
+    """Mount a view with its data; the result has an attribute for each of its states."""
+    shared = {"hub": assets.hub_url(), "plotly": assets.plotly_url()}
+    return _LIVE(
+        key=key,
+        data={
+            "view": view,
+            **shared,
+            "palette": palette.for_browser(),
+            "height": height,
+            **data,
+        },
+        height=height or "content",
+        on_state_change=nothing,
+        **callbacks,
+    )
 
 
 def _mount(
@@ -51,20 +71,7 @@ def _mount(
             known.append(about(store().open(id), group=group, tokens=view == "attention"))
         except RunError:
             known.append({"id": id, "name": id, "colour": 0, "state": "gone"})
-    result = _LIVE(
-        key=key,
-        data={
-            "view": view,
-            "hub": assets.hub_url(),
-            "plotly": assets.plotly_url(),
-            "palette": palette.for_browser(),
-            "runs": known,
-            "height": height,
-            **data,
-        },
-        height=height or "content",
-        on_state_change=_nothing,
-    )
+    result = mount(view, key, height, {"runs": known, **data})
     return result.state
 
 

@@ -1,7 +1,7 @@
 // The door that loader.js comes through.
 
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, map: LayerMap, profile: Profile,
-  lines: Lines, attention: Attention, happening: Happening, preload: Preload }
+  lines: Lines, attention: Attention, happening: Happening, runs: RunsTable, preload: Preload }
 const mounted = new WeakMap()
 
 export function mount(root, component) {

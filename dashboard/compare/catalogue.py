@@ -1,0 +1,181 @@
+"""The runs as lists of them want it: settings without validation, and what became of them.
+
+Thousands of runs are listed at each rerun of a page, so a run is read again only when one of its
+small files has changed; its metrics are never read here but by `core.runs.digest`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from core.config import SCHEMA
+from core.runs import Run, RunStore
+from core.runs.digest import Digest, digest
+from core.runs.files import read_json
+from dashboard.live import LOCK
+from dashboard.state import DEFAULTS, LIVE
+
+FILES = ("config.json", "meta.json", "status.json", "corpus.json", "digest.json")
+Stamps = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One run: `flat` are its settings by dotted name, `meta` what people say of it."""
+
+    run: Run
+    flat: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    digest: Digest
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.id
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.meta["name"])
+
+    @property
+    def colour(self) -> int:
+        """Its index in the palette of runs."""
+        colour = self.meta["colour"]
+        return colour if isinstance(colour, int) else 0
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags, in their order."""
+        return [str(tag) for tag in self.meta["tags"]]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it waits or is at work."""
+        return self.digest.state in LIVE
+
+    @cached_property
+    def but_seed(self) -> str:
+        """Every setting except the seed, as one text: equal where only the seed differs."""
+        rest = {name: value for name, value in self.flat.items() if name != "training.seed"}
+        return json.dumps(rest, sort_keys=True)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What filters know of it (see `core.runs.filters`)."""
+        found = self.digest
+        return {
+            **self.flat,
+            "name": self.name,
+            "id": self.id,
+            "state": found.state,
+            "tags": self.tags,
+            "note": str(self.meta["note"]),
+            "step": found.step,
+            "loss": found.training,
+            "validation": found.validation,
+            "best_loss": found.best_training,
+            "best_validation": found.best_validation,
+            "grid": self.meta.get("grid_name") or self.meta.get("grid"),
+            "verdict": found.kind,
+        }
+
+
+class Catalogue:
+    """All entries of a store, read anew where their files changed."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._known: dict[str, tuple[Stamps, Entry]] = {}
+
+    def entries(self) -> list[Entry]:
+        """Every readable run, newest first."""
+        root = str(self.store.root)
+        try:
+            names = sorted(os.listdir(root), reverse=True)
+        except OSError:
+            return []  # nothing was ever trained
+        found = (self._entry(f"{root}/{name}", name) for name in names if name[0] != ".")
+        entries = [entry for entry in found if entry is not None]
+        gone = self._known.keys() - {entry.id for entry in entries}
+        for id in gone:
+            del self._known[id]
+        return entries
+
+    def _entry(self, folder: str, id: str) -> Entry | None:
+        stamps = _stamps(folder)
+        if not stamps[0]:  # a folder without config.json is no run
+            return None
+        known = self._known.get(id)
+        if known and known[0] == stamps and not known[1].alive:
+            return known[1]
+        run = known[1].run if known else Run(self.store.root / id)
+        # Settings never change, so those of a known run are kept.
+        flat = known[1].flat if known and known[0][0] == stamps[0] else _flat(folder)
+        if flat is None:
+            return None
+        entry = Entry(run, flat, run.meta, digest(run))
+        self._known[id] = (_stamps(folder), entry)
+        return entry
+
+
+def _stamps(folder: str) -> Stamps:
+    found = []
+    for name in FILES:
+        try:
+            found.append(os.stat(f"{folder}/{name}").st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return tuple(found)
+
+
+def _flat(folder: str) -> dict[str, Any] | None:
+    """`RunConfig.flat` of a run's config.json without its checks, which cost a millisecond each."""
+    try:
+        config = read_json(Path(folder, "config.json"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(config, dict) or config.get("schema", SCHEMA) != SCHEMA:
+        return None  # the page Runs says why
+    own = {
+        f"{group}.{field}": tuple(value) if isinstance(value, list) else value
+        for group, values in config.items()
+        if isinstance(values, dict)
+        for field, value in values.items()
+    }
+    return {**DEFAULTS, **own}
+
+
+def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
+    """The settings that are not the same everywhere, with one value for each run."""
+    if not entries:
+        return {}
+    first = entries[0].flat
+    found = {}
+    for name, value in first.items():
+        column = [entry.flat.get(name) for entry in entries]
+        if any(other != value for other in column):
+            found[name] = column
+    return found
+
+
+def metrics(entries: Iterable[Entry]) -> list[str]:
+    """Every metric that any of them has."""
+    return sorted({name for entry in entries for name in entry.digest.metrics})
+
+
+@cache
+def _catalogue(store: RunStore) -> Catalogue:
+    return Catalogue(store)
+
+
+def entries(store: RunStore) -> list[Entry]:
+    """Every readable run of a store, newest first; one reader at a time."""
+    with LOCK:
+        return _catalogue(store).entries()

@@ -1,0 +1,78 @@
+"""Which runs belong together: drawn as one line with a band, folded into one row of the table."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.compare.catalogue import Entry, differing
+from dashboard.compare.words import short_title
+
+NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
+
+
+def ways(entries: Sequence[Entry]) -> list[str]:
+    """By what these runs can be grouped: the fixed ways, then the settings that differ."""
+    tag = [TAG] if any(entry.tags for entry in entries) else []
+    grid = [GRID] if any(entry.meta.get("grid") for entry in entries) else []
+    names = [name for name in differing(entries) if name != "training.seed"]
+    return [SEED, NOTHING, *names, *tag, *grid]
+
+
+def labels(entries: Sequence[Entry], by: str) -> dict[str, str]:
+    """The name of each run's group by the run's id; runs that stand alone are left out."""
+    members: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        key = _key(entry, by)
+        if key is not None:
+            members.setdefault(key, []).append(entry)
+    groups = [group for group in members.values() if len(group) > 1]
+    found: dict[str, str] = {}
+    for group, name in zip(groups, _names(groups, by), strict=True):
+        found |= {entry.id: name for entry in group}
+    return found
+
+
+def _key(entry: Entry, by: str) -> str | None:
+    if by == SEED:
+        return entry.but_seed
+    if by == TAG:
+        return entry.tags[0] if entry.tags else None
+    if by == GRID:
+        return str(entry.meta.get("grid") or "") or None
+    return str(entry.flat[by]) if by in entry.flat else None
+
+
+def _names(groups: Sequence[Sequence[Entry]], by: str) -> list[str]:
+    """A name for each group, all different."""
+    names = [_name(group, by) for group in groups]
+    for name in {name for name in names if names.count(name) > 1}:
+        same = [i for i, other in enumerate(names) if other == name]
+        apart = differing([groups[i][0] for i in same])
+        apart.pop("training.seed", None)
+        for place, i in enumerate(same):
+            setting = next(iter(apart), "")
+            own = f"{short_title(setting)} {apart[setting][place]}" if setting else ""
+            names[i] = f"{name}, {own}" if own else name
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):
+        seen[name] = seen.get(name, 0) + 1
+        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return names
+
+
+def _name(group: Sequence[Entry], by: str) -> str:
+    first = group[0]
+    if by == TAG:
+        return first.tags[0]
+    if by == GRID:
+        return str(first.meta.get("grid_name") or first.meta["grid"])
+    if by != SEED:
+        return f"{short_title(by)} {first.flat[by]}"
+    stems = {re.sub(r"[\s,·-]*\bseed[\s=]*\d+\s*$", "", entry.name).strip() for entry in group}
+    if len(stems) == 1:
+        return stems.pop() or first.name
+    stem = re.sub(r"[\W_]+$", "", os.path.commonprefix(sorted(stems)))
+    return stem if len(stem) >= 3 else group[-1].name

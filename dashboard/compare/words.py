@@ -1,0 +1,48 @@
+"""Short words for tables: a setting's title, a run's state."""
+
+from __future__ import annotations
+
+from core.runs.compare import Kind
+from dashboard.compare.catalogue import Entry
+from dashboard.state import SETTINGS
+
+SHORT = {
+    "model.residual": "residual",
+    "model.placement": "placement",
+    "model.feedforward_width": "ff width",
+    "model.scaling": "scaling",
+    "optimizer.learning_rate": "rate",
+    "training.evaluate_every": "eval every",
+    "training.checkpoint_every": "checkpoints",
+}
+# Kinds of verdicts that a table warns of, beside the states that it warns of.
+DEAD: tuple[Kind, ...] = ("plateau", "above")
+ENDED_BADLY = ("diverged", "failed", "interrupted")
+
+
+def short_title(dotted: str) -> str:
+    """`optimizer.warmup_steps` -> `warm-up`."""
+    title = str(SETTINGS[dotted].title) if dotted in SETTINGS else dotted
+    kept = title[:1] if title.startswith(("QK", "β")) else title[:1].lower()
+    return SHORT.get(dotted, kept + title[1:])
+
+
+def state_of(entry: Entry) -> tuple[str, str]:
+    """What a narrow column says of a run's state, and what it warns of ("" for nothing)."""
+    found = entry.digest
+    part = f" {100 * found.step // found.steps} %" if found.steps else ""
+    words = {
+        "queued": "waiting",
+        "starting": "starting",
+        "running": f"training{part}",
+        "paused": f"paused{part}",
+        "finished": found.kind if found.kind in DEAD else "done",
+        "stopped": f"stopped {found.step:,}",
+        "interrupted": f"interrupted {found.step:,}",
+        "diverged": f"diverged {found.diverged_at or found.step:,}",
+        "failed": "failed",
+    }
+    warns = found.state if found.state in ENDED_BADLY else ""
+    if not warns and found.kind in (*DEAD, "diverged"):
+        warns = found.kind
+    return words[found.state], warns

@@ -1,0 +1,125 @@
+// The lines of the runs table: runs, and groups of runs folded into one line; their order and words.
+
+const LIVE_STATES = new Set(["queued", "starting", "running", "paused"])
+
+// Where a run stands: what the page knew, and for a live run what the hub has heard since.
+function standing(row) {
+  const known = { state: row.state, words: row.words, full: row.full, bad: row.bad,
+    validation: row.validation, training: row.training }
+  const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
+  if (!live?.loaded || live.gone) return known
+  const state = live.state ?? row.state
+  const part = live.steps ? ` ${Math.floor((100 * live.step) / live.steps)} %` : ""
+  const newer = (now, [last, best]) =>
+    (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
+  return { ...known, state, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
+    full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
+    validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
+}
+
+const finite = (values) => values.filter((v) => Number.isFinite(v))
+
+// Mean and half the range of a group's values; a single run has no range.
+function spread(values) {
+  const known = finite(values)
+  if (!known.length) return { mean: null, half: null }
+  const mean = known.reduce((a, b) => a + b, 0) / known.length
+  const half = values.length > 1 ? (Math.max(...known) - Math.min(...known)) / 2 : null
+  return { mean, half }
+}
+
+const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
+
+function figure({ mean, half }) {
+  if (mean === null) return "–"
+  return half === null ? fixed(mean) : `${fixed(mean)} ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
+}
+
+// A setting's value as people write it.
+function written(value) {
+  if (value === null || value === undefined || value === "") return "–"
+  if (value === true) return "on"
+  if (value === false) return "off"
+  return typeof value === "number" ? number(value) : String(value)
+}
+
+// One value for a group: what all its runs share, else the few that they have.
+function shared(values) {
+  const several = [...new Set(values.map(written))]
+  return several.length <= 3 ? several.join(", ") : `${several.length} values`
+}
+
+// What a line is sorted by.
+function sortable(line, { by, best, index }) {
+  const { rows } = line
+  if (by === "run") return line.name
+  if (by === "state") return rows.map((r) => standing(r).words).join()
+  if (by === "tags") return rows.flatMap((r) => r.tags).join() || null
+  if (by === "validation" || by === "training") {
+    return spread(rows.map((r) => standing(r)[by][best ? 1 : 0])).mean
+  }
+  const values = rows.map((r) => r.settings[index])
+  return values.every((v) => typeof v === "number") ? spread(values).mean : shared(values)
+}
+
+// Numbers before words, what is unknown last in both directions.
+function ordered(lines, sort) {
+  if (!sort.by) return lines
+  const keyed = lines.map((line, i) => [sortable(line, sort), i, line])
+  const side = sort.down ? -1 : 1
+  keyed.sort(([a, i], [b, j]) => {
+    if (a === null || b === null) return (a === null) - (b === null) || i - j
+    if (typeof a === "number" && typeof b === "number") return side * (a - b) || i - j
+    return side * String(a).localeCompare(String(b), "en", { numeric: true }) || i - j
+  })
+  return keyed.map(([, , line]) => line)
+}
+
+// Runs in the order given, each group at its first run's place, its runs below it where it is open.
+function linesOf(rows, open, sort) {
+  const groups = Map.groupBy?.(rows.filter((r) => r.group), (r) => r.group) ?? grouped(rows)
+  const lines = []
+  const placed = new Set()
+  for (const row of rows) {
+    const members = row.group ? groups.get(row.group) : null
+    if (!members || members.length < 2) {
+      lines.push({ key: row.id, name: row.name, rows: [row], level: 0 })
+    } else if (!placed.has(row.group)) {
+      placed.add(row.group)
+      lines.push({ key: "group " + row.group, name: row.group, rows: members, group: row.group, level: 0 })
+    }
+  }
+  return ordered(lines, sort).flatMap((line) => {
+    if (!line.group || !open.has(line.group)) return [line]
+    const members = line.rows.map((row) => ({ key: row.id, name: row.name, rows: [row], level: 1 }))
+    return [line, ...ordered(members, sort)]
+  })
+}
+
+function grouped(rows) {
+  const groups = new Map()
+  for (const row of rows) if (row.group) groups.set(row.group, [...(groups.get(row.group) ?? []), row])
+  return groups
+}
+
+// The state of a line in words: of a group, how many of its runs ended how.
+function stateOf(line) {
+  const each = line.rows.map(standing)
+  if (each.length === 1) return each[0]
+  const counts = new Map()
+  for (const one of each) counts.set(one.words, (counts.get(one.words) ?? 0) + 1)
+  const words = counts.size === 1 ? each[0].words : [...counts].map(([w, n]) => `${n} ${w}`).join(", ")
+  const worst = each.find((e) => e.bad)
+  return { words, full: words, bad: worst?.bad ?? "", state: each[0].state }
+}
+
+// A sign of its own for each dead end, so that nothing is told by colour alone.
+const SIGNS = { plateau: "▬", above: "▬", diverged: "✕", failed: "✕", interrupted: "!" }
+
+// "validation", "-validation.best" and the like, as the address writes it.
+function sortOf(text) {
+  const found = /^(-?)([^]*?)(\.best)?$/.exec(text ?? "")
+  return { down: found[1] === "-", by: found[2], best: Boolean(found[3]) }
+}
+
+const sortText = ({ by, down, best }) => (down && by ? "-" : "") + by + (best ? ".best" : "")

@@ -1,0 +1,424 @@
+// The table of runs: what is ticked here is drawn by every view that follows the choice, at once;
+// Python hears of it a moment later, for the address. Only the lines in sight are in the page.
+
+const LINE = 34 // height of a line in pixels, as the style sheet has it
+const MOST_DRAWN = 250
+const TELL_AFTER = 400 // ms of quiet before Python is told
+
+class RunsTable extends Card {
+  constructor(root) {
+    super(root)
+    this.chooses = true
+    this.head.remove()
+    this.note.remove()
+    this.body.classList.add("rt")
+    this.grid = el("div", "rt-grid")
+    Object.assign(this.grid, { tabIndex: 0, role: "grid", ariaLabel: "Runs", ariaMultiSelectable: "true" })
+    this.header = el("div", "rt-line rt-header")
+    this.header.setAttribute("role", "row")
+    this.sheet = el("div", "rt-sheet")
+    this.sheet.setAttribute("role", "rowgroup")
+    this.foot = el("div", "rt-foot")
+    this.foot.setAttribute("role", "status")
+    this.grid.append(this.header, this.sheet)
+    this.body.append(this.grid, this.foot)
+    this.nodes = new Map()
+    this.open = new Set()
+    this.mode = { kind: "all", ids: new Set() }
+    this.sort = sortOf("")
+    this.lines = []
+    this.order = 0
+    this.said = ""
+    this.grid.addEventListener("scroll", () => this.show(), { passive: true })
+    this.grid.addEventListener("keydown", (event) => this.key(event))
+    this.sheet.addEventListener("click", (event) => this.click(event))
+    this.resize = new ResizeObserver(() => this.show())
+    this.resize.observe(this.grid)
+  }
+
+  destroy() {
+    this.resize.disconnect()
+    clearTimeout(this.later)
+  }
+
+  // The state, step and losses of live runs come with every reply of the hub.
+  asks() {
+    return { runs: (this.props.runs ?? []).map((r) => r.id) }
+  }
+
+  update(component) {
+    this.component = component
+    const { data } = component
+    const told = JSON.stringify([data.rows, data.settings])
+    const fresh = told !== this.told
+    this.told = told
+    super.update(component)
+    const { rows, order } = this.props
+    if (fresh) {
+      this.byId = new Map(rows.map((r) => [r.id, r]))
+      hub.know(rows.map((r) => ({ ...r, settings: undefined })))
+      this.widths = null
+      hub.choice = { ...hub.choice, ids: null } // views that follow draw the rows as they are now
+    }
+    if (order.n !== this.order) this.obey(order)
+    this.arrange()
+    this.choose()
+    this.said = this.report()
+  }
+
+  // What Python wants to be chosen: from an address, or because a cell of the matrix was opened.
+  obey({ n, kind, ids, focus, step, zoom, sort }) {
+    this.order = n
+    this.mode = { kind, ids: new Set(ids) }
+    this.sort = sortOf(sort)
+    hub.set({ focus, step, zoom })
+    this.wanted = focus
+  }
+
+  // The choice, as far as it is listed: everything, everything but some, or only some.
+  chosen() {
+    const { kind, ids } = this.mode
+    const rows = this.props.rows.filter((r) => kind === "all" || ids.has(r.id) === (kind === "only"))
+    return rows.slice(0, MOST_DRAWN).map((r) => r.id)
+  }
+
+  choose() {
+    this.ticked = new Set(this.chosen())
+    const { focus } = hub.choice
+    hub.choose([...this.ticked])
+    // A run may stand out without being drawn: it stays so while it is listed.
+    if (focus && focus !== hub.choice.focus && this.byId.has(focus)) hub.focusRun(focus)
+    this.show()
+  }
+
+  // Ticks on or off; more than can be drawn are refused.
+  tickAll(ids, on) {
+    const after = new Set(this.ticked)
+    for (const id of ids) on ? after.add(id) : after.delete(id)
+    this.refused = after.size > MOST_DRAWN
+    if (this.refused && ids.length === 1) return this.show()
+    this.mode = this.modeOf(after)
+    this.choose()
+  }
+
+  // The shortest way to say which are ticked; what is not listed now keeps its tick.
+  modeOf(ticked) {
+    const listed = this.props.rows
+    const off = listed.filter((r) => !ticked.has(r.id)).map((r) => r.id)
+    const elsewhere = [...this.mode.ids].filter((id) => !this.byId.has(id))
+    const { kind } = this.mode
+    if (!off.length && (kind !== "but" || !elsewhere.length)) return { kind: "all", ids: new Set() }
+    if (kind === "but" || (kind === "all" && ticked.size > listed.length / 2)) {
+      return { kind: "but", ids: new Set([...elsewhere, ...off]) }
+    }
+    return { kind: "only", ids: new Set([...(kind === "only" ? elsewhere : []), ...ticked]) }
+  }
+
+  choice(before) {
+    if (hub.choice.focus !== before?.focus && hub.choice.focus) this.wanted = hub.choice.focus
+    this.show()
+    this.tell()
+  }
+
+  report() {
+    const { kind, ids } = this.mode
+    const { focus, step, zoom } = hub.choice
+    return JSON.stringify({ n: this.order, kind, ids: [...ids], focus, step: step ?? null,
+      zoom: zoom ?? null, sort: sortText(this.sort) })
+  }
+
+  tell() {
+    clearTimeout(this.later)
+    this.later = setTimeout(() => {
+      const now = this.report()
+      if (now === this.said) return
+      this.said = now
+      this.component.setStateValue("choice", JSON.parse(now))
+    }, TELL_AFTER)
+  }
+
+  tick(force) {
+    if (force) return
+    const live = (this.props.runs ?? []).map((r) => [hub.run(r.id).state, hub.run(r.id).step]).join()
+    if (live === this.live) return
+    this.live = live
+    if (this.sort.by && this.props.runs.length) this.arrange()
+    this.show()
+  }
+
+  arrange() {
+    const index = this.props.settings.findIndex((s) => s.name === this.sort.by)
+    this.lines = linesOf(this.props.rows, this.open, { ...this.sort, index })
+    this.at = new Map(this.lines.map((line, i) => [line.key, i]))
+    if (!this.at.has(this.active)) this.active = this.lines[0]?.key
+    this.columns()
+    this.grid.setAttribute("aria-rowcount", this.lines.length + 1)
+  }
+
+  columns() {
+    const { settings, rows } = this.props
+    const tags = rows.some((r) => r.tags.length)
+    const plain = `13px ${this.theme.font}`
+    const code = `12.5px ${this.theme.code}`
+    const widest = (texts, font, most) => Math.ceil(Math.min(most, Math.max(...texts.map((t) => textWidth(t, font)))))
+    const some = rows.slice(0, 400)
+    const both = [...some.map((r) => ({ rows: [r] })), ...this.lines.filter((l) => l.group)]
+    this.widths ??= [
+      Math.max(118, widest([...some.map((r) => r.name)], plain, 210) + 44),
+      ...settings.map((s, i) => widest([s.title + " ▲", ...both.slice(0, 400).map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 130) + 18),
+    ]
+    const losses = ["validation", "training"].map((by) => widest([...both.map((l) => figure(spread(l.rows.map((r) => r[by][0]))))], code, 130) + 18)
+    const states = widest(["state ▲", ...this.lines.slice(0, 400).map((l) => "▬ " + stateOf(l).words)], plain, 170) + 18
+    this.parts = [{ by: "run", title: "run" },
+      ...settings.map((s) => ({ by: s.name, title: s.title, help: s.name, number: s.number })),
+      { by: "validation", title: "validation", number: true, loss: true },
+      { by: "training", title: "training", number: true, loss: true },
+      { by: "state", title: "state" }, ...(tags ? [{ by: "tags", title: "tags" }] : [])]
+    const [name, ...others] = this.widths
+    const sizes = [...others, Math.max(losses[0], 108), Math.max(losses[1], 78), states, ...(tags ? [120] : [])]
+    this.grid.style.setProperty("--rt-columns", `30px minmax(${name}px, 1fr) ${sizes.map((w) => w + "px").join(" ")}`)
+    const whole = 30 + name + sizes.reduce((a, b) => a + b, 0)
+    this.grid.style.setProperty("--rt-width", whole + "px")
+    this.sheet.style.height = this.lines.length * LINE + "px"
+    this.titles()
+  }
+
+  titles() {
+    const now = JSON.stringify([this.parts, this.sort])
+    if (now === this.titled) return
+    this.titled = now
+    this.header.replaceChildren()
+    const first = this.cell(this.header, "rt-check", "columnheader")
+    this.every = el("input", "rt-tick")
+    Object.assign(this.every, { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
+    this.every.onclick = () => {
+      const on = this.every.checked
+      if (on) this.mode = { kind: "all", ids: new Set() }
+      else this.mode = this.modeOf(new Set())
+      this.choose()
+    }
+    first.append(this.every)
+    for (const part of this.parts) {
+      const cell = this.cell(this.header, part.number ? "rt-number" : "", "columnheader")
+      const here = this.sort.by === part.by
+      cell.setAttribute("aria-sort", !here ? "none" : this.sort.down ? "descending" : "ascending")
+      const button = el("button", "rt-sort", part.title)
+      Object.assign(button, { type: "button", title: `Sort by ${part.help ?? part.title}` })
+      if (here) button.append(el("span", "rt-arrow", this.sort.down ? " ▼" : " ▲"))
+      button.onclick = () => this.sortBy(part.by)
+      cell.append(button)
+      if (part.by === "validation") {
+        const which = el("button", "rt-which", this.sort.best ? "best" : "last")
+        Object.assign(which, { type: "button", title: this.sort.best ? "Show and sort by the last value" : "Show and sort by the best value" })
+        which.onclick = () => this.resort({ ...this.sort, best: !this.sort.best })
+        cell.append(which)
+      }
+    }
+  }
+
+  // Ascending, descending, and back to the newest first.
+  sortBy(by) {
+    const { sort } = this
+    const here = sort.by === by
+    this.resort({ ...sort, by: here && sort.down ? "" : by, down: here && !sort.down })
+  }
+
+  resort(sort) {
+    this.sort = sort
+    this.arrange()
+    this.grid.scrollTop = 0
+    this.show()
+    this.tell()
+  }
+
+  cell(row, className, role = "gridcell") {
+    const cell = el("div", ("rt-cell " + className).trim())
+    cell.setAttribute("role", role)
+    row.append(cell)
+    return cell
+  }
+
+  // The lines in sight, and a few more.
+  show() {
+    if (!this.ticked) return
+    if (this.wanted && this.byId.has(this.wanted)) this.reveal(this.wanted)
+    this.wanted = null
+    const top = this.grid.scrollTop
+    const first = Math.max(0, Math.floor(top / LINE) - 6)
+    const last = Math.min(this.lines.length, Math.ceil((top + this.grid.clientHeight) / LINE) + 6)
+    const kept = new Set()
+    for (let i = first; i < last; i++) {
+      const line = this.lines[i]
+      kept.add(line.key)
+      this.draw(line, i)
+    }
+    for (const [key, node] of this.nodes) {
+      if (kept.has(key)) continue
+      node.remove()
+      this.nodes.delete(key)
+    }
+    const { rows } = this.props
+    const drawn = this.ticked.size
+    this.every.checked = drawn > 0 && drawn === Math.min(rows.length, MOST_DRAWN)
+    this.every.indeterminate = drawn > 0 && !this.every.checked
+    const newest = drawn === MOST_DRAWN && rows.length > MOST_DRAWN ? "the newest " : ""
+    say(this.foot, this.refused ? `At most ${MOST_DRAWN} runs are drawn; untick others first.`
+      : rows.length ? `${newest}${drawn} of ${rows.length.toLocaleString("en-US")} drawn` : this.props.empty)
+    this.refused = false
+  }
+
+  // Scroll to a run, opening its group.
+  reveal(id) {
+    const { group } = this.byId.get(id)
+    if (!this.at.has(id) && group) {
+      this.open.add(group)
+      this.arrange()
+    }
+    this.active = id
+    this.intoSight(this.at.get(id))
+  }
+
+  intoSight(index) {
+    const { grid } = this
+    const [top, bottom] = [index * LINE, (index + 1) * LINE + LINE] // below the header, which stays
+    if (top < grid.scrollTop) grid.scrollTop = top
+    else if (bottom > grid.scrollTop + grid.clientHeight) grid.scrollTop = bottom - grid.clientHeight
+  }
+
+  draw(line, index) {
+    const { focus } = hub.choice
+    const on = line.rows.filter((r) => this.ticked.has(r.id)).length
+    const state = stateOf(line)
+    const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
+    const figures = ["validation", "training"].map((by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]))))
+    const opened = line.group ? this.open.has(line.group) : null
+    const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,
+      this.theme.dark, line.rows.length, line.rows.map((r) => [r.colour, r.settings, r.tags, r.note]), line.key === this.active])
+    let node = this.nodes.get(line.key)
+    if (node?.shows === now) return
+    if (!node) {
+      node = el("div", "rt-line")
+      node.setAttribute("role", "row")
+      node.key = line.key
+      this.nodes.set(line.key, node)
+    }
+    node.shows = now
+    node.id = `rt-${index}`
+    node.style.transform = `translateY(${index * LINE}px)`
+    node.style.setProperty("--run", runColour(this.theme, line.rows[0]))
+    node.className = ["rt-line", on && "rt-on", focused && "rt-focus", line.level && "rt-member",
+      line.key === this.active && "rt-active", state.bad && "rt-dead"].filter(Boolean).join(" ")
+    node.setAttribute("aria-rowindex", index + 2)
+    node.setAttribute("aria-selected", String(on === line.rows.length))
+    if (focused) node.setAttribute("aria-current", "true")
+    else node.removeAttribute("aria-current")
+    this.fill(node, line, { on, state, figures, opened })
+    if (!node.parentNode) this.sheet.append(node)
+    if (line.key === this.active) this.grid.setAttribute("aria-activedescendant", node.id)
+  }
+
+  fill(node, line, { on, state, figures, opened }) {
+    const [row] = line.rows
+    let tick = node.querySelector(".rt-tick")
+    node.replaceChildren()
+    const check = this.cell(node, "rt-check")
+    tick ??= el("input", "rt-tick") // kept, so that a click on it is not lost
+    Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
+      indeterminate: on > 0 && on < line.rows.length, title: "Shift: to here. Alt: only this" })
+    check.append(tick)
+    const name = this.cell(node, "rt-who")
+    if (line.group) {
+      const caret = el("button", "rt-caret", opened ? "▾" : "▸")
+      Object.assign(caret, { type: "button", tabIndex: -1, ariaLabel: (opened ? "fold " : "unfold ") + line.name, ariaExpanded: String(opened) })
+      name.append(caret)
+    }
+    const called = el("button", "rt-name", line.name)
+    Object.assign(called, { type: "button", tabIndex: -1, title: [line.name, row.twin && !line.group && `twin of ${row.twin}`, !line.group && row.note].filter(Boolean).join("\n") })
+    name.append(called)
+    if (line.group) name.append(el("span", "rt-times", `×${line.rows.length}`))
+    else {
+      const edit = el("button", "rt-edit", "edit")
+      Object.assign(edit, { type: "button", tabIndex: -1, ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" })
+      name.append(edit)
+    }
+    this.props.settings.forEach((setting, i) => {
+      const text = shared(line.rows.map((r) => r.settings[i]))
+      const cell = this.cell(node, setting.number ? "rt-number" : "")
+      cell.append(el("span", "rt-text", text))
+      cell.title = `${setting.name}: ${text}`
+    })
+    for (const text of figures) this.cell(node, "rt-number rt-code" + (state.bad && state.bad !== "interrupted" ? " rt-bad" : "")).append(text)
+    const said = this.cell(node, state.bad ? "rt-bad" : "")
+    said.append(el("span", "rt-text", (SIGNS[state.bad] ? SIGNS[state.bad] + " " : "") + state.words))
+    said.title = state.full
+    if (this.parts.at(-1).by === "tags") {
+      const tags = this.cell(node, "rt-tags")
+      for (const tag of new Set(line.rows.flatMap((r) => r.tags))) tags.append(el("span", "rt-tag", tag))
+      tags.title = tags.innerText
+    }
+  }
+
+  click(event) {
+    const key = event.target.closest(".rt-line")?.key
+    const line = this.lines[this.at.get(key)]
+    if (!line) return
+    this.grid.focus({ preventScroll: true })
+    const before = this.active
+    this.active = key
+    if (event.target.closest(".rt-caret")) this.fold(line)
+    else if (event.target.closest(".rt-edit")) this.component.setTriggerValue("edit", line.rows[0].id)
+    else if (event.target.closest(".rt-name")) this.focusOn(line)
+    else this.mark(line, { range: event.shiftKey && before, only: event.altKey })
+  }
+
+  // Tick or untick a line; `range`: every line from that one to here, `only`: this one alone.
+  mark(line, { range = "", only = false } = {}) {
+    const ids = line.rows.map((r) => r.id)
+    if (only) {
+      this.mode = { kind: "only", ids: new Set(ids) }
+      return this.choose()
+    }
+    const on = !ids.every((id) => this.ticked.has(id))
+    if (!range || !this.at.has(range)) return this.tickAll(ids, on)
+    const [a, b] = [this.at.get(range), this.at.get(line.key)].sort((x, y) => x - y)
+    this.tickAll(this.lines.slice(a, b + 1).flatMap((l) => l.rows.map((r) => r.id)), on)
+  }
+
+  // A run stands out in every view; once more, and it does not.
+  focusOn(line) {
+    const id = line.rows[0].id
+    const now = hub.choice.focus === id ? null : id
+    if (now && !this.ticked.has(id)) this.tickAll([id], true)
+    hub.focusRun(now)
+    this.wanted = null
+    this.show()
+  }
+
+  fold(line) {
+    if (!this.open.delete(line.group)) this.open.add(line.group)
+    this.arrange()
+    this.show()
+  }
+
+  key(event) {
+    const inside = event.target !== this.grid && !event.target.closest(".rt-sheet")
+    if (inside || event.ctrlKey || event.metaKey || !this.lines.length) return
+    const index = this.at.get(this.active) ?? 0
+    const page = Math.max(1, Math.floor(this.grid.clientHeight / LINE) - 2)
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }
+    const line = this.lines[index]
+    if (event.key in moves) {
+      const to = Math.min(Math.max(index + moves[event.key], 0), this.lines.length - 1)
+      this.active = this.lines[to].key
+      this.intoSight(to)
+      if (event.shiftKey) this.mark(this.lines[to])
+      else this.show()
+    } else if (event.key === " ") this.mark(line, { only: event.altKey })
+    else if (event.key === "Enter") this.focusOn(line)
+    else if (event.key === "F2" && !line.group) this.component.setTriggerValue("edit", line.rows[0].id)
+    else if (line.group && event.key === (this.open.has(line.group) ? "ArrowLeft" : "ArrowRight")) this.fold(line)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+}
