@@ -34,3 +34,18 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The parsed file; raises OSError or ValueError."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+Signature = tuple[int, int, int]
+
+
+def signature(path: str | Path) -> Signature | None:
+    """What changes whenever a file is replaced or grows; None where there is none.
+
+    The time alone has the clock's grain: two writes within one tick of it look the same.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

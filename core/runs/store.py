@@ -1,9 +1,9 @@
 """A run is a directory, and the directory is the truth.
 
 ``<root>/<id>/``: config.json, status.json, meta.json (name, tags, note, colour, twin), lock,
-tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), metrics/, events.jsonl, snapshots/,
-checkpoints/, control/, log.txt. Nothing lives only in a program's memory; copying the directory
-copies the run.
+tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), metrics/, events.jsonl,
+snapshots/, checkpoints/, control/, log.txt, and digest.json once it has ended. Nothing lives only
+in a program's memory; copying the directory copies the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.norms import NORMS
-from core.runs.files import read_json, write_atomically, write_json
+from core.runs.files import Signature, read_json, signature, write_atomically, write_json
 from core.runs.locks import Lock, is_locked
 from core.runs.series import CADENCES, Cursor, Rows, SeriesReader, Steps, bucket_size, buckets
 from core.runs.snapshots import Snapshots
@@ -50,9 +50,10 @@ class Run:
         self.path = path
         self.id = path.name
         self._config: RunConfig | None = None
+        self._files: dict[str, tuple[Signature, dict[str, Any]]] = {}
         self._readers = {c: SeriesReader(path / "metrics", c) for c in CADENCES}
-        self._status: tuple[int, Status] | None = None
-        self._events: tuple[int, list[dict[str, Any]]] | None = None
+        self._status: tuple[Signature, Status] | None = None
+        self._events: tuple[Signature, list[dict[str, Any]]] | None = None
         self.snapshots = Snapshots(path / "snapshots")
 
     def __repr__(self) -> str:
@@ -62,29 +63,32 @@ class Run:
     def config(self) -> RunConfig:
         """The settings; raises RunError when the file is missing, damaged or of another schema."""
         if self._config is None:
-            try:
-                text = (self.path / "config.json").read_text(encoding="utf-8")
-                self._config = RunConfig.model_validate_json(text)
-            except OSError as error:
-                raise RunError(f"run {self.id} has no readable config.json: {error}") from error
-            except ValidationError as error:
-                raise RunError(f"run {self.id}: config.json: {explain(error)}") from error
+            self._config = _read_config(self.path)
         return self._config
 
     @property
     def record(self) -> Status:
         """`status.json` as it stands; `interrupted` when its worker is gone."""
         path = self.path / "status.json"
-        try:
-            # Whether it is alive is read before its state: a worker that ends in between has
-            # written its last state by then.
-            alive = self.alive
-            stamp = path.stat().st_mtime_ns
-            if self._status is None or self._status[0] != stamp:
-                self._status = (stamp, Status.read(path))
+        stamp = signature(path)
+        known = self._status
+        if known is not None and known[0] == stamp and known[1].state not in NEEDS_WORKER:
+            return known[1]
+        # Whether it is alive is read before its state: a worker that ends in between has written
+        # its last state by then.
+        alive = self.alive
+        stamp = signature(path)
+        if stamp is None or self._status is None or self._status[0] != stamp:
+            try:
+                status = Status.read(path)
+            except (OSError, ValueError):
+                return Status(
+                    state="failed", message="status.json is missing or damaged", changed=0.0
+                )
+            if stamp is not None:
+                self._status = (stamp, status)
+        else:
             status = self._status[1]
-        except (OSError, ValueError):
-            return Status(state="failed", message="status.json is missing or damaged")
         if status.state in NEEDS_WORKER and not alive:
             status = status.model_copy(
                 update={
@@ -101,6 +105,11 @@ class Run:
     def status(self) -> State:
         """queued, starting, running, paused, finished, stopped, interrupted, diverged, failed."""
         return self.record.state
+
+    @property
+    def status_signature(self) -> Signature | None:
+        """What changes whenever `status.json` does."""
+        return signature(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json`; only the holder of the lock may."""
@@ -142,10 +151,16 @@ class Run:
         return self._json("tokenizer.json")
 
     def _json(self, name: str) -> dict[str, Any]:
-        try:
-            return dict(read_json(self.path / name))
-        except (OSError, ValueError):
+        path = self.path / name
+        stamp, known = signature(path), self._files.get(name)
+        if stamp is None:
             return {}
+        if known is None or known[0] != stamp:
+            try:
+                known = self._files[name] = (stamp, dict(read_json(path)))
+            except (OSError, ValueError, TypeError):
+                return {}
+        return dict(known[1])
 
     def series(self, name: str, max_points: int | None = None) -> tuple[Steps, NDArray[Any]]:
         """A metric as (steps, values); per-layer metrics have values of shape (points, layers).
@@ -176,6 +191,10 @@ class Run:
         """Every metric that the run has, with its width in layers (0 for a scalar)."""
         return {n: w for reader in self._readers.values() for n, w in reader.names().items()}
 
+    def cadence_metrics(self, cadence: str) -> dict[str, int]:
+        """The metrics of one cadence, each with its width in layers (0 for a scalar)."""
+        return self._readers[cadence].names()
+
     def cadence_of(self, name: str) -> tuple[str, int]:
         """Where a metric is written (step, probe, evaluation) and its width in layers.
 
@@ -193,12 +212,11 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """Alarms, samples, starts, changes of threads: flat objects with `kind` and `step`."""
         path = self.path / "events.jsonl"
-        try:
-            size = path.stat().st_size
-        except OSError:
+        stamp = signature(path)
+        if stamp is None:
             return []
-        if self._events is None or self._events[0] != size:
-            self._events = (size, read_events(path))
+        if self._events is None or self._events[0] != stamp:
+            self._events = (stamp, read_events(path))
         return self._events[1]
 
     def add_event(self, kind: str, step: int, **values: Any) -> None:
@@ -249,6 +267,29 @@ class Run:
                 except OSError:
                     continue  # it vanished meanwhile
         return total
+
+
+# Settings by path, for all stores of a program: a page makes a store anew at each of its runs.
+_CONFIGS: dict[str, tuple[Signature, RunConfig]] = {}
+MOST_CONFIGS = 20_000
+
+
+def _read_config(folder: Path) -> RunConfig:
+    path = folder / "config.json"
+    stamp, known = signature(path), _CONFIGS.get(str(path))
+    if known is not None and known[0] == stamp:
+        return known[1]
+    try:
+        config = RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"run {folder.name} has no readable config.json: {error}") from error
+    except ValidationError as error:
+        raise RunError(f"run {folder.name}: config.json: {explain(error)}") from error
+    if stamp is not None:
+        if len(_CONFIGS) > MOST_CONFIGS:
+            _CONFIGS.clear()
+        _CONFIGS[str(path)] = (stamp, config)
+    return config
 
 
 def _layer_of(name: str) -> tuple[str, int | None]:
