@@ -124,16 +124,19 @@ def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) 
 
 def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, str]]:
     """The settings of a group that the family refuses: the field, and what would be accepted."""
+    family, _ = _about(about)
     for name, field in type(settings).model_fields.items():
         dotted, value = f"{group}.{name}", getattr(settings, name)
         default = field.get_default(call_default_factory=True)
+        if value == default and (family, dotted) not in REFUSED:
+            continue  # most of them; thousands of runs are listed at once
         reason = applies(dotted, about)
         if reason and value != default:
             yield name, f"{value} has no meaning: {reason}; accepted: {default} (the default)"
         words = get_args(field.annotation)
         taken = accepted(dotted, words, about)
         if not reason and value in words and value not in taken:
-            takes = f"{value} is not for {NAMES[_about(about)[0]]}"
+            takes = f"{value} is not for {NAMES[family]}"
             yield name, f"{takes}; accepted: {', '.join(map(str, taken))}"
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from core.runs.files import read_json, signature
+from core.runs.files import read_json
 from core.runs.series import CADENCES
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
@@ -104,8 +104,8 @@ def values(run: Run) -> Mapping[str, Any]:
     Raises RunError when its settings can't be read.
     """
     record, meta = run.record, run.meta
-    key = (_key(run, record), signature(run.path / "meta.json"))
-    known = _VALUES.get(str(run.path))
+    key = (_key(run, record), run.read_from)
+    known = _VALUES.get(run.place)
     if known is not None and known[0] == key:
         return known[1]
     own = _digest(run, record, str(meta["name"]))
@@ -135,19 +135,19 @@ _VALUES: dict[str, tuple[Any, Mapping[str, Any]]] = {}
 def _remember(memory: dict[str, tuple[Any, Any]], run: Run, key: Any, value: Any) -> Any:
     if len(memory) > MOST:
         memory.clear()
-    memory[str(run.path)] = (key, value)
+    memory[run.place] = (key, value)
     return value
 
 
 def _key(run: Run, record: Status) -> tuple[Any, ...]:
     """What a digest in memory depends on. The metrics of a run that has ended do not change."""
     sizes = None if record.state in ENDED else tuple(_sizes(run).items())
-    return record.state, run.status_signature, sizes
+    return record.state, run.read_from[0], sizes
 
 
 def _digest(run: Run, record: Status, name: str) -> Digest:
     key = (*_key(run, record), name)
-    known = _DIGESTS.get(str(run.path))
+    known = _DIGESTS.get(run.place)
     if known is not None and known[0] == key:
         return known[1]
     if record.state in ENDED:
@@ -159,7 +159,7 @@ def _kept(run: Run, record: Status, name: str) -> Digest:
     """From `digest.json` where it fits, else measured and written there."""
     made_from = _made_from(run, record)
     try:
-        found = read_json(run.path / FILE)
+        found = read_json(run.place + FILE)
         if found["of"] == made_from:
             return _from_json(found, record, name)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -200,7 +200,7 @@ def _made_from(run: Run, record: Status) -> dict[str, Any]:
 
 def _sizes(run: Run) -> dict[str, int]:
     try:
-        with os.scandir(run.path / "metrics") as entries:
+        with os.scandir(f"{run.place}metrics") as entries:
             files = {e.name: e.stat().st_size for e in entries if e.name.endswith(".arrow")}
     except OSError:
         return {}

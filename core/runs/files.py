@@ -31,9 +31,10 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: str | Path) -> Any:
     """The parsed file; raises OSError or ValueError."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    with open(path, "rb") as file:
+        return json.loads(file.read())
 
 
 Signature = tuple[int, int, int]

@@ -44,7 +44,7 @@ class Lock:
             self._fd = None
 
 
-def is_locked(path: Path) -> bool:
+def is_locked(path: str | Path) -> bool:
     """Whether some process holds the lock on `path`; False when there is no such file.
 
     Probes with a shared lock, so that two probes at once do not take each other for a holder.

@@ -57,7 +57,7 @@ class Status(BaseModel):
         write_atomically(path, self.model_dump_json() + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> Status:
+    def read(cls, path: str | Path) -> Status:
         """Raises OSError or ValueError when it is missing or unreadable."""
         return cls.model_validate(read_json(path))
 
