@@ -1,166 +1,124 @@
-"""Compare: choose runs, see their curves over each other and what differs."""
+"""Compare: which runs, what became of them, their curves over each other, what differs."""
 
 import streamlit as st
 
-from core.runs.compare import equal_count
-from dashboard import chrome, components, state, summaries
-from dashboard.figures.tables import difference_table, runs_table, verdict_list
-from dashboard.state import DEFAULTS, SETTINGS
+from dashboard import actions, chrome, components, state
+from dashboard.compare import address, catalogue, differences, edit, groups, listing, outcomes, rows
+from dashboard.components import table
 
-METRICS = (
-    "loss/train",
-    "loss/validation",
-    "accuracy/validation",
-    "grad_norm/total",
-    "grad_norm/embed",
-    "grad_norm/head",
-    "learning_rate",
-    "tokens_per_second",
-)
+AXES = ("step", "tokens", "seconds", "FLOPs")
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
-OUTCOMES = {"learned": "learned", "plateau": "on the plateau", "diverged": "diverged"}
-UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
+PROFILES = {
+    "gradient norm": "grad_norm/block",
+    "residual RMS": "activation/rms/resid_post",
+    "attention entropy": "attention/entropy",
+    "effective rank": "activation/effective_rank/resid_post",
+}
 
 
-def choose():
-    """Write the rows that were ticked into the address."""
-    rows = st.session_state["runs_table"]["selection"]["rows"]
-    listed = st.session_state["compare_listed"]
-    kept = [id for id in chosen_ids() if id not in listed]
-    ticked = [listed[row] for row in rows if row < len(listed)]
-    state.put_runs("compare_runs", [*ticked, *kept])
-    st.session_state["compare_none"] = not ticked and not kept
-
-
-def chosen_ids() -> list[str]:
-    """The runs of the address, else all live ones and the newest."""
-    named, _ = state.runs_in_address("compare_runs")
-    if named or st.session_state.get("compare_none"):
-        return [run.id for run in named]
-    return summaries.first_choice(runs)
+def top_line():
+    """The filter, how runs are grouped, and what can be made of those that are drawn."""
+    with st.container(horizontal=True, key="compare_top", gap="small"):
+        with st.container(key="filter_line"):
+            text = st.text_input(
+                "Filter", key="compare_filter", bind="query-params", label_visibility="collapsed",
+                placeholder='Search, or filter: model.depth >= 12 and placement == "post"',
+            )  # fmt: skip
+            listed, problem = listing.filtered(runs, text)
+            st.html(f'<span class="found">{listing.counted(listed, runs)}</span>')
+        by = st.selectbox(
+            "Group by", ways, key="group_by", bind="query-params", label_visibility="collapsed",
+            width=176,
+        )  # fmt: skip
+        slot = st.container(horizontal=True, key="compare_actions", gap="small", width="content")
+    if problem:
+        chrome.problem(problem)
+    return listed, by, slot
 
 
 def table_card():
-    """All runs, those that are drawn ticked."""
-    with chrome.card("table"):
-        text = st.text_input(
-            "Search",
-            key="compare_search",
-            type="search",
-            placeholder="Search: a name, a state, model.placement=post",
-            label_visibility="collapsed",
-            bind="query-params",
+    """All listed runs; those that are ticked are drawn."""
+    with chrome.card("table", height="stretch"):
+        columns = rows.columns(listed)
+        result = table.runs_table(
+            rows.rows(listed, columns, labels, names, flops=axis == "FLOPs"),
+            columns,
+            address.order(choice),
+            on_choice=address.heard,
+            empty="No run matches this filter." if runs else "",
         )
-        listed = summaries.found(runs, text)
-        ids = [run.id for run in listed]
-        chosen = chosen_ids()
-        columns = summaries.differing(runs)
-        rows = [row for row, id in enumerate(ids) if id in chosen]
-        if ids != st.session_state.get("compare_listed"):
-            # The table remembers ticks by position; the positions are others now.
-            st.session_state["compare_listed"] = ids
-            st.session_state["runs_table"] = {"selection": {"rows": rows}}
-        st.dataframe(
-            runs_table(summaries.table(listed, columns), listed, dark),
-            key="runs_table",
-            on_select=choose,
-            selection_mode="multi-row",
-            hide_index=True,
-            height=252 if len(runs) > 5 else "content",
-            row_height=36,
-            column_config=column_words(columns),
-            placeholder="–",
-            alt="All runs with their losses and states; tick those to draw",
-        )
-        st.html(f'<div class="card-below">{len(chosen)} of {len(runs)} runs drawn</div>')
-        return [run for run in runs if run.id in chosen]
+    if result.edit in by_id:
+        edit.dialog(by_id[result.edit], sorted({tag for entry in runs for tag in entry.tags}))
 
 
-def column_words(columns):
-    """Headers: a setting's own title."""
-    titles = {name: str(SETTINGS[name].title) for name in columns}
-    number = st.column_config.NumberColumn
-    return {
-        "": st.column_config.TextColumn("", width=28, pinned=True),
-        "run": st.column_config.TextColumn("Run", width=170),
-        "state": st.column_config.TextColumn("State", width=130),
-        "validation": number("Validation", format="%.3f", help="Last validation loss, nats"),
-        "training": number("Training", format="%.3f", help="Last training loss, nats"),
-        **{n: st.column_config.TextColumn(t, help=n, width=104) for n, t in titles.items()},
-    }
+def outcome_card():
+    """Which trained: the matrix of a grid, else a sentence for each run."""
+    with chrome.card("verdicts", "What became of them", height="stretch"):
+        st.html(outcomes.verdicts(drawn))
 
 
-def curves_card(chosen):
-    """The curves of the chosen runs."""
-    with chrome.card("curves"):
+def curves_card():
+    """The curves of the chosen runs, and the difference of twins."""
+    with chrome.card("curves", height="stretch"):
         with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
             metric = st.selectbox(
-                "Metric", METRICS, key="compare_metric", label_visibility="collapsed", width=190,
+                "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=200,
                 bind="query-params",
             )  # fmt: skip
+            x = st.pills(
+                "x", AXES, default="step", required=True, key="compare_x", bind="query-params",
+                label_visibility="collapsed",
+            )  # fmt: skip
+            log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
             log_y = st.toggle("log y", key="compare_log", bind="query-params")
-            st.html('<span class="choice">smoothing</span>', width="content")
             smooth = st.selectbox(
                 "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
-                label_visibility="collapsed", width=90, bind="query-params",
+                label_visibility="collapsed", width=96, bind="query-params",
             )  # fmt: skip
-        entropies = [summaries.summary(run).verdict.entropy for run in chosen]
-        entropy = next((e for e in entropies if e), None)
-        baseline = (
-            (summaries.baseline(chosen), entropy) if entropy and metric.startswith("loss") else None
-        )
         components.curves(
-            [run.id for run in chosen],
+            [],
             key="compare_curves",
+            follow=True,
             metric=metric,
-            x="step",
+            x=x.lower(),
             log_y=log_y,
             smooth=float(smooth),
-            height=360,
-            baseline=baseline,
-            title=curves_title(metric, [summaries.summary(run).verdict.kind for run in chosen]),
-            subtitle=UNITS.get(metric.split("/")[0], "")
-            if not metric.startswith("loss")
-            else f"nats per {summaries.unit_name(chosen)}",
+            height=372,
+            baseline=outcomes.baseline(listed) if metric.startswith("loss/") else None,
+            subtitle=outcomes.unit(listed, metric),
             frame=False,
         )
 
 
-def curves_title(metric, kinds):
-    """What the curves show, as far as they show it yet."""
-    title = {"loss/train": "Training loss", "loss/validation": "Validation loss"}.get(metric)
-    if title is None:
-        return metric
-    counted = ((kinds.count(kind), said) for kind, said in OUTCOMES.items())
-    said = [f"{number} {words}" for number, words in counted if number]
-    return ": ".join([title, ", ".join(said)] if said else [title])
+def profile_card():
+    """A statistic of every layer at the step of the cursor."""
+    with chrome.card("profile"):
+        what = st.selectbox(
+            "By depth", list(PROFILES), key="compare_profile", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        components.depth_profile(
+            [],
+            key="compare_profiles",
+            follow=True,
+            cursor=True,
+            metric=PROFILES[what],
+            height=250,
+            frame=False,
+        )
 
 
-def verdict_card(chosen):
-    """What became of each run, in a sentence."""
-    with chrome.card("verdicts", "What became of them", height="stretch"):
-        st.html(verdict_list([(run, summaries.summary(run).verdict) for run in chosen]))
-
-
-def difference_card(chosen):
+def difference_card():
     """The settings that are not the same everywhere."""
-    equal = equal_count([run.config for run in chosen])
-    with chrome.card("differences", "What differs", height="stretch"):
-        if len(chosen) < 2:
-            st.html('<div class="card-below">Choose two runs or more to see what differs.</div>')
-            return
-        st.html(difference_table(chosen, summaries.difference_rows(chosen)))
-        word = "setting" if equal == 1 else "settings"
-        all_equal = " All settings are equal." if equal == len(DEFAULTS) else ""
-        st.html(f'<div class="card-below">{equal} {word} equal.{all_equal}</div>')
+    with chrome.card("differences", "What differs"):
+        if len(drawn) < 2:
+            st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
+        else:
+            st.html(differences.table(drawn, labels))
 
 
-dark = st.context.theme.type == "dark"
-runs = summaries.newest(state.store())
-_, problems = state.runs_in_address("compare_runs")
-for sentence in problems:
-    chrome.problem(sentence)
-if not runs:
+def first_run():
+    """What would be here, and the button that brings it."""
     with chrome.card("first"):
         chrome.empty(
             "No runs to compare yet",
@@ -169,18 +127,35 @@ if not runs:
         )
         if st.button("Open the Lab", key="open_lab", type="primary"):
             st.switch_page("app_pages/lab.py")
+
+
+runs = catalogue.entries(state.store())
+by_id = {entry.id: entry for entry in runs}
+names = {entry.id: entry.name for entry in runs}
+ways = groups.ways(runs)
+metrics = listing.metrics(runs)
+choice, problems = address.read(st.query_params, by_id, state.SETTINGS)
+problems += address.complaints(
+    group_by=ways, compare_metric=metrics, compare_x=AXES, compare_smooth=SMOOTHING,
+    compare_profile=PROFILES,
+)  # fmt: skip
+for sentence in address.remembered(problems):
+    chrome.problem(sentence)
+if not runs:
+    first_run()
 else:
-    left, right = st.columns([58, 42], gap="small")
+    axis = st.session_state.get("compare_x", "step")
+    listed, by, actions_slot = top_line()
+    labels = groups.labels(listed, by)
+    drawn = [by_id[id] for id in choice.drawn([entry.id for entry in listed])]
+    left, right = st.columns([46, 54], gap="small")
     with left:
-        chosen = table_card()
+        table_card()
     with right:
-        verdict_card(chosen)
-    left, right = st.columns([70, 30], gap="small")
+        outcome_card()
+    left, right = st.columns([69, 31], gap="small")
     with left:
-        if chosen:
-            curves_card(chosen)
-        else:
-            with chrome.card("curves"):
-                chrome.empty("Nothing chosen", "Tick runs in the table to draw their curves here.")
+        curves_card()
     with right:
-        difference_card(chosen)
+        profile_card()
+        difference_card()

@@ -7,6 +7,7 @@ that comes with it, because the page was opened with an address or a cell of the
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -139,3 +140,26 @@ def heard() -> None:
     st.session_state["compare_known"] = choice
     st.session_state["compare_problems"] = []
     write(choice)
+
+
+def complaints(**accepted: Collection[str]) -> list[str]:
+    """A sentence for each widget whose value in the address is none that it accepts.
+
+    Streamlit takes such a value out of the address without a word.
+    """
+    found = []
+    for name, words in accepted.items():
+        text = st.query_params.get(name)
+        if text is not None and text not in words:
+            near = difflib.get_close_matches(text, words, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"accepted: {', '.join([*words][:8])}."
+            found.append(f"The address says {name} = {text[:60]}, which is nothing here; {hint}")
+    return found
+
+
+def remembered(problems: list[str]) -> list[str]:
+    """What the address got wrong stays readable until the reader changes what is drawn."""
+    if problems:
+        st.session_state["compare_problems"] = problems
+    kept: list[str] = st.session_state.get("compare_problems", [])
+    return kept

@@ -10,18 +10,21 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.config import SCHEMA
+from pydantic import ValidationError
+
+from core import estimate
+from core.config import IMAGES, SCHEMA, ModelConfig, Shape
 from core.runs import Run, RunStore
 from core.runs.digest import Digest, digest
 from core.runs.files import read_json
 from dashboard.live import LOCK
-from dashboard.state import DEFAULTS, LIVE
+from dashboard.state import DEFAULTS, LIVE, to_widget
 
-FILES = ("config.json", "meta.json", "status.json", "corpus.json", "digest.json")
+FILES = ("config.json", "meta.json", "status.json")
 Stamps = tuple[int, ...]
 
 
@@ -56,6 +59,11 @@ class Entry:
         return [str(tag) for tag in self.meta["tags"]]
 
     @property
+    def image(self) -> Shape | None:
+        """The shape of one image of its corpus; None where it is a text."""
+        return IMAGES.get(str(self.flat["data.corpus"]))
+
+    @property
     def alive(self) -> bool:
         """Whether it waits or is at work."""
         return self.digest.state in LIVE
@@ -70,21 +78,58 @@ class Entry:
     def values(self) -> dict[str, Any]:
         """What filters know of it (see `core.runs.filters`)."""
         found = self.digest
+        lists = {n: to_widget(n, v) for n, v in self.flat.items() if isinstance(v, tuple)}
         return {
             **self.flat,
+            **lists,
             "name": self.name,
             "id": self.id,
             "state": found.state,
+            "words": found.words,
             "tags": self.tags,
             "note": str(self.meta["note"]),
             "step": found.step,
-            "loss": found.training,
+            "loss": found.loss,
             "validation": found.validation,
-            "best_loss": found.best_training,
+            "best_loss": found.best_loss,
             "best_validation": found.best_validation,
-            "grid": self.meta.get("grid_name") or self.meta.get("grid"),
-            "verdict": found.kind,
+            "grid": tuple(str(self.meta[n]) for n in ("grid", "grid_name") if self.meta.get(n)),
+            "verdict": found.verdict.kind,
         }
+
+    @property
+    def tokens_per_step(self) -> int:
+        """As `RunConfig.tokens_per_step`."""
+        each = self.flat["model.context"] if self.flat["model.family"] == "transformer" else 1
+        return int(self.flat["training.batch_size"]) * int(each)
+
+    @property
+    def layers(self) -> int:
+        """How many blocks the network has."""
+        return _network(self._network).blocks
+
+    @property
+    def flops_per_step(self) -> float | None:
+        """Floating-point operations of one step; None until the run knows its alphabet."""
+        vocabulary = self.run.corpus.get("vocabulary")
+        if not isinstance(vocabulary, int):
+            return None
+        return self.tokens_per_step * _flops_per_token(self._network, vocabulary, self.image)
+
+    @cached_property
+    def _network(self) -> str:
+        own = {n.removeprefix("model."): v for n, v in self.flat.items() if n.startswith("model.")}
+        return json.dumps(own)
+
+
+@lru_cache(maxsize=4096)  # runs of one network share it: checking costs a millisecond
+def _network(text: str) -> ModelConfig:
+    return ModelConfig.model_validate_json(text)
+
+
+@lru_cache(maxsize=4096)
+def _flops_per_token(text: str, vocabulary: int, image: Shape | None) -> float:
+    return estimate.flops_per_token(_network(text), vocabulary, image)
 
 
 class Catalogue:
@@ -121,6 +166,10 @@ class Catalogue:
         if flat is None:
             return None
         entry = Entry(run, flat, run.meta, digest(run))
+        try:
+            entry.layers  # noqa: B018 - reading it is the check
+        except ValidationError:
+            return None  # the page Runs says why
         self._known[id] = (_stamps(folder), entry)
         return entry
 

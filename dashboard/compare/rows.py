@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.runs.compare import state_words
 from dashboard.compare.catalogue import Entry, differing
 from dashboard.compare.words import short_title, state_of
-from dashboard.state import LIVE
 
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
@@ -39,13 +37,19 @@ def rows(
     shown: Sequence[Mapping[str, Any]],
     groups: Mapping[str, str],
     names: Mapping[str, str],
+    flops: bool = False,
 ) -> list[dict[str, Any]]:
     """One row for each run: what the table shows of it, and what charts have to know of it.
 
-    `names`: of all runs by id, for twins.
+    `names`: of all runs by id, for twins. `flops`: whether an axis counts them; it takes another
+    file of each run.
     """
     settings = [column["name"] for column in shown]
-    return [_row(entry, settings, groups.get(entry.id), names) for entry in entries]
+    made = [_row(entry, settings, groups.get(entry.id), names) for entry in entries]
+    if flops:
+        for row, entry in zip(made, entries, strict=True):
+            row["flops_per_step"] = entry.flops_per_step
+    return made
 
 
 def _row(
@@ -60,21 +64,20 @@ def _row(
         "colour": entry.colour,
         "state": found.state,
         "words": words,
-        "full": state_words(entry.run, found.kind) if found.state in LIVE else found.words,
+        "full": found.words,
         "bad": bad,
         "settings": [_written(entry.flat.get(name)) for name in settings],
         "validation": [found.validation, found.best_validation],
-        "training": [found.training, found.best_training],
+        "training": [found.loss, found.best_loss],
         "tags": entry.tags,
         "note": str(meta["note"]),
         "group": group,
         "twin": names.get(str(twin), "a deleted run") if twin else None,
         "steps": found.steps,
         "detail": f"seed {entry.flat['training.seed']}",
-        "tokens_per_step": found.tokens_per_step,
-        "flops_per_step": found.flops_per_step,
-        "layers": found.layers,
-        "unit": found.unit,
+        "tokens_per_step": entry.tokens_per_step,
+        "layers": entry.layers,
+        "unit": "images" if entry.image else "tokens",
     }
 
 

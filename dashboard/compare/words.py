@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.runs.compare import Kind
+from core.runs.verdicts import Kind
 from dashboard.compare.catalogue import Entry
 from dashboard.state import SETTINGS
 
@@ -29,20 +29,20 @@ def short_title(dotted: str) -> str:
 
 def state_of(entry: Entry) -> tuple[str, str]:
     """What a narrow column says of a run's state, and what it warns of ("" for nothing)."""
-    found = entry.digest
+    found, kind = entry.digest, entry.digest.verdict.kind
     part = f" {100 * found.step // found.steps} %" if found.steps else ""
     words = {
         "queued": "waiting",
         "starting": "starting",
         "running": f"training{part}",
         "paused": f"paused{part}",
-        "finished": found.kind if found.kind in DEAD else "done",
+        "finished": kind if kind in DEAD else "done",
         "stopped": f"stopped {found.step:,}",
         "interrupted": f"interrupted {found.step:,}",
         "diverged": f"diverged {found.diverged_at or found.step:,}",
         "failed": "failed",
     }
     warns = found.state if found.state in ENDED_BADLY else ""
-    if not warns and found.kind in (*DEAD, "diverged"):
-        warns = found.kind
+    if not warns and kind in (*DEAD, "diverged"):
+        warns = kind
     return words[found.state], warns

@@ -1,0 +1,85 @@
+"""What differs between the runs that are drawn: settings down, runs or groups across."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from core.config import overrides
+from dashboard.compare.catalogue import Entry, differing
+from dashboard.palette import run_colour
+from dashboard.state import DEFAULTS, LISTS, SETTINGS
+
+ACROSS = 5  # runs or groups side by side; more are counted
+Unit = tuple[str, Sequence[Entry]]  # a group's or a run's name, and its runs
+
+
+def units(entries: Sequence[Entry], groups: Mapping[str, str]) -> list[Unit]:
+    """What is drawn as one line each: the groups, and the runs that stand alone."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        group = groups.get(entry.id)
+        found.setdefault(f"group {group}" if group else entry.id, []).append(entry)
+    return [(groups.get(own[0].id) or own[0].name, own) for own in found.values()]
+
+
+def table(entries: Sequence[Entry], groups: Mapping[str, str]) -> str:
+    """HTML: the settings in which these runs differ, and how many are equal."""
+    found = differing(entries)
+    across = units(entries, groups)
+    side_by_side = len(across) <= ACROSS
+    if side_by_side:
+        head = "".join(_name(name, own[0]) for name, own in across)
+        body = "".join(
+            _row(name, [_common(name, own) for _, own in across]) for name in found
+        )
+    else:
+        head = f"<th>{len(entries)} runs</th>"
+        body = "".join(_row(name, [_counted(name, found[name])]) for name in found)
+    equal = len(DEFAULTS) - len(found)
+    all_equal = "" if found else ": these runs differ in nothing"
+    word = "setting" if equal == 1 else "settings"
+    foot = f'<tr><th colspan="9" class="equal">{equal} {word} equal{all_equal}</th></tr>'
+    kind = "differences" if side_by_side else "differences counted"
+    return (
+        f'<div class="scroll"><table class="{kind}"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{body}{foot}</tbody></table></div>"
+    )
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    title = SETTINGS[name].title if name in SETTINGS else name
+    tds = "".join(f'<td title="{escape(cell)}">{escape(cell)}</td>' for cell in cells)
+    return f'<tr><th title="{escape(name)}">{escape(str(title))}</th>{tds}</tr>'
+
+
+def _name(name: str, entry: Entry) -> str:
+    light, dark = (run_colour(entry.colour, mode, text=True) for mode in ("light", "dark"))
+    style = f"color:light-dark({light},{dark})"
+    return f'<th style="{style}" title="{escape(name)}">{escape(name)}</th>'
+
+
+def _common(name: str, entries: Sequence[Entry]) -> str:
+    values = list(dict.fromkeys(written(name, entry.flat[name]) for entry in entries))
+    return ", ".join(values) if len(values) <= 4 else f"{len(values)} values"
+
+
+def _counted(name: str, values: Sequence[Any]) -> str:
+    """`pre 12 · post 12`: how many runs have each value, the most frequent first."""
+    counts = Counter(written(name, value) for value in values).most_common()
+    shown = [f"{value} ×{count}" for value, count in counts[:6]]
+    more = [f"{len(counts) - 6} more"] if len(counts) > 6 else []
+    return " · ".join(shown + more)
+
+
+def written(name: str, value: Any) -> str:
+    """A setting's value as people write it."""
+    if name in LISTS and isinstance(value, tuple):
+        return overrides.text(value) or "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "–" if value in (None, "") else str(value)

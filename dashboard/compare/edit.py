@@ -1,0 +1,50 @@
+"""What people say of a run: its name, tags, note and colour."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.runs import RunError
+from dashboard import chrome
+from dashboard.compare.catalogue import Entry
+from dashboard.palette import RUNS
+
+COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate")
+
+
+@st.dialog("Edit run", width="small")
+def dialog(entry: Entry, known_tags: list[str]) -> None:
+    """Ask for name, tags, note and colour; kept in the run's folder."""
+    name = st.text_input("Name", entry.name, key="run_name_edit", max_chars=120)
+    tags = st.multiselect(
+        "Tags",
+        sorted({*known_tags, *entry.tags}),
+        entry.tags,
+        key="run_tags",
+        accept_new_options=True,
+        placeholder="Type a word and press Enter",
+    )
+    note = st.text_area("Note", str(entry.meta["note"]), key="run_note", max_chars=2000, height=90)
+    colour = st.pills(
+        "Colour",
+        COLOURS,
+        default=COLOURS[entry.colour % len(COLOURS)],
+        required=True,
+        key="run_colour",
+    )
+    with st.container(horizontal=True, gap="small"):
+        keep = st.button("Keep", key="run_keep", type="primary", disabled=not name.strip())
+        if st.button("Cancel", key="run_cancel"):
+            st.rerun()
+    if keep:
+        try:
+            entry.run.update_meta(
+                name=name.strip(), tags=tags, note=note.strip(), colour=COLOURS.index(colour)
+            )
+        except (RunError, OSError) as error:
+            chrome.problem(f"This could not be kept: {error}")
+            return
+        st.rerun()
+
+
+assert len(COLOURS) == len(RUNS["light"])

@@ -1,0 +1,37 @@
+"""Which runs are listed: all, or those that a filter lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.runs.filters import FilterError, parse
+from dashboard.compare import catalogue
+from dashboard.compare.catalogue import Entry
+
+# Every run has these, from its first step on; they stand first.
+FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/total",
+         "learning_rate", "tokens_per_second")  # fmt: skip
+
+
+def filtered(entries: Sequence[Entry], text: str) -> tuple[list[Entry], str]:
+    """The runs that a filter lets pass; with all of them, one sentence on what can't be read."""
+    try:
+        kept = parse(text)
+    except FilterError as error:
+        return list(entries), f"Filter, {error}."
+    if not text.strip():
+        return list(entries), ""
+    return [entry for entry in entries if kept.matches(entry.values)], ""
+
+
+def counted(listed: Sequence[Entry], entries: Sequence[Entry]) -> str:
+    """`12 of 250 runs`."""
+    of = f"{len(listed):,} of " if len(listed) != len(entries) else ""
+    return f"{of}{len(entries):,} run{'s' * (len(entries) != 1)}"
+
+
+def metrics(entries: Sequence[Entry]) -> list[str]:
+    """What the curves can show: the metrics that every run has, then the others by name."""
+    known = catalogue.metrics(entries)
+    drawn = [name for name in known if not name.startswith("seconds")]
+    return [*FIRST, *(name for name in drawn if name not in FIRST)]
