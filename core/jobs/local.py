@@ -1,6 +1,6 @@
 """Starting and steering runs on this machine. Knows no torch: a detached worker does the work.
 
-A queued run is a marker file in ``<root>/.queue``. The standby, a process with torch already
+A queued run is a marker file, see :mod:`core.jobs.queue`. The standby, a process with torch already
 imported, takes the oldest one when a place is free; see :mod:`core.jobs.worker`.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,13 @@ from pydantic import ValidationError
 
 from core.config import Override, RunConfig, explain
 from core.config.overrides import parse
+from core.jobs import queue
+from core.jobs.queue import queue_folder, waiting
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
+
+__all__ = ["control", "enqueue", "queue_folder", "revive", "standby_lock", "waiting"]
 
 HOME = Path(__file__).resolve().parents[2]
 # Threads of libgomp spin while they wait, and spinning takes the core from a browser or another
@@ -28,23 +31,9 @@ HOME = Path(__file__).resolve().parents[2]
 WAITING = {"GOMP_SPINCOUNT": "1000"}
 
 
-def queue_folder(store: RunStore) -> Path:
-    """Markers of the runs that wait, named so that sorting gives their order."""
-    return store.root / ".queue"
-
-
 def standby_lock(store: RunStore) -> Path:
     """Held by the one standby of a runs folder."""
     return store.root / ".standby"
-
-
-def waiting(store: RunStore) -> list[str]:
-    """Ids of the queued runs, next first."""
-    try:
-        names = sorted(os.listdir(queue_folder(store)))
-    except OSError:
-        return []
-    return [name.partition("_")[2] for name in names]
 
 
 def enqueue(
@@ -54,10 +43,19 @@ def enqueue(
 
     Raises RunError when the runs folder can't be written.
     """
+    run = add(store, config, name, paused, **meta)
+    revive(store)
+    return run
+
+
+def add(
+    store: RunStore, config: RunConfig, name: str = "", paused: bool = False, **meta: Any
+) -> Run:
+    """As :func:`enqueue`, for one of many: whoever queues them revives the standby once."""
     run = store.create(config, name, **meta)
     if paused:
         run.send("step")
-    _queue(store, run)
+    _mark(store, run)
     return run
 
 
@@ -125,20 +123,15 @@ def worker_environment() -> dict[str, str]:
 
 
 def _queue(store: RunStore, run: Run) -> None:
-    folder = queue_folder(store)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if run.id not in waiting(store):
-            (folder / f"{time.time_ns():020d}_{run.id}").touch()
-    except OSError as error:
-        raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
+    _mark(store, run)
     revive(store)
 
 
-def forget(store: RunStore, id: str) -> None:
-    """Take a run out of the queue."""
-    for marker in queue_folder(store).glob(f"*_{id}"):
-        marker.unlink(missing_ok=True)
+def _mark(store: RunStore, run: Run) -> None:
+    try:
+        queue.add(store, run.id)
+    except OSError as error:
+        raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
 
 
 def _unqueue(store: RunStore, run: Run) -> None:
@@ -147,7 +140,7 @@ def _unqueue(store: RunStore, run: Run) -> None:
         run.send("stop")  # a worker took it this very moment
         return
     try:
-        forget(store, run.id)
+        queue.forget(store, run.id)
         run.write_status(Status(state="stopped", steps=run.config.training.steps))
     finally:
         lock.release()

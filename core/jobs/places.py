@@ -51,6 +51,11 @@ def active() -> list[str]:
     return held
 
 
+def free(kind: Kind) -> int:
+    """Places of a kind that nobody has taken."""
+    return max(0, limit(kind) - sum(name.endswith(kind) for name in active()))
+
+
 @dataclass(frozen=True)
 class Machine:
     """What this machine has and how much of it is in use."""

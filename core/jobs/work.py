@@ -58,6 +58,17 @@ def kind_of(run: Run) -> Kind:
         return "cpu"
 
 
+def kinds() -> tuple[Kind, ...]:
+    """The kinds of places that this machine has."""
+    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+
+def tidy() -> None:
+    """Give a finished run's memory on the GPU back to others."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
 def warm() -> None:
     """Pay once, before there is work, for what torch puts off to the first optimizer and step.
 

@@ -1,34 +1,119 @@
-"""The standby: a detached process with torch imported that waits for one run and trains it.
+"""The worker: a detached process with torch imported that waits for a run, and trains.
 
-``python -m core.jobs.worker ROOT``. There is one standby per runs folder, by lock. It claims the
-next queued run when a place is free, starts its successor and trains; with nothing queued or
-running it ends after ten minutes. So the queue moves without a daemon and without the dashboard,
-and a run starts at once.
+``python -m core.jobs.worker ROOT``. It begins as the standby of its runs folder, of which there is
+one, by lock: it claims the next queued run when a place is free and starts its successor. Having
+trained, it takes the next run of the folder itself, which spares the import of torch, and ends when
+none waits. A standby with nothing queued or running ends after ten minutes. So the queue moves
+without a daemon and without the dashboard, and a run starts at once.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.jobs.local import forget, queue_folder, revive, standby_lock, waiting
-from core.jobs.places import Place
-from core.runs import Run, RunError, RunStore
-from core.runs.locks import Lock
+from core.jobs import queue
+from core.jobs.local import revive, standby_lock
+from core.jobs.places import Kind, Place, free
+from core.jobs.turns import Turn, is_someones
+from core.runs import Run, RunError, RunStore, Status
+from core.runs.locks import Lock, is_locked
+
+if TYPE_CHECKING:
+    from core.jobs.work import WorkDesk
 
 POLL_SECONDS = 0.04
+# Between two runs a worker stands back this long, so that whoever else waits for a place, a resumed
+# run or another folder's worker, looks twice before it takes its own back.
+STAND_BACK_SECONDS = 2.5 * POLL_SECONDS
+LINGER_SECONDS = 10  # for a place, with runs waiting; then the standby is enough
 IDLE_SECONDS = 600
 LOOK_SECONDS = 5  # between looks at whether a run of this folder is at work
 NEWEST = 50  # runs that are looked at; an older one that was resumed can do without a standby
 ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
 
 
+@dataclass
+class Claim:
+    """A run that is ours: its lock and its place are held."""
+
+    run: Run
+    lock: Lock
+    place: Place
+
+    def give_back(self) -> None:
+        """Let go of the place and the run."""
+        self.place.leave()
+        self.lock.release()
+
+
+@dataclass
+class Ending:
+    """Whether a signal asked the process to end, and the desk that has to hear of it."""
+
+    wanted: bool = False
+    desk: WorkDesk | None = None
+
+    def __call__(self, signum: int, frame: object) -> None:
+        self.wanted = True
+        if self.desk is not None:
+            self.desk.stopping = True
+
+
+@dataclass
+class Search:
+    """Looks for a run that can start, opening no more of the queue than it has to."""
+
+    store: RunStore
+    kinds: tuple[Kind, ...]  # of places that this machine has
+    _needs: dict[str, Kind] = field(default_factory=dict)
+
+    def __call__(self) -> Claim | None:
+        """The first waiting run for which a place is free."""
+        open_places = [kind for kind in self.kinds if free(kind)]
+        if not open_places:
+            return None
+        for id in queue.waiting(self.store):
+            needed = self._needs.get(id)
+            if needed is None or needed in open_places:
+                claimed = self._claim(id, open_places)
+                if claimed is not None:
+                    return claimed
+        return None
+
+    def _claim(self, id: str, open_places: Iterable[Kind]) -> Claim | None:
+        from core.jobs.work import kind_of
+
+        try:
+            run = self.store.open(id)
+            run.config  # noqa: B018 - an unreadable run is no work
+        except RunError:
+            queue.forget(self.store, id)
+            return None
+        self._needs[id] = kind_of(run)
+        if self._needs[id] not in open_places:
+            return None
+        place, lock = Place(self._needs[id]), run.lock()
+        if not place.enter():
+            return None
+        # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
+        if lock.acquire() and queue.take(self.store, id) and run.status == "queued":
+            return Claim(run, lock, place)
+        lock.release()
+        place.leave()
+        return None
+
+
 def main() -> None:
-    """Wait for a run, claim it, train it."""
+    """Wait for a run, train it, go on with the next."""
     store = RunStore(sys.argv[1])
     standby = Lock(standby_lock(store))
     if not standby.acquire():
@@ -37,40 +122,63 @@ def main() -> None:
 
     core.jobs.work.warm()
     adopt_orphans(store)
-    claimed = wait_for_run(store)
+    search = Search(store, core.jobs.work.kinds())
+    claimed = wait_for_run(store, search)
     standby.release()
     if claimed is None:
         return
-    run, lock, place = claimed
     revive(store)  # the successor
-    _log_to(run.path / "log.txt")
-    desk = core.jobs.work.WorkDesk(run, place)
+    ending = Ending()
+    signal.signal(signal.SIGTERM, ending)
+    signal.signal(signal.SIGINT, ending)
+    turn = Turn(store)
+    while claimed is not None:
+        train(claimed, ending, turn)
+        claimed = next_run(store, search, ending)
+        turn.release()
 
-    def stop(signum: int, frame: object) -> None:
-        desk.stopping = True
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
+    """Train a claimed run; its place is given back in one's turn to take the next."""
+    from core.jobs.work import WorkDesk, tidy, work
+
+    _log_to(claimed.run.path / "log.txt")
+    ending.desk = WorkDesk(claimed.run, claimed.place)
+    ending.desk.stopping = ending.wanted
     try:
-        core.jobs.work.work(run, desk)
+        work(claimed.run, ending.desk)
     finally:
-        place.leave()
-        lock.release()
+        ending.desk = None
+        turn.acquire()  # before a place is free, or the standby takes it
+        claimed.give_back()
+    gc.collect()
+    tidy()
 
 
-def wait_for_run(store: RunStore) -> tuple[Run, Lock, Place] | None:
+def next_run(store: RunStore, search: Search, ending: Ending) -> Claim | None:
+    """The folder's next run for a worker that has just finished one; None to end."""
+    time.sleep(STAND_BACK_SECONDS)
+    deadline = time.monotonic() + LINGER_SECONDS
+    while not ending.wanted and time.monotonic() < deadline and queue.waiting(store):
+        claimed = search()
+        if claimed is not None:
+            return claimed
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def wait_for_run(store: RunStore, search: Callable[[], Claim | None]) -> Claim | None:
     """The next queued run, its lock and a place; None after ten idle minutes."""
     deadline = time.monotonic() + IDLE_SECONDS
     looked = time.monotonic()
     while time.monotonic() < deadline:
-        ids = waiting(store)
-        for id in ids:
-            claimed = claim(store, id)
-            if claimed is not None:
-                return claimed
+        # A worker of this folder that has just finished a run takes the next one itself.
+        claimed = None if is_someones(store) else search()
+        if claimed is not None:
+            return claimed
         if time.monotonic() - looked > LOOK_SECONDS:
             looked = time.monotonic()
-            if ids or any(run.alive for run in store.list()[-NEWEST:]):
+            if queue.waiting(store) or _at_work(store):
                 deadline = time.monotonic() + IDLE_SECONDS
         if not store.root.is_dir():
             return None  # the runs folder is gone, and with it all that could be queued
@@ -78,45 +186,35 @@ def wait_for_run(store: RunStore) -> tuple[Run, Lock, Place] | None:
     return None
 
 
-def claim(store: RunStore, id: str) -> tuple[Run, Lock, Place] | None:
-    """Take a queued run if a place is free for it and nobody else has it."""
-    from core.jobs.work import kind_of
-
-    try:
-        run = store.open(id)
-        run.config  # noqa: B018 - an unreadable run is no work
-    except RunError:
-        forget(store, id)
-        return None
-    place = Place(kind_of(run))
-    if not place.enter():
-        return None
-    lock = run.lock()
-    if not lock.acquire():
-        place.leave()
-        return None
-    forget(store, id)
-    if run.status != "queued":
-        lock.release()
-        place.leave()
-        return None
-    return run, lock, place
+def _at_work(store: RunStore) -> bool:
+    newest = sorted(_names(store))[-NEWEST:]
+    return any(is_locked(store.root / name / "lock") for name in newest)
 
 
 def adopt_orphans(store: RunStore) -> None:
     """Queue again what is queued but lost its marker."""
-    marked = set(waiting(store))
-    for run in store.list():
-        record = run.record
+    marked = {*queue.waiting(store), *queue.held(store)}
+    for name in sorted(_names(store)):
+        folder = store.root / name
+        try:
+            record = Status.read(folder / "status.json")
+        except (OSError, ValueError):
+            continue
         old = time.time() - record.changed > ORPHAN_SECONDS
-        if record.state == "queued" and run.id not in marked and old and not run.alive:
-            folder = queue_folder(store)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{time.time_ns():020d}_{run.id}").touch()
+        lost = record.state == "queued" and name not in marked and old
+        if lost and not is_locked(folder / "lock"):
+            queue.add(store, name)
+
+
+def _names(store: RunStore) -> list[str]:
+    try:
+        return [name for name in os.listdir(store.root) if not name.startswith(".")]
+    except OSError:
+        return []
 
 
 def _log_to(path: Path) -> None:
-    """From here on whatever is printed belongs to the run."""
+    """From here on whatever is printed belongs there."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)

@@ -1,0 +1,295 @@
+"""Ablation grids: every combination of some settings' values, each a run or why it can't be one.
+
+Without torch. A grid is a base and, for some settings, the values to try; its cells are their
+product. A value brings what it needs (no placement, no norm; DeepNorm, post), and cells that come
+to the same settings are one run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from core import presets
+from core.config import RunConfig, applies, explain, overrides, resolve, settings
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "sweeps"
+MOST_CELLS = 2000
+SEED = "training.seed"
+KEYS = ("name", "summary", "preset", "base", "grid", "seeds")
+# Settings that choose what a cell is; the others follow them.
+WIRING = ("model.scaling", "model.placement", "model.norm")
+NOT_AN_AXIS = ("data.path",)
+
+
+class GridError(ValueError):
+    """A grid that can't be; the sentence names the setting and what is accepted."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: its settings, or the reason why it is impossible.
+
+    `values` holds the value of each axis, `brought` the other settings that changed with them.
+    """
+
+    values: dict[str, Any]
+    config: RunConfig | None
+    reason: str = ""
+    brought: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the run is called: the value of each axis, as it came to be."""
+        flat = self.config.flat() if self.config else self.values
+        return words_of({dotted: flat[dotted] for dotted in self.values})[:120]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a grid: those that become runs, those that can't, those that are one run."""
+
+    cells: tuple[Cell, ...]
+    runs: tuple[Cell, ...]
+    impossible: tuple[Cell, ...]
+    merged: tuple[tuple[Cell, Cell], ...]  # a cell, and the earlier one that is the same run
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why cells are impossible, with the number of cells of each reason."""
+        counted: dict[str, int] = {}
+        for cell in self.impossible:
+            counted[cell.reason] = counted.get(cell.reason, 0) + 1
+        return counted
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A base and the values of each axis by dotted name. Build it with :func:`grid`."""
+
+    name: str
+    base: RunConfig
+    axes: dict[str, tuple[Any, ...]]
+    summary: str = ""
+
+    def __len__(self) -> int:
+        return math.prod(len(values) for values in self.axes.values())
+
+    def plan(self) -> Plan:
+        """All cells; seeds come last, so that one picture of the whole is there early."""
+        cells = tuple(self._cells())
+        runs: dict[str, Cell] = {}
+        merged = []
+        for cell in cells:
+            if cell.config is None:
+                continue
+            same = cell.config.model_dump_json()
+            if same in runs:
+                merged.append((cell, runs[same]))
+            else:
+                runs[same] = cell
+        impossible = tuple(cell for cell in cells if cell.config is None)
+        return Plan(cells, tuple(runs.values()), impossible, tuple(merged))
+
+    def _cells(self) -> Iterator[Cell]:
+        names = sorted(self.axes, key=lambda dotted: dotted != SEED)
+        base = self.base.flat()
+        for values in itertools.product(*(self.axes[name] for name in names)):
+            turned = dict(zip(names, values, strict=True))
+            turned = {name: turned[name] for name in self.axes}
+            flat = settled(base, turned)
+            brought = {
+                name: value
+                for name, value in flat.items()
+                if name not in turned and value != base[name]
+            }
+            try:
+                yield Cell(turned, RunConfig.from_flat(flat), "", brought)
+            except ValidationError as error:
+                yield Cell(turned, None, explain(error))
+
+
+def grid(name: str, base: RunConfig, axes: Mapping[str, Iterable[Any]], summary: str = "") -> Grid:
+    """A checked grid. Raises GridError naming the setting and what is accepted."""
+    checked = {dotted: _values(dotted, values) for dotted, values in axes.items()}
+    if not checked:
+        raise GridError("grid: no setting has values; accepted: one setting or more")
+    made = Grid(name.strip() or "grid", base, checked, summary)
+    if len(made) > MOST_CELLS:
+        raise GridError(f"grid: {len(made):,} cells; accepted: at most {MOST_CELLS:,}")
+    return made
+
+
+def settled(base: Mapping[str, Any], turned: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a cell: the base, what was turned, and what that brings.
+
+    A turned value stays, with two exceptions: a setting that has no meaning beside the others goes
+    back to its default, and no placement or no norm takes the other with it.
+    """
+    values = {**base, **turned}
+    for dotted in ("model.family", "data.corpus"):
+        if dotted in turned and turned[dotted] != base[dotted]:
+            _take(values, resolve(values, dotted), turned)
+    for dotted in turned:
+        if applies(dotted, values):
+            values[dotted] = _DEFAULTS[dotted]
+    if values["model.family"] == "resnet":
+        return values
+    both = ("model.placement", "model.norm")
+    if all(dotted in turned for dotted in both) and "none" in [turned[dotted] for dotted in both]:
+        values.update(dict.fromkeys(both, "none"))
+    for dotted in WIRING:
+        if dotted in turned:
+            _take(values, resolve(values, dotted), turned)
+    return values
+
+
+def _take(values: dict[str, Any], brought: dict[str, Any], turned: Mapping[str, Any]) -> None:
+    values.update({name: value for name, value in brought.items() if name not in turned})
+
+
+_DEFAULTS = RunConfig().flat()
+
+
+# Checking what was asked for
+
+
+def known(dotted: str, place: str = "grid") -> str:
+    """The setting itself. Raises GridError with a hint when there is none of this name."""
+    if place == "grid" and dotted in NOT_AN_AXIS:
+        raise GridError(f"grid: {dotted} can't be tried in a grid; name one text file in base")
+    if dotted not in settings():
+        near = difflib.get_close_matches(dotted, settings(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "accepted: as model.depth"
+        raise GridError(f"{place}: {dotted} is not a setting; {hint}")
+    return dotted
+
+
+def value_of(dotted: str, value: Any) -> Any:
+    """A value as the settings hold it. Raises GridError when the setting does not take it."""
+    try:
+        return RunConfig.from_flat({dotted: value}).flat()[dotted]
+    except ValidationError as error:
+        # Alone it may need others: DeepNorm needs post. That is seen in each cell.
+        if any(e["type"] != "impossible" for e in error.errors()):
+            raise GridError(explain(error)) from error
+    return value
+
+
+def _values(dotted: str, values: Any) -> tuple[Any, ...]:
+    known(dotted)
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)}]")
+    found: list[Any] = []
+    for value in values:
+        checked = value_of(dotted, value)
+        if checked not in found:
+            found.append(checked)
+    if not found:
+        raise GridError(f"{dotted}: the list is empty; accepted: one value or more")
+    return tuple(found)
+
+
+# Words
+
+
+def said(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return overrides.text(value) or "none"
+    return str(value) if value not in ("", None) else "none"
+
+
+def words_of(values: Mapping[str, Any]) -> str:
+    """`residual off, placement post, depth 12`."""
+    return ", ".join(
+        f"{dotted.split('.')[1].replace('_', ' ')} {said(value)}"
+        for dotted, value in values.items()
+    )
+
+
+# Files
+
+
+def examples() -> list[str]:
+    """The names of the grids in `assets/sweeps`."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Grid:
+    """The grid of a TOML file, or of an example by its name. Raises GridError."""
+    path = FOLDER / f"{name}.toml" if name in examples() else Path(name)
+    try:
+        return from_table(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
+    except OSError as error:
+        there = ", ".join(examples())
+        raise GridError(
+            f"{name}: {error.strerror}; accepted: a file, or one of: {there}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GridError(f"{name}: this is not TOML ({error})") from error
+
+
+def from_table(table: Mapping[str, Any], name: str = "grid") -> Grid:
+    """A grid from a TOML file's contents; `seeds = 3` tries three seeds. Raises GridError."""
+    for key in table:
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise GridError(f"{key} is not known{hint}; accepted: {', '.join(KEYS)}")
+    base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"))
+    axes = _flat(table.get("grid", {}), "grid")
+    if "seeds" in table:
+        if SEED in axes:
+            raise GridError(f"seeds: {SEED} has its own values; accepted: one of the two")
+        axes[SEED] = seeds(table["seeds"], base.training.seed)
+    return grid(str(table.get("name", name)), base, axes, str(table.get("summary", "")))
+
+
+def seeds(wish: Any, first: int = 0) -> list[Any]:
+    """So many seeds from the base's on, or those that are listed."""
+    if isinstance(wish, list):
+        return wish
+    if not isinstance(wish, int) or isinstance(wish, bool) or not 1 <= wish <= 1000:
+        raise GridError(f"seeds: {wish!r}; accepted: a number from 1 to 1000, or a list of seeds")
+    return list(range(first, first + wish))
+
+
+def _base(preset: str, turned: dict[str, Any]) -> RunConfig:
+    try:
+        start = presets.load(preset).config if preset else RunConfig()
+    except ValueError as error:
+        raise GridError(str(error)) from error
+    checked = {known(name, "base"): value_of(name, value) for name, value in turned.items()}
+    if checked.get("data.path"):
+        checked.setdefault("data.corpus", "file")
+    try:
+        return RunConfig.from_flat(settled(start.flat(), checked))
+    except ValidationError as error:
+        raise GridError(explain(error)) from error
+
+
+def _flat(table: Any, place: str, before: str = "") -> dict[str, Any]:
+    """Dotted names of a table whose parts may be nested or dotted."""
+    if not isinstance(table, Mapping):
+        raise GridError(f"{before or place}: accepted: settings by their dotted names")
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        dotted = f"{before}.{key}" if before else str(key)
+        if isinstance(value, Mapping):
+            found.update(_flat(value, place, dotted))
+        else:
+            found[known(dotted, place)] = value
+    return found
