@@ -13,6 +13,7 @@ from core.config import RunConfig
 from core.jobs.places import Kind, Place
 from core.models import build_model
 from core.runs import Run, RunError, Status
+from core.runs.digest import keep
 from core.runs.status import Order, State, receive
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer, choose_device
@@ -87,6 +88,12 @@ def work(run: Run, desk: WorkDesk, watch: Watch = lambda status: None) -> State:
     Never raises for what can go wrong with a run: it then ends as `failed` with one sentence.
     """
     torch.set_flush_denormal(True)  # subnormals slow a dying network by an order of magnitude
+    state = _train(run, desk, watch)
+    keep(run)
+    return state
+
+
+def _train(run: Run, desk: WorkDesk, watch: Watch) -> State:
     step = run.record.step
     trainer: Trainer | None = None
     try:

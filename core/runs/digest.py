@@ -98,6 +98,12 @@ def digest(run: Run) -> Digest:
     return _digest(run, run.record, run.name)
 
 
+def keep(run: Run) -> None:
+    """Write the digest of a run that has just ended, so that it is there when it is asked for."""
+    with contextlib.suppress(OSError):  # its directory is gone
+        digest(run)
+
+
 def values(run: Run) -> Mapping[str, Any]:
     """What a filter asks of a run (:mod:`core.runs.filters`): settings and `names.OWN`.
 
