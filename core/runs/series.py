@@ -12,19 +12,21 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Steps = NDArray[np.int64]
+from core.runs.buckets import Steps as Steps
+from core.runs.buckets import bucket_size as bucket_size
+from core.runs.buckets import buckets as buckets
 
 CADENCES = ("step", "probe", "evaluation")
 CHECKSUMS = b"crc32"
 COMPACT_ROWS = 8192
+CLOSED = b"\xff\xff\xff\xff\0\0\0\0"  # how an Arrow stream says that it is complete
 
 
 class SeriesWriter:
@@ -87,10 +89,14 @@ def _to_batch(
 def _numbers(batch: pa.RecordBatch, index: int) -> NDArray[np.generic]:
     """A column as an array of shape (n,) or (n, L)."""
     column = batch.column(index)
+    width = None
     if isinstance(column, pa.FixedSizeListArray):
         width = column.type.list_size
-        return np.asarray(column.flatten()).reshape(-1, width)
-    return np.asarray(column)
+        column = column.flatten()
+    # Its bytes as they are: Arrow's own conversion would import pandas.
+    kind = np.dtype(column.type.to_pandas_dtype())
+    values = np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)
+    return values if width is None else values.reshape(-1, width)
 
 
 def _checksums(batch: pa.RecordBatch) -> bytes:
@@ -112,56 +118,83 @@ def _compact(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-@dataclass
-class Segment:
-    """One stream file, read incrementally; keeps only the columns that were asked for."""
+def read_schema(path: Path) -> pa.Schema | None:
+    """The columns of a segment, from its first bytes; None while nothing was flushed."""
+    try:
+        with pa.OSFile(str(path)) as file:
+            return pa.ipc.open_stream(file).schema
+    except (pa.ArrowException, OSError, ValueError):
+        return None
 
-    path: Path
-    rows: int = 0
-    _offset: int = 0
-    _identity: tuple[int, int] = (0, 0)
-    _header: bytes = b""
-    _schema: pa.Schema | None = None
-    _broken: bool = False
-    _chunks: dict[str, list[NDArray[np.generic]]] = field(default_factory=dict)
 
-    def schema(self) -> pa.Schema | None:
-        """The columns of the file, None while nothing was flushed."""
-        if self._schema is None:
-            self.refresh(())
-        return self._schema
+class SegmentFile:
+    """One stream file, read from where the last reading ended; it keeps no rows.
 
-    def refresh(self, names: Iterable[str]) -> None:
-        """Read what was appended since the last call, for `names` and all names asked before."""
+    `rows` have been read, `broken` says that the next batch is damaged, `closed` that the file is
+    complete and no row will follow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.schema: pa.Schema | None = None
+        self._identity = (0, 0)
+        self._header = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """Read from the first row again."""
+        self.rows = self.offset = 0
+        self.broken = self.closed = False
+
+    def changed(self) -> bool:
+        """Whether there is something to read; `replaced` says that compaction was here."""
         try:
             state = os.stat(self.path)
         except OSError:
-            return
+            return False
+        self._size = state.st_size
         # Compaction replaces the file, so its inode tells; the rows stay the same.
-        identity = (state.st_dev, state.st_ino)
-        missing = [n for n in names if n not in self._chunks]
-        if identity != self._identity or missing:
-            self._identity, self._offset, self.rows, self._broken = identity, 0, 0, False
-            self._chunks = {n: [] for n in [*self._chunks, *missing]}
-        if self._broken or state.st_size <= self._offset:
-            return
-        with open(self.path, "rb") as file:
-            file.seek(self._offset)
-            self._read(file.read())
+        self.replaced = (state.st_dev, state.st_ino) != self._identity
+        self._identity = (state.st_dev, state.st_ino)
+        return self.replaced or (not self.broken and state.st_size > self.offset)
 
-    def _read(self, data: bytes) -> None:
-        base = self._offset
-        prefix = self._header if base else b""  # each read needs the schema before its batches
-        source = pa.BufferReader(prefix + data)
+    def read(self, names: Iterable[str]) -> dict[str, list[NDArray[np.generic]]]:
+        """The new batches of some columns; columns that the file lacks are left out.
+
+        From the start of the file through a memory map, of which only these columns are touched.
+        """
+        taken: dict[str, list[NDArray[np.generic]]] = {}
         try:
-            reader = pa.ipc.open_stream(source)
+            if self.offset:
+                with open(self.path, "rb", buffering=0) as file:
+                    file.seek(self.offset)
+                    data = file.read()
+                self._read(pa.BufferReader(self._header + data), taken, list(names))
+                self.closed = data.endswith(CLOSED)
+            else:
+                with pa.memory_map(str(self.path)) as file:
+                    size = file.size()
+                    self._read(file, taken, list(names))
+                    self.closed = file.read_at(len(CLOSED), size - len(CLOSED)) == CLOSED
         except (pa.ArrowException, OSError, ValueError):
-            return  # the header is not complete yet
-        if not base:
-            self._schema = reader.schema
-            self._header = data[: source.tell()]
-            self._offset = source.tell()
-        positions = {n: reader.schema.get_field_index(n) for n in self._chunks}
+            return taken  # empty, gone, or its header is not complete yet
+        return taken
+
+    def _read(
+        self,
+        source: pa.NativeFile,
+        taken: dict[str, list[NDArray[np.generic]]],
+        names: list[str],
+    ) -> None:
+        # Each reading needs the schema before its batches.
+        shift = self.offset - len(self._header) if self.offset else 0
+        reader = pa.ipc.open_stream(source)
+        if not self.offset:
+            self.schema, self.offset = reader.schema, source.tell()
+            self._header = source.read_at(self.offset, 0)
+            source.seek(self.offset)
+        places = {n: reader.schema.get_field_index(n) for n in names}
+        places = {n: i for n, i in places.items() if i >= 0}
         while True:
             try:
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
@@ -169,24 +202,66 @@ class Segment:
                 return
             except (pa.ArrowException, OSError, ValueError):
                 return  # torn: the rest may still be on its way
-            if not self._take(batch, metadata, positions):
-                self._broken = True
+            values = _checked(batch, metadata, places)
+            if values is None:
+                self.broken = True
                 return
-            self._offset = base + source.tell() - len(prefix)
+            for name, column in values.items():
+                taken.setdefault(name, []).append(column)
+            self.rows += batch.num_rows
+            self.offset = shift + source.tell()
 
-    def _take(
-        self, batch: pa.RecordBatch, metadata: pa.KeyValueMetadata | None, at: dict[str, int]
-    ) -> bool:
-        sums = np.frombuffer((metadata or {}).get(CHECKSUMS, b""), dtype="<u4")
-        if len(sums) != batch.num_columns:
-            return False
-        taken = {n: _numbers(batch, i) for n, i in at.items() if i >= 0}
-        if any(zlib.crc32(taken[n].tobytes()) != sums[at[n]] for n in taken):
-            return False
-        for name, values in taken.items():
-            self._chunks[name].append(values.copy())  # a view would keep the whole batch
-        self.rows += batch.num_rows
-        return True
+
+def _checked(
+    batch: pa.RecordBatch, metadata: pa.KeyValueMetadata | None, at: dict[str, int]
+) -> dict[str, NDArray[np.generic]] | None:
+    """Copies of some columns; None when one of them is not what was written."""
+    sums = np.frombuffer((metadata or {}).get(CHECKSUMS, b""), dtype="<u4")
+    if len(sums) != batch.num_columns:
+        return None
+    taken = {}
+    for name, index in at.items():
+        values = _numbers(batch, index)
+        if zlib.crc32(np.ascontiguousarray(values).data) != sums[index]:
+            return None
+        taken[name] = values.copy()  # a view would keep the whole batch
+    return taken
+
+
+class Segment:
+    """One stream file with the columns that were asked for, read incrementally."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = SegmentFile(path)
+        self._chunks: dict[str, list[NDArray[np.generic]]] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return self.file.rows
+
+    def schema(self) -> pa.Schema | None:
+        """The columns of the file, None while nothing was flushed."""
+        if self.file.schema is None:
+            self.file.schema = read_schema(self.file.path)
+        return self.file.schema
+
+    def refresh(self, names: Iterable[str]) -> None:
+        """Read what was appended since the last call, for `names` and all names asked before."""
+        missing = [n for n in names if n not in self._chunks]
+        changed = self.file.changed()
+        if not changed and not missing:
+            return
+        if missing or self.file.replaced:
+            self.file.restart()
+            self._chunks = {n: [] for n in [*self._chunks, *missing]}
+        for name, parts in self.file.read(self._chunks).items():
+            self._chunks[name] += parts
+
+    def forget(self) -> None:
+        """Keep no rows of a complete file: reading it anew costs less than its memory."""
+        if self.file.closed:
+            self._chunks = {}
 
     def column(self, name: str) -> NDArray[np.generic]:
         """All rows read of a column; NaN where the file has no such column."""
@@ -194,8 +269,7 @@ class Segment:
         if len(chunks) > 1:
             chunks[:] = [np.concatenate(chunks)]
         if chunks:
-            # Another column of a damaged batch may have been read further than this one's file.
-            return chunks[0][: self.rows]
+            return chunks[0]
         return np.full(self.rows, np.nan, dtype=np.float32)
 
 
@@ -234,23 +308,26 @@ class SeriesReader:
         self._lock = threading.Lock()
         self._segments: dict[int, Segment] = {}
 
-    def _refresh(self, names: Iterable[str]) -> list[tuple[int, Segment]]:
-        wanted = ["step", *names]
+    def _find(self) -> None:
         for path in sorted(self.folder.glob(f"{self.cadence}-*.arrow")):
             number = path.stem.removeprefix(f"{self.cadence}-")
             if number.isdigit():
                 self._segments.setdefault(int(number), Segment(path))
+
+    def _refresh(self, names: Iterable[str]) -> list[tuple[int, Segment]]:
+        self._find()
         for segment in self._segments.values():
-            segment.refresh(wanted)
+            segment.refresh(["step", *names])
         return [(n, s) for n, s in sorted(self._segments.items()) if s.rows]
 
     def names(self) -> dict[str, int]:
         """Every column but step and seconds, with its width in layers (0 for a scalar)."""
         found: dict[str, int] = {}
         with self._lock:
-            segments = self._refresh(())
-        for _, segment in segments:
-            for column in segment.schema() or ():
+            self._find()
+            schemas = [s.schema() for _, s in sorted(self._segments.items())]
+        for schema in schemas:
+            for column in schema or ():
                 if column.name not in ("step", "seconds"):
                     wide = pa.types.is_fixed_size_list(column.type)
                     found[column.name] = column.type.list_size if wide else 0
@@ -281,66 +358,23 @@ class SeriesReader:
                 truncate = int(own[0]) if truncate is None else min(truncate, int(own[0]))
             limit = min(limit, int(own[0]))
         last = Cursor(segments[-1][0], segments[-1][1].rows) if segments else since
-        return Rows(
+        found = Rows(
             np.concatenate(steps[::-1]) if steps else np.zeros(0, dtype=np.int64),
-            {n: _joined(p[::-1]) for n, p in parts.items()},
+            {n: joined(p[::-1]) for n, p in parts.items()},
             last,
             truncate,
         )
+        for _, segment in segments:
+            segment.forget()
+        return found
 
 
-def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
+def joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
+    """Parts of one column from several segments, of which some may lack it and give flat NaN."""
     if not parts:
         return np.zeros(0, dtype=np.float32)
     widths = {p.shape[1] for p in parts if p.ndim == 2}
-    if widths:  # a segment without this column gives a flat NaN: widen it
+    if widths:
         width = max(widths)
         parts = [p if p.ndim == 2 else np.repeat(p[:, None], width, axis=1) for p in parts]
     return np.concatenate(parts)
-
-
-def bucket_size(rows: int, max_points: int) -> int:
-    """The smallest power of two whose buckets, of two points each, stay within `max_points`.
-
-    Powers of two, so that buckets are only ever merged and never move while a run grows.
-    """
-    size = 1
-    while rows > max_points if size == 1 else 2 * -(-rows // size) > max_points:
-        size *= 2
-    return size
-
-
-def buckets(
-    steps: Steps, values: NDArray[np.generic], size: int
-) -> tuple[Steps, NDArray[np.generic]]:
-    """Thin a series, `size` rows to a bucket, without losing a spike.
-
-    A scalar series (n,) keeps each bucket's smallest and largest value at their own steps, and the
-    first non-finite one. A per-layer series (n, L) keeps each layer's largest value at the
-    bucket's first step.
-    """
-    rows = len(steps)
-    if size <= 1 or rows == 0:
-        return steps, values
-    full = -(-rows // size) * size
-    if values.ndim == 2:
-        padded = np.full((full, values.shape[1]), -np.inf, dtype=np.float32)
-        padded[:rows] = values
-        top = padded.reshape(-1, size, values.shape[1]).max(axis=1)  # NaN wins, as it should
-        return steps[::size], top
-    numbers = values.astype(np.float64)
-    finite = np.isfinite(numbers)
-    low = np.full(full, np.inf)
-    high = np.full(full, -np.inf)
-    low[:rows] = np.where(finite, numbers, np.inf)
-    high[:rows] = np.where(finite, numbers, -np.inf)
-    base = np.arange(0, full, size)
-    chosen = [base + low.reshape(-1, size).argmin(1), base + high.reshape(-1, size).argmax(1)]
-    if not finite.all():
-        odd = np.zeros(full, dtype=bool)
-        odd[:rows] = ~finite
-        grid = odd.reshape(-1, size)
-        chosen.append((base + grid.argmax(1))[grid.any(1)])
-    keep = np.unique(np.concatenate(chosen))
-    keep = keep[keep < rows]
-    return steps[keep], values[keep]

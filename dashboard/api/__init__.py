@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard import assets
-from dashboard.api import attention, live
+from dashboard.api import attention, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.guard import Guard
 from dashboard.shell import Shell
@@ -30,7 +30,8 @@ def asset(request: Request) -> Response:
 
 ROUTES: list[BaseRoute] = [
     Route("/api/live", live.live),
-    Route("/api/series", live.series),
+    Route("/api/series", points.series),
+    Route("/api/profile", points.profile),
     Route("/api/attention/{run}", attention.snapshots),
     Route("/api/attention/{run}/{step:int}", attention.grid),
     Route("/api/attention/{run}/{step:int}/{layer:int}/{head:int}", attention.head),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
@@ -65,6 +66,32 @@ def rounded(value: Any, digits: int = 6) -> Any:
         return None
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def shortened(values: NDArray[Any], digits: int) -> list[Any]:
+    """An array of numbers as :func:`rounded` says them, in one go."""
+    exact = values.astype(np.float64)
+    finite = np.isfinite(exact)
+    size = np.where(finite & (exact != 0), np.abs(exact), 1)
+    places = digits - 1 - np.floor(np.log10(size))
+    # Powers of ten above 1 only: those below are no exact numbers and would leave long tails.
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    said = (np.rint(np.where(finite, exact, 0) * up / down) / up * down).tolist()
+    return said if finite.all() else _without(said, finite)
+
+
+def _without(said: list[Any], finite: NDArray[Any]) -> list[Any]:
+    if finite.ndim == 2:
+        return [_without(row, kept) for row, kept in zip(said, finite, strict=True)]
+    return [value if kept else None for value, kept in zip(said, finite.tolist(), strict=True)]
+
+
+def points_of(request: Request, default: int, most: int) -> int:
+    """`?points=256`: of a scalar series. Raises BadRequestError for what is no power of two."""
+    points = number(request, "points", default)
+    if not 16 <= points <= most or points & (points - 1):
+        raise BadRequestError(f"points is {points}; accepted: a power of two from 16 to {most}")
+    return points
 
 
 def binary(array: NDArray[Any]) -> Response:

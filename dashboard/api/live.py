@@ -1,10 +1,11 @@
-"""One reply a second for everything that a tab shows, and the exact points of a zoom."""
+"""One reply a second for everything that a tab shows."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.runs import Run, RunError
-from core.runs.series import bucket_size, buckets
-from dashboard.api.answers import BadRequestError, as_json, number, rounded, route, words
-from dashboard.live import LOCK, Feed, feed, store
+from dashboard.api.answers import (
+    BadRequestError,
+    as_json,
+    points_of,
+    rounded,
+    route,
+    shortened,
+    words,
+)
+from dashboard.live import HEADLINE, LOCK, Feed, feed, store
+from dashboard.streams import News
+from dashboard.thinned import POINTS
 
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
 MOST_RUNS = 250
@@ -27,57 +37,71 @@ def _said(value: Any) -> Any:
     return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
 
 
-def _points(news: dict[str, Any]) -> dict[str, Any]:
+def _points(news: News) -> dict[str, Any]:
     """Points as JSON: steps as differences, which are one digit where the steps are nine."""
-    if "missing" in news:
-        return news
-    steps, values = news["steps"], news["values"]
-    layered = bool(values) and isinstance(values[0], list)
-    return {
-        "from": news["from"],
-        "s": [b - a for a, b in zip([0, *steps[:-1]], steps, strict=True)],
-        "v": [rounded(v, 4 if layered else 6) for v in values],
-        "c": news["cursor"],
+    found = news.points
+    if found is None:
+        return {"missing": True}
+    said: dict[str, Any] = {
+        "from": news.start,
+        "s": np.diff(found.steps, prepend=0).tolist(),
+        "v": shortened(found.values, 6 if found.values.ndim == 1 else 4),
+        "c": news.cursor,
     }
+    if found.means is not None:
+        said |= {"w": found.width, "a": shortened(found.means, 6)}
+    return said
 
 
-def _live_run(
-    id: str, since: list[str], metrics: list[str], latest: list[str], focus: bool
-) -> dict[str, Any]:
-    try:
-        source = feed(id)
-        source.refresh([*metrics, *latest])
-        return _state(source, since, metrics, latest, focus)
-    except (RunError, OSError):
-        return {"gone": True}
+@dataclass(frozen=True)
+class _Asked:
+    """What a view wants of one run; cursors in the order of events, then each metric."""
+
+    id: str
+    since: list[str]
+    metrics: list[str]
+    latest: list[str]
+    points: int
+    headline: bool
+    snapshot: bool
 
 
-def _state(
-    source: Feed, since: list[str], metrics: list[str], latest: list[str], focus: bool
-) -> dict[str, Any]:
+def _live_run(asked: _Asked) -> dict[str, Any]:
+    with LOCK:  # one run at a time, so that pages are not held up by 250
+        try:
+            source = feed(asked.id)
+            source.refresh(
+                [*asked.metrics, *asked.latest, *(HEADLINE.values() if asked.headline else ())]
+            )
+            return _state(source, asked)
+        except (RunError, OSError):
+            return {"gone": True}
+
+
+def _state(source: Feed, asked: _Asked) -> dict[str, Any]:
     record = source.run.record
     reply: dict[str, Any] = {"state": record.state, "step": record.step, "steps": record.steps}
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
         "message": record.message,
-        "loss": _said(source.latest("loss/train")),
-        "grad": _said(source.latest("grad_norm/total")),
-        "validation": _said(source.latest("loss/validation")),
     }
+    if asked.headline:
+        found = {word: source.latest(metric) for word, metric in HEADLINE.items()}
+        optional |= {word: _said(row[1]) for word, row in found.items() if row}
     reply |= {k: v for k, v in optional.items() if v not in (None, "")}
-    # Cursors come in the order of what is asked: events, then each metric.
-    cursors = dict(zip(["", *metrics], since, strict=False))
+    cursors = dict(zip(["", *asked.metrics], asked.since, strict=False))
     events = source.events(cursors.get("", ""))
     if events:
         reply["events"] = events
-    points = {m: source.news(m, cursors.get(m, "")) for m in metrics}
-    if any(points.values()):
-        reply["m"] = {m: _points(p) for m, p in points.items() if p}
-    rows = {m: [source.last_step(m), rounded(source.latest(m), 4)] for m in latest}
-    if any(row[0] is not None for row in rows.values()):
-        reply["latest"] = {m: row for m, row in rows.items() if row[0] is not None}
-    if focus:
+    news = {m: source.news(m, cursors.get(m, ""), asked.points) for m in asked.metrics}
+    points = {m: _points(n) for m, n in news.items() if n}
+    if points:
+        reply["m"] = points
+    rows = {m: source.latest(m) for m in asked.latest}
+    if any(rows.values()):
+        reply["latest"] = {m: [row[0], rounded(row[1], 4)] for m, row in rows.items() if row}
+    if asked.snapshot:
         steps = source.run.snapshots.steps
         if steps:
             reply["snapshot"] = steps[-1]
@@ -127,38 +151,42 @@ class _Counts:
 _counts = _Counts()
 
 
+def _own(request: Request) -> dict[int, list[str]]:
+    """`?own=3~metric~metric,...`: metrics of single runs, by their place in `runs`."""
+    parts = [word.split("~") for word in words(request, "own")]
+    try:
+        return {int(place): metrics for place, *metrics in parts}
+    except ValueError:
+        raise BadRequestError("own is not of the form place~metric~metric,...") from None
+
+
 @route
 def live(request: Request) -> Response:
-    """One reply for everything that a tab shows: ?runs= &since= &metrics= &latest= and, for the
-    runs in &focus=, &layers=."""
+    """One reply for everything that a tab shows.
+
+    ?runs= &since= &metrics= &latest= &points= (of a scalar series, a power of two) and, for the
+    runs in &focus=, &layers=; &headline= names runs whose newest losses are shown; &own= metrics
+    of single runs.
+    """
     ids, since = words(request, "runs"), request.query_params.get("since", "").split(",")
     if len(ids) > MOST_RUNS:
         raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {MOST_RUNS}")
     metrics, latest = words(request, "metrics"), words(request, "latest")
-    focus, layers = words(request, "focus"), words(request, "layers")
+    focus, layers = set(words(request, "focus")), words(request, "layers")
+    headline, own = set(words(request, "headline")), _own(request)
+    points = points_of(request, POINTS, POINTS)
     since += [""] * (len(ids) - len(since))
-    with LOCK:
-        runs = [
-            _live_run(
-                id, mark.split("~"), metrics + (layers if id in focus else []), latest, id in focus
-            )
-            for id, mark in zip(ids, since, strict=False)
-        ]
-        return as_json({"counts": _counts(), "runs": runs})
-
-
-@route
-def series(request: Request) -> Response:
-    """Points of one metric in a range of steps, exact when they are few."""
-    query = request.query_params
-    most = min(max(number(request, "points", 1000), 2), 4000)
-    low, high = number(request, "from", 0), number(request, "to", 2**62)
-    with LOCK:
-        run = store().open(query.get("run", ""))
-        steps, values = run.series(query.get("metric", ""))
-    inside = slice(*np.searchsorted(steps, [low, high + 1]).tolist())
-    steps, values = steps[inside], values[inside]
-    steps, values = buckets(steps, values, bucket_size(len(steps), most))
-    return as_json(
-        _points({"from": low, "steps": steps.tolist(), "values": values.tolist(), "cursor": ""})
-    )
+    asked = [
+        _Asked(
+            id,
+            since[place].split("~"),
+            [*metrics, *(layers if id in focus else ()), *own.get(place, ())],
+            latest,
+            points,
+            headline=id in headline,
+            snapshot=id in focus,
+        )
+        for place, id in enumerate(ids)
+    ]
+    runs = [_live_run(one) for one in asked]
+    return as_json({"counts": _counts(), "runs": runs})

@@ -60,7 +60,8 @@ class RunState extends Card {
   }
 
   asks() {
-    return { runs: this.props.runs.map((r) => r.id) }
+    const ids = this.props.runs.map((r) => r.id)
+    return { runs: ids, headline: ids }
   }
 
   tick() {

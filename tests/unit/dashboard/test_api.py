@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from core.runs import RunStore
 from dashboard import api, assets, live
+from dashboard.thinned import POINTS
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 
 METRICS = ("loss/train", "grad_norm/block", "activation/rms/resid_post", "loss/validation")
@@ -101,7 +102,7 @@ def test_finished_buckets_never_move_and_stay_few(store, client):
         faker.write(first, last)
         browser.tick()
         points = browser.points[run.id]["loss/train"]
-        assert len(points) <= live.POINTS + 2
+        assert len(points) <= POINTS + 2
         return dict(points)
 
     early = grown(0, 90)
@@ -113,7 +114,7 @@ def test_finished_buckets_never_move_and_stay_few(store, client):
         x for x in after.items() if x[0] < finished
     ]
     late = grown(7000, 20_001)  # twice twice as wide: neighbours were merged
-    assert len(late) > live.POINTS / 2
+    assert len(late) > POINTS / 2
     assert {s for s in late if s < finished} <= set(after)
     assert max(late.values()) == max(*after.values(), *late.values())
     assert min(v for s, v in late.items() if s < 6976) == min(
@@ -161,7 +162,7 @@ def test_not_a_number_survives(store, client):
     run, faker = trainer(store, 400)
     faker.fate = "diverges"
     faker.write(0, 200)
-    browser = Browser(client, [run.id])
+    browser = Browser(client, [run.id], headline=run.id)
     reply = browser.tick()["runs"][0]
     assert browser.points[run.id]["loss/train"][150] is None
     assert browser.points[run.id]["grad_norm/block"][150] == [None] * 6

@@ -1,0 +1,121 @@
+"""The exact points of a zoom, and depth profiles at one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.runs import RunError
+from core.runs.buckets import Steps, bucket_width, thin
+from core.runs.series import SeriesReader
+from dashboard.api.answers import (
+    BadRequestError,
+    as_json,
+    number,
+    route,
+    shortened,
+    words,
+)
+from dashboard.live import DIFFERENCE, store
+from dashboard.streams import layer_of
+from dashboard.thinned import Sums
+
+MOST = 4096  # points of a series in one range
+RUNS = 250
+
+
+def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
+    """Every row of a metric, from its file and not kept; also of `difference/<run>/<metric>`.
+
+    Raises KeyError with the names that exist, RunError for an unknown run.
+    """
+    if metric.startswith(DIFFERENCE):
+        other, _, name = metric.removeprefix(DIFFERENCE).partition("/")
+        steps, values = read(id, name)
+        others, subtracted = read(other, name)
+        both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
+        with np.errstate(invalid="ignore"):
+            return both, values[here] - subtracted[there]
+    run = store().open(id)
+    name, layer = layer_of(metric)
+    cadence = "step" if name == "seconds" else run.cadence_of(name)[0]
+    rows = SeriesReader(run.path / "metrics", cadence).read([name])
+    values = rows.columns[name]
+    if layer is None:
+        return rows.steps, values
+    if values.ndim == 1 or layer >= values.shape[1]:
+        raise KeyError(f"run {id} has no layer {layer} in {name}")
+    return rows.steps, values[:, layer]
+
+
+@route
+def series(request: Request) -> Response:
+    """Points of one metric of one or more runs in a range of steps, exact when they are few.
+
+    ?run= (or several, with commas) &metric= &from= &to= &points=.
+    """
+    ids, metric = words(request, "run"), request.query_params.get("metric", "")
+    if len(ids) > RUNS:
+        raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {RUNS}")
+    most = min(max(number(request, "points", 1024), 2), MOST)
+    low, high = number(request, "from", 0), number(request, "to", 2**62)
+    if len(ids) == 1:
+        return as_json(_range(ids[0], metric, low, high, most))
+    return as_json({"runs": [_range_or_none(id, metric, low, high, most) for id in ids]})
+
+
+def _range_or_none(id: str, metric: str, low: int, high: int, most: int) -> Any:
+    try:
+        return _range(id, metric, low, high, most)
+    except (KeyError, RunError, OSError):
+        return None  # one of many may lack it or be gone
+
+
+def _range(id: str, metric: str, low: int, high: int, most: int) -> dict[str, Any]:
+    steps, values = read(id, metric)
+    inside = slice(*np.searchsorted(steps, [low, high + 1]).tolist())
+    steps, values = steps[inside], values[inside]
+    said: dict[str, Any] = {"from": low}
+    if len(steps):
+        each = 1 if values.ndim == 2 else 2
+        width = bucket_width(int(steps[0]), int(steps[-1]), len(steps), most, each)
+        if width > 1 and values.ndim == 1:
+            means = Sums.of(steps, values, width).means(0)
+            said |= {"w": width, "a": shortened(means, 6)}
+        steps, values = thin(steps, values, width)
+    digits = 7 if values.ndim == 1 else 4  # float32 has seven
+    return said | {"s": np.diff(steps, prepend=0).tolist(), "v": shortened(values, digits)}
+
+
+@route
+def profile(request: Request) -> Response:
+    """Per-layer values at one step: ?runs= &metric= (or several) &step=.
+
+    Of each run the newest row at or before the step that holds a finite number, as [step, values];
+    a metric that a run lacks, or has not measured yet, is left out.
+    """
+    metrics, step = words(request, "metric"), number(request, "step", 2**62)
+    ids = words(request, "runs")
+    if len(ids) > RUNS:
+        raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {RUNS}")
+    runs = [{m: row for m in metrics if (row := _nearest(id, m, step))} for id in ids]
+    return as_json({"runs": runs})
+
+
+def _nearest(id: str, metric: str, step: int) -> list[Any] | None:
+    try:
+        steps, values = read(id, metric)
+    except (KeyError, RunError, OSError):
+        return None
+    rows = int(np.searchsorted(steps, step, side="right"))
+    finite = np.isfinite(values[:rows])
+    told = np.flatnonzero(finite.any(axis=1) if values.ndim == 2 else finite)
+    if not len(told):
+        return None
+    at = told[-1]
+    row = shortened(np.atleast_1d(values[at]), 4)
+    return [int(steps[at]), row if values.ndim == 2 else row[0]]

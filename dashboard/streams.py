@@ -1,0 +1,168 @@
+"""Metrics of a run as they grow: what is new for a reader, and one run's metric minus another's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.runs.tail import Appended, Folder, Tail
+from dashboard.thinned import Points, Series
+
+
+def layer_of(metric: str) -> tuple[str, int | None]:
+    """`activation/rms/blocks.3.resid_post` -> (`activation/rms/resid_post`, 3)."""
+    found = re.search(r"blocks\.(\d+)\.", metric)
+    return (metric.replace(found.group(0), ""), int(found.group(1))) if found else (metric, None)
+
+
+def of_layer(appended: Appended, metric: str) -> NDArray[Any] | None:
+    """The values of a metric, of one layer where it names one; None where they do not exist."""
+    column, layer = layer_of(metric)
+    values = appended.columns.get(column)
+    if values is None or layer is None:
+        return values
+    return values[:, layer] if values.ndim == 2 and layer < values.shape[1] else None
+
+
+@dataclass(frozen=True)
+class News:
+    """What replaces a reader's points from step `start` on; no points: there is no such metric."""
+
+    points: Points | None
+    start: int = 0
+    cursor: str = ""
+
+    @classmethod
+    def nothing(cls) -> News:
+        """Rows are written, but this metric is not among them."""
+        return cls(None)
+
+    @classmethod
+    def after(
+        cls, cursor: str, series: Series, segment: int, firsts: dict[int, int], points: int
+    ) -> News | None:
+        """What is new after a cursor, or None; `firsts` has the first step of each segment."""
+        before, width, start, known = _parse(cursor)
+        wanted = series.width_for(points)
+        if (before, width, known) == (segment, wanted, series.rows):
+            return None
+        if width != wanted:
+            start = 0
+        elif 0 <= before < segment:
+            # Only the first steps of the later segments matter here.
+            later = min((first for number, first in firsts.items() if number > before), default=0)
+            start = min(start, later // wanted * wanted)
+        elif before != segment:
+            start = 0
+        found = series.since(start, points)
+        return cls(found, start, f"{segment}:{wanted}:{found.open_from}:{series.rows}")
+
+
+def _parse(cursor: str) -> tuple[int, int, int, int]:
+    """`segment:width:step:rows`; raises ValueError on anything else but the empty cursor."""
+    if not cursor:
+        return -1, 0, 0, 0
+    try:
+        segment, width, step, rows = (int(part) for part in cursor.split(":"))
+    except ValueError:
+        raise ValueError(f"{cursor!r} is no cursor of this server; leave it empty") from None
+    return segment, width, step, rows
+
+
+class Stream:
+    """One cadence of a run, read as it grows for every metric that somebody watches."""
+
+    def __init__(self, folder: Folder, cadence: str) -> None:
+        self.folder, self.cadence = folder, cadence
+        self.series: dict[str, Series] = {}
+        # A metric that is asked for later gets a tail of its own until it has caught up.
+        self._tails: list[tuple[Tail, list[str]]] = []
+
+    def refresh(self, metrics: Iterable[str]) -> None:
+        """Read what is new; a new metric or a new segment is read from its start, once."""
+        watched = {metric for _, known in self._tails for metric in known}
+        missing = [metric for metric in metrics if metric not in watched]
+        if missing:
+            columns = sorted({layer_of(metric)[0] for metric in missing})
+            self._tails.append((Tail(self.folder, self.cadence, columns), missing))
+        for tail, known in self._tails:
+            appended = tail.read()
+            if appended is not None:
+                self._take(known, appended)
+        if len(self._tails) > 1 and len({tail.place for tail, _ in self._tails}) == 1:
+            (first, known), *others = self._tails
+            for tail, more in others:
+                first.join(tail)
+                known += more
+            self._tails = [(first, known)]
+
+    def _take(self, metrics: list[str], appended: Appended) -> None:
+        for metric in metrics:
+            if appended.anew:
+                self.series.pop(metric, None)
+            values = of_layer(appended, metric)
+            if values is None or not len(appended.steps):
+                continue
+            if metric not in self.series:
+                self.series[metric] = Series(values.shape[1] if values.ndim == 2 else 0)
+            self.series[metric].append(appended.steps, values)
+
+    def news(self, metric: str, cursor: str, points: int) -> News | None:
+        """Points after a cursor and the next cursor; None when there is nothing new."""
+        series = self.series.get(metric)
+        if series is None:
+            return None
+        tail = next(tail for tail, known in self._tails if metric in known)
+        return News.after(cursor, series, tail.segment, tail.firsts, points)
+
+
+class Difference:
+    """One run's metric minus another's, at the steps that both have."""
+
+    def __init__(self, folders: list[Folder], cadence: str, metric: str) -> None:
+        self._folders, self._cadence, self._metric = folders, cadence, metric
+        self._begun = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        column, _ = layer_of(self._metric)
+        self._tails = [Tail(folder, self._cadence, [column]) for folder in self._folders]
+        # Rows of one run that wait for the other's.
+        self._waiting: list[tuple[NDArray[Any], NDArray[Any]]] = [
+            (np.zeros(0, dtype=np.int64), np.zeros(0)) for _ in self._tails
+        ]
+        self.series = Series(0)
+
+    def refresh(self) -> None:
+        """Read what is new of both; a run that was taken up again begins both anew."""
+        found = [tail.read() for tail in self._tails]
+        if self._begun and any(part is not None and part.anew for part in found):
+            self._begin()
+            found = [tail.read() for tail in self._tails]
+        if any(part is not None and part.anew for part in found):
+            self._begun += 1
+        for side, part in enumerate(found):
+            values = of_layer(part, self._metric) if part else None
+            if part and values is not None and values.ndim == 1:
+                steps, before = self._waiting[side]
+                self._waiting[side] = (
+                    np.concatenate([steps, part.steps]),
+                    np.concatenate([before, values]),
+                )
+        (steps, values), (others, subtracted) = self._waiting
+        both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
+        if len(both):
+            with np.errstate(invalid="ignore"):
+                self.series.append(both, values[here] - subtracted[there])
+            self._waiting = [(s[s > both[-1]], v[s > both[-1]]) for s, v in self._waiting]
+
+    def news(self, cursor: str, points: int) -> News | None:
+        """As of a stream."""
+        if not self.series.rows:
+            return None
+        return News.after(cursor, self.series, self._begun, {}, points)
