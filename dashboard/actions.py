@@ -124,8 +124,11 @@ def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]
 
 
 @st.dialog("Train twin", width="medium")
-def twin_dialog(config: RunConfig) -> None:
-    """Ask for the one switch, then train both with the same seed and batches."""
+def twin_dialog(config: RunConfig, base: Run | None = None) -> None:
+    """Ask for the one switch, then train both with the same seed and batches.
+
+    Of a run that exists, `base`, only the twin is trained, and the Lab's focus stays where it is.
+    """
     st.caption(
         "The twin has the same seed, the same first weights and the same batches."
         " Choose the one switch in which it differs."
@@ -136,7 +139,10 @@ def twin_dialog(config: RunConfig) -> None:
             st.markdown(f"{SETTINGS[dotted].title} :gray[now {flat[dotted]}]")
             for value, twin in options:
                 if st.button(str(value), key=f"twin_{state.key(dotted)}_{value}"):
-                    train_pair(config, twin, dotted, value)
+                    if base is None:
+                        train_pair(config, twin, dotted, value)
+                    else:
+                        train_twin(base, twin, dotted, value)
                     st.rerun()
 
 
@@ -147,12 +153,16 @@ def train_pair(config: RunConfig, twin: RunConfig, dotted: str, value: Any) -> N
     base = focus if exists else _enqueue(config, _name(config))
     if base is None:
         return
-    title = str(SETTINGS[dotted].title).lower()
-    name = describe(twin)
-    if name == describe(config):
-        name = f"{name}, {title} {value}"
-    other = _enqueue(twin, name, twin_of=base.id)
+    other = train_twin(base, twin, dotted, value)
     _focus(*((other, base) if exists else (base, other)))
+
+
+def train_twin(base: Run, twin: RunConfig, dotted: str, value: Any) -> Run | None:
+    """Train a twin of a run, named by its wiring, or else by what sets it apart."""
+    name = describe(twin)
+    if name == describe(base.config):
+        name = f"{name}, {str(SETTINGS[dotted].title).lower()} {value}"
+    return _enqueue(twin, name, twin_of=base.id)
 
 
 # What all of them share

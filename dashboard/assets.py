@@ -22,6 +22,8 @@ PARTS = (
     "head.js",
     "text.js",
     "rows.js",
+    "line.js",
+    "ticks.js",
     "table.js",
     "mount.js",
 )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import actions, chrome, components, state
+from dashboard import chrome, components, state
 from dashboard.compare import address, catalogue, differences, edit, groups, listing, outcomes, rows
 from dashboard.components import table
 
@@ -54,7 +54,7 @@ def table_card():
 def outcome_card():
     """Which trained: the matrix of a grid, else a sentence for each run."""
     with chrome.card("verdicts", "What became of them", height="stretch"):
-        st.html(outcomes.verdicts(drawn))
+        st.html(outcomes.verdicts(drawn, labels))
 
 
 def curves_card():
@@ -62,7 +62,7 @@ def curves_card():
     with chrome.card("curves", height="stretch"):
         with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
             metric = st.selectbox(
-                "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=200,
+                "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=170,
                 bind="query-params",
             )  # fmt: skip
             x = st.pills(
@@ -71,9 +71,10 @@ def curves_card():
             )  # fmt: skip
             log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
             log_y = st.toggle("log y", key="compare_log", bind="query-params")
+            st.html('<span class="choice">smoothing</span>', width="content")
             smooth = st.selectbox(
                 "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
-                label_visibility="collapsed", width=96, bind="query-params",
+                label_visibility="collapsed", width=74, bind="query-params",
             )  # fmt: skip
         components.curves(
             [],
@@ -83,20 +84,21 @@ def curves_card():
             x=x.lower(),
             log_y=log_y,
             smooth=float(smooth),
-            height=372,
+            height=476,
             baseline=outcomes.baseline(listed) if metric.startswith("loss/") else None,
             subtitle=outcomes.unit(listed, metric),
             frame=False,
         )
 
 
-def profile_card():
-    """A statistic of every layer at the step of the cursor."""
-    with chrome.card("profile"):
-        what = st.selectbox(
-            "By depth", list(PROFILES), key="compare_profile", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
+def depth_card():
+    """A statistic of every layer at the cursor's step, and below it what differs."""
+    with chrome.card("profile", height="stretch"):
+        with st.container(key="profile_choice"):
+            what = st.selectbox(
+                "By depth", list(PROFILES), key="compare_profile", bind="query-params",
+                label_visibility="collapsed", width=150,
+            )  # fmt: skip
         components.depth_profile(
             [],
             key="compare_profiles",
@@ -106,11 +108,7 @@ def profile_card():
             height=250,
             frame=False,
         )
-
-
-def difference_card():
-    """The settings that are not the same everywhere."""
-    with chrome.card("differences", "What differs"):
+        st.html(chrome.heading("What differs"))
         if len(drawn) < 2:
             st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
         else:
@@ -157,5 +155,4 @@ else:
     with left:
         curves_card()
     with right:
-        profile_card()
-        difference_card()
+        depth_card()

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from html import escape
 
+from core.runs.verdicts import WINDOW
 from dashboard.compare.catalogue import Entry
+from dashboard.compare.differences import units
 from dashboard.palette import run_colour
 
 MOST = 60  # sentences
+KINDS = {
+    "learned": "use their input",
+    "plateau": "sit on the plateau and ignore their input",
+    "above": "know less than frequencies",
+    "diverged": "diverged",
+    "too_early": "are too young to judge",
+    "failed": "failed",
+}
 UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
-def verdicts(entries: Sequence[Entry]) -> str:
-    """HTML: one sentence for each run, marked with its colour."""
+def verdicts(entries: Sequence[Entry], groups: Mapping[str, str]) -> str:
+    """HTML: one sentence for each run or group, marked with its colour."""
     if not entries:
         return '<div class="card-below">Tick runs in the table.</div>'
-    items = []
-    for entry in entries[:MOST]:
-        judged = entry.digest.verdict
-        rest = judged.sentence.removeprefix(entry.name)
-        items.append(
-            f'<li class="verdict {judged.kind}">{dot(entry)}<b>{escape(entry.name)}</b>'
-            f"{escape(rest)}</li>"
-        )
-    left = len(entries) - MOST
-    more = f'<li class="verdict more">and {left} more runs</li>' if left > 0 else ""
-    return f'<ul class="verdicts">{"".join(items)}{more}</ul>'
+    across = units(entries, groups)
+    items = [_sentence(name, own) for name, own in across[:MOST]]
+    if len(across) > MOST:
+        items.append(f'<li class="verdict more">and {len(across) - MOST} more</li>')
+    return f'<ul class="verdicts">{"".join(items)}</ul>'
+
+
+def _sentence(name: str, entries: Sequence[Entry]) -> str:
+    first = entries[0]
+    judged = first.digest.verdict
+    if len(entries) == 1:
+        rest = judged.sentence.removeprefix(name)
+    else:
+        name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
+    kinds = {entry.digest.verdict.kind for entry in entries}
+    kind = kinds.pop() if len(kinds) == 1 else "mixed"
+    return f'<li class="verdict {kind}">{dot(first)}<b>{escape(name)}</b>{escape(rest)}</li>'
+
+
+def together(entries: Sequence[Entry]) -> str:
+    """What became of the runs of a group: `all use their input; the means of their last 50 ...`."""
+    found = [entry.digest.verdict for entry in entries]
+    counts = Counter(one.kind for one in found).most_common()
+    said = ", ".join(f"{n if len(counts) > 1 else 'all'} {KINDS[kind]}" for kind, n in counts)
+    means = [one.last_mean for one in found if one.last_mean is not None and one.kind != "diverged"]
+    if not means:
+        return f"{said}."
+    low, high = f"{min(means):.2f}", f"{max(means):.2f}"
+    are = f"are all {low}" if low == high else f"lie between {low} and {high}"
+    entropy = found[0].entropy
+    known = f"; the entropy of {_singles(entries)} is {entropy:.3f}" if entropy else ""
+    return f"{said}. The means of their last {WINDOW} training losses {are}{known}."
+
+
+def _singles(entries: Sequence[Entry]) -> str:
+    return "classes" if predicts(entries) == "image" else "single letters"
 
 
 def dot(entry: Entry) -> str:

@@ -4,8 +4,9 @@ const LIVE_STATES = new Set(["queued", "starting", "running", "paused"])
 
 // Where a run stands: what the page knew, and for a live run what the hub has heard since.
 function standing(row) {
-  const known = { state: row.state, words: row.words, full: row.full, bad: row.bad,
-    validation: row.validation, training: row.training }
+  const { state: was, words, full, bad } = row
+  const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
+  const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training) }
   const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
   if (!live?.loaded || live.gone) return known
   const state = live.state ?? row.state

@@ -2,7 +2,6 @@
 // Python hears of it a moment later, for the address. Only the lines in sight are in the page.
 
 const LINE = 34 // height of a line in pixels, as the style sheet has it
-const MOST_DRAWN = 250
 const TELL_AFTER = 400 // ms of quiet before Python is told
 
 class RunsTable extends Card {
@@ -24,7 +23,7 @@ class RunsTable extends Card {
     this.body.append(this.grid, this.foot)
     this.nodes = new Map()
     this.open = new Set()
-    this.mode = { kind: "all", ids: new Set() }
+    this.ticks = new Ticks()
     this.sort = sortOf("")
     this.lines = []
     this.order = 0
@@ -32,13 +31,20 @@ class RunsTable extends Card {
     this.grid.addEventListener("scroll", () => this.show(), { passive: true })
     this.grid.addEventListener("keydown", (event) => this.key(event))
     this.sheet.addEventListener("click", (event) => this.click(event))
-    this.resize = new ResizeObserver(() => this.show())
+    this.resize = new ResizeObserver(() => this.resized())
     this.resize.observe(this.grid)
   }
 
   destroy() {
     this.resize.disconnect()
     clearTimeout(this.later)
+  }
+
+  resized() {
+    if (!this.ticked || this.wide === this.grid.clientWidth) return this.show()
+    this.wide = this.grid.clientWidth
+    this.columns()
+    this.show()
   }
 
   // The state, step and losses of live runs come with every reply of the hub.
@@ -57,7 +63,6 @@ class RunsTable extends Card {
     if (fresh) {
       this.byId = new Map(rows.map((r) => [r.id, r]))
       hub.know(rows.map((r) => ({ ...r, settings: undefined })))
-      this.widths = null
       hub.choice = { ...hub.choice, ids: null } // views that follow draw the rows as they are now
     }
     if (order.n !== this.order) this.obey(order)
@@ -69,21 +74,14 @@ class RunsTable extends Card {
   // What Python wants to be chosen: from an address, or because a cell of the matrix was opened.
   obey({ n, kind, ids, focus, step, zoom, sort }) {
     this.order = n
-    this.mode = { kind, ids: new Set(ids) }
+    this.ticks = new Ticks(kind, ids)
     this.sort = sortOf(sort)
     hub.set({ focus, step, zoom })
     this.wanted = focus
   }
 
-  // The choice, as far as it is listed: everything, everything but some, or only some.
-  chosen() {
-    const { kind, ids } = this.mode
-    const rows = this.props.rows.filter((r) => kind === "all" || ids.has(r.id) === (kind === "only"))
-    return rows.slice(0, MOST_DRAWN).map((r) => r.id)
-  }
-
   choose() {
-    this.ticked = new Set(this.chosen())
+    this.ticked = new Set(this.ticks.of(this.props.rows))
     const { focus } = hub.choice
     hub.choose([...this.ticked])
     // A run may stand out without being drawn: it stays so while it is listed.
@@ -97,21 +95,8 @@ class RunsTable extends Card {
     for (const id of ids) on ? after.add(id) : after.delete(id)
     this.refused = after.size > MOST_DRAWN
     if (this.refused && ids.length === 1) return this.show()
-    this.mode = this.modeOf(after)
+    this.ticks = this.ticks.to(after, this.props.rows)
     this.choose()
-  }
-
-  // The shortest way to say which are ticked; what is not listed now keeps its tick.
-  modeOf(ticked) {
-    const listed = this.props.rows
-    const off = listed.filter((r) => !ticked.has(r.id)).map((r) => r.id)
-    const elsewhere = [...this.mode.ids].filter((id) => !this.byId.has(id))
-    const { kind } = this.mode
-    if (!off.length && (kind !== "but" || !elsewhere.length)) return { kind: "all", ids: new Set() }
-    if (kind === "but" || (kind === "all" && ticked.size > listed.length / 2)) {
-      return { kind: "but", ids: new Set([...elsewhere, ...off]) }
-    }
-    return { kind: "only", ids: new Set([...(kind === "only" ? elsewhere : []), ...ticked]) }
   }
 
   choice(before) {
@@ -121,7 +106,7 @@ class RunsTable extends Card {
   }
 
   report() {
-    const { kind, ids } = this.mode
+    const { kind, ids } = this.ticks
     const { focus, step, zoom } = hub.choice
     return JSON.stringify({ n: this.order, kind, ids: [...ids], focus, step: step ?? null,
       zoom: zoom ?? null, sort: sortText(this.sort) })
@@ -157,28 +142,12 @@ class RunsTable extends Card {
 
   columns() {
     const { settings, rows } = this.props
-    const tags = rows.some((r) => r.tags.length)
-    const plain = `13px ${this.theme.font}`
-    const code = `12.5px ${this.theme.code}`
-    const widest = (texts, font, most) => Math.ceil(Math.min(most, Math.max(...texts.map((t) => textWidth(t, font)))))
-    const some = rows.slice(0, 400)
-    const both = [...some.map((r) => ({ rows: [r] })), ...this.lines.filter((l) => l.group)]
-    this.widths ??= [
-      Math.max(118, widest([...some.map((r) => r.name)], plain, 210) + 44),
-      ...settings.map((s, i) => widest([s.title + " ▲", ...both.slice(0, 400).map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 130) + 18),
-    ]
-    const losses = ["validation", "training"].map((by) => widest([...both.map((l) => figure(spread(l.rows.map((r) => r[by][0]))))], code, 130) + 18)
-    const states = widest(["state ▲", ...this.lines.slice(0, 400).map((l) => "▬ " + stateOf(l).words)], plain, 170) + 18
-    this.parts = [{ by: "run", title: "run" },
-      ...settings.map((s) => ({ by: s.name, title: s.title, help: s.name, number: s.number })),
-      { by: "validation", title: "validation", number: true, loss: true },
-      { by: "training", title: "training", number: true, loss: true },
-      { by: "state", title: "state" }, ...(tags ? [{ by: "tags", title: "tags" }] : [])]
-    const [name, ...others] = this.widths
-    const sizes = [...others, Math.max(losses[0], 108), Math.max(losses[1], 78), states, ...(tags ? [120] : [])]
-    this.grid.style.setProperty("--rt-columns", `30px minmax(${name}px, 1fr) ${sizes.map((w) => w + "px").join(" ")}`)
-    const whole = 30 + name + sizes.reduce((a, b) => a + b, 0)
-    this.grid.style.setProperty("--rt-width", whole + "px")
+    this.parts = columnsOf(rows, this.lines, settings, this.grid.clientWidth, this.theme)
+    const [name, ...others] = this.parts.map((part) => part.width)
+    const whole = 30 + name + others.reduce((a, b) => a + b, 0)
+    const { style } = this.grid
+    style.setProperty("--rt-columns", `30px minmax(${name}px, 1fr) ${others.map((w) => w + "px").join(" ")}`)
+    style.setProperty("--rt-width", whole + "px")
     this.sheet.style.height = this.lines.length * LINE + "px"
     this.titles()
   }
@@ -188,18 +157,17 @@ class RunsTable extends Card {
     if (now === this.titled) return
     this.titled = now
     this.header.replaceChildren()
-    const first = this.cell(this.header, "rt-check", "columnheader")
+    const first = cellOf(this.header, "rt-check", "columnheader")
     this.every = el("input", "rt-tick")
     Object.assign(this.every, { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
     this.every.onclick = () => {
       const on = this.every.checked
-      if (on) this.mode = { kind: "all", ids: new Set() }
-      else this.mode = this.modeOf(new Set())
+      this.ticks = on ? new Ticks() : this.ticks.to(new Set(), this.props.rows)
       this.choose()
     }
     first.append(this.every)
     for (const part of this.parts) {
-      const cell = this.cell(this.header, part.number ? "rt-number" : "", "columnheader")
+      const cell = cellOf(this.header, part.number ? "rt-number" : "", "columnheader")
       const here = this.sort.by === part.by
       cell.setAttribute("aria-sort", !here ? "none" : this.sort.down ? "descending" : "ascending")
       const button = el("button", "rt-sort", part.title)
@@ -229,13 +197,6 @@ class RunsTable extends Card {
     this.grid.scrollTop = 0
     this.show()
     this.tell()
-  }
-
-  cell(row, className, role = "gridcell") {
-    const cell = el("div", ("rt-cell " + className).trim())
-    cell.setAttribute("role", role)
-    row.append(cell)
-    return cell
   }
 
   // The lines in sight, and a few more.
@@ -290,7 +251,8 @@ class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const figures = ["validation", "training"].map((by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]))))
+    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0])))
+    const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,
       this.theme.dark, line.rows.length, line.rows.map((r) => [r.colour, r.settings, r.tags, r.note]), line.key === this.active])
@@ -312,50 +274,9 @@ class RunsTable extends Card {
     node.setAttribute("aria-selected", String(on === line.rows.length))
     if (focused) node.setAttribute("aria-current", "true")
     else node.removeAttribute("aria-current")
-    this.fill(node, line, { on, state, figures, opened })
+    fillLine(node, line, { on, state, figures, opened, parts: this.parts })
     if (!node.parentNode) this.sheet.append(node)
     if (line.key === this.active) this.grid.setAttribute("aria-activedescendant", node.id)
-  }
-
-  fill(node, line, { on, state, figures, opened }) {
-    const [row] = line.rows
-    let tick = node.querySelector(".rt-tick")
-    node.replaceChildren()
-    const check = this.cell(node, "rt-check")
-    tick ??= el("input", "rt-tick") // kept, so that a click on it is not lost
-    Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
-      indeterminate: on > 0 && on < line.rows.length, title: "Shift: to here. Alt: only this" })
-    check.append(tick)
-    const name = this.cell(node, "rt-who")
-    if (line.group) {
-      const caret = el("button", "rt-caret", opened ? "▾" : "▸")
-      Object.assign(caret, { type: "button", tabIndex: -1, ariaLabel: (opened ? "fold " : "unfold ") + line.name, ariaExpanded: String(opened) })
-      name.append(caret)
-    }
-    const called = el("button", "rt-name", line.name)
-    Object.assign(called, { type: "button", tabIndex: -1, title: [line.name, row.twin && !line.group && `twin of ${row.twin}`, !line.group && row.note].filter(Boolean).join("\n") })
-    name.append(called)
-    if (line.group) name.append(el("span", "rt-times", `×${line.rows.length}`))
-    else {
-      const edit = el("button", "rt-edit", "edit")
-      Object.assign(edit, { type: "button", tabIndex: -1, ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" })
-      name.append(edit)
-    }
-    this.props.settings.forEach((setting, i) => {
-      const text = shared(line.rows.map((r) => r.settings[i]))
-      const cell = this.cell(node, setting.number ? "rt-number" : "")
-      cell.append(el("span", "rt-text", text))
-      cell.title = `${setting.name}: ${text}`
-    })
-    for (const text of figures) this.cell(node, "rt-number rt-code" + (state.bad && state.bad !== "interrupted" ? " rt-bad" : "")).append(text)
-    const said = this.cell(node, state.bad ? "rt-bad" : "")
-    said.append(el("span", "rt-text", (SIGNS[state.bad] ? SIGNS[state.bad] + " " : "") + state.words))
-    said.title = state.full
-    if (this.parts.at(-1).by === "tags") {
-      const tags = this.cell(node, "rt-tags")
-      for (const tag of new Set(line.rows.flatMap((r) => r.tags))) tags.append(el("span", "rt-tag", tag))
-      tags.title = tags.innerText
-    }
   }
 
   click(event) {
@@ -375,7 +296,7 @@ class RunsTable extends Card {
   mark(line, { range = "", only = false } = {}) {
     const ids = line.rows.map((r) => r.id)
     if (only) {
-      this.mode = { kind: "only", ids: new Set(ids) }
+      this.ticks = new Ticks("only", ids)
       return this.choose()
     }
     const on = !ids.every((id) => this.ticked.has(id))

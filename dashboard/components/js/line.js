@@ -1,0 +1,79 @@
+// One line of the runs table as elements.
+
+function cellOf(row, className = "", role = "gridcell") {
+  const cell = el("div", ("rt-cell " + className).trim())
+  cell.setAttribute("role", role)
+  row.append(cell)
+  return cell
+}
+
+function buttonOf(className, text, more) {
+  return Object.assign(el("button", className, text), { type: "button", tabIndex: -1, ...more })
+}
+
+// `on`: how many of its runs are ticked; `opened`: whether a group is, null for a run.
+function fillLine(node, line, { on, state, figures, opened, parts }) {
+  const tick = node.querySelector(".rt-tick") ?? el("input", "rt-tick") // kept, with a click on it
+  node.replaceChildren()
+  Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
+    indeterminate: on > 0 && on < line.rows.length, title: "With Shift: to here. With Alt: only this" })
+  cellOf(node, "rt-check").append(tick)
+  nameCell(node, line, opened)
+  for (const part of parts.slice(1)) {
+    if (part.setting !== undefined) {
+      const text = shared(line.rows.map((r) => r.settings[part.setting]))
+      const cell = cellOf(node, part.number ? "rt-number" : "")
+      cell.append(el("span", "rt-text", text))
+      cell.title = `${part.help}: ${text}`
+    } else if (part.loss) {
+      const dead = state.bad && state.bad !== "interrupted"
+      cellOf(node, "rt-number rt-code" + (dead ? " rt-bad" : "")).append(figures[part.by])
+    } else if (part.by === "state") {
+      const said = cellOf(node, state.bad ? "rt-bad" : "")
+      said.append(el("span", "rt-text", (SIGNS[state.bad] ? SIGNS[state.bad] + " " : "") + state.words))
+      said.title = state.full
+    } else {
+      const tags = [...new Set(line.rows.flatMap((r) => r.tags))]
+      const cell = cellOf(node, "rt-tags")
+      cell.append(...tags.map((tag) => el("span", "rt-tag", tag)))
+      cell.title = tags.join(", ")
+    }
+  }
+}
+
+function nameCell(node, line, opened) {
+  const [row] = line.rows
+  const cell = cellOf(node, "rt-who")
+  if (line.group) {
+    cell.append(buttonOf("rt-caret", opened ? "▾" : "▸", { ariaExpanded: String(opened),
+      ariaLabel: (opened ? "fold " : "unfold ") + line.name }))
+  }
+  const more = line.group ? [] : [row.twin && `twin of ${row.twin}`, row.note]
+  cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
+  if (line.group) cell.append(el("span", "rt-times", `×${line.rows.length}`))
+  else cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
+}
+
+// The columns of the table and how wide they are: the settings that fit stand before the losses,
+// the others follow them.
+function columnsOf(rows, lines, settings, room, theme) {
+  const plain = `13px ${theme.font}`
+  const code = `12.5px ${theme.code}`
+  const some = lines.slice(0, 300)
+  const widest = (texts, font, least, most) =>
+    Math.ceil(Math.min(most, Math.max(least, ...texts.map((t) => textWidth(t, font))))) + 18
+  const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
+    width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
+  const loss = (by, least) => ({ by, title: by, number: true, loss: true,
+    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0])))), code, least, 130) })
+  const name = { by: "run", title: "run",
+    width: widest(some.map((l) => l.name + (l.group ? " ×99" : "")), plain, 96, 160) + (some.some((l) => l.group) ? 16 : 8) }
+  const state = { by: "state", title: "state",
+    width: widest(["state ▲", ...some.map((l) => "▬ " + stateOf(l).words)], plain, 40, 170) }
+  const always = [loss("validation", 98), state]
+  let left = room - 30 - name.width - always.reduce((a, c) => a + c.width, 0)
+  const fits = own.findIndex((c) => (left -= c.width) < 0)
+  const first = fits < 0 ? own : own.slice(0, Math.max(fits, 1))
+  const tags = rows.some((r) => r.tags.length) ? [{ by: "tags", title: "tags", width: 130 }] : []
+  return [name, ...first, ...always, loss("training", 60), ...own.slice(first.length), ...tags]
+}
