@@ -1,4 +1,4 @@
-"""The command line: ``python -m core train|runs|generate|bench``.
+"""The command line: ``python -m core train|sweep|runs|generate|bench``.
 
 Bad input ends with one line that names the setting and exit status 2.
 """
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = cli.Parser(prog="python -m core", description="Add & Norm Lab without the browser.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     cli.train.add_parser(commands)
+    cli.sweep.add_parser(commands)
     cli.runs.add_parser(commands)
     cli.generate.add_parser(commands)
     cli.bench.add_parser(commands)

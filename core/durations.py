@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core import estimate
 from core.config import CLASSES, RunConfig
 from core.data.corpora import CorpusError, check_length, describe
+from core.jobs.places import cores, limit
 from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
@@ -98,3 +99,60 @@ def measured(run: Run) -> Measured | None:
 def together(seconds: Sequence[float], places: int) -> float:
     """How long several jobs take when so many work at once: none is shorter than its longest."""
     return max(sum(seconds) / max(places, 1), max(seconds, default=0.0))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What many runs need: seconds in all, bytes at once, and how many train at the same time.
+
+    `measured` says that the seconds come from runs on this machine. `problem` is a sentence when
+    some corpus can't be read; the rest is then 0.
+    """
+
+    seconds: float = 0.0
+    memory: int = 0
+    places: int = 1
+    measured: bool = False
+    problem: str = ""
+
+
+def cost(store: RunStore, configs: Sequence[RunConfig]) -> Cost:
+    """What these runs need on this machine: time, and the memory of the largest at every place."""
+    seconds, memory = [], 0
+    device = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
+    places = min(limit("cuda" if device == "cuda" else "cpu"), max(len(configs), 1))
+    share = max(1, cores() // places)
+    speeds = measurements(store, device)
+    sizes: dict[tuple[object, int], tuple[int | None, str]] = {}
+    for config in configs:
+        text = (config.data, config.model.context)
+        if text not in sizes:
+            sizes[text] = vocabulary(config)
+        size, problem = sizes[text]
+        if size is None:
+            return Cost(problem=problem)
+        threads = share if config.training.threads == "auto" else config.training.threads
+        near = nearest(speeds, step_work(config, size))
+        seconds.append(config.training.steps * step_seconds(config, size, threads, near))
+        memory = max(memory, estimate.memory_bytes(config, size))
+    return Cost(together(seconds, places), memory * places, places, bool(speeds))
+
+
+def in_bytes(count: float) -> str:
+    """`9.8 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
+
+
+def in_time(seconds: float) -> str:
+    """`40 s`, `3 min`, `2.5 h`."""
+    if seconds < 1:
+        return "1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from core import estimate
 from core.config import RunConfig
-from core.durations import Measured, measured_speed, step_seconds, step_work, vocabulary
+from core.durations import (
+    Measured,
+    in_bytes,
+    in_time,
+    measured_speed,
+    step_seconds,
+    step_work,
+    vocabulary,
+)
 from core.jobs import machine
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "step_work",
     "vocabulary",
 ]
+
 
 def size(config: RunConfig, vocab: int) -> str:
     """`612,416 parameters · 9.8 MB to train`."""
@@ -35,23 +44,3 @@ def duration(config: RunConfig, vocab: int, measured: Measured | None) -> str:
     if measured is None:
         return f"about {in_time(seconds)}, a guess until the first run ({where})"
     return f"about {in_time(seconds)} on this machine ({where})"
-
-
-def in_bytes(count: float) -> str:
-    """`9.8 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
-
-
-def in_time(seconds: float) -> str:
-    """`40 s`, `3 min`, `2.5 h`."""
-    if seconds < 1:
-        return "1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,155 @@
+"""``python -m core sweep``: queue an ablation grid from a TOML file, follow it, steer it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from core import durations, grids
+from core.cli.options import UsageError, add_store, store_of
+from core.grids import Cell, GridError, Plan, said
+from core.jobs import grids as jobs
+from core.jobs.local import revive
+from core.runs import RunStore
+from core.runs.digest import digest
+
+POLL_SECONDS = 0.5
+VERBS = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
+
+
+def add_parser(commands: Any) -> None:
+    """``sweep`` and its options."""
+    parser = commands.add_parser(
+        "sweep", help="train every combination of some settings' values, from a TOML file"
+    )
+    there = ", ".join(grids.examples())
+    parser.add_argument("file", nargs="?", help=f"a TOML file, or one of: {there}")
+    parser.add_argument("--dry-run", action="store_true", help="only print what it would be")
+    parser.add_argument("--wait", action="store_true", help="follow it to its end")
+    for verb in VERBS:
+        parser.add_argument(f"--{verb}", metavar="GRID", help=f"{verb} all of its runs")
+    add_store(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the cells and what they cost, queue them; the grid's id last."""
+    store = store_of(options)
+    asked = [(verb, part) for verb in VERBS if (part := getattr(options, verb))]
+    if len(asked) + bool(options.file) != 1:
+        raise UsageError("sweep: name one TOML file, or one of --pause, --resume, --cancel GRID")
+    for verb, part in asked:
+        id = jobs.find(store, part)
+        {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel}[verb](store, id)
+        print(f"{id}: {VERBS[verb]}")
+        return 0
+    try:
+        grid = grids.load(options.file)
+    except GridError as error:
+        raise UsageError(str(error)) from error
+    plan = grid.plan()
+    cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config])
+    if cost.problem:
+        raise UsageError(f"data.corpus: {cost.problem}")
+    print(f"{grid.name}: {counted(len(plan.runs), 'run')}, {price(cost)}")
+    print("\n".join(listing(plan, list(grid.axes))))
+    if options.dry_run:
+        return 0
+    id = jobs.start(store, grid)
+    if options.wait:
+        follow(store, id, list(grid.axes))
+    print(id)
+    return 0
+
+
+def price(cost: durations.Cost) -> str:
+    """What a grid needs, in words."""
+    guess = "" if cost.measured else ", a guess until the first run"
+    return (
+        f"about {durations.in_time(cost.seconds)}{guess},"
+        f" {durations.in_bytes(cost.memory)} with {cost.places} at once"
+    )
+
+
+def counted(number: int, word: str) -> str:
+    """`1 run`, `12 runs`."""
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
+    """A line for each cell: its values, and what became of it where it is no run of its own."""
+    same = {id(cell): first for cell, first in plan.merged}
+
+    def note(cell: Cell) -> str:
+        if cell.config is None:
+            return f"impossible: {cell.reason}"
+        if id(cell) in same:
+            return f"the same run as {same[id(cell)].name}"
+        flat = cell.config.flat()
+        became = {d: flat[d] for d in axes if flat[d] != cell.values[d]} | cell.brought
+        words = ", ".join(f"{dotted} {said(value)}" for dotted, value in became.items())
+        return f"with {words}" if words else ""
+
+    heads = [dotted.split(".")[1] for dotted in axes]
+    rows = [[*(said(cell.values[dotted]) for dotted in axes), note(cell)] for cell in plan.cells]
+    return table([*heads, ""], rows)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Columns under their heads."""
+    lines = [list(heads), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
+    """A progress bar to the end, then what became of each run. Ctrl-C leaves the grid at work."""
+    total = jobs.progress(store, id).total
+    shape = "{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}"
+    with tqdm(total=total, bar_format=shape, desc=jobs.known(store)[id]) as bar:
+        try:
+            while (now := jobs.progress(store, id)).at_work:
+                revive(store)
+                show(bar, now)
+                time.sleep(POLL_SECONDS)
+            show(bar, now)
+        except KeyboardInterrupt:
+            bar.close()
+            print(f"the grid goes on; sweep --cancel {id} ends it", file=sys.stderr)
+            return
+    print("\n".join(results(store, id, axes)))
+
+
+def show(bar: tqdm[Any], now: jobs.Progress) -> None:
+    """Follow the grid's progress."""
+    left = now.seconds_left
+    words = [
+        f"{now.training} training" if now.training else "",
+        f"{now.paused} paused" if now.paused else "",
+    ]
+    words.append(f"{durations.in_time(left)} left" if left is not None else "")
+    bar.set_postfix_str(", ".join(word for word in words if word), refresh=False)
+    bar.n = now.total - now.training - now.waiting - now.paused
+    bar.refresh()
+
+
+def results(store: RunStore, id: str, axes: Sequence[str]) -> list[str]:
+    """The last losses of a grid's runs, best first."""
+    rows = []
+    for one in jobs.members(store, id):
+        found, flat = digest(one), one.config.flat()
+        loss = found.validation if found.verdict.kind != "diverged" else None
+        order = float("inf") if loss is None else loss
+        numbers = ["–" if n is None else f"{n:.3f}" for n in (found.validation, found.loss)]
+        rows.append((order, [*(said(flat[dotted]) for dotted in axes), *numbers, found.words]))
+    rows.sort(key=lambda row: row[0])
+    heads = [*(dotted.split(".")[1] for dotted in axes), "validation", "training", "state"]
+    return table(heads, [row for _, row in rows])

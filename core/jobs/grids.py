@@ -1,0 +1,315 @@
+"""Grids at work: started, followed, paused, resumed and cancelled as a whole. Knows no torch.
+
+A run belongs to a grid by its own `meta.json` (`grid`, `grid_name`), so a copied run does too.
+``.grids/<id>.json`` in the runs folder keeps what no run can tell: the axes, and which cells are
+impossible and why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core.config import RunConfig
+from core.durations import Measured, nearest, step_seconds, step_work, together
+from core.grids import Grid
+from core.jobs import local, queue
+from core.jobs.places import Kind, cores, limit
+from core.runs import Run, RunError, RunStore
+from core.runs.digest import digest
+from core.runs.files import read_json, write_json
+from core.runs.status import ENDED, State, Status
+
+
+class GridStartError(RunError):
+    """Some of a grid's runs could not be queued; those that are, go on. `grid` is its id."""
+
+    def __init__(self, sentence: str, grid: str) -> None:
+        super().__init__(sentence)
+        self.grid = grid
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a grid is. `done` are runs that came to their end, `diverged` some of them.
+
+    `paused` are paused or held back, `stopped` stopped or interrupted; `seconds_left` is for those
+    that train or wait, None while nothing was measured.
+    """
+
+    id: str
+    name: str
+    total: int
+    done: int
+    diverged: int
+    failed: int
+    stopped: int
+    training: int
+    waiting: int
+    paused: int
+    seconds_left: float | None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any of its runs trains, waits or is paused."""
+        return bool(self.training or self.waiting or self.paused)
+
+
+def start(store: RunStore, grid: Grid) -> str:
+    """Queue every run of a grid; returns the grid's id.
+
+    Raises RunError when nothing could be written, GridStartError when only a part could.
+    """
+    plan = grid.plan()
+    if not plan.runs:
+        raise RunError(f"no cell of this grid is possible: {next(iter(plan.reasons), '')}")
+    slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower()).strip("-")[:40] or "grid"
+    id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{slug}-{secrets.token_hex(2)}"
+    about = {
+        "name": grid.name,
+        "axes": {dotted: list(values) for dotted, values in grid.axes.items()},
+        "impossible": [{"values": c.values, "reason": c.reason} for c in plan.impossible],
+    }
+    try:
+        _folder(store).mkdir(parents=True, exist_ok=True)
+        write_json(_folder(store) / f"{id}.json", about)
+    except OSError as error:
+        raise RunError(f"no grid can be written to {store.root}: {error.strerror}") from error
+    local.revive(store)  # it warms up while the runs are written
+    for queued, cell in enumerate(plan.runs):
+        assert cell.config is not None
+        try:
+            local.add(store, cell.config, cell.name, grid=id, grid_name=grid.name)
+        except RunError as error:
+            if not queued:
+                (_folder(store) / f"{id}.json").unlink(missing_ok=True)
+                raise
+            raise GridStartError(
+                f"{queued} of {len(plan.runs)} runs of {grid.name} are queued and go on, the others"
+                f" could not be: {error}",
+                id,
+            ) from error
+    local.revive(store)
+    return id
+
+
+def members(store: RunStore, id: str) -> list[Run]:
+    """The runs of a grid, in the order in which they were queued. Raises RunError for none."""
+    found = [run for run, grid in _runs_with_grids(store) if grid == id]
+    if not found:
+        there = ", ".join(list(known(store))[:5])
+        raise RunError(
+            f"there is no grid {id} in {store.root}; "
+            + (f"it has: {there}" if there else "start one")
+        )
+    return found
+
+
+def known(store: RunStore) -> dict[str, str]:
+    """The names of all grids that have runs, by id, newest first."""
+    named: dict[str, str] = {}
+    for run, grid in _runs_with_grids(store):
+        named.setdefault(grid, _grid_of(str(run.path))[1])
+    return dict(sorted(named.items(), reverse=True))
+
+
+def find(store: RunStore, part: str) -> str:
+    """The id of the grid that has this in its id. Raises RunError when none or several have."""
+    fitting = [id for id in known(store) if id == part] or [i for i in known(store) if part in i]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        members(store, part)  # says what there is
+    raise RunError(f"{part!r} fits {len(fitting)} grids; give more of the id")
+
+
+def definition(store: RunStore, id: str) -> dict[str, Any]:
+    """A grid's `name`, `axes` (values by dotted name) and `impossible` cells; {} when unknown."""
+    try:
+        found = read_json(_folder(store) / f"{id}.json")
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# Steering
+
+
+def pause(store: RunStore, id: str) -> None:
+    """Live runs pause after their step, waiting ones are held back."""
+    for run in members(store, id):
+        state = run.status
+        if state == "queued" and not queue.hold(store, run.id) and run.alive:
+            run.send("pause")  # a worker took it this very moment
+        elif state in ("starting", "running"):
+            run.send("pause")
+
+
+def resume(store: RunStore, id: str) -> None:
+    """Held runs wait again in their old order; paused, stopped and interrupted ones go on."""
+    for run in members(store, id):
+        state = run.status
+        if state == "queued":
+            queue.put_back(store, run.id)
+        elif state in ("paused", "stopped", "interrupted"):
+            with contextlib.suppress(RunError):  # it ends this very moment: it was not paused
+                local.control(store, run, "resume")
+    local.revive(store)
+
+
+def cancel(store: RunStore, id: str) -> None:
+    """Waiting runs become stopped, live ones are stopped with a checkpoint."""
+    runs = members(store, id)
+    for run in runs:
+        queue.hold(store, run.id)  # first of all, so that no freed place goes to the next of them
+    for run in runs:
+        if run.status not in ENDED:
+            with contextlib.suppress(RunError):  # it has just ended by itself
+                local.control(store, run, "stop")
+
+
+# Following
+
+
+def progress(store: RunStore, id: str) -> Progress:
+    """How far a grid is, and how long it still takes. Raises RunError when there is none."""
+    return _progress(store, id, members(store, id))
+
+
+def at_work(store: RunStore, active: Iterable[str]) -> list[Progress]:
+    """The grids of these active runs, newest first."""
+    ids = {_grid_of(str(store.root / id))[0] for id in active} - {""}
+    every = _runs_with_grids(store) if ids else []
+    return [
+        _progress(store, id, [run for run, grid in every if grid == id])
+        for id in sorted(ids, reverse=True)
+    ]
+
+
+def _progress(store: RunStore, id: str, runs: Sequence[Run]) -> Progress:
+    held = set(queue.held(store))
+    records = [(run, run.record) for run in runs]
+    states: list[State] = [record.state for _, record in records]
+    kept = sum(run.id in held and record.state == "queued" for run, record in records)
+    ahead = [
+        (run, record)
+        for run, record in records
+        if record.state in ("starting", "running")
+        or (record.state == "queued" and run.id not in held)
+    ]
+    return Progress(
+        id=id,
+        name=_grid_of(str(runs[0].path))[1],
+        total=len(runs),
+        done=states.count("finished") + states.count("diverged"),
+        diverged=states.count("diverged"),
+        failed=states.count("failed"),
+        stopped=states.count("stopped") + states.count("interrupted"),
+        training=states.count("running") + states.count("starting"),
+        waiting=states.count("queued") - kept,
+        paused=states.count("paused") + kept,
+        seconds_left=_seconds_left(records, ahead) if ahead else None,
+    )
+
+
+def _seconds_left(
+    records: Sequence[tuple[Run, Status]], ahead: Sequence[tuple[Run, Status]]
+) -> float | None:
+    speeds = [s for run, record in records if (s := _speed(run, record)) is not None]
+    vocabularies = {
+        run.config.data: size
+        for run, _ in records
+        if isinstance(size := run.corpus.get("vocabulary"), int)
+    }
+    if not speeds or not vocabularies:
+        return None
+    places = limit(_kind(records))
+    share = max(1, cores() // places)
+    left = []
+    for run, record in ahead:
+        config = run.config
+        vocabulary = vocabularies.get(config.data, next(iter(vocabularies.values())))
+        measured = nearest(speeds, step_work(config, vocabulary))
+        each = step_seconds(config, vocabulary, share, measured)
+        left.append((config.training.steps - record.step) * each)
+    return together(left, places)
+
+
+def _kind(records: Sequence[tuple[Run, Status]]) -> Kind:
+    devices = {record.device or run.config.training.device for run, record in records}
+    return "cuda" if "cuda" in devices else "cpu"
+
+
+def _speed(run: Run, record: Status) -> Measured | None:
+    """What a step of a run takes, its evaluations included."""
+    if record.state in ("finished", "diverged"):
+        return _ended_speed(run, record.changed)
+    vocabulary = run.corpus.get("vocabulary")
+    if record.state != "running" or not record.tokens_per_second or not isinstance(vocabulary, int):
+        return None
+    return _as_measured(
+        run.config, vocabulary, run.config.tokens_per_step / record.tokens_per_second
+    )
+
+
+@lru_cache(maxsize=4096)
+def _ended_speed(run: Run, changed: float) -> Measured | None:
+    found, vocabulary = digest(run), run.corpus.get("vocabulary")
+    if not found.seconds or not found.step or not isinstance(vocabulary, int):
+        return None
+    return _as_measured(run.config, vocabulary, found.seconds / found.step)
+
+
+def _as_measured(config: RunConfig, vocabulary: int, seconds: float) -> Measured:
+    return Measured(step_work(config, vocabulary), seconds, config.model.blocks)
+
+
+# Which run belongs to which grid
+
+
+def _folder(store: RunStore) -> Path:
+    return store.root / ".grids"
+
+
+def _runs_with_grids(store: RunStore) -> list[tuple[Run, str]]:
+    try:
+        names = sorted(name for name in os.listdir(store.root) if name[0] != ".")
+    except OSError:
+        return []  # nothing was ever written there
+    found = []
+    for name in names:
+        path = f"{store.root}/{name}"
+        grid, _ = _grid_of(path)
+        # The file of settings is written last: without it a run is still being made.
+        if grid and os.path.isfile(f"{path}/config.json"):
+            found.append((_run(path), grid))
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _run(path: str) -> Run:
+    return Run(Path(path))
+
+
+_GRIDS: dict[str, tuple[str, str]] = {}
+
+
+def _grid_of(path: str) -> tuple[str, str]:
+    """A run's grid and its name, or empty; written when the run is made and never changed."""
+    if path not in _GRIDS:
+        try:
+            meta = read_json(Path(path, "meta.json"))
+        except (OSError, ValueError):
+            return "", ""  # it is being made
+        own = meta if isinstance(meta, dict) else {}
+        grid = str(own.get("grid") or "")
+        _GRIDS[path] = grid, str(own.get("grid_name") or grid)
+    return _GRIDS[path]
