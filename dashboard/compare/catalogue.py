@@ -198,20 +198,17 @@ def _flat(folder: str) -> dict[str, Any] | None:
         if isinstance(values, dict)
         for field, value in values.items()
     }
-    return {**DEFAULTS, **own}
+    return {name: own.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
+def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
     """The settings that are not the same everywhere, with one value for each run."""
-    if not entries:
-        return {}
-    first = entries[0].flat
-    found = {}
-    for name, value in first.items():
-        column = [entry.flat.get(name) for entry in entries]
-        if any(other != value for other in column):
-            found[name] = column
-    return found
+    columns = zip(*(entry.flat.values() for entry in entries), strict=True)
+    return {
+        name: column
+        for name, column in zip(DEFAULTS, columns, strict=False)
+        if column.count(column[0]) != len(column)
+    }
 
 
 def metrics(entries: Iterable[Entry]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def _key(entry: Entry, by: str) -> str | None:
 def _names(groups: Sequence[Sequence[Entry]], by: str) -> list[str]:
     """A name for each group, all different."""
     names = [_name(group, by) for group in groups]
-    for name in {name for name in names if names.count(name) > 1}:
+    for name in [name for name, count in Counter(names).items() if count > 1]:
         same = [i for i, other in enumerate(names) if other == name]
         apart = differing([groups[i][0] for i in same])
         apart.pop("training.seed", None)

@@ -1,0 +1,243 @@
+"""The page Compare as a person uses it: the table by mouse and keyboard, and its address."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.runs import RunStore
+from tests.browser.driver import Dashboard, Watched, choose, open_browser, settled, switch
+from tests.fake_runs import finished
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+GRID = ".st-key-runs_table .rt-grid"
+CHOICE = "window.addnormHub.choice"
+# Everything that a reader can set on the page, as the page shows it.
+STATE = """() => {
+  const input = key => document.querySelector(`.st-key-${key} input`)
+  const values = ["compare_filter", "group_by", "compare_metric", "compare_smooth", "compare_profile"]
+  return {
+    ...Object.fromEntries(values.map(key => [key, input(key).value])),
+    log: input("compare_log").checked,
+    log_x: input("compare_log_x").checked,
+    x: document.querySelector(".st-key-compare_x [aria-checked=true]").innerText,
+    choice: window.addnormHub.choice,
+    sorted: [...document.querySelectorAll(".rt-header [aria-sort]")].map(c => c.ariaSort),
+    best: document.querySelector(".rt-which").innerText,
+    lines: [...document.querySelectorAll(".rt-sheet .rt-line")].map(l =>
+      [l.ariaRowIndex, l.innerText, l.querySelector("input").checked, l.ariaCurrent]).sort(),
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    store = RunStore(tmp_path_factory.mktemp("compare") / "runs")
+    for seed in (0, 1):
+        for name, fate, placement in (("lives", "lives", "pre"), ("dies", "plateau", "post")):
+            finished(
+                store, name, fate, steps=120, model__placement=placement, training__seed=seed
+            )
+    finished(store, "no norm", "diverges", 200, model__placement="none", model__norm="none")
+    finished(store, "deep", steps=120, model__depth=12, training__evaluate_every=60)
+    with Dashboard(store.root) as one:
+        yield one
+        assert "Traceback" not in (log := one.log.read_text()), log
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    watched = Watched(page)
+    yield page
+    assert watched.errors == []
+    context.close()
+
+
+def open_compare(page: Page, dashboard: Dashboard, query: str = "") -> None:
+    page.goto(f"{dashboard.url}/compare{query}")
+    page.locator(f"{GRID} .rt-sheet .rt-line").first.wait_for()
+    page.wait_for_function(f"{CHOICE}.ids !== null")
+    settled(page)
+
+
+def chosen(page: Page) -> list[str]:
+    ids: list[str] = page.evaluate(f"{CHOICE}.ids")
+    return ids
+
+
+def drawn_names(page: Page, dashboard: Dashboard) -> list[str]:
+    return sorted(dashboard.store.open(id).name for id in chosen(page))
+
+
+def line(page: Page, name: str) -> Any:
+    return page.locator(f"{GRID} .rt-sheet .rt-line").filter(has_text=name)
+
+
+def test_the_table_by_mouse(page: Page, dashboard: Dashboard) -> None:
+    open_compare(page, dashboard)
+    grid = page.get_by_role("grid", name="Runs")
+    expect(grid.get_by_role("row")).to_have_count(1 + 4)  # two groups of two seeds are folded
+    assert len(chosen(page)) == 6, "without a choice in the address all listed runs are drawn"
+    expect(line(page, "lives ×2")).to_contain_text("±")
+    expect(line(page, "dies ×2")).to_contain_text("▬ plateau")
+    expect(line(page, "no norm")).to_contain_text("✕ diverged")
+    grid.get_by_role("checkbox", name="dies").uncheck()
+    assert drawn_names(page, dashboard) == ["deep", "lives", "lives", "no norm"]
+    # Python hears of it a moment later: the address, and what depends on the choice.
+    page.wait_for_function("location.search.includes('compare_hidden')")
+    settled(page)
+    expect(page.locator(".st-key-card_verdicts")).not_to_contain_text("dies")
+    line(page, "lives").get_by_role("button", name="unfold lives").click()
+    expect(grid.get_by_role("row")).to_have_count(1 + 6)
+    page.get_by_role("button", name="Sort by training").or_(
+        page.locator(".rt-header").get_by_role("button", name="training")
+    ).first.click()
+    expect(page.locator(".rt-header [aria-sort=ascending]")).to_contain_text("training")
+    grid.get_by_role("checkbox", name="all runs").check()
+    assert len(chosen(page)) == 6
+    grid.get_by_role("checkbox", name="all runs").uncheck()
+    assert chosen(page) == []
+    page.wait_for_function("location.search.includes('compare_runs=none')")
+    # From one line to another with Shift, and one alone with Alt.
+    lines = page.locator(f"{GRID} .rt-sheet .rt-line")
+    places = lines.evaluate_all("all => all.map(l => Number(l.ariaRowIndex))")
+    first, last = (lines.nth(places.index(i)).get_by_role("checkbox") for i in (2, 4))
+    first.click()
+    last.click(modifiers=["Shift"])
+    assert len(chosen(page)) >= 3
+    line(page, "deep").get_by_role("checkbox").click(modifiers=["Alt"])
+    assert drawn_names(page, dashboard) == ["deep"]
+    line(page, "no norm").locator(".rt-name").click()
+    focused = page.evaluate(f"{CHOICE}.focus")
+    assert dashboard.store.open(focused).name == "no norm"
+
+
+def test_the_table_by_keyboard(page: Page, dashboard: Dashboard) -> None:
+    open_compare(page, dashboard, "?group_by=nothing")
+    grid = page.get_by_role("grid", name="Runs")
+    grid.focus()
+    before = chosen(page)
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert chosen(page) == [before[0], *before[2:]], "Space unticks the second line"
+    page.keyboard.press("Space")
+    assert chosen(page) == before
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{CHOICE}.focus") == before[2]
+    active = grid.get_attribute("aria-activedescendant")
+    expect(page.locator(f"#{active}")).to_have_attribute("aria-current", "true")
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{CHOICE}.focus") is None
+
+
+def test_a_filter_and_what_can_not_be_read(page: Page, dashboard: Dashboard) -> None:
+    open_compare(page, dashboard)
+    field = page.locator(".st-key-compare_filter input")
+    field.fill("placement in (pre, post) and depth < 12")
+    field.press("Enter")
+    expect(page.locator(".st-key-compare_top")).to_contain_text("4 of 6 runs")
+    settled(page)
+    page.wait_for_function(f"{CHOICE}.ids.length === 4")
+    field.fill("depth >>> 3")
+    field.press("Enter")
+    expect(page.locator(".problem")).to_contain_text("column")
+    expect(page.locator(".st-key-compare_top")).to_contain_text("6 runs")
+
+
+def test_the_address_restores_everything(
+    page: Page, dashboard: Dashboard, browser: Browser
+) -> None:
+    open_compare(page, dashboard)
+    field = page.locator(".st-key-compare_filter input")
+    field.fill('placement != "none"')
+    field.press("Enter")
+    settled(page)
+    choose(page, "group_by", "model.placement")
+    settled(page)
+    choose(page, "compare_metric", "grad_norm/total")
+    settled(page)
+    switch(page, "compare_x", "tokens")
+    settled(page)
+    for key in ("compare_log", "compare_log_x"):
+        page.locator(f".st-key-{key} label").click()
+        settled(page)
+    choose(page, "compare_smooth", "0.5")
+    settled(page)
+    choose(page, "compare_profile", "residual RMS")
+    settled(page)
+    page.locator(".rt-header").get_by_role("button", name="validation").click()
+    page.locator(".rt-header").get_by_role("button", name="validation").click()
+    page.locator(".rt-which").click()
+    post = line(page, "post")
+    post.get_by_role("button", name=re.compile("unfold")).click()
+    line(page, "dies").first.get_by_role("checkbox").uncheck()
+    line(page, "dies").last.locator(".rt-name").click()
+    page.evaluate("window.addnormHub.cursorAt(60)")
+    for part in ("compare_step=60", "compare_focus", "compare_hidden", "compare_sort=-validation.best"):
+        page.wait_for_function(f"location.search.includes({json.dumps(part)})")
+    settled(page)
+    by_hand = page.evaluate(STATE)
+    assert by_hand["choice"]["focus"]
+    other = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    watched = Watched(other)
+    other.goto(page.url)
+    other.locator(f"{GRID} .rt-sheet .rt-line").first.wait_for()
+    settled(other)
+    other.wait_for_function(f"{CHOICE}.focus")
+    other.wait_for_timeout(1200)
+    assert other.evaluate(STATE) == by_hand
+    assert other.url == page.url
+    assert watched.errors == []
+    other.context.close()
+
+
+def test_bad_addresses_open_with_a_sentence(page: Page, dashboard: Dashboard) -> None:
+    bad = (
+        "?compare_runs=nobody&compare_step=soon&compare_sort=beauty&compare_zoom=1,2"
+        "&compare_metric=loss/trian&compare_x=years&group_by=taste&compare_focus=noone"
+    )
+    open_compare(page, dashboard, bad)
+    body = page.locator(".stMain")
+    for words in ("nobody", "noone", "soon", "beauty", "1,2", "loss/trian", "years", "taste"):
+        expect(body).to_contain_text(words)
+    expect(body).to_contain_text("did you mean loss/train?")
+    assert len(chosen(page)) == 6
+
+
+def test_edit_a_run(page: Page, dashboard: Dashboard) -> None:
+    open_compare(page, dashboard)
+    row = line(page, "no norm")
+    row.hover()
+    row.get_by_role("button", name="edit no norm").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".st-key-run_name_edit input").fill("nothing holds it")
+    dialog.locator(".st-key-run_note textarea").fill("as expected")
+    dialog.locator(".st-key-run_tags input").fill("control")
+    dialog.locator(".st-key-run_tags input").press("Enter")
+    dialog.locator(".st-key-run_colour").get_by_role("radio", name="green").click()
+    dialog.locator(".st-key-run_keep button").click()
+    expect(line(page, "nothing holds it")).to_contain_text("control")
+    run = next(r for r in dashboard.store.list() if r.name == "nothing holds it")
+    assert run.meta["tags"] == ["control"] and run.meta["note"] == "as expected"
+    assert run.meta["colour"] == 2
+    run.update_meta(name="no norm", tags=[], note="")
