@@ -6,8 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from core.cli.options import UsageError, add_store, store_of
-from core.cli.runs import find
+from core.cli.options import UsageError, add_store, find, store_of
 
 
 def add_parser(commands: Any) -> None:

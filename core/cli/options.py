@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, adapt, choices, explain, settings
-from core.runs import RunStore
+from core.runs import Run, RunStore
 
 
 class UsageError(ValueError):
@@ -60,6 +60,17 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def store_of(options: argparse.Namespace) -> RunStore:
     """The store that the options name."""
     return RunStore(options.runs_dir)
+
+
+def find(store: RunStore, part: str) -> Run:
+    """The run with this id, or with this part of one. Raises UsageError."""
+    runs = store.list()
+    fitting = [r for r in runs if r.id == part] or [r for r in runs if part in r.id]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise UsageError(f"id: there is no run {part!r} in {store.root}; `runs list` shows them")
+    raise UsageError(f"id: {part!r} fits {len(fitting)} runs; give more of the id")
 
 
 def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:

@@ -1,4 +1,4 @@
-"""``python -m core runs``: list, show, delete, pause, resume, step, stop, switch."""
+"""``python -m core runs``: list, show, export, delete, pause, resume, step, stop, switch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import math
 from typing import Any
 
-from core.cli.options import UsageError, add_store, store_of
+from core.cli import export
+from core.cli.options import add_store, find, store_of
 from core.jobs import control, revive
 from core.runs import Run, RunStore
 from core.runs.status import COMMANDS
@@ -15,7 +16,7 @@ from core.runs.status import COMMANDS
 
 def add_parser(commands: Any) -> None:
     """``runs`` and its verbs."""
-    parser = commands.add_parser("runs", help="list, show, delete and steer runs")
+    parser = commands.add_parser("runs", help="list, show, export, delete and steer runs")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, words in {
         "list": "every run, oldest first",
@@ -35,6 +36,7 @@ def add_parser(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="as JSON")
         add_store(one)
     parser.set_defaults(run=run)
+    export.add_verb(verbs)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,17 +56,6 @@ def run(options: argparse.Namespace) -> int:
         revive(store)
         _say(options, one, f"{options.verb} sent")
     return 0
-
-
-def find(store: RunStore, part: str) -> Run:
-    """The run with this id, or with this part of one. Raises UsageError."""
-    runs = store.list()
-    fitting = [r for r in runs if r.id == part] or [r for r in runs if part in r.id]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting:
-        raise UsageError(f"id: there is no run {part!r} in {store.root}; `runs list` shows them")
-    raise UsageError(f"id: {part!r} fits {len(fitting)} runs; give more of the id")
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -112,8 +112,8 @@ class Tail:
         parts.reverse()
         whole = {n: joined([columns[n] for _, columns in parts]) for n in self.names}
         self._widths = {n: v.shape[1] for n, v in whole.items() if v.ndim == 2}
-        steps = [steps for steps, _ in parts]
-        return Appended(np.concatenate(steps) if steps else np.zeros(0, np.int64), whole, anew=True)
+        every = np.concatenate([np.zeros(0, np.int64), *(steps for steps, _ in parts)])
+        return Appended(every, whole, anew=True)
 
     def _note(self, number: int, first: int) -> None:
         self.firsts.setdefault(number, first)

@@ -1,0 +1,82 @@
+"""``python -m core runs export``, ``export``, ``import``: runs to other programs and machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.cli.options import UsageError, add_store, find, store_of
+from core.runs.export import FORMATS, Format, export, import_runs
+
+
+def add_verb(verbs: Any) -> None:
+    """``runs export``."""
+    parser = verbs.add_parser("export", help="write runs as CSV, Parquet, TensorBoard events, zip")
+    parser.add_argument("ids", nargs="+", metavar="ID", help="a run's id, or a part only it has")
+    parser.add_argument("--format", required=True, choices=FORMATS, help="what to write")
+    parser.add_argument(
+        "--to", required=True, metavar="PATH", help="a new folder; a file for zip, or with .zip"
+    )
+    parser.add_argument(
+        "--metrics", nargs="+", metavar="NAME", help="only these (csv, parquet, tensorboard)"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_store(parser)
+    parser.set_defaults(run=run_verb)
+
+
+def add_parser(commands: Any) -> None:
+    """``export``."""
+    parser = commands.add_parser("export", help="runs as one zip that imports elsewhere")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="which runs (default: all)")
+    parser.add_argument("--to", default="runs.zip", metavar="FILE", help="default: runs.zip")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_store(parser)
+    parser.set_defaults(run=run_verb, format="zip", metrics=None)
+
+
+def add_import(commands: Any) -> None:
+    """``import``."""
+    parser = commands.add_parser("import", help="take in the runs of a zip")
+    parser.add_argument("file", metavar="FILE.zip", help="what `export` wrote")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_store(parser)
+    parser.set_defaults(run=run_import)
+
+
+def run_verb(options: argparse.Namespace) -> int:
+    """Write the runs that were named, or all of them."""
+    store, form = store_of(options), options.format
+    assert form in FORMATS
+    if form == "zip" and options.metrics:
+        raise UsageError("--metrics: a zip holds whole runs; accepted with csv, parquet,"
+                         " tensorboard")  # fmt: skip
+    runs = [find(store, id) for id in dict.fromkeys(options.ids)] or store.list()
+    if not runs:
+        raise UsageError(f"there are no runs in {store.root}; `train` makes one")
+    runs = list({run.id: run for run in runs}.values())
+    kind: Format = form
+    to = export(runs, kind, Path(options.to).expanduser(), options.metrics)
+    ids = [run.id for run in runs]
+    if options.json:
+        print(json.dumps({"to": str(to), "runs": ids}))
+    else:
+        print(f"{len(ids)} run{'s' * (len(ids) != 1)}: {to}")
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Take in a zip; prints the new runs' ids, and on standard error what was left out."""
+    said: list[str] = []
+    runs = import_runs(store_of(options), Path(options.file).expanduser(), said.append)
+    if options.json:
+        print(json.dumps({"runs": [run.id for run in runs], "notes": said}))
+        return 0
+    for sentence in said:
+        print(sentence, file=sys.stderr)
+    for run in runs:
+        print(run.id)
+    return 0
