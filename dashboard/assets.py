@@ -14,7 +14,13 @@ PARTS = (
     "tools.js",
     "hub.js",
     "chart.js",
+    "export.js",
+    "means.js",
+    "details.js",
+    "marks.js",
+    "cursor.js",
     "curves.js",
+    "difference.js",
     "profile.js",
     "lines.js",
     "map.js",
@@ -25,6 +31,7 @@ PARTS = (
     "line.js",
     "ticks.js",
     "table.js",
+    "matrix.js",
     "mount.js",
 )
 

@@ -108,6 +108,13 @@ ATTENTION: dict[Mode, tuple[str, ...]] = {
     "light": ("#fbfaf7", "#d9e0e6", "#8aa9c6", "#2f6ca8", "#123f75"),
     "dark": ("#1c2130", "#24364c", "#33608a", "#5aa2dc", "#c5e6ff"),
 }
+# What a network learned, from hardly anything to the best: the Norm green, and as far as ink reads.
+LEARNED: dict[Mode, tuple[str, str]] = {
+    "light": ("#cce7e1", "#339d88"),
+    "dark": ("#203f43", "#287066"),
+}
+# The ground of a network that is dead, under the warning's text.
+DEAD: dict[Mode, str] = {"light": "#f5ded9", "dark": "#412e34"}
 # Diverging, for differences: below zero, zero, above zero.
 DIVERGING: dict[Mode, tuple[str, str, str]] = {
     "light": ("#2f6ca8", "#f7f5f0", "#c8562c"),
@@ -142,6 +149,8 @@ def for_browser() -> dict[str, object]:
             "runs_text": RUNS_TEXT[mode],
             "ramp": ATTENTION[mode],
             "cividis": CIVIDIS,
+            "learned": LEARNED[mode],
+            "dead": DEAD[mode],
         }
         for mode in COLOURS
     }

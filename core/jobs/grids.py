@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,11 @@ class Progress:
     def at_work(self) -> bool:
         """Whether any of its runs trains, waits or is paused."""
         return bool(self.training or self.waiting or self.paused)
+
+    def for_browser(self) -> dict[str, Any]:
+        """Plain values, in whole seconds."""
+        left = self.seconds_left
+        return {**asdict(self), "seconds_left": None if left is None else round(left)}
 
 
 def start(store: RunStore, grid: Grid) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.jobs.grids import at_work
 from core.runs import Run, RunError
 from dashboard.api.answers import (
     BadRequestError,
@@ -109,19 +110,23 @@ def _state(source: Feed, asked: _Asked) -> dict[str, Any]:
 
 
 class _Counts:
-    """How many runs train, pause and wait, counted at most every other second for all tabs."""
+    """How many runs train, pause and wait, and the grids that are at work.
+
+    Counted at most every other second for all tabs.
+    """
 
     def __init__(self) -> None:
         self.at = 0.0
-        self.value: dict[str, int] = {}
+        self.value: dict[str, Any] = {}
         # An ended run stays so until its status changes.
         self._ended: dict[str, int] = {}
         self._runs: dict[str, Run] = {}
 
-    def __call__(self) -> dict[str, int]:
+    def __call__(self) -> dict[str, Any]:
         if time.monotonic() - self.at < 1.5:
             return self.value
-        found = {"training": 0, "paused": 0, "waiting": 0}
+        found: dict[str, Any] = {"training": 0, "paused": 0, "waiting": 0}
+        active = []
         root = str(store().root)
         try:
             names = os.listdir(root)
@@ -131,6 +136,9 @@ class _Counts:
             word = ACTIVE.get(self._state(name, f"{root}/{name}/status.json") or "")
             if word:
                 found[word] += 1
+                active.append(name)
+        if grids := [grid.for_browser() for grid in at_work(store(), active)]:
+            found["grids"] = grids
         self.value, self.at = found, time.monotonic()
         return found
 

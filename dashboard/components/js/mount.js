@@ -1,7 +1,7 @@
 // The door that loader.js comes through.
 
-const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, map: LayerMap, profile: Profile,
-  lines: Lines, attention: Attention, happening: Happening, runs: RunsTable, preload: Preload }
+const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
+  lines: Lines, attention: Attention, happening: Happening, runs: RunsTable, matrix: Matrix, preload: Preload }
 const mounted = new WeakMap()
 
 export function mount(root, component) {

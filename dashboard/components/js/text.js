@@ -5,6 +5,17 @@ const STATES = { queued: "waiting", starting: "starting", running: "training", p
   failed: "failed" }
 const BAD = new Set(["diverged", "failed", "interrupted"])
 
+// Runs of a grid that came to an end, however.
+const endedOf = (grid) => grid.done + grid.failed + grid.stopped
+
+// How far a grid is: `grid of 24 · 19 done · 2 training · 0:48 left`.
+function gridWords(grid) {
+  const parts = [["done", "done"], ["training", "training"], ["paused", "paused"], ["diverged", "diverged"],
+    ["failed", "failed"], ["stopped", "stopped"]].filter(([n]) => grid[n] || n === "done").map(([n, word]) => `${grid[n]} ${word}`)
+  const left = grid.seconds_left === null ? [] : [`${clock(grid.seconds_left)} left`]
+  return [`grid of ${grid.total}`, ...parts, ...left].join(" · ")
+}
+
 class Topbar extends Card {
   constructor(root) {
     super(root)
@@ -22,6 +33,11 @@ class Topbar extends Card {
     if (hub.lost) return say(this.body, "connection lost, retrying")
     const counts = hub.counts
     if (!counts) return
+    const grids = counts.grids ?? []
+    // One grid at work says all; beside other runs, or with another, the sum of all runs does.
+    const inGrids = grids.reduce((sum, g) => sum + g.training + g.paused + g.waiting, 0)
+    const alone = inGrids >= counts.training + counts.paused + counts.waiting
+    if (grids.length === 1 && alone) return say(this.body, gridWords(grids[0]))
     const parts = ["training", "paused", "waiting"].filter((n) => counts[n]).map((n) => `${counts[n]} ${n}`)
     say(this.body, parts.join(" · ") || "nothing is training")
   }
@@ -76,7 +92,7 @@ class RunState extends Card {
     say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))
-    const said = live.alarms.filter((a) => a[1] !== "switch")
+    const said = live.alarms.filter((a) => a[1] === "warning" || a[1] === "good")
     const stuck = typeof live.loss === "string" || said.at(-1)?.[1] === "warning"
     this.cells.loss.classList.toggle("anl-bad", stuck)
     say(this.cells.grad, headline(live.grad))
@@ -131,7 +147,7 @@ class Happening extends Card {
   }
 
   alarm({ run, step, level, text }, several) {
-    const node = el("div", "anl-event anl-" + ({ good: "good", switch: "switch" }[level] ?? "warn"))
+    const node = el("div", "anl-event anl-" + ({ good: "good", switch: "switch", restart: "restart" }[level] ?? "warn"))
     const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
     node.append(head)
     if (several) {

@@ -1,0 +1,242 @@
+// Which trained: a table of cells, each the runs of one combination, coloured by their final loss.
+// What has ended comes from the page; what waits or trains is followed here between its reruns.
+
+const FAR = 12 // waiting runs that are asked for: the next ones
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length
+
+class Matrix extends Card {
+  constructor(root) {
+    super(root)
+    this.line = el("div", "anl-grid-line")
+    this.line.setAttribute("role", "status")
+    this.words = el("span")
+    this.track = el("div", "anl-bar")
+    this.fill = el("div")
+    this.track.append(this.fill)
+    this.line.append(this.words, this.track)
+    this.scroll = el("div", "anl-matrix-scroll")
+    this.legend = el("div", "anl-matrix-legend")
+    this.body.append(this.line, this.scroll, this.legend)
+    this.scroll.onkeydown = (event) => this.key(event)
+    this.at = [0, 0]
+  }
+
+  get members() {
+    return this.props.members ?? []
+  }
+
+  asks() {
+    const live = this.members.filter((m) => m.kind === "live").map((m) => m.id)
+    const waits = (id) => (hub.runs.get(id)?.state ?? this.stateOf.get(id)) === "queued"
+    const next = live.filter(waits).slice(0, FAR)
+    return { runs: [...live.filter((id) => !waits(id)), ...next], counts: true }
+  }
+
+  update(component) {
+    this.stateOf = new Map((component.data.members ?? []).map((m) => [m.id, m.state]))
+    super.update(component)
+    this.root.style.setProperty("--anl-dead", this.theme.dead)
+  }
+
+  choice() {
+    this.mark()
+  }
+
+  // A run as it stands now.
+  standing(member) {
+    const live = member.kind === "live" ? hub.runs.get(member.id) : null
+    if (!live?.loaded || live.gone) return member
+    return { ...member, state: live.state ?? member.state, step: live.step, steps: live.steps || member.steps,
+      loss: typeof live.validation === "number" ? live.validation : live.loss }
+  }
+
+  // What a cell says: its colour's kind, its number, and the words below and for readers.
+  judge(cell) {
+    const runs = cell.runs.map((i) => this.standing(this.members[i]))
+    if (!runs.length) return { kind: cell.reason ? "impossible" : "empty", text: cell.reason ? "not possible" : "", said: cell.reason ?? "no run" }
+    const count = (kind) => runs.filter((r) => r.kind === kind).length
+    const ended = runs.filter((r) => r.kind !== "live")
+    const losses = ended.map((r) => r.loss).filter((v) => Number.isFinite(v))
+    const value = losses.length ? mean(losses) : null
+    const [learned, diverged, live] = [count("learned"), count("diverged"), count("live")]
+    const share = mean(runs.map((r) => (r.kind === "live" ? Math.min(r.step / Math.max(r.steps, 1), 1) : 1)))
+    const shown = { value, share: live ? share : null, of: runs.length, small: "" }
+    const told = value === null ? "" : value.toFixed(2)
+    if (live) {
+      const training = runs.filter((r) => r.state === "running" || r.state === "starting")
+      const paused = runs.some((r) => r.state === "paused") || this.props.held
+      const now = training.map((r) => r.loss).filter((v) => Number.isFinite(v))
+      const word = training.length ? "training" : paused ? "paused" : "waiting"
+      return { ...shown, kind: "live", value: null, text: now.length ? mean(now).toFixed(2) : told || word,
+        small: runs.length > 1 ? `${ended.length} of ${runs.length} done` : now.length ? word : "",
+        said: `${word}, ${ended.length} of ${runs.length} done` }
+    }
+    const mixed = [...new Set(runs.map((r) => r.kind))].length > 1
+    if (mixed) {
+      const good = runs.filter((r) => r.kind === "learned" && Number.isFinite(r.loss)).map((r) => r.loss)
+      const what = `${learned} of ${runs.length} learned`
+      return { ...shown, kind: learned ? "mixed" : diverged ? "diverged" : "dead", value: good.length ? mean(good) : null,
+        text: good.length ? mean(good).toFixed(2) : told || "diverged", small: what, said: what }
+    }
+    const [{ kind }] = runs
+    const words = { learned: "learned", plateau: "on the plateau", above: "worse than the plateau", diverged: "diverged",
+      failed: "failed", stopped: "stopped", too_early: "too few steps to judge" }[kind] ?? kind
+    const drawn = { plateau: "dead", above: "dead", too_early: "plain" }[kind] ?? kind
+    const number = drawn === "diverged" || drawn === "failed" || !told
+    return { ...shown, kind: drawn, text: number ? words : told, small: kind === "stopped" && told ? "stopped" : "",
+      said: words }
+  }
+
+  tick(force = false) {
+    const { props } = this
+    if (!props.cells) return
+    const cells = props.cells.map((row) => row.map((cell) => this.judge(cell)))
+    const now = JSON.stringify([cells, hub.lost])
+    this.progress()
+    if (!force && now === this.drawn) return
+    this.drawn = now
+    if (force) this.heading(props.title, props.subtitle)
+    const known = cells.flat().filter((c) => ["learned", "mixed"].includes(c.kind) && c.value !== null).map((c) => c.value)
+    const low = Math.min(...known)
+    const high = Math.max(...known, props.dead ?? -Infinity)
+    this.scale = { low, high: high > low ? high : low + 1, any: known.length > 0, one: high <= low }
+    this.build(cells)
+    this.explainScale(cells)
+  }
+
+  build(cells) {
+    const { rows, columns } = this.props
+    const table = el("table", "anl-matrix")
+    table.setAttribute("aria-label", this.title.textContent)
+    const head = el("thead")
+    const line = el("tr")
+    line.append(el("td"))
+    for (const name of columns) line.append(this.header(name, "col"))
+    head.append(line)
+    const body = el("tbody")
+    this.buttons = cells.map((row, r) => {
+      const line = el("tr")
+      line.append(this.header(rows[r], "row"))
+      body.append(line)
+      return row.map((cell, c) => {
+        const place = el("td")
+        const button = this.button(cell, r, c)
+        place.append(button)
+        line.append(place)
+        return button
+      })
+    })
+    table.append(head, body)
+    const focused = this.scroll.contains(document.activeElement)
+    this.scroll.replaceChildren(table)
+    this.at = [Math.min(this.at[0], rows.length - 1), Math.min(this.at[1], columns.length - 1)]
+    this.rove(focused)
+    this.mark()
+  }
+
+  header(text, scope) {
+    const node = el("th", "", short(text, 26))
+    node.scope = scope
+    if (text.length > 26) node.title = text
+    return node
+  }
+
+  button(cell, r, c) {
+    const { rows, columns } = this.props
+    const node = el("button", `anl-cell anl-cell-${cell.kind}`)
+    node.type = "button"
+    const count = cell.of > 1 ? `${cell.of} runs` : ""
+    const what = [rows[r], columns[c]].filter(Boolean).join(", ")
+    node.setAttribute("aria-label", `${what}: ${[cell.said, cell.value !== null && cell.value !== undefined ? `loss ${cell.text}` : "", count].filter(Boolean).join(", ")}`)
+    node.title = [what, cell.said, count, cell.of ? "Press to draw" : ""].filter(Boolean).join("\n")
+    node.append(el("span", "anl-cell-text", cell.text))
+    if (cell.small) node.append(el("span", "anl-cell-small", cell.small))
+    if (cell.kind === "learned" || cell.kind === "mixed") node.style.background = this.green(cell.value)
+    if (cell.share !== null && cell.share !== undefined) {
+      const done = el("span", "anl-cell-done")
+      done.style.width = `${Math.round(cell.share * 100)}%`
+      node.append(done)
+    }
+    if (!cell.of) node.setAttribute("aria-disabled", "true")
+    node.onclick = () => this.open(r, c)
+    return node
+  }
+
+  // The less the loss, the deeper the green.
+  green(value) {
+    const { low, high, one } = this.scale
+    const at = one ? 1 : 1 - (value - low) / (high - low)
+    const [pale, deep] = this.theme.learned.map(colourOf)
+    return `rgb(${pale.map((v, i) => Math.round(v + (deep[i] - v) * at)).join()})`
+  }
+
+  explainScale(cells) {
+    const kinds = new Set(cells.flat().map((c) => c.kind))
+    const nodes = []
+    if (this.scale.any) {
+      const bar = el("span", "anl-matrix-ramp")
+      bar.style.background = `linear-gradient(90deg, ${[...this.theme.learned].reverse().join()})`
+      const known = this.scale
+      nodes.push(el("span", "", known.low.toFixed(2)), ...(known.one ? [] : [bar, el("span", "", known.high.toFixed(2))]))
+    }
+    nodes.push(el("span", "anl-matrix-unit", this.props.unit))
+    for (const [kind, words] of [["mixed", "only some learned"], ["dead", "on the plateau"], ["diverged", "diverged"]]) {
+      if (!kinds.has(kind)) continue
+      const one = el("span", "anl-matrix-key")
+      one.append(el("i", `anl-cell-${kind}`), words)
+      nodes.push(one)
+    }
+    this.legend.replaceChildren(...nodes)
+  }
+
+  progress() {
+    const grid = hub.counts?.grids?.find((g) => g.id === this.props.grid)
+    this.line.hidden = !grid
+    if (!grid) return
+    say(this.words, gridWords(grid))
+    this.fill.style.width = `${(100 * endedOf(grid)) / Math.max(grid.total, 1)}%`
+  }
+
+  ids(r, c) {
+    return (this.props.cells[r]?.[c]?.runs ?? []).map((i) => this.members[i].id)
+  }
+
+  open(r, c) {
+    this.at = [r, c]
+    this.rove(true)
+    const ids = this.ids(r, c)
+    if (!ids.length) return
+    hub.choose(ids)
+    this.trigger?.("cell", { ids })
+  }
+
+  // Cells whose runs are drawn now, unless everything is.
+  mark() {
+    const chosen = hub.choice.ids && new Set(hub.choice.ids)
+    const all = chosen && this.members.every((m) => chosen.has(m.id))
+    this.buttons?.forEach((row, r) => row.forEach((node, c) => {
+      const ids = this.ids(r, c)
+      const on = Boolean(chosen && !all && ids.length && ids.every((id) => chosen.has(id)))
+      node.setAttribute("aria-pressed", String(on))
+    }))
+  }
+
+  rove(focus) {
+    this.buttons.forEach((row, r) => row.forEach((node, c) => {
+      node.tabIndex = r === this.at[0] && c === this.at[1] ? 0 : -1
+    }))
+    if (focus) this.buttons[this.at[0]]?.[this.at[1]]?.focus()
+  }
+
+  key(event) {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key]
+    if (!step || !this.buttons?.length) return
+    event.preventDefault()
+    event.stopPropagation()
+    const limit = (value, most) => Math.min(Math.max(value, 0), most)
+    this.at = [limit(this.at[0] + step[0], this.buttons.length - 1), limit(this.at[1] + step[1], this.buttons[0].length - 1)]
+    this.rove(true)
+  }
+
+  destroy() {}
+}

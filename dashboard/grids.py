@@ -1,0 +1,366 @@
+"""Ablation grids on the page: the dialog that makes one, and the card that says which trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import durations, grids
+from core.config import RunConfig, accepted, applies, choices
+from core.grids import SEED, Grid, GridError, Plan, said
+from core.jobs import grids as jobs
+from core.runs import RunError, describe
+from dashboard import chrome, components, matrix
+from dashboard.compare import outcomes
+from dashboard.compare.address import complaints
+from dashboard.compare.catalogue import Entry
+from dashboard.compare.words import short_title
+from dashboard.state import SETTINGS, key, store
+
+# What can be ticked: choices with their own words, numbers with some to begin with.
+TICKABLE = (
+    "model.residual",
+    "model.placement",
+    "model.norm",
+    "model.scaling",
+    "model.init",
+    "model.depth",
+    "model.blocks_per_stage",
+    "model.width",
+    "model.activation",
+    "model.positions",
+    "model.qk_norm",
+    "optimizer.learning_rate",
+    "optimizer.warmup_steps",
+    "optimizer.schedule",
+    "training.batch_size",
+    "training.steps",
+)
+NUMBERS: dict[str, tuple[float, ...]] = {
+    "model.depth": (2, 4, 6, 8, 12, 24, 48),
+    "model.blocks_per_stage": (1, 2, 3, 4),
+    "model.width": (16, 32, 64, 128, 256),
+    "optimizer.learning_rate": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+    "optimizer.warmup_steps": (0, 50, 100, 200, 400),
+    "training.batch_size": (4, 8, 16, 32, 64),
+    "training.steps": (100, 200, 300, 600, 1000, 2000),
+}
+MOST_SEEDS = 20
+LISTED = "listed runs"
+ALONE = "one column"
+
+
+# Making a grid
+
+
+@st.dialog("Ablation grid", width="large")
+def dialog(config: RunConfig, others: Mapping[str, RunConfig] | None = None) -> None:
+    """Tick values, see what they cost, queue them.
+
+    Settings that are not ticked stay as in `config`, or as in one of `others`, by the name that is
+    shown for them.
+    """
+    bases = {f"the Lab: {describe(config)}": config, **(others or {})}
+    if len(bases) > 1:
+        base = bases[st.selectbox("Starting from", list(bases), key="grid_base")]
+    else:
+        base = config
+        st.caption(
+            f"Starting from {describe(config)}, as in the Lab. What is not ticked stays as it is."
+        )
+    ticked = _ticks(base)
+    left, right = st.columns([62, 38], gap="small")
+    with left:
+        name = st.text_input(
+            "Name", key="grid_name", max_chars=80, placeholder=_made_up(ticked) or "made from ticks"
+        )
+    with right:
+        number = st.number_input(
+            "Seeds", 1, MOST_SEEDS, 1, key="grid_seeds", help="Each combination is trained so often"
+        )
+    if number > 1:
+        ticked[SEED] = grids.seeds(int(number), base.training.seed)
+    _queue(base, ticked, name.strip() or _made_up(ticked))
+
+
+def _ticks(base: RunConfig) -> dict[str, Any]:
+    """A list of values for each setting that has any ticked."""
+    flat, found = base.flat(), {}
+    shown = [dotted for dotted in TICKABLE if not applies(dotted, flat)]
+    columns = st.columns(2, gap="small")
+    for place, dotted in enumerate(shown):
+        words = accepted(dotted, choices(dotted), flat)
+        options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
+        with columns[place % 2]:
+            values = st.multiselect(
+                f"{SETTINGS[dotted].title} :gray[· {said(flat[dotted])}]",
+                options,
+                key=f"grid_{key(dotted)}",
+                placeholder="as it is",
+                accept_new_options=not words,
+            )
+        if values:
+            found[dotted] = [value if words else _number(value) for value in values]
+    return found
+
+
+def _numbers(dotted: str, now: float) -> list[float]:
+    return sorted({*NUMBERS[dotted], now})
+
+
+def _number(text: str) -> Any:
+    """A typed number; what is none stays a text, for `core.grids` to refuse."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _made_up(ticked: Mapping[str, Any]) -> str:
+    """A name from what is ticked: `residual × placement × depth`."""
+    return " × ".join(short_title(dotted) for dotted in ticked if dotted != SEED)
+
+
+def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> None:
+    """What the ticks come to, and the button."""
+    plan, problem = None, "Tick two values of a setting, or more."
+    if ticked:
+        try:
+            grid = grids.grid(name or "seeds", base, ticked)
+            plan, problem = grid.plan(), ""
+        except GridError as error:
+            problem = f"{error}."
+    if plan is not None:
+        cost = durations.cost(store(), [cell.config for cell in plan.runs if cell.config])
+        problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
+        _price(plan, cost)
+    if problem:
+        chrome.problem(problem) if ticked else st.caption(problem)
+    if sentence := st.session_state.pop("grid_problem", ""):
+        chrome.problem(sentence)
+    ready = plan is not None and bool(plan.runs) and not problem
+    number = len(plan.runs) if ready and plan else 0
+    pressed = st.button(
+        f"Queue {number} run{'s' * (number != 1)}" if ready else "Queue runs",
+        key="grid_start",
+        type="primary",
+        disabled=not ready,
+    )
+    if pressed and ready and start(grid):
+        st.switch_page("app_pages/compare.py")
+
+
+def start(grid: Grid) -> bool:
+    """Queue a grid; whether all of it could be. The matrix shows it from now on."""
+    remembered = st.session_state
+    try:
+        remembered["grid_chosen"] = jobs.start(store(), grid)
+    except jobs.GridStartError as error:
+        remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
+        return False
+    except RunError as error:
+        remembered["grid_problem"] = str(error)
+        return False
+    return True
+
+
+def _price(plan: Plan, cost: durations.Cost) -> None:
+    """How many runs, how long, how much memory; what is impossible and why."""
+    number = len(plan.runs)
+    guess = "" if cost.measured else ", a guess until the first run"
+    parts = [
+        f"<b>{number} run{'s' * (number != 1)}</b>",
+        f"about {durations.in_time(cost.seconds)}{guess}",
+        f"{durations.in_bytes(cost.memory)}, {cost.places} at once",
+    ]
+    notes = [
+        f"{count} cell{'s' * (count != 1)} not possible: {reason}"
+        for reason, count in plan.reasons.items()
+    ]
+    if plan.merged:
+        cell, first = plan.merged[0]
+        more = f" and {len(plan.merged) - 1} more" if len(plan.merged) > 1 else ""
+        told = grids.words_of(cell.values)
+        notes.append(f"One run where settings come to the same: {told} is {first.name}{more}")
+    brought = sorted(
+        {
+            f"{grids.words_of({dotted: value})}"
+            for cell in plan.runs
+            for dotted, value in cell.brought.items()
+        }
+    )
+    if brought:
+        notes.append(f"Some cells bring other settings with them: {'; '.join(brought[:4])}")
+    listed = "".join(f"<li>{chrome.escape(note)}</li>" for note in notes[:6])
+    if len(notes) > 6:
+        listed += f"<li>and {len(notes) - 6} reasons more</li>"
+    below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""
+    st.html(f'<div class="grid-cost">{" · ".join(parts)}</div>{below}')
+
+
+# Which trained
+
+
+def card(
+    runs: Sequence[Entry],
+    listed: Sequence[Entry] | None = None,
+    on_cell: Callable[[list[str]], None] | None = None,
+    **layout: Any,
+) -> bool:
+    """The matrix of a grid among `runs`, or of the `listed` runs; False where nothing differs.
+
+    A press on a cell chooses its runs in the browser (`hub.choose`) and calls `on_cell` with their
+    ids before the page is drawn anew.
+    """
+    listed = runs if listed is None else listed
+    among = _grids(runs)
+    if not among and not matrix.axes(listed):
+        return False
+    with chrome.card("which_trained", **layout):
+        with st.container(horizontal=True, key="grid_controls", gap="small"):
+            chosen = _choose_grid(among) if among else LISTED
+            shown = (
+                listed if chosen == LISTED else [e for e in runs if e.meta.get("grid") == chosen]
+            )
+            defined = {} if chosen == LISTED else jobs.definition(store(), chosen)
+            found = matrix.axes(shown, defined.get("axes", ()))
+            down, across = _choose_axes(found) if found else ("", None)
+            if chosen != LISTED:
+                _steering(chosen)
+        if sentence := st.session_state.pop("grid_problem", ""):
+            chrome.problem(sentence)
+        if found:
+            _matrix(shown, chosen, found, (down, across), defined, on_cell)
+        else:
+            chrome.empty("Nothing to lay out", "These runs do not differ in any setting.")
+    return True
+
+
+def _grids(runs: Sequence[Entry]) -> dict[str, str]:
+    """Names of the grids among runs by id, newest first."""
+    found = {
+        str(e.meta["grid"]): str(e.meta.get("grid_name") or e.meta["grid"])
+        for e in runs
+        if e.meta.get("grid")
+    }
+    return dict(sorted(found.items(), reverse=True))
+
+
+def _choose_grid(among: Mapping[str, str]) -> str:
+    options = [*among, LISTED]
+    remembered = st.session_state
+    if remembered.get("grid_chosen") in among:  # one that was just started
+        remembered["grid_choice"] = remembered.pop("grid_chosen")
+    _complain(grid_choice=options)
+    return st.selectbox(
+        "Grid",
+        options,
+        key="grid_choice",
+        bind="query-params",
+        label_visibility="collapsed",
+        format_func=lambda id: among.get(id, "All listed runs"),
+        width=190,
+    )
+
+
+def _choose_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
+    """The settings down and across, as the reader chose them; never the same one twice."""
+    first, second = matrix.default_axes(found)
+    names = list(found)
+    _complain(grid_rows=names, grid_columns=[*names, ALONE])
+    down = st.selectbox(
+        "Rows",
+        names,
+        names.index(first),
+        key="grid_rows",
+        bind="query-params",
+        label_visibility="collapsed",
+        format_func=short_title,
+        width=130,
+    )
+    st.html('<span class="choice">by</span>', width="content")
+    others = [*(name for name in names if name != down), ALONE]
+    default = second if second in others else others[0]
+    across = st.selectbox(
+        "Columns",
+        others,
+        others.index(default),
+        key="grid_columns",
+        bind="query-params",
+        label_visibility="collapsed",
+        format_func=lambda name: name if name == ALONE else short_title(name),
+        width=130,
+    )
+    return down, None if across == ALONE else across
+
+
+def _complain(**accepted_words: Sequence[str]) -> None:
+    for sentence in complaints(**accepted_words):
+        chrome.problem(sentence)
+
+
+def _steering(id: str) -> None:
+    """Pause, resume and cancel, each only while it can do something."""
+    try:
+        now = jobs.progress(store(), id)
+    except RunError:
+        return  # its runs were deleted this very moment
+    if now.training or now.waiting:
+        st.button("Pause", key="grid_pause", on_click=_steer, args=(jobs.pause, id))
+    if now.paused or now.stopped:
+        st.button("Resume", key="grid_resume", on_click=_steer, args=(jobs.resume, id))
+    if now.at_work:
+        st.button("Cancel", key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
+
+
+def _steer(act: Callable[..., None], id: str) -> None:
+    try:
+        act(store(), id)
+    except (RunError, OSError) as error:
+        st.session_state["grid_problem"] = str(error)
+
+
+def _matrix(
+    shown: Sequence[Entry],
+    chosen: str,
+    found: Mapping[str, Sequence[Any]],
+    settings: tuple[str, str | None],
+    defined: Mapping[str, Any],
+    on_cell: Callable[[list[str]], None] | None,
+) -> None:
+    down, across = settings
+    rows, columns = found[down], found[across] if across else [""]
+    members = [matrix.row(entry) for entry in shown]
+    entropies = [e.digest.verdict.entropy for e in shown if e.digest.verdict.entropy]
+
+    def press() -> None:
+        pressed = st.session_state["which_trained"].get("cell")
+        if pressed and on_cell:
+            on_cell(list(pressed["ids"]))
+
+    components.mount(
+        "matrix",
+        "which_trained",
+        None,
+        {
+            "title": matrix.title(shown),
+            "subtitle": matrix.subtitle(found, down, across),
+            "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
+            "rows": [matrix.label(down, value) for value in rows],
+            "columns": [matrix.label(across, value) if across else "" for value in columns],
+            "cells": matrix.cells(
+                shown, (down, rows), (across, columns), defined.get("impossible", ())
+            ),
+            "members": members,
+            "runs": [
+                {"id": one["id"], "state": one["state"]} for one in members if one["kind"] == "live"
+            ],
+            "grid": "" if chosen == LISTED else chosen,
+            "dead": max(entropies, default=None),
+        },
+        on_cell_change=press,
+    )

@@ -1,0 +1,149 @@
+"""Which trained: runs laid out by two of the settings in which they differ. Pure, no Streamlit.
+
+The browser draws the cells and keeps those of live runs up to date; see `components/js/matrix.js`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from core.config import choices
+from core.grids import SEED, said
+from dashboard.compare.catalogue import Entry, differing
+from dashboard.compare.words import short_title
+from dashboard.state import LIVE, SETTINGS
+
+MOST_VALUES = 48  # of one axis
+LAST = (SEED, "probes.", "data.path", "training.threads", "training.evaluate", "training.check")
+STOPPED = ("stopped", "interrupted")
+
+
+def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[Any]]:
+    """The settings in which runs differ, each with its values in order.
+
+    Those of a grid's definition, `named`, come first and alone; without one all that differ.
+    """
+    found = differing(entries)
+    names = [name for name in named if name in found] or sorted(
+        found, key=lambda name: name.startswith(LAST)
+    )
+    held = {name: ordered(name, found[name]) for name in names}
+    return {name: values for name, values in held.items() if len(values) <= MOST_VALUES}
+
+
+def ordered(dotted: str, values: Iterable[Any]) -> list[Any]:
+    """Distinct values: numbers by size, words in the setting's own order."""
+    distinct: list[Any] = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    if all(_is_number(value) for value in distinct):
+        return sorted(distinct)
+    words = choices(dotted)
+    return sorted(distinct, key=lambda v: (words.index(v) if v in words else -1, said(v)))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def default_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
+    """Rows and columns to begin with: numbers across, the rest down; seeds are averaged."""
+    names = [name for name in found if name != SEED] or list(found)
+    many = {name: len(found[name]) for name in names}
+    numeric = [name for name in names if all(_is_number(v) for v in found[name])]
+    across = max(numeric, key=many.__getitem__, default=None)
+    rest = [name for name in names if name != across]
+    if not rest:  # one setting alone: its values below each other
+        return names[0], None
+    down = max(rest, key=many.__getitem__)
+    if across is None:
+        across = max((name for name in rest if name != down), key=many.__getitem__, default=None)
+    return down, across
+
+
+def label(dotted: str, value: Any) -> str:
+    """`4 layers`, `0.001`, `post`."""
+    unit = str((SETTINGS[dotted].json_schema_extra or {}).get("unit", ""))
+    text = f"{value:,}" if _is_number(value) and isinstance(value, int) else said(value)
+    counted = unit.endswith("s") and _is_number(value)
+    return f"{text} {unit.removesuffix('s') if value == 1 else unit}" if counted else text
+
+
+def kind(entry: Entry) -> str:
+    """How a run counts: learned, plateau, above, diverged, failed, stopped, too_early, or live."""
+    found = entry.digest
+    if found.state in LIVE:
+        return "live"
+    if found.state in STOPPED:
+        return "stopped"
+    return "diverged" if found.state == "diverged" else found.verdict.kind
+
+
+def loss(entry: Entry) -> float | None:
+    """What a run came to: the last validation loss, else the mean of its last training losses."""
+    if kind(entry) == "diverged":
+        return None
+    found = entry.digest
+    return found.validation if found.validation is not None else found.verdict.last_mean
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """What the browser is told of one run."""
+    found, reached = entry.digest, loss(entry)
+    told = {"id": entry.id, "kind": kind(entry), "state": found.state, "step": found.step}
+    return {**told, "steps": found.steps, "loss": None if reached is None else round(reached, 4)}
+
+
+def cells(
+    entries: Sequence[Entry],
+    down: tuple[str, Sequence[Any]],
+    across: tuple[str | None, Sequence[Any]],
+    impossible: Sequence[Mapping[str, Any]] = (),
+) -> list[list[dict[str, Any]]]:
+    """Rows of cells: the positions of each cell's runs in `entries`, and why it has none.
+
+    `impossible` are a grid's cells that can't be, each with its `values` and its `reason`.
+    """
+    table: list[list[dict[str, Any]]] = [[{"runs": []} for _ in across[1]] for _ in down[1]]
+    for index, entry in enumerate(entries):
+        place = _place(entry.flat, down, across)
+        if place:
+            table[place[0]][place[1]]["runs"].append(index)
+    for one in impossible:
+        place = _place(one["values"], down, across)
+        if place and not table[place[0]][place[1]]["runs"]:
+            table[place[0]][place[1]]["reason"] = str(one["reason"])
+    return table
+
+
+def _place(
+    values: Mapping[str, Any],
+    down: tuple[str, Sequence[Any]],
+    across: tuple[str | None, Sequence[Any]],
+) -> tuple[int, int] | None:
+    try:
+        row = down[1].index(values[down[0]])
+        return row, across[1].index(values[across[0]]) if across[0] else 0
+    except (KeyError, ValueError):
+        return None
+
+
+def title(entries: Sequence[Entry]) -> str:
+    """`Which trained? 7 of 12`, and how many are still to come."""
+    kinds = [kind(entry) for entry in entries]
+    ahead = kinds.count("live")
+    rest = f", {ahead} to go" if ahead else ""
+    return f"Which trained? {kinds.count('learned')} of {len(kinds) - ahead}{rest}"
+
+
+def subtitle(found: Mapping[str, Sequence[Any]], down: str, across: str | None) -> str:
+    """`placement by depth · mean over seed (3), norm (2)`: what is laid out, and what averaged."""
+    rest = [
+        f"{short_title(name)} ({len(values)})"
+        for name, values in found.items()
+        if name not in (down, across)
+    ]
+    laid = short_title(down) + (f" by {short_title(across)}" if across else "")
+    return f"{laid} · mean over {', '.join(rest)}" if rest else laid
