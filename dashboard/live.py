@@ -20,7 +20,9 @@ from dashboard.streams import Difference, News, Stream, layer_of
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
-MARKED = {"alarm": "warning", "switch": "switch"}  # events that charts mark, and their level
+# Events that charts mark, and their level; a start at step 0 is none.
+MARKED = {"alarm": "warning", "switch": "switch", "start": "restart"}
+RESTARTED = "Taken up again from its checkpoint."
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
 
 # Runs cache what they read and may be asked by the routes and the pages at the same time.
@@ -123,9 +125,9 @@ class Feed:
         known = int(count) if count and before == str(starts) else 0
         fresh = events[known:]
         alarms = [
-            [e["step"], e.get("level", MARKED[e["kind"]]), e.get("text", "")]
+            [e["step"], e.get("level", MARKED[e["kind"]]), e.get("text", RESTARTED)]
             for e in fresh
-            if e["kind"] in MARKED
+            if e["kind"] in MARKED and (e["kind"] != "start" or e["step"])
         ]
         samples = [[e["step"], e.get("text", "")] for e in fresh if e["kind"] == "sample"]
         news: dict[str, Any] = {"cursor": mark, "from": known}

@@ -140,15 +140,11 @@ class Sums:
 
     def then(self, more: Sums, width: int) -> Sums:
         """Followed by others, of which the first may belong to the last bucket."""
-        both = [
-            np.concatenate(pair)
-            for pair in (
-                (self.steps, more.steps),
-                (self.total, more.total),
-                (self.count, more.count),
-            )
-        ]
-        return Sums(*both).merged(width)
+        return Sums(
+            np.concatenate([self.steps, more.steps]),
+            np.concatenate([self.total, more.total]),
+            np.concatenate([self.count, more.count]),
+        ).merged(width)
 
     def means(self, step: int) -> NDArray[np.float64]:
         """Of the buckets from a step on; NaN where no value is finite."""

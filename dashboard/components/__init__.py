@@ -128,6 +128,7 @@ def curves(
     key: str,
     metric: str = "loss/train",
     x: str = "step",
+    log_x: bool = False,
     log_y: bool = False,
     smooth: float = 0.9,
     height: int = 300,
@@ -152,9 +153,45 @@ def curves(
         follow=follow,
         metric=metric,
         x=x,
+        log_x=log_x,
         log_y=log_y,
         smooth=smooth,
         baseline=list(baseline) if baseline else None,
+        title=title,
+        subtitle=subtitle,
+        frame=frame,
+    )
+
+
+def difference(
+    first: str,
+    second: str,
+    *,
+    key: str,
+    metric: str = "loss/train",
+    x: str = "step",
+    log_x: bool = False,
+    smooth: float = 0.9,
+    height: int = 180,
+    title: str | None = None,
+    subtitle: str | None = None,
+    frame: bool = True,
+    follow: bool = False,
+) -> Any:
+    """A metric of one run minus that of another at equal steps, around a line at zero.
+
+    With `follow` its x is zoomed with the curves of the page, and it shows their cursor.
+    """
+    return _mount(
+        "difference",
+        key,
+        [first, second],
+        height,
+        follow=follow,
+        metric=metric,
+        x=x,
+        log_x=log_x,
+        smooth=smooth,
         title=title,
         subtitle=subtitle,
         frame=frame,

@@ -1,4 +1,4 @@
-"""A page with nothing but the live parts, for the browser test; `?only=` shows some of them."""
+"""Nothing but the live parts, for the browser test; `?show=many` has those of many runs."""
 
 import streamlit as st
 
@@ -15,7 +15,27 @@ with left:
     st.markdown(f"reruns: {st.session_state.reruns}")
 with right:
     live.topbar()
-if runs:
+if st.query_params.get("show") == "many":
+    ask = st.query_params
+    options = {"metric": ask.get("metric", "loss/train"), "x": ask.get("x", "step")}
+    logs = {"log_x": "log_x" in ask, "log_y": "log_y" in ask}
+    groups = {run.id: run.name for run in store().list()} if "grouped" in ask else None
+    smooth = float(ask.get("smooth", "0.9"))
+    left, right = st.columns([2, 1])
+    with left:
+        live.curves(
+            runs[-250:], key="loss", follow=True, height=460, groups=groups, smooth=smooth,
+            **options, **logs,
+        )  # fmt: skip
+        live.difference(*runs[:2], key="difference", follow=True, smooth=smooth, **options)
+    with right:
+        live.depth_profile(
+            runs[-250:], key="profile", metric="grad_norm/block", follow=True, cursor=True
+        )
+        live.depth_profile(
+            runs[-250:], key="entropy", metric="attention/entropy", follow=True, cursor=True
+        )
+elif runs:
     top, side = st.columns([1, 1])
     with top:
         live.run_state(runs[-1], key="state", height=150)

@@ -79,7 +79,8 @@ class Chart extends Card {
     this.plot = el("div", "anl-plot")
     this.body.append(this.plot)
     this.zoom = null
-    this.drawn = ""
+    this.shown = ""
+    this.exports = new Exports(this)
     this.resize = new ResizeObserver(() => this.redraw())
     this.resize.observe(this.body)
   }
@@ -99,8 +100,8 @@ class Chart extends Card {
 
   tick(force = false) {
     const now = this.signature()
-    if (!force && now === this.drawn && !this.pending) return
-    this.drawn = now
+    if (!force && now === this.shown && !this.pending) return
+    this.shown = now
     this.redraw()
   }
 
@@ -119,6 +120,7 @@ class Chart extends Card {
       await Plotly.react(this.plot, traces, layout, CONFIG)
       if (!this.ready) this.listen()
       this.ready = true
+      this.drawn()
     } catch (error) {
       console.error(error)
       if (!this.ready) this.explain("The drawing library did not load. Reload the page.")
@@ -144,6 +146,9 @@ class Chart extends Card {
 
   zoomed() {}
 
+  // The picture is there.
+  drawn() {}
+
   // The shared look. Ranges are always explicit: the picture holds still and labels can be spread.
   layout(width, height, { x, y, xTitle, yTitle, xLog = false, yLog = false, right = 16 }) {
     const { theme } = this
@@ -155,7 +160,7 @@ class Chart extends Card {
       ...(log ? logTicks(range) : {}),
     })
     return {
-      width, height, autosize: false, uirevision: "kept", dragmode: "zoom", showlegend: false,
+      width, height, autosize: false, uirevision: JSON.stringify(this.zoom), dragmode: "zoom", showlegend: false,
       margin: { l: 52, r: right, t: 8, b: 38, pad: 0 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: theme.card,
       font: { family: theme.font, size: 12, color: theme.ink },
@@ -165,7 +170,6 @@ class Chart extends Card {
       hovermode: "x unified",
       hoverlabel: { bgcolor: theme.card, bordercolor: theme.line,
         font: { family: theme.font, size: 12, color: theme.ink } },
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.line, activecolor: theme.muted },
       annotations: [], shapes: [],
     }
   }
@@ -196,8 +200,8 @@ class Chart extends Card {
   }
 }
 
-const CONFIG = { displaylogo: false, displayModeBar: "hover", doubleClick: false, responsive: false,
-  modeBarButtons: [["toImage"]], scrollZoom: false }
+const CONFIG = { displaylogo: false, displayModeBar: false, doubleClick: false, responsive: false,
+  scrollZoom: false }
 
 // How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.
 function frameOf(last, planned) {
@@ -227,7 +231,7 @@ function aired(low, high, log = false) {
 
 // The finite values' range without what would squash the rest: a diverging tail leaves the frame.
 function sensible(values, log = false) {
-  const good = values.filter((v) => Number.isFinite(v) && (!log || v > 0)).sort((a, b) => a - b)
+  const good = Float64Array.from(values.filter((v) => Number.isFinite(v) && (!log || v > 0))).sort()
   if (!good.length) return [NaN, NaN]
   const at = (q) => good[Math.floor(q * (good.length - 1))]
   if (log) return [good[0], good.at(-1)]

@@ -1,90 +1,178 @@
-// A metric through training, all runs in one graph: raw faint, smoothed bold, names at the ends.
+// A metric through training, all chosen runs in one graph: raw faint, smoothed bold, names at the
+// ends. Runs of one group are drawn as their mean in the range of its members.
 
-// An average that forgets by distance in x, not by count, so that thinned points weigh the same,
-// and looks both ways, so that it does not lag behind a fall; blind to what is not a number.
-function smoothed(xs, values, weight, extent) {
-  const decay = Math.min(Math.sqrt(weight), 0.999)
-  const sums = values.map(() => [0, 0])
-  const sweep = (order) => {
-    let [sum, mass, before] = [0, 0, null]
-    for (const i of order) {
-      const value = values[i]
-      if (value === null || !isFinite(value)) continue
-      const keep = before === null ? 0 : decay ** ((Math.abs(xs[i] - before) / extent) * 2000)
-      sums[i][0] += sum * keep
-      sums[i][1] += mass * keep
-      sum = sum * keep + value
-      mass = mass * keep + 1
-      before = xs[i]
-    }
-  }
-  const order = values.map((_, i) => i)
-  sweep(order)
-  sweep(order.reverse())
-  return values.map((v, i) => (v === null || !isFinite(v) ? null : (sums[i][0] + v) / (sums[i][1] + 1)))
-}
+const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
+const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
+const NAMED = 12 // lines with their names at the ends and their marks
 
 class Curves extends Chart {
   constructor(root) {
     super(root)
-    this.detail = new Map()
+    this.details = new Details()
+    this.made = new Map()
+    this.cursor = new StepCursor(this)
+  }
+
+  destroy() {
+    super.destroy()
+    this.details.stop()
   }
 
   asks() {
     const { metric, x } = this.props
     const metrics = [metric]
-    if (metric === "loss/train") metrics.push("loss/validation")
+    const ids = this.runs.map((r) => r.id)
+    if (metric === "loss/train" && ids.length <= NAMED) metrics.push("loss/validation")
     if (x === "seconds") metrics.push("seconds")
-    return { runs: this.runs.map((r) => r.id), metrics }
+    return { runs: ids, metrics }
+  }
+
+  // Curves that follow the page share their zoom with it: it is part of the address.
+  get zoom() {
+    if (!this.props.follow) return this.own ?? null
+    const at = hub.choice.zoom
+    return at && { x: at.slice(0, 2), y: at.slice(2) }
+  }
+
+  set zoom(zoom) {
+    if (!this.props.follow) {
+      this.own = zoom
+      return
+    }
+    this.zooming = true
+    hub.set({ zoom: zoom && [...zoom.x, ...zoom.y] })
+    this.zooming = false
+  }
+
+  get metric() {
+    return this.props.metric
   }
 
   update(component) {
-    const { metric, x, log_y: log } = component.data
-    const shows = [metric, x, log].join()
-    // Another quantity on an axis: the old range means nothing there.
+    const { metric, x, log_x: logX, log_y: logY } = component.data
+    const shows = [metric, x, logX, logY].join()
     if (this.shows !== undefined && this.shows !== shows) {
+      // Another quantity on an axis: the old range means nothing there.
       this.zoom = null
-      this.detail.clear()
+      this.details.clear()
+      this.made.clear()
     }
     this.shows = shows
     super.update(component)
+    if (this.zoom) this.zoomed()
+  }
+
+  choice(before) {
+    const { zoom, ids, step } = hub.choice
+    if (!this.props.follow || this.zooming) return
+    if (zoom !== before.zoom || (zoom && ids !== before.ids)) this.zoomed()
+    if (step !== before.step && zoom === before.zoom && ids === before.ids && hub.choice.focus === before.focus) {
+      return this.cursor.place()
+    }
+    this.tick(true)
+  }
+
+  signature() {
+    const { metric } = this
+    return JSON.stringify([hub.lost, this.runs.map(({ id }) => {
+      const run = hub.run(id)
+      const version = (name) => run.series.get(name)?.version
+      return [version(metric), version("loss/validation"), version("seconds"), run.state, run.alarms.length, run.loaded]
+    })])
   }
 
   // Steps as the chosen axis counts them.
   axis(run, steps) {
     const { x } = this.props
     if (x === "tokens") return steps.map((s) => s * (run.tokens_per_step ?? 1))
-    if (x === "flops") return steps.map((s) => s * (run.flops_per_step ?? 1))
+    if (x === "flops") return steps.map((s) => (run.flops_per_step ? s * run.flops_per_step : null))
     if (x !== "seconds") return steps
     const times = hub.run(run.id).series.get("seconds")
-    if (!times?.steps.length) return steps.map(() => null)
-    let k = 0
-    return steps.map((s) => {
-      while (k < times.steps.length - 1 && times.steps[k] < s) k += 1
-      const [s1, t1] = [times.steps[k], times.values[k]]
-      if (!k || s1 === s) return t1
-      const [s0, t0] = [times.steps[k - 1], times.values[k - 1]]
-      return t0 + ((t1 - t0) * (s - s0)) / (s1 - s0)
-    })
+    return times?.steps.length ? interpolated(times.steps, times.values, steps) : steps.map(() => null)
   }
 
-  // The base points, with the refetched ones in the range that was zoomed into.
-  points(run) {
-    const base = hub.run(run.id).series.get(this.props.metric)
-    const fine = this.detail.get(run.id)
-    if (!base || !fine) return base ?? { steps: [], values: [] }
-    const before = base.steps.findIndex((s) => s >= fine.from)
-    const after = base.steps.findIndex((s) => s > fine.to)
-    const [a, b] = [before < 0 ? base.steps.length : before, after < 0 ? base.steps.length : after]
-    const join = (name) => [...base[name].slice(0, a), ...fine[name], ...base[name].slice(b)]
-    return { steps: join("steps"), values: join("values") }
+  // And back: the step at a place of the axis.
+  stepAt(run, x) {
+    const { x: axis } = this.props
+    if (axis === "tokens") return x / (run.tokens_per_step ?? 1)
+    if (axis === "flops") return x / (run.flops_per_step ?? 1)
+    if (axis !== "seconds") return x
+    const times = hub.run(run.id).series.get("seconds")
+    return times?.steps.length ? interpolated(times.values, times.steps, [x])[0] : 0
+  }
+
+  // What is known of a run's metric: its thinned points with the refetched ones among them.
+  seriesOf(run) {
+    return hub.run(run.id).series.get(this.metric)
+  }
+
+  cells(run) {
+    const series = this.seriesOf(run)
+    if (!series?.steps.length) return []
+    return this.details.into(cellsOf(series), run.id)
+  }
+
+  // One line of the picture, made anew only when what it is made of changed, so that Plotly
+  // finds the same arrays again.
+  line(runs, scale) {
+    const { props } = this
+    const key = runs.map((r) => r.id).join()
+    const stamp = JSON.stringify([scale, props.smooth, this.details.version, runs.map((r) => [this.seriesOf(r)?.version,
+      hub.run(r.id).series.get("seconds")?.version, hub.run(r.id).series.get("loss/validation")?.version])])
+    const known = this.made.get(key)
+    if (known?.stamp === stamp) return { ...known, runs, run: runs[0] }
+    const cells = runs.map((r) => this.cells(r))
+    const line = runs.length > 1 ? this.group(runs, cells, scale) : this.single(runs[0], cells[0], scale)
+    const made = { ...line, stamp, key }
+    this.made.set(key, made)
+    return { ...made, runs, run: runs[0] }
+  }
+
+  course(places, cells, { extent, log }) {
+    const { smooth } = this.props
+    if (!(smooth > 0)) return cells.map((c) => c.mean)
+    return smoothed(log ? places.map((v) => (v > 0 ? Math.log10(v) : null)) : places, cells, smooth, extent)
+  }
+
+  single(run, cells, scale) {
+    const middles = this.axis(run, cells.map((c) => c.middle))
+    const points = this.details.points(this.seriesOf(run), run.id)
+    const raw = { xs: [...this.axis(run, points.steps)], ys: [...points.values] }
+    if (!(this.props.smooth > 0)) return { cells, xs: raw.xs, ys: raw.ys, raw, steps: points.steps }
+    return { cells, xs: [...middles], ys: this.course(middles, cells, scale), raw, steps: cells.map((c) => c.middle) }
+  }
+
+  group(runs, all, scale) {
+    const cells = acrossRuns(all.filter((c) => c.length))
+    const axes = runs.map((r) => this.axis(r, cells.map((c) => c.middle)))
+    // Seconds differ from member to member: the mean stands at their mean.
+    const xs = cells.map((_, i) => averageOf(axes.map((a) => a[i]).filter((v) => v !== null)))
+    const whole = { low: cells.map((c) => c.low), high: cells.map((c) => c.high) }
+    const steps = cells.map((c) => c.middle)
+    if (!(this.props.smooth > 0)) return { cells, xs, ys: cells.map((c) => c.mean), band: whole, steps }
+    const { runs: rows } = onOneGrid(all.filter((c) => c.length))
+    const courses = rows.map((row) => this.course(xs, row.map((c) => c ?? { mean: null, span: 1 }), scale))
+    const range = rangeOf(courses)
+    return { cells, xs, ys: this.course(xs, cells, scale), steps, whole,
+      band: { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } }
+  }
+
+  // Who is drawn together: members of a group, of which two or more are drawn.
+  gathered(runs) {
+    const groups = new Map()
+    for (const run of runs) {
+      const name = run.group ?? run.id
+      if (!groups.has(name)) groups.set(name, [])
+      groups.get(name).push(run)
+    }
+    return [...groups.values()]
   }
 
   // One frame for all runs, so that it holds still while they grow.
-  extent(lines) {
-    const last = Math.max(1, ...lines.map((l) => l.xs.at(-1) ?? 0))
+  extent(runs) {
+    const last = Math.max(1, ...runs.map((r) => this.axis(r, [this.seriesOf(r)?.steps.at(-1) ?? 0])[0] ?? 0))
     if (this.props.x === "seconds") return roundUp(last)
-    const whole = Math.max(last, ...this.runs.map((r) => {
+    const whole = Math.max(last, ...runs.map((r) => {
       const live = hub.run(r.id)
       const ended = ENDED.has(live.state) && live.step
       return this.axis(r, [ended ? live.step : live.steps || r.steps || 1])[0] ?? 0
@@ -92,152 +180,227 @@ class Curves extends Chart {
     return frameOf(last, whole)
   }
 
+  why(runs) {
+    const why = this.reason(runs, this.props.metric)
+    if (why || this.props.x !== "flops" || runs.some((r) => r.flops_per_step)) return why
+    return "FLOPs are known once a run has started and knows its alphabet."
+  }
+
   build(width, height) {
     const { props, theme } = this
-    const { metric, log_y: yLog, smooth, baseline } = props
-    const { runs } = this
-    const unit = runs[0]?.unit === "images" ? unitOf(metric).replace("character", "image") : unitOf(metric)
-    const drawn = smooth > 0 ? "raw and smoothed" : "raw"
-    this.heading(props.title ?? titleOf(metric),
-      [props.subtitle ?? (titleOf(metric).toLowerCase() === unit ? drawn : `${unit} · ${drawn}`),
-        baseline && `dotted: ${baseline[0]} ${number(baseline[1])}`].filter(Boolean).join(" · "))
-    this.explain(this.reason(runs, metric))
-    const lines = runs.filter((r) => !hub.run(r.id).gone).map((run) => {
-      const { steps, values } = this.points(run)
-      return { run, steps, values, xs: this.axis(run, steps), live: hub.run(run.id) }
-    })
-    const extent = this.extent(lines)
+    const { metric, log_x: xLog, log_y: yLog, smooth, baseline } = props
+    const runs = this.runs.filter((r) => !hub.run(r.id).gone)
+    const extent = this.extent(runs)
+    const least = this.least(runs)
+    const scale = { log: Boolean(xLog), extent: xLog ? Math.log10(extent / least) || 1 : extent }
+    const lines = this.gathered(runs).map((members) => this.line(members, scale)).filter((l) => l.xs.length)
+    this.lines = lines
+    this.words(lines)
+    this.explain(this.why(this.runs))
+    const { focus } = hub.choice
+    this.chosen = props.follow && focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
+    const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
     const font = `12px ${theme.font}`
-    const name = (l) => short(l.run.name) + (l.live.state === "diverged" ? " · diverged" : "")
-    const right = Math.min(Math.max(24, ...lines.map((l) => textWidth(name(l), font) + 14)), width * 0.3)
-    const traces = []
-    const ends = []
-    const all = []
-    for (const line of lines) {
-      const colour = runColour(theme, line.run)
-      line.smooth = smooth > 0 ? smoothed(line.xs, line.values, smooth, extent) : line.values
-      if (smooth > 0) {
-        traces.push({ type: "scatter", mode: "lines", x: line.xs, y: line.values, hoverinfo: "skip",
-          line: { color: faded(colour, theme.dark ? 0.42 : 0.36), width: 1 } })
-      }
-      // A run that diverged leaves the frame rather than flattening the others.
-      if (line.live.state !== "diverged" || lines.every((l) => l.live.state === "diverged")) {
-        all.push(...line.smooth, ...line.values)
-      }
-      traces.push({ type: "scatter", mode: "lines", x: line.xs, y: line.smooth, name: short(line.run.name),
-        customdata: this.words(line), line: { color: colour, width: 2.2 },
-        hovertemplate: `%{customdata}` })
-    }
-    if (metric === "loss/train") for (const line of lines) this.validation(traces, line, all)
-    if (baseline) all.push(baseline[1])
-    let [bottom, top] = sensible(all, yLog)
-    for (const line of lines) { // where each line stands now is in the frame, however young it is
-      const now = line.live.state === "diverged" ? null : line.smooth.findLast((v) => v !== null && (!yLog || v > 0))
-      if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
-    }
-    const y = aired(bottom, top, yLog)
-    const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training",
-      flops: "training FLOPs" }[props.x]
-    const layout = this.layout(width, height, { x: [0, extent], y, xTitle, yTitle: unit, yLog, right })
+    const ends = named.map((l) => textWidth(this.name(l), font) + 14)
+    const right = Math.min(Math.max(24, ...ends), width * 0.3)
+    const x = xLog ? [Math.log10(least), Math.log10(extent)] : [0, extent]
+    const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training", flops: "training FLOPs" }[props.x]
+    const layout = this.layout(width, height, { x, y: this.range(lines), xTitle, yTitle: this.unit(), xLog, yLog, right })
+    const together = lines.length <= TOLD_TOGETHER
+    layout.hovermode = together ? "x unified" : "closest"
+    layout.hoverdistance = together ? 20 : 40
+    layout.xaxis.showspikes = together
     layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
-    for (const line of lines) ends.push(this.end(line, layout, name(line)))
-    this.endLabels(layout, ends)
-    if (baseline) this.baseline(layout, baseline)
-    this.alarms(layout, lines)
+    const traces = this.traces(lines, together)
+    if (metric === "loss/train") for (const line of lines) traces.push(...this.validation(line))
+    traces.push(...divergences(this, lines, named, layout))
+    this.endLabels(layout, named.map((line) => this.end(line, layout)))
+    if (baseline) level(layout, theme, baseline[1], "dot")
+    this.extras(layout)
+    marks(this, layout, named)
     return { traces, layout }
   }
 
+  extras() {}
+
+  unit() {
+    const unit = unitOf(this.props.metric)
+    return this.runs[0]?.unit === "images" ? unit.replace("character", "image") : unit
+  }
+
+  // The title and what is drawn, in a line below it.
+  words(lines) {
+    const { props } = this
+    const unit = this.unit()
+    const grouped = lines.filter((l) => l.runs.length > 1)
+    const thin = lines.length > MANY
+    const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
+    const sizes = [...new Set(grouped.map((l) => l.runs.length))]
+    const how = grouped.length ? `mean and range of ${sizes.length === 1 ? sizes[0] : "each group's"} runs` : drawn
+    const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
+    const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
+    this.heading(props.title ?? titleOf(props.metric), [said, how, count,
+      props.baseline && `dotted: ${props.baseline[0]} ${number(props.baseline[1])}`].filter(Boolean).join(" · "))
+  }
+
+  name(line) {
+    const [run] = line.runs
+    if (line.runs.length > 1) return `${short(run.group)} ×${line.runs.length}`
+    return short(run.name) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
+  }
+
+  // The first place that a logarithmic axis shows.
+  least(runs) {
+    const first = runs.map((r) => this.axis(r, [Math.max(1, this.seriesOf(r)?.steps.find((s) => s > 0) ?? 1)])[0])
+    return Math.min(...first.filter((v) => v > 0), Infinity) === Infinity ? 1 : Math.min(...first.filter((v) => v > 0))
+  }
+
+  // A run that diverged leaves the frame rather than flattening the others.
+  range(lines) {
+    const { log_y: yLog, baseline } = this.props
+    const dead = (l) => l.runs.every((r) => hub.run(r.id).state === "diverged")
+    const kept = lines.every(dead) ? lines : lines.filter((l) => !dead(l))
+    const few = lines.length <= MANY
+    const all = kept.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
+    if (baseline) all.push([baseline[1]])
+    let [bottom, top] = sensible(all.flat(), yLog)
+    for (const line of kept) { // where each line stands now is in the frame, however young it is
+      const now = line.ys.findLast((v) => v !== null && (!yLog || v > 0))
+      if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
+    }
+    return aired(bottom, top, yLog)
+  }
+
+  traces(lines, together) {
+    const { theme } = this
+    const thin = lines.length > MANY
+    const chosen = this.chosen
+    const under = []
+    const over = []
+    for (const line of chosen ? [...lines.filter((l) => l !== chosen), chosen] : lines) {
+      const colour = runColour(theme, line.run)
+      const back = chosen && line !== chosen
+      const strength = back ? (thin ? 0.13 : 0.25) : thin && !chosen ? 0.75 : 1
+      const raw = theme.dark ? 0.42 : 0.36
+      if (line.whole && !back && !thin) under.push(area(line.xs, line.whole, faded(colour, 0.08)))
+      if (line.band && !back) under.push(area(line.xs, line.band, faded(colour, thin ? 0.1 : 0.2)))
+      if (this.props.smooth > 0 && line.raw && (line === chosen || (!thin && !back))) {
+        under.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
+          line: { color: faded(colour, raw), width: 1 } })
+      }
+      over.push({ type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)), meta: line.run.id,
+        line: { color: strength < 1 ? faded(colour, strength) : colour, width: line === chosen ? 2.8 : thin ? 1 : 2.2 },
+        ...(together ? { customdata: this.told(line), hovertemplate: "%{customdata}" }
+          : { hovertemplate: `<b>%{fullData.name}</b><br>${this.props.x} %{x:.5~g}: %{y:.4~g}<extra></extra>` }) })
+    }
+    return [...under, ...over]
+  }
+
   // Where a line leaves the frame, or ends: there its name stands.
-  end(line, layout, text) {
-    const right = layout.xaxis.range[1]
+  end(line, layout) {
+    const log = layout.xaxis.type === "log"
+    const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
     for (let i = line.xs.length - 1; i >= 0; i--) {
-      if (line.smooth[i] !== null && line.xs[i] <= right) {
-        return { x: line.xs[i], y: line.smooth[i], text, colour: runColour(this.theme, line.run, true) }
+      if (line.ys[i] !== null && line.xs[i] <= right) {
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line),
+          colour: runColour(this.theme, line.run, true) }
       }
     }
     return null
   }
 
-  // What the pointer is told: the raw value, and validation where it was measured.
-  words(line) {
-    const series = this.props.metric === "loss/train" && line.live.series.get("loss/validation")
-    const measured = new Map(series ? series.steps.map((s, i) => [s, series.values[i]]) : [])
-    return line.values.map((v, i) => {
-      const held = measured.get(line.steps[i])
-      return number(v) + (held === undefined ? "" : `, validation ${number(held)}`)
+  // What the pointer is told: the value, or the mean of a bucket with its range, and validation
+  // where it was measured.
+  told(line) {
+    const made = this.made.get(line.key)
+    return (made.told ??= this.tell(line))
+  }
+
+  tell(line) {
+    const series = this.props.metric === "loss/train" && line.runs.length === 1 && hub.run(line.run.id).series.get("loss/validation")
+    const thinned = line.cells.some((c) => c.span > 1)
+    if (!(this.props.smooth > 0) && line.raw) return line.raw.ys.map((v) => number(v))
+    let k = 0
+    return line.cells.map((cell) => {
+      let held = null
+      for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
+        if (series.steps[k] >= cell.begin) held = series.values[k]
+      }
+      const range = (thinned && cell.span > 1) || line.runs.length > 1 ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
+      return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
     })
   }
 
-  validation(traces, line, all) {
-    const series = line.live.series.get("loss/validation")
-    if (!series?.steps.length) return
-    if (line.live.state !== "diverged") all.push(...series.values)
-    traces.push({ type: "scatter", mode: "markers", x: this.axis(line.run, series.steps),
-      y: series.values, name: short(line.run.name) + ", validation", cliponaxis: Boolean(this.zoom),
-      hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } })
+  validation(line) {
+    const series = hub.run(line.run.id).series.get("loss/validation")
+    if (!series?.steps.length || line.runs.length > 1 || this.lines.length > NAMED) return []
+    if (this.chosen && this.chosen !== line) return []
+    return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
+      y: [...series.values], name: escaped(short(line.run.name)) + ", validation", cliponaxis: Boolean(this.zoom),
+      hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
   }
 
-  // Named in the line below the title: a curve that sits on it would cover a label.
-  baseline(layout, [, value]) {
-    const { theme } = this
-    layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,
-      line: { color: theme.muted, width: 1.4, dash: "dot" }, layer: "above" })
+  listen() {
+    super.listen()
+    this.cursor.attach()
+    this.plot.on("plotly_click", (event) => this.clicked(event))
+    this.body.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && hub.choice.focus) hub.focusRun(null)
+    })
   }
 
-  alarms(layout, lines) {
-    const { theme } = this
-    for (const line of lines) {
-      for (const [step, level, text] of line.live.alarms.slice(-12)) {
-        const colour = levelColour(theme, level)
-        const x = this.axis(line.run, [step])[0]
-        if (x === null || x < layout.xaxis.range[0] || x > layout.xaxis.range[1]) continue
-        layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x,
-          line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
-        layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-          text: LEVEL_MARKS[level] ?? "▼", font: { size: 11, color: colour },
-          hovertext: `${escaped(line.run.name)}, step ${step}<br>${wrapped(escaped(text), 44)}`,
-          hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
-      }
-    }
+  // A click on a line makes its run stand out; on the same line again, no run does.
+  clicked({ points, event }) {
+    if (!this.props.follow || !points.length) return
+    const top = this.plot.getBoundingClientRect().top
+    const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
+    const point = points.filter((p) => p.data.meta).sort((a, b) => away(a) - away(b))[0]
+    if (!point || away(point) > 30) return
+    hub.focusRun(this.chosen?.run.id === point.data.meta ? null : point.data.meta)
   }
 
-  // Zoomed in on a thinned series: its exact points in that range are fetched.
+  drawn() {
+    this.cursor.place()
+  }
+
+  // Zoomed in on thinned series: their exact points in that range are fetched.
   zoomed() {
-    clearTimeout(this.later)
-    if (!this.zoom || this.props.x !== "step") {
-      this.detail.clear()
+    if (!this.zoom) {
+      this.details.clear()
       this.redraw()
       return
     }
-    this.later = setTimeout(() => this.refine(), 200)
+    this.redraw()
+    this.details.later(() => this.refine())
   }
 
   async refine() {
     if (!this.zoom || this.dead) return
-    const [from, to] = [Math.max(0, Math.floor(this.zoom.x[0])), Math.ceil(this.zoom.x[1])]
-    const { metric } = this.props
-    await Promise.all(this.runs.map(async (run) => {
-      const base = hub.run(run.id).series.get(metric)
-      const inside = base?.steps.filter((s) => s >= from && s <= to).length ?? 0
-      if (!inside || inside >= Math.min(to, base.steps.at(-1)) - from) return // exact already
-      const query = new URLSearchParams({ run: run.id, metric, points: 1500, from, to })
-      try {
-        const { s, v } = JSON.parse(await fetchText("/api/series?" + query))
-        let step = 0
-        this.detail.set(run.id, { from, to: s.reduce((a, b) => a + b, 0), steps: s.map((d) => (step += d)), values: v })
-      } catch {
-        // The thinned points stay; the next zoom asks again.
-      }
-    }))
-    this.redraw()
+    const runs = this.runs.filter((r) => this.seriesOf(r)?.steps.length)
+    const real = (v) => (this.props.log_x ? 10 ** v : v)
+    const [left, right] = this.zoom.x.map(real)
+    const from = Math.max(0, Math.floor(Math.min(...runs.map((r) => this.stepAt(r, left)))))
+    const to = Math.ceil(Math.max(...runs.map((r) => this.stepAt(r, right))))
+    if (await this.details.fetch(runs, (r) => this.seriesOf(r), this.metric, from, to)) this.redraw()
   }
+}
+
+function averageOf(values) {
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
+}
+
+// y at each of the places, between known points in order; beyond them the nearest.
+function interpolated(xs, ys, places) {
+  let k = 0
+  return places.map((x) => {
+    if (k && xs[k - 1] > x) k = 0
+    while (k < xs.length - 1 && xs[k] < x) k += 1
+    if (!k || xs[k] <= x) return ys[k]
+    return ys[k - 1] + ((ys[k] - ys[k - 1]) * (x - xs[k - 1])) / (xs[k] - xs[k - 1])
+  })
 }
 
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)))
   return power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((m) => m * power >= value * 1.02)
-}
-
-function wrapped(text, width) {
-  return text.replace(new RegExp(`(.{1,${width}})(\\s|$)`, "g"), "$1<br>").replace(/<br>$/, "")
 }

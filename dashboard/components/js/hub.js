@@ -3,6 +3,8 @@
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
 const TIMEOUT = 15000
+const MOST_RUNS = 250 // in one request
+const MOST_POINTS = 75000 // of one metric in a chart, and 1,024 of one run
 
 function newRun() {
   return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", state: null,
@@ -10,10 +12,14 @@ function newRun() {
 }
 
 // What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
-// draws its own), the one that stands out, and the step under the cursor (null: the newest).
+// draws its own), the one that stands out, the step under the cursor (null: the newest), and the
+// ranges [x, x, y, y] that were zoomed into, as the axes count (null: everything).
 function noChoice() {
-  return { ids: null, focus: null, step: null }
+  return { ids: null, focus: null, step: null, zoom: null }
 }
+
+// Points of each of n runs: a power of two, as the server's buckets are.
+const pointsFor = (n) => Math.min(1024, 2 ** Math.floor(Math.log2(MOST_POINTS / Math.max(n, 1))))
 
 class Hub {
   constructor() {
@@ -89,35 +95,44 @@ class Hub {
 
   // Poll soon; several calls in one turn make one request.
   wake() {
+    this.again = this.busy
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.poll(), 20)
   }
 
   asks() {
-    const union = { runs: new Set(), metrics: new Set(), latest: new Set(), focus: new Set(),
-      layers: new Set(), counts: false }
+    const names = ["runs", "metrics", "latest", "focus", "layers", "headline"]
+    const union = Object.fromEntries(names.map((name) => [name, new Set()]))
+    const own = new Map()
+    let counts = false
     for (const view of this.views) {
       const wanted = view.asks()
-      for (const name of ["runs", "metrics", "latest", "focus", "layers"]) {
-        for (const item of wanted[name] ?? []) union[name].add(item)
+      for (const name of names) for (const item of wanted[name] ?? []) union[name].add(item)
+      for (const id of [...(wanted.focus ?? []), ...(wanted.headline ?? [])]) union.runs.add(id)
+      for (const [id, metrics] of Object.entries(wanted.own ?? {})) {
+        union.runs.add(id)
+        own.set(id, [...(own.get(id) ?? []), ...metrics])
       }
-      for (const id of wanted.focus ?? []) union.runs.add(id)
-      union.counts ||= Boolean(wanted.counts)
+      counts ||= Boolean(wanted.counts)
     }
     const list = (name) => [...union[name]].sort()
     return { metrics: list("metrics"), latest: list("latest"), focus: union.focus,
       layers: list("layers").filter((m) => !union.metrics.has(m)), runs: list("runs"),
-      counts: union.counts }
+      headline: union.headline, own, counts, points: pointsFor(union.runs.size) }
   }
 
   async poll() {
     if (document.hidden || this.busy || !this.views.size) return
     const asks = this.asks()
-    const of = (id) => [...asks.metrics, ...(asks.focus.has(id) ? asks.layers : [])]
-    const key = (id) => [asks.metrics, asks.latest, asks.focus.has(id) ? asks.layers : ""].join("|")
-    const ids = asks.runs.filter((id) => !this.run(id).gone && this.run(id).settled !== key(id))
-    if (!ids.length && !asks.counts) return
+    const of = (id) => [...new Set([...asks.metrics, ...(asks.focus.has(id) ? asks.layers : []),
+      ...(asks.own.get(id) ?? [])])]
+    const key = (id) => [of(id), asks.latest, asks.focus.has(id), asks.headline.has(id), asks.points].join("|")
+    const due = asks.runs.filter((id) => !this.run(id).gone && this.run(id).settled !== key(id))
+    if (!due.length && !asks.counts) return
+    // Those that were never heard of come first.
+    const ids = [...due.filter((id) => !this.run(id).loaded), ...due.filter((id) => this.run(id).loaded)].slice(0, MOST_RUNS)
     this.busy = true
+    this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
     try {
       const since = ids.map((id) => {
@@ -125,15 +140,18 @@ class Hub {
         return [run.events, ...of(id).map((m) => run.series.get(m)?.cursor ?? "")].join("~")
       })
       const query = new URLSearchParams()
-      if (ids.length) {
-        query.set("runs", ids.join(","))
-        query.set("since", since.join(","))
-      }
-      if (asks.metrics.length) query.set("metrics", asks.metrics.join(","))
-      if (asks.latest.length) query.set("latest", asks.latest.join(","))
+      const put = (name, items) => items.length && query.set(name, items.join(","))
+      put("runs", ids)
+      put("since", ids.length ? since : [])
+      put("metrics", asks.metrics)
+      put("latest", asks.latest)
+      put("headline", ids.filter((id) => asks.headline.has(id)))
       const focus = ids.filter((id) => asks.focus.has(id))
-      if (focus.length) query.set("focus", focus.join(","))
-      if (focus.length && asks.layers.length) query.set("layers", asks.layers.join(","))
+      put("focus", focus)
+      put("layers", focus.length ? asks.layers : [])
+      put("own", ids.map((id, place) => [place, ...(asks.own.get(id) ?? [])]).filter((own) => own.length > 1)
+        .map((own) => own.join("~")))
+      if (ids.length) query.set("points", asks.points)
       const text = await fetchText("/api/live?" + query)
       this.stats.requests += 1
       this.stats.bytes.push(text.length)
@@ -159,7 +177,7 @@ class Hub {
       }
     }
     clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.poll(), delay)
+    this.timer = setTimeout(() => this.poll(), this.again || due.length > ids.length ? 20 : delay)
   }
 
   take(id, reply, key) {
@@ -191,16 +209,20 @@ class Hub {
 
   extend(run, metric, points) {
     if (points.missing) {
-      run.series.set(metric, { steps: [], values: [], cursor: "", missing: true, version: 0 })
+      run.series.set(metric, { steps: [], values: [], buckets: [], means: [], cursor: "", missing: true, version: 0 })
       return
     }
-    const series = run.series.get(metric) ?? { steps: [], values: [], version: 0 }
+    const series = run.series.get(metric) ?? { steps: [], values: [], buckets: [], means: [], version: 0 }
     let keep = series.steps.length
     while (keep && series.steps[keep - 1] >= points.from) keep -= 1
     series.steps.length = series.values.length = keep
-    let step = 0
-    for (const difference of points.s) series.steps.push((step += difference))
+    const fresh = unpacked(points)
+    for (const step of fresh.steps) series.steps.push(step)
     for (const value of points.v) series.values.push(value)
+    while (series.buckets.at(-1) >= points.from) series.means.length = (series.buckets.length -= 1)
+    series.buckets.push(...fresh.buckets)
+    series.means.push(...fresh.means)
+    series.width = fresh.width
     series.cursor = points.c
     series.missing = false
     series.version += 1
@@ -236,6 +258,20 @@ class Hub {
     }
     this.wake()
   }
+}
+
+// Points of a reply. Where rows were thinned, `buckets` holds the first step of each bucket and
+// `means` the mean of all its rows; where they were not, a bucket is a row.
+function unpacked({ s, v, w, a }) {
+  let step = 0
+  const steps = s.map((difference) => (step += difference))
+  if (!a) return { steps, values: v, buckets: [], means: [], width: 1 }
+  const buckets = []
+  for (const at of steps) {
+    const begin = at - (at % w)
+    if (begin !== buckets.at(-1)) buckets.push(begin)
+  }
+  return { steps, values: v, buckets, means: a, width: w }
 }
 
 async function fetchText(address) {

@@ -124,6 +124,8 @@ const UNITS = [
   [/^update_ratio\//, "update / weight"],
   [/^activation\/dead\//, "share of dead units"],
   [/^activation\/kurtosis\//, "kurtosis"],
+  [/^activation\/effective_rank\//, "effective rank"],
+  [/^attention\/entropy/, "nats"],
   [/^activation\/(\w+)\//, "$1 of activations"],
 ]
 const GROUPS = {
@@ -150,9 +152,10 @@ const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream
   "attn.v": "values", "attn.out": "attention output", "mlp.pre": "feed-forward pre-activation",
   "mlp.post": "feed-forward activation", "mlp.out": "feed-forward output" }
 
-// Marks of what happened at a step: something is wrong, something went well, a layer was rewired.
-const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆" }
+// Marks of what happened at a step: something is wrong, something went well, a layer was rewired,
+// the run was taken up again.
+const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart: "↻" }
 
 function levelColour(theme, level) {
-  return { good: theme.norm, switch: theme.add }[level] ?? theme.warning
+  return { good: theme.norm, switch: theme.add, restart: theme.muted }[level] ?? theme.warning
 }

@@ -1,0 +1,96 @@
+// Averages over steps and over runs. A *cell* is a bucket of steps: the step it begins at, its
+// middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
+
+// The cells of a series as the server thins it; where every row is a point, each is a cell.
+function cellsOf({ steps, values, buckets, means, width }) {
+  if (!(width > 1)) {
+    return steps.map((s, i) => ({ begin: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
+  }
+  const last = steps.at(-1)
+  let k = 0
+  return buckets.map((begin, i) => {
+    const span = Math.min(width, last - begin + 1)
+    let [low, high] = [null, null]
+    for (; k < steps.length && steps[k] < begin + width; k++) {
+      const v = values[k]
+      if (v === null) continue
+      if (low === null || v < low) low = v
+      if (high === null || v > high) high = v
+    }
+    return { begin, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high }
+  })
+}
+
+// An average that forgets by distance, not by count, so that thinned cells weigh as their rows do,
+// and looks both ways, so that it does not lag behind a fall; blind to what is not a number.
+function smoothed(places, cells, weight, extent) {
+  const decay = Math.min(Math.sqrt(weight), 0.999)
+  const [rate, n] = [(Math.log(decay) * 2000) / extent, cells.length]
+  const [sums, masses] = [new Float64Array(n), new Float64Array(n)]
+  for (const step of [1, -1]) {
+    let [sum, mass, before] = [0, 0, null]
+    for (let i = step > 0 ? 0 : n - 1; i >= 0 && i < n; i += step) {
+      const { mean, span } = cells[i]
+      if (mean === null || places[i] === null || !isFinite(places[i])) continue
+      const keep = before === null ? 0 : Math.exp(rate * Math.abs(places[i] - before))
+      sum *= keep
+      mass *= keep
+      sums[i] += sum
+      masses[i] += mass
+      sum += mean * span
+      mass += span
+      before = places[i]
+    }
+  }
+  return cells.map(({ mean, span }, i) => (mean === null ? null : (sums[i] + mean * span) / (masses[i] + span)))
+}
+
+// Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
+function onOneGrid(runs) {
+  const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
+  const grid = [...runs].sort((a, b) => coarse(b) - coarse(a) || b.length - a.length)[0].map((c) => c.begin)
+  const longest = Math.max(...runs.map((cells) => cells.at(-1)?.begin ?? 0))
+  const step = grid.length > 1 ? grid.at(-1) - grid.at(-2) : 1
+  while (grid.at(-1) + step <= longest) grid.push(grid.at(-1) + step)
+  return { grid, runs: runs.map((cells) => rebinned(cells, grid)) }
+}
+
+function rebinned(cells, grid) {
+  let k = 0
+  return grid.map((begin, i) => {
+    const until = grid[i + 1] ?? Infinity
+    let cell = null
+    for (; k < cells.length && cells[k].begin < until; k++) {
+      if (cells[k].begin >= begin) cell = cell ? merged(cell, cells[k]) : cells[k]
+    }
+    return cell
+  })
+}
+
+function merged(a, b) {
+  const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
+  const span = a.span + b.span
+  const mean = least(a.mean, b.mean, (p, q) => (p * a.span + q * b.span) / span)
+  return { begin: a.begin, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
+    high: least(a.high, b.high, Math.max) }
+}
+
+// The mean over runs of each one's mean in the cell, as far as it goes, and the range of all rows.
+function acrossRuns(runs) {
+  const { grid, runs: rows } = onOneGrid(runs)
+  return grid.map((begin, i) => {
+    const here = rows.map((cells) => cells[i]).filter((c) => c && c.mean !== null)
+    if (!here.length) return { begin, middle: begin, span: 1, mean: null, low: null, high: null }
+    const { middle, span } = here.reduce((a, b) => (b.span > a.span ? b : a))
+    return { begin, middle, span, mean: here.reduce((sum, c) => sum + c.mean, 0) / here.length,
+      low: Math.min(...here.map((c) => c.low)), high: Math.max(...here.map((c) => c.high)) }
+  })
+}
+
+// The range of the runs' own smoothed lines at each place of their grid.
+function rangeOf(lines) {
+  return lines[0].map((_, i) => {
+    const here = lines.map((line) => line[i]).filter((v) => v !== null)
+    return here.length ? [Math.min(...here), Math.max(...here)] : [null, null]
+  })
+}
