@@ -48,6 +48,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "training.steps": (100, 200, 300, 600, 1000, 2000),
 }
 MOST_SEEDS = 20
+COLUMNS = 3
 LISTED = "listed runs"
 ALONE = "one column"
 
@@ -56,11 +57,13 @@ ALONE = "one column"
 
 
 @st.dialog("Ablation grid", width="large")
-def dialog(config: RunConfig, others: Mapping[str, RunConfig] | None = None) -> None:
+def dialog(
+    config: RunConfig, others: Mapping[str, RunConfig] | None = None, leads_to: str = ""
+) -> None:
     """Tick values, see what they cost, queue them.
 
     Settings that are not ticked stay as in `config`, or as in one of `others`, by the name that is
-    shown for them.
+    shown for them. `leads_to` is the page that opens once the runs are queued.
     """
     bases = {f"the Lab: {describe(config)}": config, **(others or {})}
     if len(bases) > 1:
@@ -77,23 +80,24 @@ def dialog(config: RunConfig, others: Mapping[str, RunConfig] | None = None) -> 
             "Name", key="grid_name", max_chars=80, placeholder=_made_up(ticked) or "made from ticks"
         )
     with right:
-        number = st.number_input(
-            "Seeds", 1, MOST_SEEDS, 1, key="grid_seeds", help="Each combination is trained so often"
-        )
+        number = st.number_input("Seeds of each combination", 1, MOST_SEEDS, 1, key="grid_seeds")
     if number > 1:
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
-    _queue(base, ticked, name.strip() or _made_up(ticked))
+    if _queue(base, ticked, name.strip() or _made_up(ticked)):
+        if leads_to:
+            st.switch_page(leads_to)
+        st.rerun()
 
 
 def _ticks(base: RunConfig) -> dict[str, Any]:
     """A list of values for each setting that has any ticked."""
     flat, found = base.flat(), {}
     shown = [dotted for dotted in TICKABLE if not applies(dotted, flat)]
-    columns = st.columns(2, gap="small")
+    columns = st.columns(COLUMNS, gap="small")
     for place, dotted in enumerate(shown):
         words = accepted(dotted, choices(dotted), flat)
         options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
-        with columns[place % 2]:
+        with columns[place % COLUMNS]:
             values = st.multiselect(
                 f"{SETTINGS[dotted].title} :gray[· {said(flat[dotted])}]",
                 options,
@@ -121,12 +125,13 @@ def _number(text: str) -> Any:
 
 
 def _made_up(ticked: Mapping[str, Any]) -> str:
-    """A name from what is ticked: `residual × placement × depth`."""
-    return " × ".join(short_title(dotted) for dotted in ticked if dotted != SEED)
+    """A name from what is tried: `residual × placement × depth`."""
+    tried = [d for d, values in ticked.items() if d != SEED and len(values) > 1] or list(ticked)
+    return " × ".join(short_title(dotted) for dotted in tried)
 
 
-def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> None:
-    """What the ticks come to, and the button."""
+def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
+    """What the ticks come to, and the button; whether the runs were queued."""
     plan, problem = None, "Tick two values of a setting, or more."
     if ticked:
         try:
@@ -150,8 +155,7 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> None:
         type="primary",
         disabled=not ready,
     )
-    if pressed and ready and start(grid):
-        st.switch_page("app_pages/compare.py")
+    return pressed and ready and start(grid)
 
 
 def start(grid: Grid) -> bool:
@@ -161,7 +165,6 @@ def start(grid: Grid) -> bool:
         remembered["grid_chosen"] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
-        return False
     except RunError as error:
         remembered["grid_problem"] = str(error)
         return False

@@ -134,8 +134,10 @@ def title(entries: Sequence[Entry]) -> str:
     """`Which trained? 7 of 12`, and how many are still to come."""
     kinds = [kind(entry) for entry in entries]
     ahead = kinds.count("live")
-    rest = f", {ahead} to go" if ahead else ""
-    return f"Which trained? {kinds.count('learned')} of {len(kinds) - ahead}{rest}"
+    ended = len(kinds) - ahead
+    parts = [f"{kinds.count('learned')} of {ended}"] if ended else []
+    parts += [f"{ahead} to go"] if ahead else []
+    return f"Which trained? {', '.join(parts)}"
 
 
 def subtitle(found: Mapping[str, Sequence[Any]], down: str, across: str | None) -> str:

@@ -257,12 +257,10 @@ def _speed(run: Run, record: Status) -> Measured | None:
     """What a step of a run takes, its evaluations included."""
     if record.state in ("finished", "diverged"):
         return _ended_speed(run, record.changed)
-    vocabulary = run.corpus.get("vocabulary")
-    if record.state != "running" or not record.tokens_per_second or not isinstance(vocabulary, int):
+    vocabulary, ahead = run.corpus.get("vocabulary"), record.steps - record.step
+    if record.seconds_left is None or ahead <= 0 or not isinstance(vocabulary, int):
         return None
-    return _as_measured(
-        run.config, vocabulary, run.config.tokens_per_step / record.tokens_per_second
-    )
+    return _as_measured(run.config, vocabulary, record.seconds_left / ahead)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ from core import presets
 from core.config import choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
-from dashboard import actions, chrome, components, controls, state, summaries, words
+from dashboard import actions, chrome, components, controls, grids, state, summaries, words
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
@@ -197,8 +197,11 @@ def foot():
             key="train_twin",
             disabled=not vocab,
         )
+        grid = st.button("Grid", key="ablation_grid", disabled=not vocab)
     if asked and config:
         actions.twin_dialog(config)
+    if grid and config:
+        grids.dialog(config, leads_to="app_pages/compare.py")
 
 
 with st.sidebar:

@@ -66,10 +66,11 @@ class Matrix extends Card {
       const training = runs.filter((r) => r.state === "running" || r.state === "starting")
       const paused = runs.some((r) => r.state === "paused") || this.props.held
       const now = training.map((r) => r.loss).filter((v) => Number.isFinite(v))
+      const done = ended.length - count("stopped")
       const word = training.length ? "training" : paused ? "paused" : "waiting"
       return { ...shown, kind: "live", value: null, text: now.length ? mean(now).toFixed(2) : told || word,
-        small: runs.length > 1 ? `${ended.length} of ${runs.length} done` : now.length ? word : "",
-        said: `${word}, ${ended.length} of ${runs.length} done` }
+        small: runs.length > 1 ? `${done} of ${runs.length} done` : now.length ? word : "",
+        said: `${word}, ${done} of ${runs.length} done` }
     }
     const mixed = [...new Set(runs.map((r) => r.kind))].length > 1
     if (mixed) {
