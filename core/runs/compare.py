@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from core.config import RunConfig
+from core.config import RunConfig, overrides
 from core.runs.digest import Digest, digest
 from core.runs.store import Run
 from core.runs.verdicts import Kind, Verdict, diverged_at
@@ -14,6 +15,7 @@ __all__ = [
     "Digest",
     "Kind",
     "Verdict",
+    "command",
     "differences",
     "digest",
     "diverged_at",
@@ -37,6 +39,23 @@ def last_loss(run: Run, metric: str) -> float | None:
 def state_words(run: Run, kind: Kind | None = None) -> str:
     """A run's state as people say it: done, plateau, diverged at step 41, training, ..."""
     return digest(run).words_for(kind)
+
+
+def command(config: RunConfig) -> str:
+    """The command line that trains these settings: those that are not the defaults."""
+    defaults = RunConfig().flat()
+    words = ["python -m core train"]
+    for name, value in config.flat().items():
+        if value == defaults[name]:
+            continue
+        if isinstance(value, list | tuple):
+            value = overrides.text(value)
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        words.append(f"--{name} {shlex.quote(str(value))}")
+    if config.name:
+        words.append(f"--name {shlex.quote(config.name)}")
+    return " ".join(words)
 
 
 def differences(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:

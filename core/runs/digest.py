@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from core.config import overrides
 from core.runs.files import read_json
 from core.runs.series import CADENCES
 from core.runs.status import ENDED, State, Status
@@ -116,7 +117,11 @@ def values(run: Run) -> Mapping[str, Any]:
         return known[1]
     own = _digest(run, record, str(meta["name"]))
     found = {
-        **{name: _plain(value) for name, value in run.config.flat().items()},
+        **{
+            # Layers that differ as they are typed: 0-3: placement=post.
+            name: overrides.text(value) if isinstance(value, list | tuple) else value
+            for name, value in run.config.flat().items()
+        },
         "name": str(meta["name"]),
         "id": run.id,
         "state": own.state,
@@ -259,16 +264,3 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-
-
-def _plain(value: Any) -> Any:
-    """A setting as a filter compares it: layers that differ in the short form they are typed in."""
-    if not isinstance(value, list | tuple):
-        return value
-    return "; ".join(_short(one) if isinstance(one, dict) else str(one) for one in value)
-
-
-def _short(one: dict[str, Any]) -> str:
-    head = f"{one['step']}/{one['layers']}" if "step" in one else str(one.get("layers"))
-    changes = (f"{k}={v}" for k, v in one.items() if k not in ("step", "layers"))
-    return f"{head}: {', '.join(changes)}"

@@ -1,0 +1,300 @@
+"""The tables and lists of a report, as HTML. Every text of a user is escaped."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import product
+from typing import Any
+
+from core.config import RunConfig, overrides, settings
+from core.runs.digest import Digest
+from dashboard.measured import Group
+from dashboard.palette import run_colour
+
+SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
+MOST_ROWS = 30  # shown at once; the rest unfolds
+BAD = ("plateau", "above", "diverged", "failed")
+SEED = "training.seed"
+MOST_CELLS = 200
+
+
+def written(value: Any) -> str:
+    """A setting's value as people write it."""
+    if isinstance(value, list | tuple):
+        return overrides.text(value) or "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "–" if value in (None, "") else str(value)
+
+
+def title_of(dotted: str) -> str:
+    """A setting's own title."""
+    found = settings().get(dotted)
+    return str(found.title) if found is not None else dotted
+
+
+def dot(group: Group) -> str:
+    """A line's colour; variables, because it follows light and dark."""
+    light, dark = run_colour(group.colour, "light"), run_colour(group.colour, "dark")
+    return f'<span class="dot" style="background:light-dark({light},{dark})"></span>'
+
+
+def folded(rows: Sequence[str], wrap: str, words: str) -> str:
+    """Rows in `wrap` (with {}), those beyond the first in a fold."""
+    shown = wrap.replace("{}", "".join(rows[:MOST_ROWS]))
+    if len(rows) <= MOST_ROWS:
+        return shown
+    rest = re.sub("<caption>.*?</caption>", "", wrap).replace("{}", "".join(rows[MOST_ROWS:]))
+    more = f"{len(rows) - MOST_ROWS} more {words}"
+    return f"{shown}<details><summary>{more}</summary>{rest}</details>"
+
+
+# What was trained
+
+
+def trained_table(groups: Sequence[Group], number: int) -> str:
+    """One row for each line: its state and its losses, mean and spread over its runs."""
+    head = (
+        "<thead><tr><th>Run</th><th>State</th><th class='number'>Steps</th>"
+        "<th class='number'>Training loss</th><th class='number'>Validation loss</th>"
+        "<th class='number'>Best</th></tr></thead>"
+    )
+    caption = (
+        f"<caption><b>Table {number}.</b> What was trained. Losses are the last ones, in nats;"
+        " where several seeds make a row, their mean and standard deviation.</caption>"
+    )
+    rows = [_trained_row(group) for group in groups]
+    return folded(
+        rows,
+        f"<div class='scroll'><table class='trained'>{caption}{head}"
+        "<tbody>{}</tbody></table></div>",
+        "rows",
+    )
+
+
+def _trained_row(group: Group) -> str:
+    found = group.digests
+    several = f" <span class='note'>×{len(found)}</span>" if len(found) > 1 else ""
+    states = Counter(one.words for one in found)
+    words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
+    bad = " class='bad'" if any(one.verdict.kind in BAD for one in found) else ""
+    steps = sorted({one.step for one in found})
+    span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
+    return (
+        f"<tr><th>{dot(group)}{escape(group.name)}{several}</th><td{bad}>{escape(words)}</td>"
+        f"<td class='number'>{span}</td>"
+        f"<td class='number'>{_mean([one.loss for one in found])}</td>"
+        f"<td class='number'>{_mean([one.validation for one in found])}</td>"
+        f"<td class='number'>{_mean([one.best_validation for one in found])}</td></tr>"
+    )
+
+
+def _mean(numbers: Sequence[float | None]) -> str:
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return "–"
+    mean = sum(known) / len(known)
+    if len(known) == 1:
+        return f"{mean:.3f}"
+    spread = math.sqrt(sum((number - mean) ** 2 for number in known) / (len(known) - 1))
+    return f"{mean:.3f} <span class='spread'>± {spread:.3f}</span>"
+
+
+# What differs
+
+
+def varied(groups: Sequence[Group]) -> dict[str, list[Any]]:
+    """The settings that are not the same in all runs, one value for each line."""
+    flats = [group.runs[0].config.flat() for group in groups]
+    return {
+        name: [flat[name] for flat in flats]
+        for name in flats[0]
+        if any(flat[name] != flats[0][name] for flat in flats)
+    }
+
+
+def difference_table(groups: Sequence[Group], number: int) -> str:
+    """The settings in which the lines differ, in the settings' own words."""
+    found = varied(groups)
+    equal = len(RunConfig().flat()) - len(found)
+    if not found:
+        return f"<p>All {equal} settings are the same{_seeds(groups)}.</p>"
+    narrow = len(groups) <= SIDE_BY_SIDE
+    heads = [f"{dot(g)}{escape(g.name)}" for g in groups] if narrow else ["Values"]
+    rows = []
+    for name, values in found.items():
+        cells = [written(value) for value in values] if narrow else [_counted(values)]
+        tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        own = f"{escape(title_of(name))}<span class='dotted'>{escape(name)}</span>"
+        rows.append(f"<tr><th>{own}</th>{tds}</tr>")
+    head = "".join(f"<th>{one}</th>" for one in heads)
+    return (
+        f"<div class='scroll'><table class='differences'><caption><b>Table {number}.</b> The"
+        f" settings that differ; the other {equal} are the same{_seeds(groups)}.</caption>"
+        f"<thead><tr><th>Setting</th>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _seeds(groups: Sequence[Group]) -> str:
+    seeds = {run.config.training.seed for group in groups for run in group.runs}
+    several = any(len({run.config.training.seed for run in g.runs}) > 1 for g in groups)
+    return f" but for the seed ({_listed(seeds)})" if several else ""
+
+
+def _listed(numbers: set[int]) -> str:
+    ordered = sorted(numbers)
+    return ", ".join(map(str, ordered[:8])) + (", …" if len(ordered) > 8 else "")
+
+
+def _counted(values: Sequence[Any]) -> str:
+    counts = Counter(written(value) for value in values).most_common()
+    more = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
+    return " · ".join([f"{value} ×{count}" for value, count in counts[:8]] + more)
+
+
+def equal_table(groups: Sequence[Group]) -> str:
+    """Every setting that is the same everywhere, folded."""
+    flat, apart = groups[0].runs[0].config.flat(), varied(groups)
+    rows = "".join(
+        f"<tr><th>{escape(title_of(name))}<span class='dotted'>{escape(name)}</span></th>"
+        f"<td>{escape(written(value))}</td></tr>"
+        for name, value in flat.items()
+        if name not in apart and name != SEED
+    )
+    return (
+        "<details><summary>The settings that are the same everywhere</summary>"
+        f"<table class='equal'><tbody>{rows}</tbody></table></details>"
+    )
+
+
+# Which trained?
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A grid of settings: each row and column is one value of each of its settings."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]]
+
+
+def matrix(groups: Sequence[Group]) -> Matrix | None:
+    """The runs as a grid, where at least half of the combinations of what differs are there.
+
+    A setting whose value follows from another's (no placement, no norm) is no axis.
+    """
+    found = {n: [written(v) for v in values] for n, values in varied(groups).items()}
+    names = [name for name in found if not _follows(name, found)]
+    if not 1 <= len(names) <= 3 or len(groups) < 2:
+        return None
+    names.sort(key=lambda name: len(set(found[name])))
+    rows, columns = tuple(names[:-1]), tuple(names[-1:])
+    size = math.prod(len(set(found[name])) for name in names)
+    if size > MOST_CELLS or len(groups) < size / 2:
+        return None
+    cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]] = {}
+    for i, group in enumerate(groups):
+        key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
+        cells.setdefault(key, []).extend(group.digests)
+    return Matrix(rows, columns, cells)
+
+
+def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
+    """Whether another setting's value tells this one's: later ones, or with more values."""
+    order = list(found)
+    for other, values in found.items():
+        if other == name or len(set(values)) < len(set(found[name])):
+            continue
+        decides = len(set(zip(values, found[name], strict=True))) == len(set(values))
+        both = len(set(values)) == len(set(found[name]))
+        if decides and not (both and order.index(other) > order.index(name)):
+            return True
+    return False
+
+
+def matrix_table(found: Matrix, number: int) -> str:
+    """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
+    tops = {name: _ordered({c[i] for _, c in found.cells}) for i, name in enumerate(found.columns)}
+    sides = {name: _ordered({r[i] for r, _ in found.cells}) for i, name in enumerate(found.rows)}
+    losses = [m for cell in found.cells.values() if (m := _alive(cell)) is not None]
+    best, worst = min(losses, default=0.0), max(losses, default=1.0)
+    head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops.values()))
+    body = ""
+    for row in product(*sides.values()):
+        cells = "".join(
+            _cell(found.cells.get((row, column), []), best, worst)
+            for column in product(*tops.values())
+        )
+        body += f"<tr><th>{escape(' · '.join(row))}</th>{cells}</tr>"
+    side = " × ".join(title_of(n) for n in found.rows)
+    words = f"{side}, by " if side else ""
+    words += " × ".join(title_of(n) for n in found.columns)
+    return (
+        f"<div class='scroll'><table class='matrix' id='which-trained'><caption><b>Table {number}."
+        f" Which trained?</b> {escape(words[:1].upper() + words[1:].lower())}. The last validation"
+        " loss (else training loss), mean over seeds: the greener the lower; red has learned"
+        " nothing from its input, hatched has diverged.</caption>"
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _ordered(values: set[str]) -> list[str]:
+    def key(value: str) -> tuple[int, float, str]:
+        try:
+            return 0, float(value), value
+        except ValueError:
+            return 1, 0.0, value
+
+    return sorted(values, key=key)
+
+
+def _loss(one: Digest) -> float | None:
+    return one.validation if one.validation is not None else one.loss
+
+
+def _alive(cell: Sequence[Digest]) -> float | None:
+    known = [v for one in cell if one.verdict.kind not in BAD and (v := _loss(one)) is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _cell(cell: Sequence[Digest], best: float, worst: float) -> str:
+    if not cell:
+        return "<td class='open'>–</td>"
+    kinds = Counter(one.verdict.kind for one in cell)
+    lost = sum(kinds[kind] for kind in ("diverged", "failed"))
+    dead = kinds["plateau"] + kinds["above"]
+    seeds = f"<small>{lost + dead} of {len(cell)} lost</small>" if lost + dead else ""
+    mean = _alive(cell)
+    if mean is not None and lost + dead <= len(cell) / 2:
+        share = 14 + 50 * (worst - mean) / (worst - best) if worst > best else 40
+        return f"<td class='learned' style='--share:{share:.0f}'>{mean:.3f}{seeds}</td>"
+    if lost >= dead and lost:
+        word = "diverged" if kinds["diverged"] else "failed"
+        return f"<td class='diverged'>{word}{seeds if lost + dead < len(cell) else ''}</td>"
+    known = [v for one in cell if (v := _loss(one)) is not None]
+    if dead and known:
+        return f"<td class='dead'>{sum(known) / len(known):.3f}<small>dead</small></td>"
+    return "<td class='open'>no loss yet</td>"
+
+
+# In words
+
+
+def verdict_list(groups: Sequence[Group]) -> str:
+    """A sentence for each run, marked with its line's colour."""
+    items = []
+    for group in groups:
+        for run, one in zip(group.runs, group.digests, strict=True):
+            bad = " class='bad'" if one.verdict.kind in BAD else ""
+            rest = one.verdict.sentence.removeprefix(run.name)
+            items.append(f"<li{bad}>{dot(group)}<b>{escape(run.name)}</b>{escape(rest)}</li>")
+    return folded(items, "<ul class='verdicts'>{}</ul>", "runs")
