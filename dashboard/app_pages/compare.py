@@ -2,8 +2,18 @@
 
 import streamlit as st
 
-from dashboard import chrome, components, state
-from dashboard.compare import address, catalogue, differences, edit, groups, listing, outcomes, rows
+from dashboard import actions, chrome, components, grids, state
+from dashboard.compare import (
+    address,
+    catalogue,
+    differences,
+    edit,
+    groups,
+    listing,
+    outcomes,
+    rows,
+    share,
+)
 from dashboard.components import table
 
 AXES = ("step", "tokens", "seconds", "FLOPs")
@@ -51,10 +61,34 @@ def table_card():
         edit.dialog(by_id[result.edit], sorted({tag for entry in runs for tag in entry.tags}))
 
 
+def buttons():
+    """What can be made of the runs that are drawn."""
+    only = next((entry for entry in drawn if entry.id == choice.focus), None)
+    if only is None and len(drawn) == 1:
+        only = drawn[0]
+    if st.button("Train twin", key="train_twin", disabled=only is None):
+        actions.twin_dialog(only.run.config, only.run)
+    if st.button("Ablation grid", key="ablation_grid"):
+        config, _ = state.read(state.widget_values())
+        bases = [only] if only else drawn[:5]
+        grids.dialog(config or state.DEFAULT, {e.name: e.run.config for e in bases})
+    if st.button("Report", key="report", disabled=not drawn):
+        share.report_dialog(drawn, labels)
+    share.export_popover(drawn)
+
+
 def outcome_card():
     """Which trained: the matrix of a grid, else a sentence for each run."""
+    if any(entry.meta.get("grid") for entry in runs):
+        grids.card(runs, listed, on_cell=open_cell, height="stretch")
+        return
     with chrome.card("verdicts", "What became of them", height="stretch"):
         st.html(outcomes.verdicts(drawn, labels))
+
+
+def open_cell(ids):
+    """Draw the runs behind a cell of the matrix."""
+    address.open_runs(ids, [entry.id for entry in listed])
 
 
 def curves_card():
@@ -76,19 +110,36 @@ def curves_card():
                 "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
                 label_visibility="collapsed", width=74, bind="query-params",
             )  # fmt: skip
+        pair = outcomes.twins(drawn, choice.focus)
         components.curves(
             [],
             key="compare_curves",
             follow=True,
             metric=metric,
             x=x.lower(),
+            log_x=log_x,
             log_y=log_y,
             smooth=float(smooth),
-            height=476,
+            height=476 if not pair else 300,
             baseline=outcomes.baseline(listed) if metric.startswith("loss/") else None,
             subtitle=outcomes.unit(listed, metric),
             frame=False,
         )
+        if pair:
+            first, second = pair
+            components.difference(
+                first.id,
+                second.id,
+                key="compare_difference",
+                follow=True,
+                metric=metric,
+                x=x.lower(),
+                log_x=log_x,
+                smooth=float(smooth),
+                height=170,
+                title=f"{first.name} minus {second.name}",
+                frame=False,
+            )
 
 
 def depth_card():
@@ -132,7 +183,7 @@ by_id = {entry.id: entry for entry in runs}
 names = {entry.id: entry.name for entry in runs}
 ways = groups.ways(runs)
 metrics = listing.metrics(runs)
-choice, problems = address.read(st.query_params, by_id, state.SETTINGS)
+choice, problems = address.read(st.query_params, by_id)
 problems += address.complaints(
     group_by=ways, compare_metric=metrics, compare_x=AXES, compare_smooth=SMOOTHING,
     compare_profile=PROFILES,
@@ -146,6 +197,10 @@ else:
     listed, by, actions_slot = top_line()
     labels = groups.labels(listed, by)
     drawn = [by_id[id] for id in choice.drawn([entry.id for entry in listed])]
+    with actions_slot:
+        buttons()
+    if sentence := actions.problem():
+        chrome.problem(sentence)
     left, right = st.columns([46, 54], gap="small")
     with left:
         table_card()

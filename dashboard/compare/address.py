@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from dashboard.state import SETTINGS
+
 Kind = Literal["all", "only", "but"]
 NONE = "none"  # in the address: no run at all
 SORTS = ("run", "validation", "training", "state", "tags")
@@ -40,7 +42,7 @@ class Choice:
 
 
 def read(
-    query: Mapping[str, Any], known: Collection[str], settings: Collection[str]
+    query: Mapping[str, Any], known: Collection[str], settings: Collection[str] = tuple(SETTINGS)
 ) -> tuple[Choice, list[str]]:
     """The choice that an address says, and a sentence for each part that can't be taken."""
     problems: list[str] = []
@@ -109,6 +111,14 @@ def write(choice: Choice) -> None:
             st.query_params[f"compare_{name}"] = text
         elif f"compare_{name}" in st.query_params:
             del st.query_params[f"compare_{name}"]
+
+
+def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:
+    """Draw these runs alone; a filter that hides one of them goes. For callbacks."""
+    choice, _ = read(st.query_params, ids)
+    write(replace(choice, kind="only", ids=tuple(ids), focus=None))
+    if not set(ids) <= set(listed):
+        st.session_state["compare_filter"] = ""
 
 
 def order(choice: Choice) -> dict[str, Any]:

@@ -15,6 +15,7 @@ COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate
 @st.dialog("Edit run", width="small")
 def dialog(entry: Entry, known_tags: list[str]) -> None:
     """Ask for name, tags, note and colour; kept in the run's folder."""
+    st.html(_swatches())
     name = st.text_input("Name", entry.name, key="run_name_edit", max_chars=120)
     tags = st.multiselect(
         "Tags",
@@ -45,6 +46,17 @@ def dialog(entry: Entry, known_tags: list[str]) -> None:
             chrome.problem(f"This could not be kept: {error}")
             return
         st.rerun()
+
+
+def _swatches() -> str:
+    """A dot of its colour before each word."""
+    pairs = zip(RUNS["light"], RUNS["dark"], strict=True)
+    rules = "".join(
+        f".st-key-run_colour button:nth-child({i}) p::before"
+        f"{{background:light-dark({light},{dark})}}"
+        for i, (light, dark) in enumerate(pairs, 1)
+    )
+    return f"<style>{rules}</style>"
 
 
 assert len(COLOURS) == len(RUNS["light"])

@@ -91,3 +91,17 @@ def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
         return None
     name = "class entropy" if predicts(entries) == "image" else "unigram entropy"
     return name, known.popitem()[1]
+
+
+def twins(entries: Sequence[Entry], focus: str | None) -> tuple[Entry, Entry] | None:
+    """The pair of twins whose difference is drawn: the only two, or the focused run and its own."""
+    by_id = {entry.id: entry for entry in entries}
+    pairs = [
+        (by_id[twin], entry)
+        for entry in entries
+        if (twin := str(entry.meta["twin_of"])) in by_id
+    ]
+    of_focus = [pair for pair in pairs if focus in (pair[0].id, pair[1].id)]
+    if of_focus:
+        return of_focus[0]
+    return pairs[0] if pairs and len(entries) == 2 else None

@@ -49,7 +49,8 @@ class RunsTable extends Card {
 
   // The state, step and losses of live runs come with every reply of the hub.
   asks() {
-    return { runs: (this.props.runs ?? []).map((r) => r.id) }
+    const ids = (this.props.runs ?? []).map((r) => r.id)
+    return { runs: ids, headline: ids }
   }
 
   update(component) {
@@ -99,7 +100,13 @@ class RunsTable extends Card {
     this.choose()
   }
 
+  // Another view may have chosen, a cell of the matrix perhaps.
   choice(before) {
+    const { ids } = hub.choice
+    if (this.ticked && ids && (ids.length !== this.ticked.size || ids.some((id) => !this.ticked.has(id)))) {
+      this.ticks = new Ticks("only", ids)
+      this.ticked = new Set(ids)
+    }
     if (hub.choice.focus !== before?.focus && hub.choice.focus) this.wanted = hub.choice.focus
     this.show()
     this.tell()
