@@ -66,7 +66,7 @@ def buttons():
     only = next((entry for entry in drawn if entry.id == choice.focus), None)
     if only is None and len(drawn) == 1:
         only = drawn[0]
-    if st.button("Train twin", key="train_twin", disabled=only is None):
+    if st.button("Train twin", key="train_twin", disabled=only is None) and only:
         actions.twin_dialog(only.run.config, only.run)
     if st.button("Ablation grid", key="ablation_grid"):
         config, _ = state.read(state.widget_values())

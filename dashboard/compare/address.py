@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
@@ -57,17 +58,23 @@ def read(
         choice = replace(choice, kind="only", ids=kept["runs"])
     elif kept["hidden"]:
         choice = replace(choice, kind="but", ids=kept["hidden"])
-    for name, take, accepted in (
-        ("step", _step, "a step, such as 200"),
-        ("zoom", _zoom, "four numbers: from and to of x, then of y"),
-        ("sort", lambda text: _sort(text, settings), "a column's name, such as -validation.best"),
-    ):
+
+    def taken(name: str, take: Callable[[str], Any], accepted: str) -> Any:
         text = str(query.get(f"compare_{name}", ""))
-        if text:
-            try:
-                choice = replace(choice, **{name: take(text)})
-            except ValueError:
-                problems.append(f"The address says compare_{name} = {text[:60]}; accepted: {accepted}.")
+        try:
+            return take(text) if text else None
+        except ValueError:
+            said = f"The address says compare_{name} = {text[:60]}"
+            problems.append(f"{said}; accepted: {accepted}.")
+            return None
+
+    by = partial(_sort, settings=settings)
+    choice = replace(
+        choice,
+        step=taken("step", _step, "a step, such as 200"),
+        zoom=taken("zoom", _zoom, "four numbers: from and to of x, then of y"),
+        sort=taken("sort", by, "a column's name, such as -validation.best") or "",
+    )
     return choice, problems
 
 

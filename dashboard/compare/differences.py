@@ -32,9 +32,7 @@ def table(entries: Sequence[Entry], groups: Mapping[str, str]) -> str:
     side_by_side = len(across) <= ACROSS
     if side_by_side:
         head = "".join(_name(name, own[0]) for name, own in across)
-        body = "".join(
-            _row(name, [_common(name, own) for _, own in across]) for name in found
-        )
+        body = "".join(_row(name, [_common(name, own) for _, own in across]) for name in found)
     else:
         head = f"<th>{len(entries)} runs</th>"
         body = "".join(_row(name, [_counted(name, found[name])]) for name in found)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from dashboard.compare.catalogue import Entry, differing
@@ -75,5 +75,12 @@ def _name(group: Sequence[Entry], by: str) -> str:
     stems = {re.sub(r"[\s,·-]*\bseed[\s=]*\d+\s*$", "", entry.name).strip() for entry in group}
     if len(stems) == 1:
         return stems.pop() or first.name
-    stem = re.sub(r"[\W_]+$", "", os.path.commonprefix(sorted(stems)))
+    stem = re.sub(r"[\W_]+$", "", _beginning(stems))
     return stem if len(stem) >= 3 else group[-1].name
+
+
+def _beginning(texts: Collection[str]) -> str:
+    """What all texts begin with, letter by letter."""
+    first, last = min(texts), max(texts)
+    same = (a == b for a, b in zip(first, last, strict=False))
+    return first[: sum(1 for _ in itertools.takewhile(bool, same))]

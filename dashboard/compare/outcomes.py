@@ -97,9 +97,7 @@ def twins(entries: Sequence[Entry], focus: str | None) -> tuple[Entry, Entry] | 
     """The pair of twins whose difference is drawn: the only two, or the focused run and its own."""
     by_id = {entry.id: entry for entry in entries}
     pairs = [
-        (by_id[twin], entry)
-        for entry in entries
-        if (twin := str(entry.meta["twin_of"])) in by_id
+        (by_id[twin], entry) for entry in entries if (twin := str(entry.meta["twin_of"])) in by_id
     ]
     of_focus = [pair for pair in pairs if focus in (pair[0].id, pair[1].id)]
     if of_focus:

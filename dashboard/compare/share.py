@@ -50,7 +50,7 @@ def _made(runs: Sequence[Run], form: Format) -> Callable[[], BinaryIO]:
     def make() -> BinaryIO:
         folder = Path(tempfile.mkdtemp())
         try:
-            return open(export(runs, form, folder / "runs.zip"), "rb")  # noqa: SIM115
+            return open(export(runs, form, folder / "runs.zip"), "rb")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

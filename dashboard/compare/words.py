@@ -42,7 +42,7 @@ def state_of(entry: Entry) -> tuple[str, str]:
         "diverged": f"diverged {found.diverged_at or found.step:,}",
         "failed": "failed",
     }
-    warns = found.state if found.state in ENDED_BADLY else ""
+    warns: str = found.state if found.state in ENDED_BADLY else ""
     if not warns and kind in (*DEAD, "diverged"):
         warns = kind
     return words[found.state], warns

@@ -7,7 +7,7 @@ except once when a shown run changes its state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def nothing() -> None:
 
 
 def mount(
-    view: str, key: str, height: int | None, data: Mapping[str, Any], **callbacks: Callable[[], None]
+    view: str, key: str, height: int | None, data: Mapping[str, Any], **callbacks: Any
 ) -> Any:
     """Mount a view with its data; the result has an attribute for each of its states."""
     shared = {"hub": assets.hub_url(), "plotly": assets.plotly_url()}

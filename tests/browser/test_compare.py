@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.config import RunConfig
 from core.runs import RunStore
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.conftest import SMALL
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -23,7 +26,8 @@ CHOICE = "window.addnormHub.choice"
 # Everything that a reader can set on the page, as the page shows it.
 STATE = """() => {
   const input = key => document.querySelector(`.st-key-${key} input`)
-  const values = ["compare_filter", "group_by", "compare_metric", "compare_smooth", "compare_profile"]
+  const values = ["compare_filter", "group_by", "compare_metric", "compare_smooth",
+    "compare_profile"]
   return {
     ...Object.fromEntries(values.map(key => [key, input(key).value])),
     log: input("compare_log").checked,
@@ -49,9 +53,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     store = RunStore(tmp_path_factory.mktemp("compare") / "runs")
     for seed in (0, 1):
         for name, fate, placement in (("lives", "lives", "pre"), ("dies", "plateau", "post")):
-            finished(
-                store, name, fate, steps=120, model__placement=placement, training__seed=seed
-            )
+            finished(store, name, fate, steps=120, model__placement=placement, training__seed=seed)
     finished(store, "no norm", "diverges", 200, model__placement="none", model__norm="none")
     finished(store, "deep", steps=120, model__depth=12, training__evaluate_every=60)
     with Dashboard(store.root) as one:
@@ -68,6 +70,13 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     assert watched.errors == []
     context.close()
+
+
+def until(true: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
 
 
 def open_compare(page: Page, dashboard: Dashboard, query: str = "") -> None:
@@ -193,7 +202,12 @@ def test_the_address_restores_everything(
     line(page, "dies").first.get_by_role("checkbox").uncheck()
     line(page, "dies").last.locator(".rt-name").click()
     page.evaluate("window.addnormHub.cursorAt(60)")
-    for part in ("compare_step=60", "compare_focus", "compare_hidden", "compare_sort=-validation.best"):
+    for part in (
+        "compare_step=60",
+        "compare_focus",
+        "compare_hidden",
+        "compare_sort=-validation.best",
+    ):
         page.wait_for_function(f"location.search.includes({json.dumps(part)})")
     settled(page)
     by_hand = page.evaluate(STATE)
@@ -238,6 +252,88 @@ def test_edit_a_run(page: Page, dashboard: Dashboard) -> None:
     dialog.locator(".st-key-run_keep button").click()
     expect(line(page, "nothing holds it")).to_contain_text("control")
     run = next(r for r in dashboard.store.list() if r.name == "nothing holds it")
-    assert run.meta["tags"] == ["control"] and run.meta["note"] == "as expected"
+    assert run.meta["tags"] == ["control"]
+    assert run.meta["note"] == "as expected"
     assert run.meta["colour"] == 2
     run.update_meta(name="no norm", tags=[], note="")
+
+
+def tick(page: Page, key: str, *options: str) -> None:
+    """Choose options of a multiselect by its widget's key."""
+    for option in options:
+        page.locator(f".st-key-{key} input").click()
+        page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def test_a_grid_from_its_ticks_to_its_report(browser: Browser, tmp_path: Path) -> None:
+    """A 2 x 3 x 2 grid on a tiny model, the runs behind a cell, and a report that opens offline."""
+    store = RunStore(tmp_path / "runs")
+    settings = {name.replace(".", "__"): value for name, value in SMALL.items()}
+    settings["data__corpus"] = RunConfig().data.corpus
+    tiny = finished(store, "tiny", **{**settings, "steps": settings.pop("training__steps")})
+    with Dashboard(store.root) as dashboard:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        watched = Watched(page)
+        open_compare(page, dashboard)
+        press(page, "ablation_grid")
+        dialog = page.get_by_role("dialog")
+        choose(page, "grid_base", "tiny")
+        settled(page)
+        tick(page, "grid_model_placement", "pre", "post")
+        settled(page)
+        tick(page, "grid_model_residual", "on", "off", "attention")
+        settled(page)
+        seeds = dialog.locator(".st-key-grid_seeds input")
+        seeds.fill("2")
+        seeds.press("Enter")
+        start = dialog.locator(".st-key-grid_start button")
+        expect(start).to_contain_text("Queue 12 runs")
+        start.click()
+        cells = page.locator(".st-key-which_trained .anl-matrix tbody button")
+        expect(cells).to_have_count(6)
+        grid = [run for run in store.list() if run.id != tiny.id]
+        assert len(grid) == 12
+        until(lambda: all(run.status == "finished" for run in grid), seconds=240)
+        page.wait_for_function(
+            "!document.querySelector('.anl-matrix').innerText.includes('waiting')"
+        )
+        settled(page)
+        cells.first.click()
+        page.wait_for_function(f"{CHOICE}.ids.length === 2")
+        behind = [store.open(id).config.flat() for id in chosen(page)]
+        apart = {name for name in behind[0] if behind[0][name] != behind[1][name]}
+        assert apart == {"training.seed"}, "a cell's runs differ in the seed alone"
+        page.wait_for_function("location.search.includes('compare_runs')")
+        settled(page)
+        expect(line(page, "×2").locator("input").first).to_be_visible()
+        press(page, "report")
+        dialog.locator(".st-key-report_title input").fill("Residual connections at depth two")
+        dialog.locator(".st-key-report_hypothesis textarea").fill("<Without> them nothing learns.")
+        dialog.locator(".st-key-report_conclusions textarea").fill(
+            "Two layers are too few to tell."
+        )
+        dialog.locator(".st-key-report_conclusions textarea").press("Control+Enter")
+        settled(page)
+        with page.expect_download() as arriving:
+            page.get_by_role("button", name="Download report").click()
+        report = tmp_path / "report.html"
+        arriving.value.save_as(report)
+        assert watched.errors == []
+        context.close()
+    assert arriving.value.suggested_filename == "residual-connections-at-depth-two.html"
+    offline = browser.new_context(offline=True)
+    page = offline.new_page()
+    watched = Watched(page)
+    page.goto(report.as_uri())
+    expect(page.locator("h1")).to_have_text("Residual connections at depth two")
+    expect(page.locator("body")).to_contain_text("<Without> them nothing learns.")
+    expect(page.locator("body")).to_contain_text("Two layers are too few to tell.")
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
+    drawn = page.locator(".js-plotly-plot .scatterlayer path.js-line")
+    assert drawn.count() >= 1
+    assert drawn.first.get_attribute("d")
+    assert watched.errors == []
+    offline.close()
