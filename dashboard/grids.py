@@ -49,7 +49,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
 }
 MOST_SEEDS = 20
 COLUMNS = 3
-LISTED = "listed runs"
+LISTED = "all listed runs"
 ALONE = "one column"
 
 
@@ -223,19 +223,21 @@ def card(
     among = _grids(runs)
     if not among and not matrix.axes(listed):
         return False
+    problems: list[str] = []
     with chrome.card("which_trained", **layout):
         with st.container(horizontal=True, key="grid_controls", gap="small"):
-            chosen = _choose_grid(among) if among else LISTED
+            chosen = _choose_grid(among, problems) if among else LISTED
             shown = (
                 listed if chosen == LISTED else [e for e in runs if e.meta.get("grid") == chosen]
             )
             defined = {} if chosen == LISTED else jobs.definition(store(), chosen)
             found = matrix.axes(shown, defined.get("axes", ()))
-            down, across = _choose_axes(found) if found else ("", None)
+            down, across = _choose_axes(found, problems) if found else ("", None)
             if chosen != LISTED:
                 _steering(chosen)
-        if sentence := st.session_state.pop("grid_problem", ""):
-            chrome.problem(sentence)
+        for sentence in [*problems, st.session_state.pop("grid_problem", "")]:
+            if sentence:
+                chrome.problem(sentence)
         if found:
             _matrix(shown, chosen, found, (down, across), defined, on_cell)
         else:
@@ -244,66 +246,50 @@ def card(
 
 
 def _grids(runs: Sequence[Entry]) -> dict[str, str]:
-    """Names of the grids among runs by id, newest first."""
-    found = {
-        str(e.meta["grid"]): str(e.meta.get("grid_name") or e.meta["grid"])
-        for e in runs
-        if e.meta.get("grid")
+    """The grids among runs by id, newest first, each with a name that no other has."""
+    found = {str(e.meta["grid"]): str(e.meta.get("grid_name")) for e in runs if e.meta.get("grid")}
+    names = list(found.values())
+    return {
+        id: name if names.count(name) == 1 and name != LISTED else f"{name} · {id[4:15]}"
+        for id, name in sorted(found.items(), reverse=True)
     }
-    return dict(sorted(found.items(), reverse=True))
 
 
-def _choose_grid(among: Mapping[str, str]) -> str:
-    options = [*among, LISTED]
+def _choose_grid(among: Mapping[str, str], problems: list[str]) -> str:
     remembered = st.session_state
     if remembered.get("grid_chosen") in among:  # one that was just started
         remembered["grid_choice"] = remembered.pop("grid_chosen")
-    _complain(grid_choice=options)
-    return st.selectbox(
-        "Grid",
-        options,
-        key="grid_choice",
-        bind="query-params",
-        label_visibility="collapsed",
-        format_func=lambda id: among.get(id, "All listed runs"),
-        width=190,
-    )
+    return _select("Grid", "grid_choice", {**among, LISTED: LISTED}, 0, 190, problems)
 
 
-def _choose_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
+def _choose_axes(found: Mapping[str, Sequence[Any]], problems: list[str]) -> tuple[str, str | None]:
     """The settings down and across, as the reader chose them; never the same one twice."""
     first, second = matrix.default_axes(found)
-    names = list(found)
-    _complain(grid_rows=names, grid_columns=[*names, ALONE])
-    down = st.selectbox(
-        "Rows",
-        names,
-        names.index(first),
-        key="grid_rows",
-        bind="query-params",
-        label_visibility="collapsed",
-        format_func=short_title,
-        width=130,
-    )
+    names = {dotted: short_title(dotted) for dotted in found}
+    down = _select("Rows", "grid_rows", names, list(names).index(first), 130, problems)
     st.html('<span class="choice">by</span>', width="content")
-    others = [*(name for name in names if name != down), ALONE]
-    default = second if second in others else others[0]
-    across = st.selectbox(
-        "Columns",
-        others,
-        others.index(default),
-        key="grid_columns",
-        bind="query-params",
-        label_visibility="collapsed",
-        format_func=lambda name: name if name == ALONE else short_title(name),
-        width=130,
-    )
+    others = {**{d: title for d, title in names.items() if d != down}, ALONE: ALONE}
+    default = second if second in others else next(iter(others))
+    place = list(others).index(default)
+    across = _select("Columns", "grid_columns", others, place, 130, problems)
     return down, None if across == ALONE else across
 
 
-def _complain(**accepted_words: Sequence[str]) -> None:
-    for sentence in complaints(**accepted_words):
-        chrome.problem(sentence)
+def _select(
+    title: str, key: str, words: Mapping[str, str], first: int, width: int, problems: list[str]
+) -> str:
+    """A choice that the address keeps, in the words that it shows."""
+    problems += complaints(**{key: list(words.values())})
+    return st.selectbox(
+        title,
+        list(words),
+        first,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+        format_func=words.__getitem__,
+        width=width,
+    )
 
 
 def _steering(id: str) -> None:

@@ -197,7 +197,7 @@ def foot():
             key="train_twin",
             disabled=not vocab,
         )
-        grid = st.button("Grid", key="ablation_grid", disabled=not vocab)
+    grid = st.button("Ablation grid", key="ablation_grid", disabled=not vocab, width="stretch")
     if asked and config:
         actions.twin_dialog(config)
     if grid and config:

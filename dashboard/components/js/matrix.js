@@ -72,10 +72,11 @@ class Matrix extends Card {
         small: runs.length > 1 ? `${done} of ${runs.length} done` : now.length ? word : "",
         said: `${word}, ${done} of ${runs.length} done` }
     }
-    const mixed = [...new Set(runs.map((r) => r.kind))].length > 1
+    const mixed = new Set(runs.map((r) => (r.kind === "above" ? "plateau" : r.kind))).size > 1
     if (mixed) {
       const good = runs.filter((r) => r.kind === "learned" && Number.isFinite(r.loss)).map((r) => r.loss)
-      const what = `${learned} of ${runs.length} learned`
+      const [some, word] = learned ? [learned, "learned"] : diverged ? [diverged, "diverged"] : [count("stopped") || count("failed"), count("stopped") ? "stopped" : "failed"]
+      const what = `${some} of ${runs.length} ${word}`
       return { ...shown, kind: learned ? "mixed" : diverged ? "diverged" : "dead", value: good.length ? mean(good) : null,
         text: good.length ? mean(good).toFixed(2) : told || "diverged", small: what, said: what }
     }
@@ -112,7 +113,11 @@ class Matrix extends Card {
     const head = el("thead")
     const line = el("tr")
     line.append(el("td"))
-    for (const name of columns) line.append(this.header(name, "col"))
+    for (const name of columns) {
+      const column = this.header(name, "col")
+      column.style.width = `${96 / columns.length}%` // as wide as each other
+      line.append(column)
+    }
     head.append(line)
     const body = el("tbody")
     this.buttons = cells.map((row, r) => {
