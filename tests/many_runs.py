@@ -47,7 +47,7 @@ def make(
             "training__seed": seed,
             "training__evaluate_every": max(steps // 20, 1),
         }
-        name = f"{placement} {rate:g} warm-up {100 * turn}"
+        name = f"{placement} {rate:g} warm-up {100 * turn} seed {seed}"
         run = store.create(config(name, steps, **settings))
         spikes[run.id] = write(run, fate_of(placement, rate, seed), number)
     return spikes

@@ -152,6 +152,8 @@ class Chart extends Card {
   // The shared look. Ranges are always explicit: the picture holds still and labels can be spread.
   layout(width, height, { x, y, xTitle, yTitle, xLog = false, yLog = false, right = 16 }) {
     const { theme } = this
+    // A title that is longer than its axis is left to the line below the chart's title.
+    if (textWidth(yTitle, `12px ${theme.font}`) > height - 50) yTitle = ""
     const axis = (title, range, log) => ({
       title: { text: title, font: { size: 12, color: theme.muted }, standoff: 6 },
       range, type: log ? "log" : "linear", gridcolor: theme.grid, gridwidth: 1, zeroline: false,
@@ -200,7 +202,7 @@ class Chart extends Card {
   }
 }
 
-const CONFIG = { displaylogo: false, displayModeBar: false, doubleClick: false, responsive: false,
+const CONFIG = { displaylogo: false, displayModeBar: false, doubleClick: false, showTips: false, responsive: false,
   scrollZoom: false }
 
 // How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.

@@ -195,6 +195,7 @@ class Curves extends Chart {
     const scale = { log: Boolean(xLog), extent: xLog ? Math.log10(extent / least) || 1 : extent }
     const lines = this.gathered(runs).map((members) => this.line(members, scale)).filter((l) => l.xs.length)
     this.lines = lines
+    this.plot.dataset.lines = lines.length
     this.words(lines)
     this.explain(this.why(this.runs))
     const { focus } = hub.choice
@@ -211,6 +212,7 @@ class Curves extends Chart {
     layout.hoverdistance = together ? 20 : 40
     layout.xaxis.showspikes = together
     layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
+    layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
     const traces = this.traces(lines, together)
     if (metric === "loss/train") for (const line of lines) traces.push(...this.validation(line))
     traces.push(...divergences(this, lines, named, layout))
@@ -272,28 +274,40 @@ class Curves extends Chart {
   }
 
   traces(lines, together) {
-    const { theme } = this
+    const { theme, chosen } = this
     const thin = lines.length > MANY
-    const chosen = this.chosen
     const under = []
     const over = []
-    for (const line of chosen ? [...lines.filter((l) => l !== chosen), chosen] : lines) {
+    for (const line of lines.filter((l) => l !== chosen)) {
       const colour = runColour(theme, line.run)
-      const back = chosen && line !== chosen
-      const strength = back ? (thin ? 0.13 : 0.25) : thin && !chosen ? 0.75 : 1
-      const raw = theme.dark ? 0.42 : 0.36
-      if (line.whole && !back && !thin) under.push(area(line.xs, line.whole, faded(colour, 0.08)))
-      if (line.band && !back) under.push(area(line.xs, line.band, faded(colour, thin ? 0.1 : 0.2)))
-      if (this.props.smooth > 0 && line.raw && (line === chosen || (!thin && !back))) {
-        under.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
-          line: { color: faded(colour, raw), width: 1 } })
+      if (chosen) over.push(this.main(line, faded(colour, thin ? 0.13 : 0.25), thin ? 1 : 2, together))
+      else {
+        under.push(...this.around(line, colour, thin))
+        over.push(this.main(line, thin ? faded(colour, 0.75) : colour, thin ? 1 : 2.2, together))
       }
-      over.push({ type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)), meta: line.run.id,
-        line: { color: strength < 1 ? faded(colour, strength) : colour, width: line === chosen ? 2.8 : thin ? 1 : 2.2 },
-        ...(together ? { customdata: this.told(line), hovertemplate: "%{customdata}" }
-          : { hovertemplate: `<b>%{fullData.name}</b><br>${this.props.x} %{x:.5~g}: %{y:.4~g}<extra></extra>` }) })
     }
-    return [...under, ...over]
+    const last = chosen ? [...this.around(chosen, runColour(theme, chosen.run), false),
+      this.main(chosen, runColour(theme, chosen.run), 2.8, together)] : []
+    return [...under, ...(together ? over : bundled(over)), ...last]
+  }
+
+  // What lies under a line: bands of a group, and the raw values.
+  around(line, colour, thin) {
+    const found = []
+    if (line.whole && !thin) found.push(area(line.xs, line.whole, faded(colour, 0.08)))
+    if (line.band) found.push(area(line.xs, line.band, faded(colour, thin ? 0.1 : 0.2)))
+    if (this.props.smooth > 0 && line.raw && !thin) {
+      found.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
+        line: { color: faded(colour, this.theme.dark ? 0.42 : 0.36), width: 1 } })
+    }
+    return found
+  }
+
+  main(line, color, width, together) {
+    const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)),
+      meta: line.run.id, line: { color, width } }
+    if (together) return { ...shared, customdata: this.told(line), hovertemplate: "%{customdata}" }
+    return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${this.props.x} %{x}: %{y:.4~g}<extra></extra>` }
   }
 
   // Where a line leaves the frame, or ends: there its name stands.
@@ -354,9 +368,10 @@ class Curves extends Chart {
     if (!this.props.follow || !points.length) return
     const top = this.plot.getBoundingClientRect().top
     const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
-    const point = points.filter((p) => p.data.meta).sort((a, b) => away(a) - away(b))[0]
+    const id = (p) => p.data.meta ?? p.customdata
+    const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
     if (!point || away(point) > 30) return
-    hub.focusRun(this.chosen?.run.id === point.data.meta ? null : point.data.meta)
+    hub.focusRun(this.chosen?.run.id === id(point) ? null : id(point))
   }
 
   drawn() {
@@ -383,6 +398,30 @@ class Curves extends Chart {
     const to = Math.ceil(Math.max(...runs.map((r) => this.stepAt(r, right))))
     if (await this.details.fetch(runs, (r) => this.seriesOf(r), this.metric, from, to)) this.redraw()
   }
+}
+
+// Many thin lines of one colour are one trace with gaps, which Plotly draws several times as fast.
+function bundled(traces) {
+  const found = new Map()
+  for (const trace of traces) {
+    const { color } = trace.line
+    if (!found.has(color)) {
+      found.set(color, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
+        hovertemplate: trace.hovertemplate.replace(/<b>.*?<\/b>/, "<b>%{text}</b>") })
+    }
+    const { x, y, customdata, text } = found.get(color)
+    for (let i = 0; i < trace.x.length; i++) {
+      x.push(trace.x[i])
+      y.push(trace.y[i])
+      customdata.push(trace.meta)
+      text.push(trace.name)
+    }
+    x.push(null)
+    y.push(null)
+    customdata.push(null)
+    text.push("")
+  }
+  return [...found.values()]
 }
 
 function averageOf(values) {

@@ -13,7 +13,7 @@ class Exports {
       button.onclick = () => this.save(format)
       this.node.append(button)
     }
-    chart.root.append(this.node)
+    chart.body.append(this.node)
   }
 
   figure() {
