@@ -1,35 +1,41 @@
 """Runs: what is on disk; rename, resume, delete."""
 
+import shutil
+import tempfile
 from datetime import UTC, datetime
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
 from core import jobs
 from core.runs import RunError
-from core.runs.compare import state_words
+from core.runs.export import import_runs
 from core.runs.status import RESUMABLE
-from dashboard import chrome, state, summaries
+from dashboard import chrome, state
+from dashboard.compare import catalogue
 from dashboard.figures.tables import runs_table
 from dashboard.state import LIVE
 from dashboard.words import in_bytes
 
+MOST_MEGABYTES = 2000  # of a zip
 
-def table(runs) -> pd.DataFrame:
+
+def table(entries) -> pd.DataFrame:
     """One row for each run."""
     rows = [
         {
             "": "●",
-            "run": run.name,
-            "state": state_words(run, summaries.summary(run).verdict.kind),
-            "step": run.record.step,
-            "of": run.config.training.steps,
-            "disk": in_bytes(run.size()),
-            "created": created(run.id),
-            "device": run.record.device or run.config.training.device,
-            "id": run.id,
+            "run": entry.name,
+            "state": entry.digest.words,
+            "step": entry.digest.step,
+            "of": entry.digest.steps,
+            "disk": in_bytes(entry.size),
+            "created": created(entry.id),
+            "device": entry.run.record.device or entry.flat["training.device"],
+            "id": entry.id,
         }
-        for run in runs
+        for entry in entries
     ]
     return pd.DataFrame(rows)
 
@@ -69,6 +75,7 @@ def ask(chosen) -> None:
             help=nothing or why or None,
         ):
             confirm(chosen)
+        import_popover()
         if chosen and st.button("Compare", key="compare_these", help="Draw their curves."):
             st.switch_page(
                 "app_pages/compare.py",
@@ -105,6 +112,38 @@ def confirm(runs) -> None:
             st.rerun()
 
 
+def import_zip() -> None:
+    """Take the runs of an uploaded zip into this folder."""
+    upload = st.session_state["import_runs"]
+    if upload is None:
+        return
+    said: list[str] = []
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        try:
+            shutil.copyfileobj(upload, file)
+            file.flush()
+            taken = import_runs(state.store(), file.name, said.append)
+        except (RunError, OSError) as error:
+            st.session_state["runs_problem"] = str(error)
+            return
+    count = f"{len(taken)} run{'s' * (len(taken) != 1)} imported from {upload.name}."
+    st.session_state["runs_said"] = [count, *said[:5]]
+
+
+def import_popover() -> None:
+    """Where a zip of runs is dropped."""
+    with st.popover("Import runs", key="import_popover"):
+        st.caption("A zip of runs, as Compare exports it: metrics, checkpoints and all.")
+        st.file_uploader(
+            "Zip of runs",
+            type=["zip"],
+            key="import_runs",
+            on_change=import_zip,
+            label_visibility="collapsed",
+            max_upload_size=MOST_MEGABYTES,
+        )
+
+
 def attempt(act) -> None:
     """Do it, or keep the sentence that says why not."""
     try:
@@ -113,20 +152,25 @@ def attempt(act) -> None:
         st.session_state["runs_problem"] = str(error)
 
 
-runs = summaries.newest(state.store())
+entries = catalogue.entries(state.store())
+runs = [entry.run for entry in entries]
 unreadable = state.store().unreadable()
 if sentence := st.session_state.pop("runs_problem", ""):
     chrome.problem(sentence)
+for sentence in st.session_state.pop("runs_said", []):
+    st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
 if not runs and not unreadable:
     with chrome.card("first"):
         chrome.empty("No runs yet", "Every network that you train is listed here with its state.")
-        if st.button("Open the Lab", key="open_lab", type="primary"):
-            st.switch_page("app_pages/lab.py")
+        with st.container(horizontal=True, gap="small"):
+            if st.button("Open the Lab", key="open_lab", type="primary"):
+                st.switch_page("app_pages/lab.py")
+            import_popover()
 if runs:
     with chrome.card("runs", "Runs", str(state.store().root)):
         slot = st.container()
         event = st.dataframe(
-            runs_table(table(runs), runs, st.context.theme.type == "dark"),
+            runs_table(table(entries), entries, st.context.theme.type == "dark"),
             key="runs_list",
             on_select="rerun",
             selection_mode="multi-row",

@@ -69,6 +69,11 @@ class Entry:
         return self.digest.state in LIVE
 
     @cached_property
+    def size(self) -> int:
+        """Bytes on disk, of a run that has ended counted once."""
+        return self.run.size()
+
+    @cached_property
     def but_seed(self) -> str:
         """Every setting except the seed, as one text: equal where only the seed differs."""
         rest = {name: value for name, value in self.flat.items() if name != "training.seed"}

@@ -248,6 +248,7 @@ def test_edit_a_run(page: Page, dashboard: Dashboard) -> None:
     dialog.locator(".st-key-run_note textarea").fill("as expected")
     dialog.locator(".st-key-run_tags input").fill("control")
     dialog.locator(".st-key-run_tags input").press("Enter")
+    away(page)
     dialog.locator(".st-key-run_colour").get_by_role("radio", name="green").click()
     dialog.locator(".st-key-run_keep button").click()
     expect(line(page, "nothing holds it")).to_contain_text("control")
@@ -263,7 +264,13 @@ def tick(page: Page, key: str, *options: str) -> None:
     for option in options:
         page.locator(f".st-key-{key} input").click()
         page.get_by_role("option", name=option, exact=True).click()
-    page.keyboard.press("Escape")
+    away(page)
+
+
+def away(page: Page) -> None:
+    """Close a list of options by a click beside it, in the dialog."""
+    page.locator("[role=dialog]").first.click(position={"x": 12, "y": 12})
+    settled(page)
 
 
 def test_a_grid_from_its_ticks_to_its_report(browser: Browser, tmp_path: Path) -> None:
