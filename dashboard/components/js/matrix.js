@@ -75,8 +75,8 @@ class Matrix extends Card {
     const mixed = new Set(runs.map((r) => (r.kind === "above" ? "plateau" : r.kind))).size > 1
     if (mixed) {
       const good = runs.filter((r) => r.kind === "learned" && Number.isFinite(r.loss)).map((r) => r.loss)
-      const [some, word] = learned ? [learned, "learned"] : diverged ? [diverged, "diverged"] : [count("stopped") || count("failed"), count("stopped") ? "stopped" : "failed"]
-      const what = `${some} of ${runs.length} ${word}`
+      const telling = ["learned", "diverged", "failed", "stopped", "too_early"].find(count)
+      const what = `${count(telling)} of ${runs.length} ${telling === "too_early" ? "too early" : telling}`
       return { ...shown, kind: learned ? "mixed" : diverged ? "diverged" : "dead", value: good.length ? mean(good) : null,
         text: good.length ? mean(good).toFixed(2) : told || "diverged", small: what, said: what }
     }
