@@ -14,19 +14,19 @@ import streamlit as st
 from dashboard.palette import DARK, LIGHT
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
+REPORT = "report.css"  # of files that leave the dashboard
 
 
 @cache
 def style() -> str:
-    """The palette as CSS variables, and the style sheets in `assets/css`.
+    """The palette as CSS variables, and the style sheets in `assets/css`, the report's left out.
 
     ``light-dark()`` follows the colour scheme that Streamlit sets, without a rerun.
     """
     names = ((name.replace("_", "-"), light, DARK[name]) for name, light in LIGHT.items())
     colours = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in names)
-    sheets = "".join(
-        path.read_text(encoding="utf-8") for path in sorted((ASSETS / "css").glob("*.css"))
-    )
+    paths = sorted((ASSETS / "css").glob("*.css"))
+    sheets = "".join(p.read_text(encoding="utf-8") for p in paths if p.name != REPORT)
     return f"<style>:root{{{colours}}}{sheets}</style>"
 
 

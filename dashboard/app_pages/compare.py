@@ -55,6 +55,7 @@ def table_card():
             columns,
             address.order(choice),
             on_choice=address.heard,
+            alive=sum(entry.alive for entry in runs),
             empty="No run matches this filter." if runs else "",
         )
     if result.edit in by_id:
@@ -78,12 +79,18 @@ def buttons():
 
 
 def outcome_card():
-    """Which trained: the matrix of a grid, else a sentence for each run."""
-    if any(entry.meta.get("grid") for entry in runs):
-        grids.card(runs, listed, on_cell=open_cell, height="stretch")
-        return
-    with chrome.card("verdicts", "What became of them", height="stretch"):
-        st.html(outcomes.verdicts(drawn, labels))
+    """Which trained: the matrix of a grid or of any runs that differ, else a sentence for each."""
+    with st.container(key="outcome", height="stretch", gap=None):
+        if not any(entry.meta.get("grid") for entry in runs):
+            with st.container(key="outcome_choice"):
+                by_setting = st.toggle("by setting", key="compare_matrix", bind="query-params")
+            if not by_setting:
+                with chrome.card("verdicts", "What became of them", height="stretch"):
+                    st.html(outcomes.verdicts(drawn, labels))
+                return
+        if not grids.card(runs, listed, on_cell=open_cell, height="stretch"):
+            with chrome.card("which_trained", height="stretch"):
+                chrome.empty("Which trained?", "The listed runs do not differ in any setting.")
 
 
 def open_cell(ids):

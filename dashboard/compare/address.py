@@ -105,7 +105,7 @@ def _sort(text: str, settings: Collection[str]) -> str:
 def write(choice: Choice) -> None:
     """Make the address say a choice; what is as it comes is left out."""
     named = ",".join(choice.ids) or (NONE if choice.kind == "only" else "")
-    zoom = ",".join(f"{part:.6g}" for part in choice.zoom) if choice.zoom else ""
+    zoom = ",".join(repr(part) for part in choice.zoom) if choice.zoom else ""
     for name, text in (
         ("runs", named if choice.kind == "only" else ""),
         ("hidden", named if choice.kind == "but" else ""),

@@ -17,13 +17,15 @@ def runs_table(
     key: str = "runs_table",
     height: int = 262,
     empty: str = "",
+    alive: int = 0,
     on_choice: Callable[[], None],
 ) -> Any:
     """Mount the table; `rows` and `columns` as `dashboard.compare.rows` makes them.
 
     `order` is the choice that the table takes when its number `n` is new. The result has `edit`:
     the id of the run whose edit button was pressed, in that rerun alone; and `choice`, what is
-    drawn now. `empty` stands below a table without rows.
+    drawn now. `empty` stands below a table without rows. `alive`: how many runs of the folder wait
+    or are at work; when there are more, somebody started one, and the page is drawn anew.
     """
     return components.mount(
         "runs",
@@ -34,6 +36,7 @@ def runs_table(
             "settings": columns,
             "order": order,
             "empty": empty,
+            "alive": alive,
             "runs": [
                 {"id": row["id"], "state": row["state"]} for row in rows if row["state"] in LIVE
             ],

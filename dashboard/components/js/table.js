@@ -50,7 +50,7 @@ class RunsTable extends Card {
   // The state, step and losses of live runs come with every reply of the hub.
   asks() {
     const ids = (this.props.runs ?? []).map((r) => r.id)
-    return { runs: ids, headline: ids }
+    return { runs: ids, headline: ids, counts: true }
   }
 
   update(component) {
@@ -129,8 +129,18 @@ class RunsTable extends Card {
     }, TELL_AFTER)
   }
 
+  // Runs that were started elsewhere: the page learns of them, once for each number of them.
+  news() {
+    const { counts } = hub
+    const now = counts && ["training", "paused", "waiting"].reduce((sum, name) => sum + (counts[name] ?? 0), 0)
+    if (!now || now <= this.props.alive || now === this.heard) return
+    this.heard = now
+    this.trigger("state", { run: null, state: "new" })
+  }
+
   tick(force) {
     if (force) return
+    this.news()
     const live = (this.props.runs ?? []).map((r) => [hub.run(r.id).state, hub.run(r.id).step]).join()
     if (live === this.live) return
     this.live = live
