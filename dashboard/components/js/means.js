@@ -47,6 +47,7 @@ function smoothed(places, cells, weight, extent) {
 
 // Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
 function onOneGrid(runs) {
+  if (!runs.length) return { grid: [], runs: [] } // none has been loaded yet
   const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
   const grid = [...runs].sort((a, b) => coarse(b) - coarse(a) || b.length - a.length)[0].map((c) => c.begin)
   const longest = Math.max(...runs.map((cells) => cells.at(-1)?.begin ?? 0))
