@@ -18,6 +18,7 @@ from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 MOST_POINTS = 75_000  # of all lines in a chart
 MOST_OF_ONE = 1024
+BANDED = 8  # lines with a band; the bands of more cover each other
 LAST_ROWS = 50  # that the profile at the end is the mean of
 
 Numbers = NDArray[np.floating[Any]]
@@ -77,10 +78,10 @@ def _common_name(runs: Sequence[Run]) -> str:
 
 def lines(found: Sequence[Group], metric: str) -> list[Line]:
     """Each group's line of a scalar metric; groups without it are left out."""
-    banded = any(len(group.runs) > 1 for group in found)
+    banded = len(found) <= BANDED and any(len(group.runs) > 1 for group in found)
     each = MOST_POINTS / max(len(found), 1) / (3 if banded else 1)
     most = min(MOST_OF_ONE, 2 ** int(math.log2(max(each, 2))))
-    made = (_line(group, metric, most) for group in found)
+    made = (_line(group, metric, most, banded) for group in found)
     return [line for line in made if line is not None]
 
 
@@ -93,7 +94,7 @@ def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], Numbers]:
     return steps, np.asarray(values, dtype=np.float64)
 
 
-def _line(group: Group, metric: str, most: int) -> Line | None:
+def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     series = [s for s in (_series(run, metric) for run in group.runs) if len(s[0])]
     if not any(np.isfinite(values).any() for _, values in series):
         return None
@@ -108,6 +109,8 @@ def _line(group: Group, metric: str, most: int) -> Line | None:
     steps, stack = _stacked(series)
     size = bucket_size(len(steps), 2 * most)
     x, mean, low, high = _band(steps, stack, size)
+    if not banded:
+        return Line(group.name, group.colour, x, mean, turn=group.turn)
     return Line(group.name, group.colour, x, mean, low, high, group.turn)
 
 
@@ -151,7 +154,7 @@ def profiles(found: Sequence[Group], metric: str) -> list[Line]:
             continue
         stack = np.stack(ends)
         layers = np.arange(1, width + 1)
-        several = len(ends) > 1
+        several = len(ends) > 1 and len(found) <= BANDED
         made.append(
             Line(
                 group.name,

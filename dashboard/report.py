@@ -27,7 +27,7 @@ from dashboard.figures.paper import (
     trained_table,
     verdict_list,
 )
-from dashboard.measured import Group, groups, lines, profiles
+from dashboard.measured import BANDED, Group, groups, lines, profiles
 from dashboard.palette import COLOURS, Mode
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class _Parts:
             f"<p>{escape(_outcome(self.groups))}</p>",
             matrix_table(grid, self._next_table()) if grid else "",
             *self._charts(),
-            self._head("What became of them"),
+            self._head("What became of " + ("them" if len(self.groups) > 1 else "it")),
             verdict_list(self.groups),
             _abstract("Conclusions", conclusions, " end"),
             self._head("How to repeat it"),
@@ -131,7 +131,9 @@ class _Parts:
     # Charts
 
     def _charts(self) -> list[str]:
-        every = "the mean and, as a band, the range of its seeds" if self._banded else "one line"
+        several = any(len(group.runs) > 1 for group in self.groups)
+        band = " and, as a band, the range" if len(self.groups) <= BANDED else ""
+        every = f"; of each setting the mean{band} of its seeds" if several else ""
         reference = self._reference()
         level = f" Dotted: {reference[1]}." if reference else ""
         loss = lines(self.groups, "loss/train")
@@ -140,7 +142,7 @@ class _Parts:
         cut = cut if any(line.end for line in loss) else ""
         training = self._chart(
             "training-loss", loss, "Training loss",
-            f"{self.unit}; of each setting {every}.{level}{cut}", "step", self.unit,
+            f"{self.unit}{every}.{level}{cut}", "step", self.unit,
             reference=reference, y_range=shown,
         )  # fmt: skip
         validation = lines(self.groups, "loss/validation")
@@ -169,10 +171,6 @@ class _Parts:
         if not any(drawn):
             return ['<p class="note">None of these runs has measured anything yet.</p>']
         return drawn
-
-    @property
-    def _banded(self) -> bool:
-        return any(len(group.runs) > 1 for group in self.groups)
 
     def _reference(self) -> tuple[float, str] | None:
         """The loss of a network that ignores its input, where it is one for all runs."""
@@ -232,23 +230,23 @@ class _Parts:
 
 def _figure(both: Mapping[Mode, Figure]) -> dict[str, Any]:
     """Points once, and for each mode the traces' styles and the layout."""
-    plain = {mode: figure.to_dict() for mode, figure in both.items()}
     result: dict[str, Any] = {
         "data": [
-            {n: _numbers(v) for n, v in trace.items() if n in POINTS}
-            for trace in plain["light"]["data"]
+            {name: _numbers(trace[name]) for name in POINTS if trace[name] is not None}
+            for trace in both["light"].data
         ]
     }
-    for mode, found in plain.items():
-        styles = [{n: v for n, v in t.items() if n not in POINTS} for t in found["data"]]
-        layout = {n: v for n, v in found["layout"].items() if n != "template"}
+    for mode, figure in both.items():
+        plain = figure.to_dict()
+        styles = [{n: v for n, v in t.items() if n not in POINTS} for t in plain["data"]]
+        layout = {n: v for n, v in plain["layout"].items() if n != "template"}
         result[mode] = {"styles": styles, "layout": layout}
     return result
 
 
 def _numbers(values: Any) -> Any:
     """Points as JSON, as short as the eye allows; what is no number leaves a gap."""
-    if isinstance(values, str) or values is None:
+    if isinstance(values, str):
         return values
     return [_short(value) for value in values]
 

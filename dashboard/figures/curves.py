@@ -103,12 +103,12 @@ def curves(
     figure.update_layout(_layout(theme, lines, height, named))
     limits = _limits(lines, y_range, log_y)
     axis = _axis(theme)
-    figure.update_xaxes(title=x_title, **axis)
+    figure.update_xaxes(title=x_title, **_whole_numbers(lines), **axis)
     figure.update_yaxes(
         title=y_title,
         type="log" if log_y else "linear",
         range=limits,
-        exponentformat="power",
+        tickformat="~g" if log_y else None,
         dtick=1 if log_y and limits and limits[1] - limits[0] > 2 else None,
         **axis,
     )
@@ -118,6 +118,14 @@ def curves(
         for name in _names(lines, mode, limits, log_y):
             figure.add_annotation(name)
     return figure
+
+
+def _whole_numbers(lines: Sequence[Line]) -> dict[str, Any]:
+    """Ticks of steps and layers, which have no fractions."""
+    last = max((float(line.x[-1]) for line in lines if len(line.x)), default=0.0)
+    if last > 30:
+        return {"tickformat": ",d"}
+    return {"tick0": 0, "dtick": max(1, round(last / 8)), "tickformat": "d"}
 
 
 def _trace(line: Line, mode: Mode, markers: bool, count: int) -> Any:
@@ -140,7 +148,7 @@ def _trace(line: Line, mode: Mode, markers: bool, count: int) -> Any:
         legendgroup=name,
         hovertemplate=f"%{{y:.4g}}<extra>{name}</extra>"
         if count <= UNIFIED
-        else f"{name}<br>%{{x:,}}: %{{y:.4g}}<extra></extra>",
+        else f"{name}<br>%{{x:,d}}: %{{y:.4g}}<extra></extra>",
     )
 
 
@@ -191,12 +199,9 @@ def _add_reference(figure: Figure, reference: tuple[float, str], theme: dict[str
         annotation={
             "text": _text(name),
             "font": {"color": theme["muted"], "size": 11.5},
-            "xanchor": "left",
-            "x": 0,
-            "xshift": 6,
-            "yshift": 1,
+            "xshift": -4,
         },
-        annotation_position="top left",
+        annotation_position="bottom right",
     )
 
 

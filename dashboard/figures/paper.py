@@ -11,7 +11,7 @@ from html import escape
 from itertools import product
 from typing import Any
 
-from core.config import RunConfig, overrides, settings
+from core.config import RunConfig, choices, overrides, settings
 from core.runs.digest import Digest
 from dashboard.measured import Group
 from dashboard.palette import run_colour
@@ -68,7 +68,8 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
     )
     caption = (
         f"<caption><b>Table {number}.</b> What was trained. Losses are the last ones, in nats;"
-        " where several seeds make a row, their mean and standard deviation.</caption>"
+        " where several seeds make a row, their mean and standard deviation. What diverged has"
+        " none.</caption>"
     )
     rows = [_trained_row(group) for group in groups]
     return folded(
@@ -82,17 +83,20 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
 def _trained_row(group: Group) -> str:
     found = group.digests
     several = f" <span class='note'>×{len(found)}</span>" if len(found) > 1 else ""
-    states = Counter(one.words for one in found)
+    # Of several runs only what became of them, not at which step.
+    states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
+                     (one.words for one in found))  # fmt: skip
     words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
+    sound = [one for one in found if one.verdict.kind != "diverged"]
     bad = " class='bad'" if any(one.verdict.kind in BAD for one in found) else ""
     steps = sorted({one.step for one in found})
     span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
     return (
         f"<tr><th>{dot(group)}{escape(group.name)}{several}</th><td{bad}>{escape(words)}</td>"
         f"<td class='number'>{span}</td>"
-        f"<td class='number'>{_mean([one.loss for one in found])}</td>"
-        f"<td class='number'>{_mean([one.validation for one in found])}</td>"
-        f"<td class='number'>{_mean([one.best_validation for one in found])}</td></tr>"
+        f"<td class='number'>{_mean([one.loss for one in sound])}</td>"
+        f"<td class='number'>{_mean([one.validation for one in sound])}</td>"
+        f"<td class='number'>{_mean([one.best_validation for one in sound])}</td></tr>"
     )
 
 
@@ -130,7 +134,7 @@ def difference_table(groups: Sequence[Group], number: int) -> str:
     heads = [f"{dot(g)}{escape(g.name)}" for g in groups] if narrow else ["Values"]
     rows = []
     for name, values in found.items():
-        cells = [written(value) for value in values] if narrow else [_counted(values)]
+        cells = [written(value) for value in values] if narrow else [_counted(groups, values)]
         tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         own = f"{escape(title_of(name))}<span class='dotted'>{escape(name)}</span>"
         rows.append(f"<tr><th>{own}</th>{tds}</tr>")
@@ -154,10 +158,13 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(map(str, ordered[:8])) + (", …" if len(ordered) > 8 else "")
 
 
-def _counted(values: Sequence[Any]) -> str:
-    counts = Counter(written(value) for value in values).most_common()
-    more = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
-    return " · ".join([f"{value} ×{count}" for value, count in counts[:8]] + more)
+def _counted(groups: Sequence[Group], values: Sequence[Any]) -> str:
+    """`pre ×12 · post ×12`: how many runs have each value."""
+    counts: Counter[str] = Counter()
+    for group, value in zip(groups, values, strict=True):
+        counts[written(value)] += len(group.runs)
+    rest = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
+    return " · ".join([f"{value} ×{n}" for value, n in counts.most_common(8)] + rest)
 
 
 def equal_table(groups: Sequence[Group]) -> str:
@@ -223,36 +230,41 @@ def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
 
 def matrix_table(found: Matrix, number: int) -> str:
     """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
-    tops = {name: _ordered({c[i] for _, c in found.cells}) for i, name in enumerate(found.columns)}
-    sides = {name: _ordered({r[i] for r, _ in found.cells}) for i, name in enumerate(found.rows)}
+    tops = [_ordered(n, {c[i] for _, c in found.cells}) for i, n in enumerate(found.columns)]
+    sides = [_ordered(n, {r[i] for r, _ in found.cells}) for i, n in enumerate(found.rows)]
     losses = [m for cell in found.cells.values() if (m := _alive(cell)) is not None]
     best, worst = min(losses, default=0.0), max(losses, default=1.0)
-    head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops.values()))
+    head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops))
     body = ""
-    for row in product(*sides.values()):
+    for row in product(*sides):
         cells = "".join(
-            _cell(found.cells.get((row, column), []), best, worst)
-            for column in product(*tops.values())
+            _cell(found.cells.get((row, column), []), best, worst) for column in product(*tops)
         )
         body += f"<tr><th>{escape(' · '.join(row))}</th>{cells}</tr>"
     side = " × ".join(title_of(n) for n in found.rows)
     words = f"{side}, by " if side else ""
     words += " × ".join(title_of(n) for n in found.columns)
     return (
-        f"<div class='scroll'><table class='matrix' id='which-trained'><caption><b>Table {number}."
-        f" Which trained?</b> {escape(words[:1].upper() + words[1:].lower())}. The last validation"
-        " loss (else training loss), mean over seeds: the greener the lower; red has learned"
-        " nothing from its input, hatched has diverged.</caption>"
+        f"<div class='above'><b>Table {number}. Which trained?</b>"
+        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else training"
+        " loss), mean over seeds: the greener the lower; red has learned nothing from its input,"
+        " hatched has diverged.</div>"
+        "<div class='scroll'><table class='matrix' id='which-trained'>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _ordered(values: set[str]) -> list[str]:
+def _ordered(name: str, values: set[str]) -> list[str]:
+    """Numbers by size, words in the order of the setting's choices."""
+    words = choices(name) if name in settings() else ()
+
     def key(value: str) -> tuple[int, float, str]:
+        if value in words:
+            return 1, words.index(value), value
         try:
             return 0, float(value), value
         except ValueError:
-            return 1, 0.0, value
+            return 2, 0.0, value
 
     return sorted(values, key=key)
 
