@@ -19,9 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.runs.buckets import Steps as Steps
-from core.runs.buckets import bucket_size as bucket_size
-from core.runs.buckets import buckets as buckets
+from core.runs.buckets import Steps
 
 CADENCES = ("step", "probe", "evaluation")
 CHECKSUMS = b"crc32"

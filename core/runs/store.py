@@ -22,9 +22,10 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.norms import NORMS
+from core.runs.buckets import Steps, bucket_size, buckets
 from core.runs.files import Signature, read_json, signature, write_atomically, write_json
 from core.runs.locks import Lock, is_locked
-from core.runs.series import CADENCES, Cursor, Rows, SeriesReader, Steps, bucket_size, buckets
+from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     NEEDS_WORKER,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.series import SegmentFile, Steps, joined
+from core.runs.buckets import Steps
+from core.runs.series import SegmentFile, joined
 
 SETTLED = 0.05  # seconds: a folder's time stamp tells changes apart only this far
 

@@ -6,7 +6,7 @@ Timings on a shared machine are noisy, so these are figures to read and no tests
 from __future__ import annotations
 
 from core.__main__ import main as core
-from tests.benchmarks import dashboard, two_at_once
+from tests.benchmarks import compare, dashboard, two_at_once
 
 BUDGETS = {
     "ratio": "two at once / best alone: at least 1.2",
@@ -30,6 +30,8 @@ def main() -> None:
         for name, value in found.items():
             budget = f"   ({BUDGETS[name]})" if name in BUDGETS else ""
             print(f"  {name}: {value:,.2f}{budget}")
+    print("\n250 runs in Compare, beside TensorBoard")
+    print(compare.table(compare.measure()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from playwright.sync_api import Error, Page, Response
 
 from core.jobs.local import revive, standby_lock
 from core.runs.locks import is_locked
+from tests.benchmarks.processes import megabytes, processor_seconds
 from tests.browser.driver import Dashboard, open_browser, press, settled
 from tests.fake_runs import LiveFakeRun
 
@@ -88,26 +89,14 @@ def _ticks(page: Page, dashboard: Dashboard) -> dict[str, float]:
     page.wait_for_function("window.addnormHub?.stats.ticks > 5", timeout=60_000)
     assert dashboard.process is not None
     del sizes[:]
-    busy = _processor_seconds(dashboard.process.pid)
+    busy = processor_seconds(dashboard.process.pid)
     ticks = page.evaluate("window.addnormHub.stats.ticks")
     page.wait_for_function(f"window.addnormHub.stats.ticks >= {ticks + TICKS}", timeout=90_000)
-    busy = _processor_seconds(dashboard.process.pid) - busy
+    busy = processor_seconds(dashboard.process.pid) - busy
     for fake in fakes:
         fake.stop()
     return {
         "a live tick of 10 runs, ms of the server's processor": 1000 * busy / TICKS,
         "a live tick of 10 runs, bytes": float(np.median(sizes)),
-        "memory of the server, MB": _megabytes(dashboard.process.pid),
+        "memory of the server, MB": megabytes(dashboard.process.pid),
     }
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _megabytes(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return float("nan")

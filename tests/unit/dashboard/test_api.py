@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.runs import RunStore
+from core.runs.series import SeriesWriter
 from dashboard import api, assets, live
 from dashboard.thinned import POINTS
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
@@ -342,3 +343,190 @@ def test_an_unknown_metric_is_missing_only_once_rows_exist(store, client):
     assert "m" not in browser.tick()["runs"][0]
     faker.write(0, 10)
     assert browser.tick()["runs"][0]["m"] == {"loss/nothing": {"missing": True}}
+
+
+def million(store):
+    """A run of 1e6 steps with one spike and one NaN that last a single step."""
+    run = store.create(config("long", 1_000_000))
+    steps = np.arange(1_000_000)
+    loss = (2 + 0.05 * np.random.default_rng(0).standard_normal(len(steps))).astype(np.float32)
+    loss[[123_457, 700_001]] = 9, np.nan
+    writer = SeriesWriter(run.path / "metrics", "step", 0)
+    writer.write({"step": steps, "seconds": steps * 0.1, "loss/train": loss})
+    writer.close()
+    return run, loss
+
+
+@pytest.mark.parametrize("points", [1024, 256])
+def test_a_spike_of_one_step_in_a_million_is_in_the_overview(store, client, points):
+    run, loss = million(store)
+    query = {"runs": run.id, "metrics": "loss/train", "points": points}
+    found = client.get("/api/live", params=query).json()["runs"][0]["m"]["loss/train"]
+    steps = np.cumsum(found["s"])
+    shown = dict(zip(steps.tolist(), found["v"], strict=True))
+    assert len(shown) <= points + 3
+    assert shown[123_457] == 9
+    assert shown[700_001] is None
+    width = found["w"]
+    assert width & (width - 1) == 0
+    assert np.unique(steps // width).tolist() == list(range(-(-len(loss) // width)))
+    for bucket in (0, 5, 123_457 // width, len(found["a"]) - 1):
+        rows = loss[bucket * width : (bucket + 1) * width].astype(np.float64)
+        inside = [v for s, v in shown.items() if s // width == bucket]
+        assert min(inside) == pytest.approx(rows.min(), rel=1e-5)
+        assert max(inside) == pytest.approx(rows.max(), rel=1e-5)
+        assert found["a"][bucket] == pytest.approx(rows.mean(), rel=1e-5)
+
+
+def test_a_zoom_to_a_hundred_steps_is_exact(store, client):
+    run, loss = million(store)
+    for first in (123_400, 699_950, 0, 999_900):
+        query = {"run": run.id, "metric": "loss/train", "from": first, "to": first + 99}
+        reply = client.get("/api/series", params=query).json()
+        assert np.cumsum(reply["s"]).tolist() == list(range(first, first + 100))
+        exact = [None if np.isnan(v) else v for v in loss[first : first + 100].tolist()]
+        assert [None if v is None else float(np.float32(v)) for v in reply["v"]] == exact
+        assert "a" not in reply
+
+
+def test_fewer_points_are_the_buckets_of_more(store, client):
+    run, faker = trainer(store, 20_000)
+    faker.write(0, 7000)
+    browsers = {n: Browser(client, [run.id], ["loss/train"], points=n) for n in (1024, 256, 16)}
+    for upto in (7001, 7300, 15_000):
+        for browser in browsers.values():
+            browser.tick()
+        faker.write(faker.run.rows("step", []).steps[-1] + 1, upto)
+    for browser in browsers.values():
+        browser.tick()
+    loss = run.series("loss/train")[1]
+    for n, browser in browsers.items():
+        points = browser.points[run.id]["loss/train"]
+        assert len(points) <= n + 1
+        assert max(points.values()) == pytest.approx(float(loss.max()), rel=1e-5)
+        assert min(points.values()) == pytest.approx(float(loss.min()), rel=1e-5)
+    faker.close()
+
+
+def test_means_of_buckets_stay_true_while_a_run_grows(store, client):
+    run, faker = trainer(store, 20_000)
+    at = 0
+    for more in (700, 1, 500, 40, 3000, 7, 6000):
+        faker.write(at, at + more)
+        at += more
+        found = client.get(
+            "/api/live", params={"runs": run.id, "metrics": "loss/train", "points": 256}
+        ).json()["runs"][0]["m"]["loss/train"]
+        width, (steps, loss) = found["w"], run.series("loss/train")
+        starts = np.flatnonzero(np.diff(steps // width, prepend=-1))
+        means = [part.astype(np.float64).mean() for part in np.split(loss, starts[1:])]
+        assert found["a"] == pytest.approx(means, rel=1e-5)
+    faker.close()
+
+
+def test_one_layer_of_a_metric(store, client):
+    run = finished(store)
+    name = "activation/rms/blocks.3.resid_post"
+    browser = Browser(
+        client, [run.id], [name, "grad_norm/blocks.0.block", "grad_norm/blocks.9.block"]
+    )
+    reply = browser.tick()["runs"][0]
+    steps, values = run.series(name)
+    points = browser.points[run.id][name]
+    assert list(points) == steps.tolist()
+    assert list(points.values()) == pytest.approx(values.tolist(), rel=1e-5)
+    assert "grad_norm/blocks.9.block" not in reply["m"], "it has six layers"
+    zoomed = client.get("/api/series", params={"run": run.id, "metric": name}).json()
+    assert zoomed["v"] == pytest.approx(values.tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [300, 5000])
+def test_a_difference_is_exact_and_grows(store, client, steps):
+    (one, first), (other, second) = trainer(store, steps), trainer(store, steps, "b")
+    metric = f"difference/{other.id}/loss/train"
+    browser = Browser(client, [one.id, other.id], [], own=f"0~{metric}")
+    browser.points[one.id][metric] = {}
+    browser.cursors[one.id][metric] = ""
+
+    def expected():
+        (steps, a), (_, b) = one.series("loss/train"), other.series("loss/train")
+        common = min(len(a), len(b))
+        return steps[:common].tolist(), a[:common] - b[:common]
+
+    for here, there in ((90, 90), (100, 130), (300, 260), (steps, steps)):
+        for faker, upto in ((first, here), (second, there)):
+            faker.write(getattr(faker, "at", 0), upto)
+            faker.at = upto
+        browser.tick()
+        at, values = expected()
+        points = browser.points[one.id][metric]
+        assert max(points) == at[-1]
+        assert max(points.values()) == pytest.approx(float(values.max()), abs=1e-6)
+        exact = dict(zip(at, values.tolist(), strict=True))
+        assert all(exact[s] == pytest.approx(v, abs=1e-5) for s, v in points.items())
+    second.start(40)  # the other is taken up again from a checkpoint
+    second.write(40, 60)
+    browser.tick()
+    at, values = expected()
+    assert max(browser.points[one.id][metric]) == at[-1] == 59
+    query = {"run": one.id, "metric": metric, "from": 10, "to": 40}
+    zoomed = client.get("/api/series", params=query).json()
+    assert zoomed["v"] == pytest.approx(values[10:41].tolist(), abs=1e-6)
+
+
+def test_ranges_of_several_runs_in_one_reply(store, client):
+    runs = [finished(store, name) for name in "ab"]
+    ids = ",".join([runs[0].id, "nobody", runs[1].id])
+    query = {"run": ids, "metric": "loss/train", "from": 20, "to": 29}
+    first, nobody, second = client.get("/api/series", params=query).json()["runs"]
+    assert nobody is None
+    for run, found in zip(runs, (first, second), strict=True):
+        assert np.cumsum(found["s"]).tolist() == list(range(20, 30))
+        assert found["v"] == pytest.approx(run.series("loss/train")[1][20:30].tolist(), rel=1e-6)
+
+
+def test_a_profile_is_the_nearest_finite_row_before_the_step(store, client):
+    run, faker = trainer(store, 400)
+    faker.write(0, 100)
+    entropy = np.array([[1.0, 2.0], [3.0, np.nan], [np.nan, np.nan]])
+    writer = SeriesWriter(run.path / "metrics", "probe", 9)
+    faker.close()
+    for path in (run.path / "metrics").glob("probe-0000.arrow"):
+        path.unlink()
+    writer.write({"step": np.array([0, 20, 40]), "attention/entropy": entropy})
+    ids = f"{run.id},nobody"
+    query = {"runs": ids, "metric": "attention/entropy,grad_norm/block", "step": 55}
+    here, nobody = client.get("/api/profile", params=query).json()["runs"]
+    assert nobody == {}
+    assert here["attention/entropy"] == [20, [3, None]]
+    assert here["grad_norm/block"][0] == 55
+    assert len(here["grad_norm/block"][1]) == run.config.model.depth
+    before = client.get("/api/profile", params={**query, "step": 19}).json()["runs"][0]
+    assert before["attention/entropy"] == [0, [1, 2]]
+    newest = Browser(client, [run.id], [], latest="attention/entropy").tick()["runs"][0]
+    assert newest["latest"]["attention/entropy"] == [20, [3, None]]
+
+
+def test_a_metric_asked_for_later_is_read_beside_the_others(store, client):
+    run, faker = trainer(store, 6000)
+    browser = Browser(client, [run.id], ["loss/train", "grad_norm/total"])
+    early = Browser(client, [run.id], ["loss/train"])
+    faker.write(0, 500)
+    early.tick()
+    browser.tick()
+    faker.write(500, 2500)
+    early.tick()
+    browser.tick()
+    live._FEEDS.clear()
+    fresh = Browser(client, [run.id], ["loss/train", "grad_norm/total"])
+    fresh.tick()
+    assert browser.points == fresh.points
+    assert early.points[run.id]["loss/train"] == fresh.points[run.id]["loss/train"]
+
+
+def test_no_rows_are_kept_of_runs_that_ended(store, client):
+    run = finished(store, steps=5000)
+    Browser(client, [run.id]).tick()
+    readers = live.feed(run.id).run._readers.values()
+    held = [s._chunks for reader in readers for s in reader._segments.values()]
+    assert not any(held)

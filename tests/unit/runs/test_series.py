@@ -8,7 +8,9 @@ import polars
 import pyarrow as pa
 import pytest
 
-from core.runs.series import Cursor, SeriesReader, SeriesWriter, bucket_size, buckets
+from core.runs.buckets import bucket_size, buckets, thin
+from core.runs.series import Cursor, SeriesReader, SeriesWriter
+from core.runs.tail import Folder, Tail
 
 
 def rows(first: int, last: int, layers: int = 3) -> dict[str, np.ndarray]:
@@ -134,3 +136,60 @@ def test_buckets_keep_what_is_no_number() -> None:
     steps, thin = buckets(np.arange(1000), values, 64)
     assert np.isnan(thin[steps >= 704]).any()
     assert 700 in steps
+
+
+def test_thinning_by_steps_is_the_same_in_one_go_and_in_two() -> None:
+    random = np.random.default_rng(3)
+    steps = np.flatnonzero(random.random(5000) < 0.7)  # some steps were not measured
+    values = random.normal(size=len(steps)).astype(np.float32)
+    values[random.choice(len(values), 9)] = np.nan
+    once = thin(steps, values, 128)
+    twice = thin(*thin(steps, values, 16), 128)
+    np.testing.assert_array_equal(once[0], twice[0])
+    np.testing.assert_array_equal(once[1], twice[1])
+    for bucket in np.unique(steps // 128):
+        rows, kept = values[steps // 128 == bucket], once[1][once[0] // 128 == bucket]
+        assert np.nanmin(rows) == np.nanmin(kept)
+        assert np.nanmax(rows) == np.nanmax(kept)
+        assert np.isnan(rows).any() == np.isnan(kept).any()
+
+
+def test_a_tail_gives_each_row_once(tmp_path: Path) -> None:
+    tail, seen = Tail(Folder(tmp_path), "step", ["loss", "norm"]), []
+    writer = SeriesWriter(tmp_path, "step", 0)
+    for start in range(0, 80, 8):
+        writer.write(rows(start, start + 8))
+        found = tail.read()
+        assert found is not None
+        assert found.anew == (start == 0)
+        assert found.columns["norm"].shape == (8, 3)
+        seen += found.steps.tolist()
+    assert tail.read() is None
+    writer.close()  # compaction replaces the file and adds nothing
+    assert tail.read() is None
+    assert seen == list(range(80))
+    write(tmp_path, 1, 60, 70)
+    found = tail.read()
+    assert found is not None
+    assert found.anew
+    assert found.steps.tolist() == list(range(70))
+    assert tail.firsts == {0: 0, 1: 60}
+    assert Tail(Folder(tmp_path / "gone"), "step", ["loss"]).read() is None
+
+
+def test_a_tail_stops_before_what_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path, 0, 0, 32).path
+    data = bytearray(path.read_bytes())
+    at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
+    data[at] ^= 1
+    path.write_bytes(data)
+    found = Tail(Folder(tmp_path), "step", ["loss"]).read()
+    assert found is not None
+    assert found.steps.tolist() == list(range(16))
+
+
+def test_names_need_no_rows(tmp_path: Path) -> None:
+    write(tmp_path, 0, 0, 32).close()
+    reader = SeriesReader(tmp_path, "step")
+    assert reader.names() == {"loss": 0, "norm": 3}
+    assert all(segment.rows == 0 for segment in reader._segments.values())
