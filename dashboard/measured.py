@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runs import Run
+from core.runs.buckets import bucket_size, buckets
 from core.runs.digest import Digest, digest
-from core.runs.series import bucket_size, buckets
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 MOST_POINTS = 75_000  # of all lines in a chart

@@ -200,6 +200,7 @@ def _add_reference(figure: Figure, reference: tuple[float, str], theme: dict[str
             "text": _text(name),
             "font": {"color": theme["muted"], "size": 11.5},
             "xshift": -4,
+            "yshift": -3,
         },
         annotation_position="bottom right",
     )
