@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,32 +17,14 @@ from core.jobs import control, enqueue, machine, places, waiting
 from core.jobs.local import queue_folder, revive, standby_lock
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import is_locked
+from tests.farm import farm, pid_of, wait_until
+
+__all__ = ["farm"]  # a fixture
 
 
 def small(**changes: object) -> RunConfig:
     """Small settings whose long runs are not spent on validation."""
     return smallest(**{"training__evaluate_every": 0, **changes})
-
-
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def pid_of(lock: Path) -> int:
-    return int(lock.read_text())
-
-
-@pytest.fixture
-def farm(store: RunStore) -> Iterator[RunStore]:
-    """A store whose workers and standby are ended after the test."""
-    yield store
-    locks = [run.path / "lock" for run in store.list()] + [standby_lock(store)]
-    for lock in [*locks, standby_lock(store)]:  # a worker that ends may have made a successor
-        if is_locked(lock):
-            os.kill(pid_of(lock), signal.SIGKILL)
 
 
 def losses(run: Run) -> np.ndarray:
