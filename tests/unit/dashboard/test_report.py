@@ -1,0 +1,241 @@
+"""Reports: what they hold, that nothing of a user's text becomes markup, and how large they get."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import small
+
+from core import cli
+from core.cli.options import Parser, config_of
+from core.config import RunConfig
+from core.runs import Run, RunStore, Status
+from core.runs.compare import command
+from dashboard import assets
+from dashboard.figures.curves import Line, curves
+from dashboard.figures.paper import matrix
+from dashboard.measured import MOST_POINTS, groups, lines, profiles
+from dashboard.palette import COLOURS
+from dashboard.report import report
+from tests.fake_runs import Faker, config, finished
+from tests.many_runs import make
+
+CHARTS = {
+    "chart-training-loss",
+    "chart-validation-loss",
+    "chart-gradient-norm",
+    "chart-gradient-profile",
+    "chart-stream-profile",
+}
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory) -> tuple[RunStore, list[Run]]:
+    """Three placements with two seeds each: one learns, one dies, one diverges."""
+    store = RunStore(tmp_path_factory.mktemp("report") / "runs")
+    for placement, fate in (("pre", "lives"), ("post", "plateau"), ("sandwich", "diverges")):
+        for seed in range(2):
+            run = store.create(
+                config(f"{placement} seed {seed}", model__placement=placement, training__seed=seed)
+            )
+            faker = Faker(run, fate, seed)
+            faker.start()
+            faker.write(0, 401)
+            faker.close()
+            faker.status("diverged" if fate == "diverges" else "finished", 400)
+    return store, store.list()
+
+
+def figures(html: str) -> dict:
+    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', html)
+    return json.loads(found[1]) if found else {}
+
+
+def own(html: str) -> str:
+    """The report without plotly.js."""
+    return html.replace(assets.plotly().decode(), "")
+
+
+def test_everything_is_in_one_file(trio) -> None:
+    store, runs = trio
+    html = report(store, runs, "A title", "A guess\nin two lines", "What was found")
+    assert html.count(assets.plotly().decode()) == 1
+    assert len(html) < 15 * 2**20
+    rest = own(html)
+    assert not re.findall(r"<(?:link|img|iframe|script[^>]*src)[^>]*>", rest)
+    assert not re.findall(r"url\(|@import|https?://", rest), "nothing is fetched"
+    for text in ("A title", "A guess\nin two lines", "What was found", "Which trained?"):
+        assert text in rest
+    assert set(figures(html)) == CHARTS
+    assert all(f'id="{id}"' in rest for id in CHARTS)
+    for run in runs:
+        assert run.name in rest
+    assert "3.309" in rest
+    assert runs[0].corpus["sha256"] in rest
+    assert "Of 6 runs 2 learned, 2 sat on the plateau and 2 diverged." in rest
+    assert "model.placement" in rest
+    assert report(store, [run.id for run in runs], now=0.0) == report(store, runs, now=0.0)
+
+
+def test_charts_show_what_was_measured(trio) -> None:
+    store, runs = trio
+    chart = figures(report(store, runs))["chart-training-loss"]
+    styles = chart["light"]["styles"]
+    mean = next(
+        trace for trace, style in zip(chart["data"], styles, strict=True)
+        if style.get("name") == "pre" and style.get("fill") != "toself"
+    )  # fmt: skip
+    losses = np.stack([run.series("loss/train")[1] for run in runs[:2]])
+    assert mean["x"] == runs[0].series("loss/train")[0].tolist()
+    np.testing.assert_allclose(mean["y"], losses.mean(0), rtol=1e-4)
+    for mode in ("light", "dark"):
+        assert len(chart[mode]["styles"]) == len(chart["data"])
+        assert chart[mode]["layout"]["font"]["color"] == COLOURS[mode]["ink"]
+
+
+def test_a_spike_of_one_step_stays(store: RunStore) -> None:
+    run = store.create(config("spiky", 50_000))
+    faker = Faker(run)
+    faker.start()
+    steps = np.arange(50_000)
+    loss = np.full(50_000, 2.0)
+    loss[31_337] = 9.5
+    faker.writers["step"].write({"step": steps, "seconds": steps * 0.1, "loss/train": loss})
+    faker.close()
+    (line,) = lines(groups([run]), "loss/train")
+    assert len(line.x) <= 1024
+    assert line.y[line.x == 31_337].tolist() == [9.5]
+
+
+def test_a_hundred_runs_are_thinned(store: RunStore) -> None:
+    make(store, 100, 2000, layers=8)
+    runs = store.list()
+    apart = {run.id: "" for run in runs}
+    for labels in (None, apart):
+        html = report(store, runs, labels=labels)
+        assert len(html) < 15 * 2**20
+        for id, chart in figures(html).items():
+            assert sum(len(trace["x"]) for trace in chart["data"]) <= MOST_POINTS, id
+    assert len(groups(runs)) == 20
+    assert len(groups(runs, apart)) == 100
+    assert len({(g.colour, g.turn) for g in groups(runs, apart)}) == 100
+
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"&'%{x}</title>\u2028"
+
+
+def test_text_of_users_is_text(store: RunStore) -> None:
+    run = finished(store, "plain", steps=60)
+    run.update_meta(name=EVIL, note=EVIL)
+    finished(store, "other", steps=60, model__depth=3).update_meta(name=f"2{EVIL}")
+    html = report(store, store.list(), EVIL, EVIL, EVIL, {run.id: EVIL})
+    rest = own(html)
+    assert rest.count("<script") == 3
+    assert rest.count("</script") == 3
+    assert "<img" not in rest
+    assert "\u2028" not in json.dumps(figures(html), ensure_ascii=True)
+    assert rest.count("</title>") == 1
+    assert "&lt;script&gt;alert(1)" in rest
+    names = {s.get("name", "") for c in figures(html).values() for s in c["light"]["styles"]}
+    assert not any("<" in name for name in names), "Plotly reads tags"
+
+
+def test_runs_that_measured_nothing(store: RunStore) -> None:
+    waiting = store.create(small(), "waits")
+    html = report(store, [waiting])
+    assert figures(html) == {}
+    assert "measured anything" in html
+    assert "waiting" in html
+    assert len(html) < 100_000, "plotly.js is left out"
+    failed = store.create(small(model__depth=3), "fails")
+    failed.write_status(Status(state="failed", message="out of memory"))
+    html = report(store, [waiting, failed, finished(store, "trained", steps=60)])
+    assert "2 of 3 lines have none" in html
+    assert "out of memory" in html
+    with pytest.raises(ValueError, match="at least one run"):
+        report(store, [])
+
+
+def test_one_run(store: RunStore) -> None:
+    run = finished(store, "alone")
+    html = report(store, [run])
+    assert set(figures(html)) == CHARTS
+    assert "<h1>alone</h1>" in html
+    assert "The run learned." in html
+    assert "Which trained?" not in own(html)
+
+
+def test_the_matrix_is_of_what_was_turned(trio, store: RunStore) -> None:
+    found = matrix(groups(trio[1]))
+    assert found is not None
+    assert (found.rows, found.columns) == ((), ("model.placement",))
+    assert {len(cell) for cell in found.cells.values()} == {2}
+    for placement, norm in (("pre", "layer"), ("pre", "rms"), ("none", "none")):
+        for depth in (2, 3):
+            settings = {"model__placement": placement, "model__norm": norm, "model__depth": depth}
+            if placement == "none" or norm == "layer":
+                finished(store, "x", steps=60, **settings)
+    found = matrix(groups(store.list()))
+    assert found is not None
+    names = {*found.rows, *found.columns}
+    assert names == {"model.placement", "model.depth"}, "the norm follows from the placement"
+    assert len(found.cells) == 4
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"model__placement": "none", "model__norm": "none", "model__bias": False},
+        {"model__overrides": "0: residual=off; 1: placement=post", "optimizer__clip": 1.0},
+        {"training__switches": "5/1: residual=off", "probes__text": 'it\'s a; "text"'},
+        {"data__corpus": "file", "data__path": "/tmp/a b.txt"},
+    ],
+)
+def test_the_command_trains_the_same(settings: dict[str, object]) -> None:
+    wanted = small(**settings)
+    parser = Parser()
+    cli.train.add_parser(parser.add_subparsers())
+    options: Namespace = parser.parse_args(shlex.split(command(wanted))[3:])
+    assert config_of(options) == wanted
+    assert command(RunConfig()) == "python -m core train"
+
+
+def test_names_at_the_lines_ends_stand_apart() -> None:
+    x = np.arange(10)
+    drawn = [Line(f"run {i}", i, x, np.full(10, 1 + i / 1000)) for i in range(10)]
+    figure = curves([*drawn[:-1], Line("high", 0, x, np.full(10, 5.0))], "step", "nats")
+    places = sorted(note.y for note in figure.layout.annotations)
+    assert len(places) == 10
+    assert min(np.diff(places)) > 0.05
+    assert places[-1] <= 1
+    assert not curves([*drawn, *drawn], "step", "nats").layout.annotations
+
+
+def test_profiles_are_of_the_end(trio) -> None:
+    _, runs = trio
+    found = profiles(groups(runs), "grad_norm/block")
+    assert [line.name for line in found] == ["pre", "post", "sandwich"]
+    values = np.stack([run.series("grad_norm/block")[1][-50:].mean(0) for run in runs[:2]])
+    np.testing.assert_allclose(found[0].y, values.mean(0), rtol=1e-5)
+    assert found[0].x.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_reports_import_no_torch(trio) -> None:
+    store, _ = trio
+    code = (
+        "import sys; from core.runs import RunStore; from dashboard.report import report\n"
+        "store = RunStore(sys.argv[1]); report(store, store.list())\n"
+        "print('torch' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[3]
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(store.root)], capture_output=True, text=True, cwd=root
+    )
+    assert said.stdout.strip() == "False", said.stderr
