@@ -7,7 +7,6 @@ alone: JSON, Arrow streams, arrays without objects and safetensors; nothing of i
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -19,20 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from pydantic import ValidationError
-
+from core.runs.checks import KEPT, files_of, problems_of
 from core.runs.files import read_json, write_json
-from core.runs.series import Segment
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore
 
-# What belongs to a run that moves; what else a run's directory has stays where it is.
-KEPT = re.compile(
-    r"(config|status|meta|tokenizer|corpus|switches|digest)\.json|events\.jsonl"
-    r"|metrics/[\w-]+\.arrow|snapshots/[\w-]+\.npy"
-    r"|checkpoints/[\w-]+(\.safetensors|\.state\.safetensors|\.json)"
-)
 LEFT = re.compile(r"lock|log\.txt|control/.*|(.*/)?\.[^/]*")
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
 # These may differ and the run be the same: names, tags and what is computed from the rest.
@@ -60,18 +50,12 @@ def pack(runs: Sequence[Run], to: Path) -> Path:
     try:
         with zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive:
             for run in runs:
-                for name in _files(run.path):
+                for name in files_of(run.path):
                     _add(archive, run.path / name, f"{run.id}/{name}")
         os.replace(temporary, to)
     finally:
         temporary.unlink(missing_ok=True)
     return to
-
-
-def _files(folder: Path) -> list[str]:
-    """The files of a run that move with it."""
-    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
-    return sorted(name for name in names if KEPT.fullmatch(name))
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
@@ -210,7 +194,7 @@ def _take_in(
         for one in found:
             if one.id in new:
                 _unpack(archive, one, folder / new[one.id])
-                problems += _problems(folder / new[one.id], one.id)
+                problems += problems_of(folder / new[one.id], one.id)
         if problems:
             raise ArchiveError(problems)
         for id in new.values():
@@ -236,7 +220,7 @@ def _free_id(store: RunStore, id: str, taken: set[str]) -> str:
 
 def _same(folder: Path, one: _Found) -> bool:
     """Whether a run's directory has the very content; names and the like may differ."""
-    own = {name for name in _files(folder) if name not in ABOUT}
+    own = {name for name in files_of(folder) if name not in ABOUT}
     theirs = {name: info for name, info in one.files.items() if name not in ABOUT}
     return own == theirs.keys() and all(
         (folder / name).stat().st_size == info.file_size and _crc(folder / name) == info.CRC
@@ -279,69 +263,3 @@ def _settle(folder: Path, new: dict[str, str]) -> None:
     if status.state == "queued":
         stopped = status.model_copy(update={"state": "stopped"})
         stopped.write(folder / "status.json")
-
-
-# What was unpacked
-
-
-def _problems(folder: Path, id: str) -> list[str]:
-    """What is wrong with a run's files, each in a sentence."""
-    try:
-        Run(folder).config  # noqa: B018 - reading it is the check
-    except RunError as error:
-        return [str(error).replace(folder.name, id)]
-    checks = {".json": _check_json, ".arrow": _check_metrics, ".npy": _check_snapshot,
-              ".safetensors": _check_weights}  # fmt: skip
-    problems = []
-    for name in _files(folder):
-        check = checks.get(Path(name).suffix)
-        if check is None:
-            continue
-        try:
-            check(folder / name)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
-            problems.append(f"{id}/{name} can't be read: {str(error).splitlines()[0][:120]}")
-    return problems
-
-
-def _check_json(path: Path) -> None:
-    content = read_json(path)
-    if path.name == "switches.json":
-        if not isinstance(content, list):
-            raise ValueError("it holds no list")
-        return
-    if not isinstance(content, dict):
-        raise ValueError("it holds no settings")
-    if path.name == "status.json":
-        Status.model_validate(content)
-    if path.name == "meta.json":
-        kinds = {"name": str, "note": str, "tags": list, "colour": int}
-        for name, kind in kinds.items():
-            if name in content and not isinstance(content[name], kind):
-                raise ValueError(f"{name} is of another kind")
-
-
-def _check_metrics(path: Path) -> None:
-    schema = Segment(path).schema()
-    if path.stat().st_size and (schema is None or "step" not in schema.names):
-        raise ValueError("it is no stream of metrics")
-
-
-def _check_snapshot(path: Path) -> None:
-    np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _check_weights(path: Path) -> None:
-    """The header of a safetensors file: its length in 8 bytes, then JSON with each tensor's place.
-
-    https://github.com/huggingface/safetensors#format
-    """
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, 100 * 2**20):
-            raise ValueError("it is cut off")
-        header = json.loads(file.read(length))
-    ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
-    if max(ends, default=0) != size - 8 - length:
-        raise ValueError("it is cut off")

@@ -1,0 +1,95 @@
+"""What of a run's directory moves to another store, and whether it is whole.
+
+Every file is data alone (JSON, Arrow streams, arrays without objects, safetensors); reading it here
+executes nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from core.runs.files import read_json
+from core.runs.series import Segment
+from core.runs.status import Status
+from core.runs.store import Run, RunError
+
+# What belongs to a run that moves; what else a run's directory has stays where it is.
+KEPT = re.compile(
+    r"(config|status|meta|tokenizer|corpus|switches|digest)\.json|events\.jsonl"
+    r"|metrics/[\w-]+\.arrow|snapshots/[\w-]+\.npy"
+    r"|checkpoints/[\w-]+(\.safetensors|\.state\.safetensors|\.json)"
+)
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files of a run that move with it."""
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    return sorted(name for name in names if KEPT.fullmatch(name))
+
+
+def problems_of(folder: Path, id: str) -> list[str]:
+    """What is wrong with a run's files, each in a sentence."""
+    try:
+        Run(folder).config  # noqa: B018 - reading it is the check
+    except RunError as error:
+        return [str(error).replace(folder.name, id)]
+    checks = {".json": _check_json, ".arrow": _check_metrics, ".npy": _check_snapshot,
+              ".safetensors": _check_weights}  # fmt: skip
+    problems = []
+    for name in files_of(folder):
+        check = checks.get(Path(name).suffix)
+        if check is None:
+            continue
+        try:
+            check(folder / name)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
+            problems.append(f"{id}/{name} can't be read: {str(error).splitlines()[0][:120]}")
+    return problems
+
+
+def _check_json(path: Path) -> None:
+    content = read_json(path)
+    if path.name == "switches.json":
+        if not isinstance(content, list):
+            raise ValueError("it holds no list")
+        return
+    if not isinstance(content, dict):
+        raise ValueError("it holds no settings")
+    if path.name == "status.json":
+        Status.model_validate(content)
+    if path.name == "meta.json":
+        kinds = {"name": str, "note": str, "tags": list, "colour": int}
+        for name, kind in kinds.items():
+            if name in content and not isinstance(content[name], kind):
+                raise ValueError(f"{name} is of another kind")
+
+
+def _check_metrics(path: Path) -> None:
+    schema = Segment(path).schema()
+    if path.stat().st_size and (schema is None or "step" not in schema.names):
+        raise ValueError("it is no stream of metrics")
+
+
+def _check_snapshot(path: Path) -> None:
+    np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _check_weights(path: Path) -> None:
+    """The header of a safetensors file: its length in 8 bytes, then JSON with each tensor's place.
+
+    https://github.com/huggingface/safetensors#format
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(size - 8, 100 * 2**20):
+            raise ValueError("it is cut off")
+        header = json.loads(file.read(length))
+    ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
+    if max(ends, default=0) != size - 8 - length:
+        raise ValueError("it is cut off")
