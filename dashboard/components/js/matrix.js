@@ -25,6 +25,16 @@ class Matrix extends Card {
     return this.props.members ?? []
   }
 
+  // What this grid's progress is, while it is at work.
+  get grid() {
+    return hub.counts?.grids?.find((g) => g.id === this.props.grid)
+  }
+
+  // Whether its waiting runs are held back.
+  get held() {
+    return Boolean(this.grid?.paused && !this.grid.waiting)
+  }
+
   asks() {
     const live = this.members.filter((m) => m.kind === "live").map((m) => m.id)
     const waits = (id) => (hub.runs.get(id)?.state ?? this.stateOf.get(id)) === "queued"
@@ -64,7 +74,7 @@ class Matrix extends Card {
     const told = value === null ? "" : value.toFixed(2)
     if (live) {
       const training = runs.filter((r) => r.state === "running" || r.state === "starting")
-      const paused = runs.some((r) => r.state === "paused") || this.props.held
+      const paused = runs.some((r) => r.state === "paused") || this.held
       const now = training.map((r) => r.loss).filter((v) => Number.isFinite(v))
       const done = ended.length - count("stopped")
       const word = training.length ? "training" : paused ? "paused" : "waiting"
@@ -196,7 +206,7 @@ class Matrix extends Card {
   }
 
   progress() {
-    const grid = hub.counts?.grids?.find((g) => g.id === this.props.grid)
+    const { grid } = this
     this.line.hidden = !grid
     if (!grid) return
     say(this.words, gridWords(grid))
