@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from dashboard.compare.listing import counted
 from dashboard.report import report
 from dashboard.state import store
 
+ARRIVES = 0.5  # seconds
 FORMS: dict[Format, tuple[str, str]] = {
     "csv": ("CSV", "Tables of every metric, in a zip."),
     "parquet": ("Parquet", "The same, typed; opens with polars and pandas."),
@@ -64,19 +66,29 @@ def report_dialog(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
         f"One HTML file about the {counted(entries, entries)} that are drawn, with its charts"
         " inside; it opens offline."
     )
-    title = st.text_input("Title", key="report_title", max_chars=200, placeholder="from the runs")
-    hypothesis = st.text_area("Hypothesis", key="report_hypothesis", max_chars=5000, height=80)
-    conclusions = st.text_area("Conclusions", key="report_conclusions", max_chars=5000, height=110)
+    said: dict[str, str] = st.session_state.setdefault("report_said", {})
+    said["title"] = st.text_input(
+        "Title", key="report_title", max_chars=200, placeholder="from the runs"
+    )
+    said["hypothesis"] = st.text_area(
+        "Hypothesis", key="report_hypothesis", max_chars=5000, height=80
+    )
+    said["conclusions"] = st.text_area(
+        "Conclusions", key="report_conclusions", max_chars=5000, height=110
+    )
     own = {entry.id: labels[entry.id] for entry in entries if entry.id in labels}
 
     def make() -> str:
+        # The press takes the cursor out of a field, and its text arrives right after the press.
+        time.sleep(ARRIVES)
         runs = [entry.run for entry in entries]
-        return report(store(), runs, title, hypothesis, conclusions, own)
+        texts = (said[name] for name in ("title", "hypothesis", "conclusions"))
+        return report(store(), runs, *texts, labels=own)
 
     st.download_button(
         "Download report",
         make,
-        f"{_slug(title) or 'report'}.html",
+        f"{_slug(said['title']) or 'report'}.html",
         "text/html",
         key="report_download",
         type="primary",

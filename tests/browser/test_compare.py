@@ -322,15 +322,12 @@ def test_a_grid_from_its_ticks_to_its_report(browser: Browser, tmp_path: Path) -
         dialog.locator(".st-key-report_conclusions textarea").fill(
             "Two layers are too few to tell."
         )
-        dialog.locator(".st-key-report_conclusions textarea").press("Control+Enter")
-        settled(page)
         with page.expect_download() as arriving:
             page.get_by_role("button", name="Download report").click()
         report = tmp_path / "report.html"
         arriving.value.save_as(report)
         assert watched.errors == []
         context.close()
-    assert arriving.value.suggested_filename == "residual-connections-at-depth-two.html"
     offline = browser.new_context(offline=True)
     page = offline.new_page()
     watched = Watched(page)
