@@ -82,8 +82,8 @@ def report_dialog(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
         # The press takes the cursor out of a field, and its text arrives right after the press.
         time.sleep(ARRIVES)
         runs = [entry.run for entry in entries]
-        texts = (said[name] for name in ("title", "hypothesis", "conclusions"))
-        return report(store(), runs, *texts, labels=own)
+        title, hypothesis, conclusions = said["title"], said["hypothesis"], said["conclusions"]
+        return report(store(), runs, title, hypothesis, conclusions, own)
 
     st.download_button(
         "Download report",
