@@ -1,5 +1,6 @@
 """Every colour of the dashboard, once: Python figures, the page's CSS and the live parts share it.
 
+`dead` is the ground of a network that is dead, under the warning's text.
 `add`, `norm` and the like are for fills and lines; `*_text` are their twins for text, which reach
 4.5 : 1 on ground, sidebar and card alike. Run colours are Okabe and Ito's in a fixed order; their
 yellow and black, which vanish on white or on night, gave way to a brown and a slate.
@@ -24,6 +25,7 @@ LIGHT = {
     "attention": "#2f7fc1",
     "feedforward": "#7a5bb5",
     "warning": "#c8452c",
+    "dead": "#f5ded9",
     "add_text": "#8f5600",
     "norm_text": "#006e58",
     "attention_text": "#1f669f",
@@ -43,6 +45,7 @@ DARK = {
     "attention": "#6db6ee",
     "feedforward": "#b49be6",
     "warning": "#f0755b",
+    "dead": "#412e34",
     "add_text": "#f3b455",
     "norm_text": "#4fd0b1",
     "attention_text": "#84c3f3",
@@ -113,8 +116,6 @@ LEARNED: dict[Mode, tuple[str, str]] = {
     "light": ("#cce7e1", "#339d88"),
     "dark": ("#203f43", "#287066"),
 }
-# The ground of a network that is dead, under the warning's text.
-DEAD: dict[Mode, str] = {"light": "#f5ded9", "dark": "#412e34"}
 # Diverging, for differences: below zero, zero, above zero.
 DIVERGING: dict[Mode, tuple[str, str, str]] = {
     "light": ("#2f6ca8", "#f7f5f0", "#c8562c"),
@@ -150,7 +151,6 @@ def for_browser() -> dict[str, object]:
             "ramp": ATTENTION[mode],
             "cividis": CIVIDIS,
             "learned": LEARNED[mode],
-            "dead": DEAD[mode],
         }
         for mode in COLOURS
     }

@@ -45,7 +45,6 @@ class Matrix extends Card {
   update(component) {
     this.stateOf = new Map((component.data.members ?? []).map((m) => [m.id, m.state]))
     super.update(component)
-    this.root.style.setProperty("--anl-dead", this.theme.dead)
   }
 
   choice() {

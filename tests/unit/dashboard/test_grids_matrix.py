@@ -10,7 +10,7 @@ from core.jobs import grids as jobs
 from core.runs import RunStore
 from dashboard import api, live, matrix
 from dashboard.compare.catalogue import Catalogue
-from dashboard.palette import COLOURS, DEAD, LEARNED, contrast
+from dashboard.palette import COLOURS, LEARNED, contrast
 from tests.fake_runs import finished
 
 DEEP = {"probes__every": 0}
@@ -131,7 +131,7 @@ def test_numbers_on_the_cells_can_be_read(mode):
     for tenth in range(11):
         mixed = [round(a + (b - a) * tenth / 10) for a, b in zip(pale, deep, strict=True)]
         assert contrast("#" + "".join(f"{v:02x}" for v in mixed), colours["ink"]) >= 4.5
-    assert contrast(DEAD[mode], colours["warning_text"]) >= 4.5
+    assert contrast(colours["dead"], colours["warning_text"]) >= 4.5
     assert contrast(colours["sidebar"], colours["muted"]) >= 4.5  # what waits or trains
 
 
