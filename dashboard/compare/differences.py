@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -60,7 +61,9 @@ def _name(name: str, entry: Entry) -> str:
 
 
 def _common(name: str, entries: Sequence[Entry]) -> str:
-    values = list(dict.fromkeys(written(name, entry.flat[name]) for entry in entries))
+    found = {written(name, entry.flat[name]): entry.flat[name] for entry in entries}
+    numbers = {text: v if isinstance(v, int | float) else math.inf for text, v in found.items()}
+    values = sorted(found, key=lambda text: (numbers[text], text))
     return ", ".join(values) if len(values) <= 4 else f"{len(values)} values"
 
 

@@ -54,6 +54,29 @@ function nameCell(node, line, opened) {
   else cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
 }
 
+// The titles of the columns, which sort; returns the tick for all runs.
+function fillHeader(header, parts, sort, on) {
+  header.replaceChildren()
+  const every = Object.assign(el("input", "rt-tick"), { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
+  every.onclick = () => on.every(every.checked)
+  cellOf(header, "rt-check", "columnheader").append(every)
+  for (const part of parts) {
+    const cell = cellOf(header, part.number ? "rt-number" : "", "columnheader")
+    const here = sort.by === part.by
+    cell.setAttribute("aria-sort", !here ? "none" : sort.down ? "descending" : "ascending")
+    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: `Sort by ${part.help ?? part.title}` })
+    if (here) button.append(el("span", "rt-arrow", sort.down ? " ▼" : " ▲"))
+    button.onclick = () => on.sort(part.by)
+    cell.append(button)
+    if (part.by !== "validation") continue
+    const which = el("button", "rt-which", sort.best ? "best" : "last")
+    Object.assign(which, { type: "button", title: sort.best ? "Show and sort by the last value" : "Show and sort by the best value" })
+    which.onclick = on.best
+    cell.append(which)
+  }
+  return every
+}
+
 // The columns of the table and how wide they are: the settings that fit stand before the losses,
 // the others follow them.
 function columnsOf(rows, lines, settings, room, theme) {

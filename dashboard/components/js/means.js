@@ -90,7 +90,7 @@ function acrossRuns(runs) {
 
 // The range of the runs' own smoothed lines at each place of their grid.
 function rangeOf(lines) {
-  return lines[0].map((_, i) => {
+  return (lines[0] ?? []).map((_, i) => {
     const here = lines.map((line) => line[i]).filter((v) => v !== null)
     return here.length ? [Math.min(...here), Math.max(...here)] : [null, null]
   })

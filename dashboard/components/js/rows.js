@@ -47,6 +47,7 @@ function written(value) {
 // One value for a group: what all its runs share, else the few that they have.
 function shared(values) {
   const several = [...new Set(values.map(written))]
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
   return several.length <= 3 ? several.join(", ") : `${several.length} values`
 }
 

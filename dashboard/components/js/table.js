@@ -173,32 +173,14 @@ class RunsTable extends Card {
     const now = JSON.stringify([this.parts, this.sort])
     if (now === this.titled) return
     this.titled = now
-    this.header.replaceChildren()
-    const first = cellOf(this.header, "rt-check", "columnheader")
-    this.every = el("input", "rt-tick")
-    Object.assign(this.every, { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
-    this.every.onclick = () => {
-      const on = this.every.checked
-      this.ticks = on ? new Ticks() : this.ticks.to(new Set(), this.props.rows)
-      this.choose()
-    }
-    first.append(this.every)
-    for (const part of this.parts) {
-      const cell = cellOf(this.header, part.number ? "rt-number" : "", "columnheader")
-      const here = this.sort.by === part.by
-      cell.setAttribute("aria-sort", !here ? "none" : this.sort.down ? "descending" : "ascending")
-      const button = el("button", "rt-sort", part.title)
-      Object.assign(button, { type: "button", title: `Sort by ${part.help ?? part.title}` })
-      if (here) button.append(el("span", "rt-arrow", this.sort.down ? " ▼" : " ▲"))
-      button.onclick = () => this.sortBy(part.by)
-      cell.append(button)
-      if (part.by === "validation") {
-        const which = el("button", "rt-which", this.sort.best ? "best" : "last")
-        Object.assign(which, { type: "button", title: this.sort.best ? "Show and sort by the last value" : "Show and sort by the best value" })
-        which.onclick = () => this.resort({ ...this.sort, best: !this.sort.best })
-        cell.append(which)
-      }
-    }
+    this.every = fillHeader(this.header, this.parts, this.sort, {
+      every: (on) => {
+        this.ticks = on ? new Ticks() : this.ticks.to(new Set(), this.props.rows)
+        this.choose()
+      },
+      sort: (by) => this.sortBy(by),
+      best: () => this.resort({ ...this.sort, best: !this.sort.best }),
+    })
   }
 
   // Ascending, descending, and back to the newest first.
