@@ -50,7 +50,7 @@ function nameCell(node, line, opened) {
   }
   const more = line.group ? [] : [row.twin && `twin of ${row.twin}`, row.note]
   cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
-  if (line.group) cell.append(el("span", "rt-times", `×${line.rows.length}`))
+  if (line.group) cell.append(el("span", "rt-times", ` ×${line.rows.length}`))
   else cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
 }
 
