@@ -13,7 +13,8 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,18 @@ class Run:
         self.place = f"{path}/"  # strings join faster, and a listing does it thousands of times
         self._config: RunConfig | None = None
         self._files: dict[str, tuple[Signature, dict[str, Any]]] = {}
-        self._readers = {c: SeriesReader(path / "metrics", c) for c in CADENCES}
         self._status: tuple[Signature, Status] | None = None
         self._events: tuple[Signature, list[dict[str, Any]]] | None = None
-        self.snapshots = Snapshots(path / "snapshots")
+
+    @cached_property
+    def _readers(self) -> dict[str, SeriesReader]:
+        # Made when they are asked for: a list of thousands of runs needs none.
+        return {c: SeriesReader(self.path / "metrics", c) for c in CADENCES}
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Attention of the probe text through training."""
+        return Snapshots(self.path / "snapshots")
 
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
@@ -140,7 +149,7 @@ class Run:
     @property
     def name(self) -> str:
         """What people call it."""
-        return str(self.meta["name"])
+        return str(self._read("meta.json").get("name", self.id))
 
     @property
     def corpus(self) -> dict[str, Any]:
@@ -154,6 +163,9 @@ class Run:
         return self._json("tokenizer.json")
 
     def _json(self, name: str) -> dict[str, Any]:
+        return dict(self._read(name))  # the caller's own
+
+    def _read(self, name: str) -> Mapping[str, Any]:
         path = self.place + name
         stamp, known = signature(path), self._files.get(name)
         if stamp is None:
@@ -163,7 +175,7 @@ class Run:
                 known = self._files[name] = (stamp, dict(read_json(path)))
             except (OSError, ValueError, TypeError):
                 return {}
-        return dict(known[1])
+        return known[1]
 
     def series(self, name: str, max_points: int | None = None) -> tuple[Steps, NDArray[Any]]:
         """A metric as (steps, values); per-layer metrics have values of shape (points, layers).
@@ -348,8 +360,9 @@ class RunStore:
             return path
 
     def _ids(self) -> Iterator[str]:
+        root = str(self.root)
         for name in self._names():
-            if os.path.isfile(f"{self.root}/{name}/config.json"):
+            if os.path.exists(f"{root}/{name}/config.json"):
                 yield name
 
     def _names(self) -> list[str]:
