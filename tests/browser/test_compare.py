@@ -341,3 +341,21 @@ def test_a_grid_from_its_ticks_to_its_report(browser: Browser, tmp_path: Path) -
     assert drawn.first.get_attribute("d")
     assert watched.errors == []
     offline.close()
+
+
+def test_runs_leave_as_a_zip_and_come_back(
+    page: Page, dashboard: Dashboard, tmp_path: Path
+) -> None:
+    open_compare(page, dashboard)
+    page.locator(".st-key-export button").first.click()
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="Runs as a zip").click()
+    arriving.value.save_as(tmp_path / "runs.zip")
+    deep = next(run for run in dashboard.store.list() if run.name == "deep")
+    losses = deep.series("loss/train")[1].tolist()
+    dashboard.store.delete(deep.id)
+    page.goto(f"{dashboard.url}/runs")
+    page.locator(".st-key-import_popover button").first.click()
+    page.locator(".st-key-import_runs input[type=file]").set_input_files(tmp_path / "runs.zip")
+    expect(page.locator(".stMain")).to_contain_text("1 run imported from runs.zip")
+    assert RunStore(dashboard.store.root).open(deep.id).series("loss/train")[1].tolist() == losses

@@ -92,7 +92,7 @@ function columnsOf(rows, lines, settings, room, theme) {
   const name = { by: "run", title: "run",
     width: widest(some.map((l) => l.name + (l.group ? " ×99" : "")), plain, 96, 160) + (some.some((l) => l.group) ? 16 : 8) }
   const state = { by: "state", title: "state",
-    width: widest(["state ▲", ...some.map((l) => "▬ " + stateOf(l).words)], plain, 40, 170) }
+    width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }
   const always = [loss("validation", 98), state]
   let left = room - 30 - name.width - always.reduce((a, c) => a + c.width, 0)
   const fits = own.findIndex((c) => (left -= c.width) < 0)
