@@ -17,6 +17,7 @@ from core.runs.buckets import Steps, bucket_width, buckets_of, thin
 
 POINTS = 1024  # of a scalar series, two for each bucket; a power of two, as are fewer
 COLUMNS = 400  # of a per-layer series: one for each bucket
+WAITING = 100  # flushes that may wait to be thinned
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Series:
         self._steps: Steps = np.zeros(0, dtype=np.int64)
         self._values: NDArray[Any] = np.zeros((0, layers) if layers else 0, dtype=np.float32)
         self._sums: Sums | None = None  # None while every row is kept, and of per-layer series
+        self._waiting: list[tuple[Steps, NDArray[Any]]] = []
+        self._newest = 0
         # The newest row, of a per-layer series the newest that holds a number.
         self.last_step: int | None = None
         self.last: Any = None
@@ -57,12 +60,24 @@ class Series:
             return
         self.rows += len(steps)
         self._remember(steps, values)
-        width = self.width_for(COLUMNS if self.layers else POINTS, int(steps[-1]))
+        # Thinned when points are asked for: of many series only the newest value is shown.
+        self._waiting.append((steps, values))
+        self._newest = int(steps[-1])
+        if len(self._waiting) >= WAITING:
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._waiting:
+            return
+        parts = list(zip(*self._waiting, strict=True))
+        steps, values = np.concatenate(parts[0]), np.concatenate(parts[1])
+        self._waiting = []
+        width = self.width_for(POINTS)
         if width > self.width:
             self._widen(width)
         start = int(np.searchsorted(self._steps, int(steps[0]) // self.width * self.width))
         if self._sums is not None:
-            self._sums = self._sums.then(Sums.of(steps, values, self.width), self.width)
+            self._sums = self._sums.then(Sums.of(steps, values, self.width))
         steps = np.concatenate([self._steps[start:], steps])
         values = np.concatenate([self._values[start:], values])
         steps, values = thin(steps, values, self.width)
@@ -79,10 +94,11 @@ class Series:
             at = int(told[-1]) if len(told) else at
         self.last_step, self.last = int(steps[at]), values[at].tolist()
 
-    def width_for(self, points: int, last: int | None = None) -> int:
-        """Steps to a bucket for a reader of so many points, up to the newest or a given step."""
-        last = int(self._steps[-1]) if last is None else last
-        return max(self.width, bucket_width(0, last, self.rows, points, 1 if self.layers else 2))
+    def width_for(self, points: int) -> int:
+        """Steps to a bucket for a reader of so many points."""
+        most, each = (COLUMNS, 1) if self.layers else (POINTS, 2)
+        wanted = bucket_width(0, self._newest, self.rows, min(points, most), each)
+        return max(self.width, wanted)
 
     def _widen(self, width: int) -> None:
         if not self.layers:
@@ -90,22 +106,25 @@ class Series:
         self._steps, self._values = thin(self._steps, self._values, width)
         self.width = width
 
-    def _sums_at(self, width: int) -> Sums:
-        if self._sums is None:
-            return Sums.of(self._steps, self._values, width)
-        return self._sums.merged(width)
+    def _sums_at(self, width: int, step: int = 0) -> Sums:
+        """In buckets of a width, from the one on that begins at a step."""
+        if self._sums is not None:
+            return self._sums.merged(width, step)
+        start = int(np.searchsorted(self._steps, step))
+        return Sums.of(self._steps[start:], self._values[start:], width)
 
     def since(self, step: int, points: int = POINTS) -> Points:
         """The points from the bucket that begins at a step on, the open bucket's among them."""
+        self._settle()
         width = self.width_for(points)
         start = int(np.searchsorted(self._steps, step)) if step > 0 else 0
-        steps, values = thin(self._steps[start:], self._values[start:], width)
-        open_from = int(self._steps[-1]) + 1
-        if width > 1:
-            open_from = int(self._steps[-1]) // width * width
+        steps, values = self._steps[start:], self._values[start:]
+        if width > self.width:
+            steps, values = thin(steps, values, width)
+        open_from = self._newest // width * width if width > 1 else self._newest + 1
         means = None
         if width > 1 and not self.layers:
-            means = self._sums_at(width).means(step)
+            means = self._sums_at(width, step).means()
             if self.last_step is not None and steps[-1] != self.last_step:
                 # The line reaches the newest step.
                 steps = np.append(steps, self.last_step)
@@ -131,23 +150,29 @@ class Sums:
         total = np.add.reduceat(np.where(finite, values, 0).astype(np.float64), starts)
         return cls(first, total, np.add.reduceat(finite.astype(np.int64), starts))
 
-    def merged(self, width: int) -> Sums:
-        """In wider buckets."""
-        if not len(self.steps):
-            return self
-        starts, first = buckets_of(self.steps, width)
-        return Sums(first, np.add.reduceat(self.total, starts), np.add.reduceat(self.count, starts))
+    def merged(self, width: int, step: int = 0) -> Sums:
+        """In wider buckets, from the one on that begins at a step."""
+        begin = int(np.searchsorted(self.steps, step))
+        steps, total, count = self.steps[begin:], self.total[begin:], self.count[begin:]
+        if not len(steps):
+            return Sums(steps, total, count)
+        starts, first = buckets_of(steps, width)
+        return Sums(first, np.add.reduceat(total, starts), np.add.reduceat(count, starts))
 
-    def then(self, more: Sums, width: int) -> Sums:
+    def then(self, more: Sums) -> Sums:
         """Followed by others, of which the first may belong to the last bucket."""
+        steps, total, count = more.steps, more.total, more.count
+        kept = len(self.steps)
+        if kept and self.steps[-1] == steps[0]:
+            kept -= 1
+            total[0] += self.total[kept]
+            count[0] += self.count[kept]
         return Sums(
-            np.concatenate([self.steps, more.steps]),
-            np.concatenate([self.total, more.total]),
-            np.concatenate([self.count, more.count]),
-        ).merged(width)
+            np.concatenate([self.steps[:kept], steps]),
+            np.concatenate([self.total[:kept], total]),
+            np.concatenate([self.count[:kept], count]),
+        )
 
-    def means(self, step: int) -> NDArray[np.float64]:
-        """Of the buckets from a step on; NaN where no value is finite."""
-        start = int(np.searchsorted(self.steps, step))
-        count = self.count[start:]
-        return np.where(count > 0, self.total[start:] / np.maximum(count, 1), np.nan)
+    def means(self) -> NDArray[np.float64]:
+        """Of each bucket; NaN where no value is finite."""
+        return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.nan)

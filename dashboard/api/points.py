@@ -84,7 +84,7 @@ def _range(id: str, metric: str, low: int, high: int, most: int) -> dict[str, An
         each = 1 if values.ndim == 2 else 2
         width = bucket_width(int(steps[0]), int(steps[-1]), len(steps), most, each)
         if width > 1 and values.ndim == 1:
-            means = Sums.of(steps, values, width).means(0)
+            means = Sums.of(steps, values, width).means()
             said |= {"w": width, "a": shortened(means, 6)}
         steps, values = thin(steps, values, width)
     digits = 9 if values.ndim == 1 else 4  # with nine a float32 is exact
