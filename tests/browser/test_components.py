@@ -185,6 +185,116 @@ def test_a_lost_server_is_said_and_survived(page):
     )
 
 
+LOSS = "document.querySelector('.st-key-loss .anl-plot')"
+SHOWN = f"[...{LOSS}.data].filter(t => t.meta).map(t => t.meta)"
+
+
+@pytest.fixture
+def together(page, address):
+    """The parts that share what is chosen, in an empty tab."""
+    page.goto(f"{address}/?show=many&smooth=0.9")
+    page.wait_for_function(f"{LOSS}?.data?.filter(t => t.meta && t.x.length).length === 3")
+    return page
+
+
+def zoom(page, selector, left, right):
+    box = page.locator(f"{selector} .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * left, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    for part in (0.4, 0.7, 1):
+        x = box["x"] + box["width"] * (left + (right - left) * part)
+        page.mouse.move(x, box["y"] + box["height"] * 0.7)
+    page.mouse.up()
+
+
+def test_a_choice_is_drawn_at_once_and_keeps_the_zoom(together):
+    page = together
+    ids = page.evaluate(SHOWN)
+    zoom(page, ".st-key-loss", 0.02, 0.1)
+    page.wait_for_function("window.addnormHub.choice.zoom")
+    ranges = page.evaluate(RANGES, PLOT)
+    requests = reruns(page)
+    page.evaluate("ids => window.addnormHub.choose(ids)", ids[:2])
+    page.wait_for_function(f"{SHOWN}.length === 2")
+    assert page.evaluate(RANGES, PLOT) == ranges
+    page.evaluate("ids => window.addnormHub.choose(ids)", ids)
+    page.wait_for_function(f"{SHOWN}.length === 3")
+    ticks(page, 2)
+    assert page.evaluate(RANGES, PLOT) == ranges
+    assert reruns(page) == requests
+    page.evaluate("window.addnormHub.set({ zoom: null })")
+    page.wait_for_function(f"{LOSS}._fullLayout.xaxis.range[0] === 0")
+
+
+def test_a_click_on_a_line_makes_its_run_stand_out(together, runs):
+    page = together
+    lives = runs[1].run.id
+    at = page.evaluate(
+        """id => {
+          const plot = document.querySelector(".st-key-loss .anl-plot")
+          const trace = plot.data.find(t => t.meta === id)
+          const i = Math.floor(trace.x.length / 2)
+          const { xaxis, yaxis } = plot._fullLayout
+          const box = plot.getBoundingClientRect()
+          return [box.left + xaxis._offset + xaxis.d2p(trace.x[i]),
+            box.top + yaxis._offset + yaxis.d2p(trace.y[i])]
+        }""",
+        lives,
+    )
+    page.mouse.move(at[0] - 3, at[1])
+    page.mouse.move(*at)
+    page.wait_for_timeout(300)
+    page.mouse.click(*at)
+    page.wait_for_function(f"window.addnormHub.choice.focus === {lives!r}")
+    page.wait_for_function(f"{LOSS}.data.findLast(t => t.meta).meta === {lives!r}")
+    page.locator(".st-key-loss .anl-body").press("Escape")
+    page.wait_for_function("window.addnormHub.choice.focus === null")
+
+
+def test_the_cursor_moves_the_profiles(together):
+    page = together
+    title = "document.querySelector('.st-key-profile .anl-title').textContent"
+    strip = page.locator(".st-key-loss .anl-cursor-strip").bounding_box()
+    page.mouse.click(strip["x"] + strip["width"] * 0.01, strip["y"] + 8)
+    page.wait_for_function("window.addnormHub.choice.step !== null")
+    step = page.evaluate("window.addnormHub.choice.step")
+    page.wait_for_function(f"{title}.includes('step')")
+    page.wait_for_function(
+        f"document.querySelector('.st-key-loss .anl-cursor-step').textContent.includes('{step:,}')"
+    )
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"window.addnormHub.choice.step !== {step}")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"window.addnormHub.choice.step === {step}")
+    page.wait_for_function(f"{title}.endsWith('step {step:,}')")
+
+
+def test_a_difference_is_that_of_its_curves(together, runs):
+    page = together
+    name = "difference/" + runs[1].run.id + "/loss/train"
+    page.wait_for_function(
+        f"[...window.addnormHub.runs.values()].some(r => r.series.get({name!r})?.steps.length > 9)"
+    )
+    subtitle = page.locator(".st-key-difference .anl-subtitle")
+    assert "warm-up saves it minus that of pre-ln-lives" in subtitle.inner_text()
+    drawn = "document.querySelector('.st-key-difference .anl-plot').data.filter(t => t.meta).length"
+    page.wait_for_function(f"{drawn} === 1")
+
+
+def test_a_chart_is_saved_with_its_title(together):
+    page = together
+    page.locator(".st-key-loss").hover()
+    with page.expect_download() as saved:
+        page.locator(".st-key-loss .anl-export", has_text="SVG").click()
+    assert saved.value.suggested_filename == "training-loss.svg"
+    picture = Path(saved.value.path()).read_text()
+    assert "Training loss" in picture
+    assert "nats per character" in picture
+    with page.expect_download() as saved:
+        page.locator(".st-key-loss .anl-export", has_text="PNG").click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_end_reruns_the_page_once(page, runs):
     assert reruns(page) == 1
     runs[2].stop()  # last, because it ends a run that the other tests watch
