@@ -51,7 +51,7 @@ function onOneGrid(runs) {
   const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
   const grid = [...runs].sort((a, b) => coarse(b) - coarse(a) || b.length - a.length)[0].map((c) => c.begin)
   const longest = Math.max(...runs.map((cells) => cells.at(-1)?.begin ?? 0))
-  const step = grid.length > 1 ? grid.at(-1) - grid.at(-2) : 1
+  const step = grid.length > 1 ? Math.max(grid.at(-1) - grid.at(-2), 1) : 1
   while (grid.at(-1) + step <= longest) grid.push(grid.at(-1) + step)
   return { grid, runs: runs.map((cells) => rebinned(cells, grid)) }
 }
