@@ -108,7 +108,7 @@ def _open(browser: Browser, store: RunStore) -> dict[str, float]:
 def _navigate(page: Page, dashboard: Dashboard) -> float:
     page.goto(dashboard.url)
     page.locator(".st-key-train button").wait_for(timeout=60_000)
-    page.wait_for_function("window.Plotly?.react", timeout=60_000)
+    page.wait_for_function("Boolean(window.Plotly?.react)", timeout=60_000)
     settled(page)
     page.wait_for_timeout(6000)  # the standby has torch imported and leaves the processor alone
     began = time.perf_counter()
