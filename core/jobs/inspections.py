@@ -1,0 +1,349 @@
+"""Questions to a trained network, answered by a warm process beside the training. Knows no torch.
+
+A question is a directory ``runs/<id>/inspections/<hash>/`` with request.json, status.json,
+result.json, arrays.npz and, of text that is still being written, stream.jsonl; every file but the
+stream is replaced atomically. The hash is made of the kind, its version, the step and the
+parameters, so the same question is answered from the directory. A marker in ``<root>/.inspections``
+says that it waits; see :mod:`core.jobs.inspector`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.anatomy import KINDS
+from core.config.families import NAMES
+from core.jobs.local import HOME, worker_environment
+from core.runs import Run, RunError, RunStore
+from core.runs.files import read_json, write_json
+from core.runs.locks import Lock, is_locked
+
+State = Literal["waiting", "working", "done", "failed", "cancelled"]
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+FOLDER = "inspections"
+ASK_AGAIN = "the process that answered it ended without a word; ask again"
+STARTING_SECONDS = 5.0  # between attempts to start an inspector for a question that waits
+
+
+class Record(NamedTuple):
+    """Where a question stands. `settled`: asking again would fail the same way."""
+
+    state: State
+    progress: float = 0.0
+    message: str = ""
+    settled: bool = False
+
+
+class Inspection:
+    """One question and, when it is done, its answer; read anew at each access.
+
+    `run` is the run's id, `step` the checkpoint's. What was asked never changes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = folder.name
+        self.run = folder.parent.parent.name
+        request = read_json(folder / "request.json")
+        self.kind: str = request["kind"]
+        self.step: int = request["step"]
+        self.parameters: dict[str, Any] = request["parameters"]
+
+    def __repr__(self) -> str:
+        return f"Inspection({self.kind!r}, run {self.run!r}, step {self.step})"
+
+    @property
+    def record(self) -> Record:
+        """State, progress and message, read together."""
+        # As of a run: whether it is alive is read before its state.
+        alive = is_locked(self.folder / "lock")
+        try:
+            values = read_json(self.folder / "status.json")
+            record = Record(**{name: values[name] for name in Record._fields})
+        except (OSError, ValueError, KeyError):
+            return Record("failed", message=f"the answer is gone, or run {self.run} was deleted")
+        if record.state == "working" and not alive:
+            return record._replace(state="failed", message=ASK_AGAIN)
+        if record.state == "waiting":
+            revive(self.root)
+        return record
+
+    @property
+    def root(self) -> Path:
+        """The runs folder."""
+        return self.folder.parents[2]
+
+    @property
+    def state(self) -> State:
+        """waiting, working, done, failed or cancelled."""
+        return self.record.state
+
+    @property
+    def progress(self) -> float:
+        """Share of the work that is done, 0 to 1."""
+        return self.record.progress
+
+    @property
+    def message(self) -> str:
+        """What it is at, or why it failed, in one sentence."""
+        return self.record.message
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The answer; each kind's module says what it holds. Raises RunError until it is done."""
+        try:
+            return dict(read_json(self.folder / "result.json"))
+        except (OSError, ValueError) as error:
+            raise RunError(self._no_answer()) from error
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The answer's arrays by name. Raises RunError until it is done."""
+        try:
+            with np.load(self.folder / "arrays.npz", allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError) as error:
+            raise RunError(self._no_answer()) from error
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One array of the answer. Raises RunError until it is done, KeyError for other names."""
+        try:
+            with np.load(self.folder / "arrays.npz", allow_pickle=False) as file:
+                if name not in file.files:
+                    known = ", ".join(file.files) or "none"
+                    raise KeyError(f"{self.kind} has no array {name}; it has: {known}")
+                found: NDArray[Any] = file[name]
+                return found
+        except (OSError, ValueError) as error:
+            raise RunError(self._no_answer()) from error
+
+    def _no_answer(self) -> str:
+        record = self.record
+        return f"{self.kind} of run {self.run} is {record.state}: {record.message or 'no answer'}"
+
+    def stream(self, since: int = 0) -> list[dict[str, Any]]:
+        """What has been streamed so far, without the first `since` objects."""
+        try:
+            lines = (self.folder / "stream.jsonl").read_bytes().split(b"\n")[:-1]
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines[since:]]
+
+    def cancel(self) -> None:
+        """Stop the work at its next report; a question that waits is taken back at once."""
+        with contextlib.suppress(OSError):
+            (self.folder / "cancel").touch()
+            lock = Lock(self.folder / "lock")
+            if lock.acquire():
+                try:
+                    if self.record.state == "waiting":
+                        unmark(self)
+                        self.write(Record("cancelled", message="cancelled"))
+                finally:
+                    lock.release()
+
+    def write(self, record: Record) -> None:
+        """Replace the state. Raises OSError when the disk is full or the run has gone."""
+        write_json(self.folder / "status.json", {"schema": 1, **record._asdict()})
+
+
+def ask(
+    store: RunStore, run: Run, kind: str, step: int | None = None, **parameters: Any
+) -> Inspection:
+    """The answer to a question, or the question on its way; `step` None is the newest checkpoint.
+
+    What was asked before is not asked twice: a done, waiting or working question is returned as it
+    is, and so is one that would fail in the same way. A cancelled one, or one whose process died,
+    starts anew. So a page asks when somebody acts, and follows with :func:`find`.
+
+    Raises RunError where the run can't have an answer: no such kind or parameter, no checkpoint,
+    another family of networks, a run that is gone.
+    """
+    inspection, record = _prepared(run, kind, step, parameters)
+    if record is None or _worth_asking_again(record):
+        _enqueue(store, inspection)
+    elif record.state == "waiting":
+        mark(store.root, inspection)  # its marker may have been lost
+    with contextlib.suppress(OSError):
+        os.utime(inspection.folder)  # the least recently asked go first when there are too many
+    return inspection
+
+
+def look(run: Run, kind: str, step: int | None = None, **parameters: Any) -> Inspection | None:
+    """The question as it stands, None if nobody asked it yet. Raises RunError as `ask` does."""
+    step, checked = _checked(run, kind, step, parameters)
+    try:
+        return Inspection(_folder(run, kind, step, checked))
+    except (OSError, ValueError):
+        return None
+
+
+def find(run: Run, id: str) -> Inspection:
+    """The question with this id. Raises RunError when the run has none such."""
+    folder = run.path / FOLDER
+    try:
+        if id not in os.listdir(folder):
+            raise RunError(f"run {run.id} has no inspection {id}; ask again")
+        return Inspection(folder / id)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"run {run.id} has no readable inspection {id}; ask again") from error
+
+
+def prepare(
+    run: Run, kind: str, step: int | None = None, parameters: dict[str, Any] | None = None
+) -> Inspection:
+    """The question without queueing it, for who answers it in this very process."""
+    return _prepared(run, kind, step, parameters or {})[0]
+
+
+def _worth_asking_again(record: Record) -> bool:
+    return record.state in ("failed", "cancelled") and not record.settled
+
+
+def _prepared(
+    run: Run, kind: str, step: int | None, parameters: dict[str, Any]
+) -> tuple[Inspection, Record | None]:
+    """The question on disk, and where it stands if it was there before."""
+    step, checked = _checked(run, kind, step, parameters)
+    folder = _folder(run, kind, step, checked)
+    try:
+        inspection = Inspection(folder)
+        if (folder / "status.json").exists():
+            return inspection, inspection.record
+    except (OSError, ValueError, KeyError):
+        pass
+    request = {"schema": 1, "kind": kind, "step": step, "parameters": checked}
+    try:
+        if not run.path.is_dir():
+            raise RunError(f"run {run.id} was deleted; choose another")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "request.json", request)
+    except OSError as error:
+        raise RunError(f"run {run.id} can't keep an answer: {error.strerror}") from error
+    return Inspection(folder), None
+
+
+def _checked(
+    run: Run, kind: str, step: int | None, parameters: dict[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    """The step and every parameter. Raises RunError where there can't be an answer."""
+    if kind not in KINDS:
+        raise RunError(f"there is no inspection {kind}; accepted: {', '.join(KINDS)}")
+    row, model = KINDS[kind], run.config.model
+    if model.family not in row.families:
+        fitting = " or ".join(NAMES[family] for family in row.families)
+        raise RunError(f"run {run.id} is {NAMES[model.family]}; {kind} needs {fitting}")
+    if run.config.image is not None and kind in ("generate", "score"):
+        raise RunError(f"run {run.id} tells images apart; {kind} needs a run on text")
+    if row.needs_attention and "attention" not in model.parts:
+        raise RunError(f"run {run.id} has no attention; {kind} needs blocks with attention")
+    steps = run.checkpoints
+    if not run.path.is_dir():
+        raise RunError(f"run {run.id} was deleted; choose another")
+    if not steps:
+        raise RunError(f"run {run.id} has no checkpoint yet; train it further")
+    step = steps[-1] if step is None else step
+    if step not in steps:
+        known = ", ".join(map(str, steps))
+        raise RunError(f"run {run.id} has no checkpoint at step {step}; accepted: {known}")
+    try:
+        return step, row.check(kind, parameters)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+
+
+def _folder(run: Run, kind: str, step: int, parameters: dict[str, Any]) -> Path:
+    question = [kind, KINDS[kind].version, step, parameters]
+    text = json.dumps(question, ensure_ascii=False, sort_keys=True)
+    return run.path / FOLDER / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _enqueue(store: RunStore, inspection: Inspection) -> None:
+    try:
+        for name in ("cancel", "result.json", "arrays.npz", "stream.jsonl"):
+            (inspection.folder / name).unlink(missing_ok=True)
+        inspection.write(Record("waiting", message="waits for its turn"))
+        mark(store.root, inspection)
+    except OSError as error:
+        raise RunError(f"{inspection.kind} can't be asked: {error.strerror}") from error
+
+
+# The queue: one marker for each question that waits, named so that sorting gives their order.
+
+
+def queue(root: Path) -> Path:
+    """The folder of markers."""
+    return root / ".inspections"
+
+
+def waiting(root: Path) -> list[tuple[str, str]]:
+    """(run id, question id) of those that wait, oldest first."""
+    try:
+        names = sorted(os.listdir(queue(root)))
+    except OSError:
+        return []
+    parts = (name.split("_", 2) for name in names)
+    return [(part[2], part[1]) for part in parts if len(part) == 3]
+
+
+def mark(root: Path, inspection: Inspection) -> None:
+    """Put a question into the queue and see that somebody answers it."""
+    folder = queue(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (inspection.run, inspection.id) not in waiting(root):
+        (folder / f"{time.time_ns():020d}_{inspection.id}_{inspection.run}").touch()
+    revive(root)
+
+
+def unmark(inspection: Inspection) -> None:
+    """Take a question out of the queue."""
+    forget(inspection.root, inspection.run, inspection.id)
+
+
+def forget(root: Path, run: str, id: str) -> None:
+    """Take a question out of the queue, whether or not it can still be read."""
+    for name in os.listdir(queue(root)) if queue(root).is_dir() else []:
+        if name.partition("_")[2] == f"{id}_{run}":
+            (queue(root) / name).unlink(missing_ok=True)
+
+
+def inspector_lock(root: Path) -> Path:
+    """Held by the one inspector of a runs folder."""
+    return root / ".inspector"
+
+
+def revive(root: Path) -> None:
+    """Make sure that an inspector answers the questions of a runs folder.
+
+    Starting one takes a moment until it holds its lock; meanwhile no second one is started.
+    """
+    log = root / ".inspector.log"
+    with contextlib.suppress(OSError):
+        if is_locked(inspector_lock(root)) or time.time() - log.stat().st_mtime < STARTING_SECONDS:
+            return
+    if not root.is_dir():
+        return
+    with open(log, "ab") as file:
+        os.utime(log)
+        subprocess.Popen(
+            [sys.executable, "-m", "core.jobs.inspector", str(root)],
+            cwd=HOME,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
