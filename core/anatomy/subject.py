@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
-from core.data.batches import evaluation_windows
 from core.data.images import Images
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
@@ -128,7 +127,7 @@ class Subject:
         most = self.context if most is None else most
         if not text:
             probe = [int(i) for i in self.run.corpus.get("probe_tokens") or []]
-            return (probe or self.text.validation[: self.context].tolist())[:most]
+            return (probe or self.text.windows(self.context, 1)[0].tolist())[:most]
         ids = self.encode(text, name)
         if len(ids) > most:
             raise ValueError(f"{name} has {len(ids)} characters; this model sees {most} at once")
@@ -140,8 +139,7 @@ class Subject:
         The same at every call; B is smaller where the text has no more. `length` is the context
         unless said otherwise.
         """
-        part = self.text.validation
-        found = evaluation_windows(part, length or self.context, windows)
+        found = self.text.windows(length or self.context, windows)
         pairs = torch.from_numpy(np.ascontiguousarray(found)).to(self.device)  # (B, T + 1)
         return pairs[:, :-1], pairs[:, 1:]
 
