@@ -8,10 +8,13 @@ asks for them, :mod:`core.jobs.inspector` runs them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from core.config import ModelConfig
 
 
 class CancelledError(Exception):
@@ -94,7 +97,9 @@ class Kind:
     """One analysis: its function as ``module:name``, what it takes, and which runs have it.
 
     `version` goes up whenever the same question gets another answer. `quick` ones are answered
-    between the pieces of a slow one. `needs_attention`: the blocks must hold attention.
+    between the pieces of a slow one. `needs_attention`: the blocks must hold attention. `checks`
+    names a function (model config, parameters) that raises ValueError for what the network can't
+    do, before anything is loaded.
     """
 
     function: str
@@ -103,16 +108,26 @@ class Kind:
     version: int = 1
     quick: bool = False
     needs_attention: bool = False
+    checks: str = ""
 
-    def check(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    def check(self, name: str, given: dict[str, Any], model: ModelConfig) -> dict[str, Any]:
         """Every parameter, defaults filled in. Raises ValueError naming what is wrong."""
         for unknown in given.keys() - self.parameters.keys():
             known = ", ".join(self.parameters) or "nothing"
             raise ValueError(f"{name} takes no {unknown}; it takes: {known}")
-        return {
+        checked = {
             key: parameter.check(key, given.get(key, parameter.default))
             for key, parameter in self.parameters.items()
         }
+        if self.checks:
+            load(self.checks)(model, checked)
+        return checked
+
+
+def load(function: str) -> Any:
+    """The function ``module:name``."""
+    module, _, name = function.partition(":")
+    return getattr(import_module(module), name)
 
 
 _DRAWING = {
@@ -121,6 +136,10 @@ _DRAWING = {
     "top_p": Parameter(1.0, 0, 1),
     "seed": Parameter(0, 0, 2**63 - 1),
 }
+
+_AROUND = {"radius": Parameter(1.0, 0.001, 100), "seed": Parameter(0, 0, 2**32 - 1)}
+_GRID = {"seconds": Parameter(20.0, 0, 86_400), "points": Parameter(0, 0, 257)}
+_ALL = ("transformer", "mlp", "resnet")
 
 KINDS: dict[str, Kind] = {
     "attention": Kind(
@@ -172,6 +191,7 @@ KINDS: dict[str, Kind] = {
             **_DRAWING,
         },
         quick=True,
+        checks="core.anatomy.targets:check",
     ),
     "lesion": Kind(
         "core.anatomy.lesion:lesion",
@@ -181,4 +201,20 @@ KINDS: dict[str, Kind] = {
         "core.anatomy.paths:paths",
         {"windows": Parameter(8, 1, 1000)},
     ),
+    "heads": Kind(
+        "core.anatomy.heads:heads",
+        {"windows": Parameter(8, 1, 1000), "seed": Parameter(0, 0, 2**32 - 1)},
+        needs_attention=True,
+    ),
+    "streams": Kind("core.anatomy.streams:streams", {"windows": Parameter(8, 1, 1000)}),
+    "cka": Kind(
+        "core.anatomy.cka:cka", {"others": Parameter([]), "windows": Parameter(8, 1, 1000)}
+    ),
+    "landscape1d": Kind(
+        "core.anatomy.landscape:landscape1d", {"others": Parameter([]), **_AROUND, **_GRID}, _ALL
+    ),
+    "landscape2d": Kind(
+        "core.anatomy.landscape:landscape2d", {"others": Parameter([]), **_AROUND, **_GRID}, _ALL
+    ),
+    "trajectory": Kind("core.anatomy.trajectory:trajectory", _GRID, _ALL),
 }

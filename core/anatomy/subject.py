@@ -19,6 +19,7 @@ from core.data.images import Images
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
 from core.models.observe import See, unseen
+from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
 from core.training.checkpoints import CheckpointError, load_weights
 
@@ -66,6 +67,12 @@ class Subject:
     def copy(self) -> nn.Module:
         """A network of its own to change."""
         return copy.deepcopy(self.model)
+
+    @property
+    def transformer(self) -> Transformer:
+        """The network of a run whose family is transformer."""
+        assert isinstance(self.model, Transformer), "KINDS says which families have an analysis"
+        return self.model
 
     @property
     def context(self) -> int:

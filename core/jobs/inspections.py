@@ -140,11 +140,15 @@ class Inspection:
             return []
         return [json.loads(line) for line in lines[since:]]
 
+    def lock(self) -> Lock:
+        """Held by the process that answers, for as long as it works."""
+        return Lock(self.folder / "lock")
+
     def cancel(self) -> None:
         """Stop the work at its next report; a question that waits is taken back at once."""
         with contextlib.suppress(OSError):
             (self.folder / "cancel").touch()
-            lock = Lock(self.folder / "lock")
+            lock = self.lock()
             if lock.acquire():
                 try:
                     if self.record.state == "waiting":
@@ -260,7 +264,7 @@ def _checked(
         known = ", ".join(map(str, steps))
         raise RunError(f"run {run.id} has no checkpoint at step {step}; accepted: {known}")
     try:
-        return step, row.check(kind, parameters)
+        return step, row.check(kind, parameters, run.model_at(step))
     except ValueError as error:
         raise RunError(str(error)) from error
 

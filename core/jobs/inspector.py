@@ -19,14 +19,13 @@ import shutil
 import sys
 import time
 from collections import OrderedDict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from core.anatomy import KINDS, Answer, CancelledError
+from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.subject import Subject, device_of
 from core.data.corpora import CorpusError
 from core.jobs import inspections
@@ -91,7 +90,7 @@ class Inspector:
         row = KINDS.get(inspection.kind)
         if only_quick and not (row and row.quick):
             return False
-        lock = Lock(inspection.folder / "lock")
+        lock = inspection.lock()
         try:
             if not lock.acquire():
                 return False
@@ -117,9 +116,9 @@ class Inspector:
         desk = Desk(inspection, place, self._serve_quick)
         try:
             inspection.write(Record("working", message="loads the checkpoint"))
-            answer = self._analysis(inspection)(
-                self.subject(run, inspection.step), inspection.parameters, desk
-            )
+            analysis = load(KINDS[inspection.kind].function)
+            subject = self.subject(run, inspection.step)
+            answer = analysis(subject, inspection.parameters, desk)
             desk(1.0)
             _keep(inspection, answer)
             ended = Record("done", 1.0)
@@ -134,10 +133,6 @@ class Inspector:
             inspection.write(ended)
             _thin(run.path / inspections.FOLDER, inspection.folder)
         return ended
-
-    def _analysis(self, inspection: Inspection) -> Any:
-        module, _, name = KINDS[inspection.kind].function.partition(":")
-        return getattr(import_module(module), name)
 
     def subject(self, run: Run, step: int) -> Subject:
         """A checkpoint as a network; the ones used last are kept."""
