@@ -142,6 +142,7 @@ def for_browser() -> dict[str, object]:
             "runs_text": RUNS_TEXT[mode],
             "ramp": ATTENTION[mode],
             "cividis": CIVIDIS,
+            "diverging": DIVERGING[mode],
         }
         for mode in COLOURS
     }

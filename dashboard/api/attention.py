@@ -108,7 +108,9 @@ def _scores(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
         heads.scores(patterns.layer(i)[None], None if ids is None else np.array(ids))
         for i in range(patterns.shape[0])
     ]
-    return {name: [layer[name][0].tolist() for layer in layers] for name in layers[0]}
+    # Induction is measured on repeated random tokens; on a text it would be luck.
+    names = [name for name in layers[0] if name != "induction"]
+    return {name: [layer[name][0].tolist() for layer in layers] for name in names}
 
 
 def _tokens(run: Run, source: str) -> list[int]:
