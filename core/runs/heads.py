@@ -69,7 +69,8 @@ def _mean(values: NDArray[np.floating[Any]]) -> Scores:
     """(L, H, n) -> (L, H)."""
     if values.shape[-1] == 0:
         return np.full(values.shape[:2], np.nan)
-    return values.mean(-1, dtype=np.float64)
+    mean: Scores = values.mean(-1, dtype=np.float64)
+    return mean
 
 
 def _occurrences(pattern: NDArray[np.floating[Any]], ids: NDArray[np.integer[Any]]) -> Any:
@@ -102,8 +103,12 @@ def _entropy(pattern: NDArray[np.floating[Any]]) -> Scores:
 def _terms(shares: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """-a ln a of every entry, 0 at 0."""
     if shares.dtype == np.float16:
-        return _table()[np.ascontiguousarray(shares).view(np.uint16)]
-    return -shares * np.log(np.maximum(shares, np.finfo(shares.dtype).tiny))
+        halves: NDArray[np.uint16] = np.ascontiguousarray(shares).view(np.uint16)
+        return _table()[halves]
+    terms: NDArray[np.floating[Any]] = -shares * np.log(
+        np.maximum(shares, np.finfo(shares.dtype).tiny)
+    )
+    return terms
 
 
 @functools.cache
