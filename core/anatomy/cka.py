@@ -22,6 +22,7 @@ Arrays
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -84,19 +85,21 @@ def _representations(subject: Subject, inputs: Tensor) -> dict[str, Tensor]:
 
 
 def gram(x: Tensor) -> Tensor:
-    """The centred Gram matrix of n tokens at unit length, (n, D) -> (n n).
+    """The centred Gram matrix of n tokens at unit length, (n, D) -> (n (n + 1) / 2) float64.
 
-    NaN where the tokens are one vector or not finite.
+    Its lower triangle, where what lies below the diagonal counts twice; NaN where the tokens are
+    one vector or not finite.
     """
     x = x.double()
+    rows, columns = torch.tril_indices(len(x), len(x))
     largest = x.abs().max()
     centred = x - x.mean(0)
     # Rounding leaves a trace of differences even between equal tokens.
     if not x.isfinite().all() or centred.abs().max() <= 1e-7 * largest:
-        return x.new_full((len(x) ** 2,), float("nan")).float()
+        return x.new_full((len(rows),), math.nan)
     centred = centred / centred.norm()
-    products = (centred @ centred.T).flatten()
-    return (products / products.norm()).float()
+    products = (centred @ centred.T)[rows, columns] * torch.where(rows == columns, 1.0, 2**0.5)
+    return products / products.norm()
 
 
 def grams(representations: dict[str, Tensor]) -> dict[str, Tensor]:
