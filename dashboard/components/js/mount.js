@@ -1,7 +1,8 @@
 // The door that loader.js comes through.
 
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, map: LayerMap, profile: Profile,
-  lines: Lines, attention: Attention, happening: Happening, preload: Preload }
+  lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, preload: Preload,
+  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate }
 const mounted = new WeakMap()
 
 export function mount(root, component) {
