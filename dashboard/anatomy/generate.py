@@ -29,7 +29,7 @@ MEASURES = {
 
 def section(choice: Choice, mode: Mode) -> None:
     """The drawing's settings, the text, and below it the scores."""
-    with chrome.card("drawing", horizontal=True, gap="small", vertical_alignment="bottom"):
+    with chrome.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
         first = beginning(choice.run)
         prompt = text("anatomy_prompt", "Prompt", first, 2000, width=330)
         temperature = slider(

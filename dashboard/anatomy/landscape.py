@@ -35,7 +35,7 @@ WHAT = {
 
 def section(choice: Choice, mode: Mode) -> None:
     """The controls, and the picture as fine as it is by now."""
-    with chrome.card("terrain", horizontal=True, gap="small", vertical_alignment="bottom"):
+    with chrome.card("terrain", horizontal=True, gap="small", vertical_alignment="top"):
         kind = segments("anatomy_view", "Where", VIEWS)
         look = "contour"
         if kind != "landscape1d":

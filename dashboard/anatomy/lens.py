@@ -21,7 +21,7 @@ TOP = 5
 
 def section(choice: Choice, mode: Mode) -> None:
     """The table, and the loss by layer below it."""
-    with chrome.card("lens", horizontal=True, gap="small", vertical_alignment="bottom"):
+    with chrome.card("lens", horizontal=True, gap="small", vertical_alignment="top"):
         said = text(
             "anatomy_text", "Text", "", 4000, width=440,
             placeholder=f"the run's probe text; up to {choice.run.config.model.context} letters",

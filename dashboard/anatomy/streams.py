@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.jobs.inspections import Inspection
 from core.runs import Run
 from dashboard import chrome
 from dashboard.anatomy.asking import done, standing, wait
 from dashboard.anatomy.choice import Choice, colour
-from dashboard.anatomy.controls import segments
 from dashboard.components import anatomy
 from dashboard.figures import streams as figures
 from dashboard.figures.tables import dot
 from dashboard.palette import Mode
 
 HEIGHT = 236
-WITH = {"own": "A with A", "other": "A with B"}
+MAP = 360
+Answered = tuple[Run, dict[str, Any], Inspection]
 
 
 def section(choice: Choice, mode: Mode) -> None:
@@ -67,58 +68,62 @@ def section(choice: Choice, mode: Mode) -> None:
         )  # fmt: skip
     with right:
         outliers(answers)
-    left, right = st.columns([56, 44], gap="small")
-    with left:
-        cka(choice, mode)
-    with right:
-        sinks(answers, mode)
+    below(choice, answers, mode)
 
 
-def cka(choice: Choice, mode: Mode) -> None:
-    """How alike two layers are, within run A or between A and B."""
-    run, step = choice.run, choice.step
-    words = WITH if len(choice.shown) > 1 else {"own": "A with A"}
-    between = "own"
-    if len(words) > 1:
-        with st.container(key="cka_choice"):
-            between = segments("anatomy_cka", "CKA", words, label_visibility="collapsed")
-    # The other run's newest checkpoint is what `cka` compares with.
-    others = [choice.shown[1][0].id] if between == "other" else []
+def below(choice: Choice, answers: list[Answered], mode: Mode) -> None:
+    """CKA of each run with itself and of both with each other; the heads' sinks."""
+    first, *second = [run for run, _ in choice.shown]
+    pairs: list[tuple[Run, int, list[str]]] = [(run, step, []) for run, step in choice.shown]
+    if second:
+        # The other run's newest checkpoint is what `cka` compares with.
+        pairs.insert(1, (first, choice.step, [second[0].id]))
+    places = st.columns([1] * len(pairs) if second else [56, 44], gap="small")
+    for place, (run, step, others) in zip(places, pairs, strict=False):
+        with place:
+            cka(run, step, others, mode, MAP)
+    rest = st.columns(len(answers), gap="small") if second else places[1:]
+    for place, answer in zip(rest, answers, strict=True):
+        with place:
+            sinks(*answer, mode, 200 if second else MAP)
+
+
+def cka(run: Run, step: int, others: list[str], mode: Mode, height: int) -> None:
+    """How alike two layers are, within a run or between two."""
     asked = standing(run, "cka", step, others=others)
-    if wait([asked], "cka", "compares layers", 380):
+    key = f"cka_{run.id}_{len(others)}"
+    if wait([asked], key, "compares layers", height):
         return
     for _, result, inspection in done([asked]):
-        names = (result["runs"][0]["name"], result["runs"][1]["name"])
+        names = [one["name"] for one in result["runs"]]
         drawn = figures.similarity_map(
-            result["matrix"], result["rows"], result["columns"], mode, 380, names
+            result["matrix"], result["rows"], result["columns"], mode, height, (names[0], names[-1])
         )
-        steps = " and ".join(f"{r['step']:,}" for r in result["runs"])
         anatomy.figure(
-            drawn, key="fig_cka", title=blocks_alike(result, between),
-            subtitle=f"linear CKA at steps {steps}, {result['tokens']:,} tokens",
-            about=inspection.id,
+            drawn, key=f"fig_{key}", title=blocks_alike(result, bool(others)),
+            subtitle=f"linear CKA, {result['tokens']:,} tokens", about=inspection.id,
+            label=f"CKA of the layers of {' and '.join(dict.fromkeys(names))}",
         )  # fmt: skip
 
 
-def sinks(answers: list[tuple[Run, dict[str, Any], Any]], mode: Mode) -> None:
+def sinks(
+    run: Run, result: dict[str, Any], inspection: Inspection, mode: Mode, height: int
+) -> None:
     """Mean attention of each head to the first token."""
-    for run, result, inspection in answers:
-        shares = inspection.arrays.get("sinks")
-        if shares is None:
-            continue
-        height = 380 if len(answers) == 1 else 162
-        found = result["sinks"]
-        said = f"{len(found['found'])} heads sink" if found["seen"] else "No sink seen"
-        drawn = figures.sink_map(shares, mode, height, found["uniform"])
-        several = f"{run.name}: " if len(answers) > 1 else ""
-        anatomy.figure(
-            drawn, key=f"fig_sinks_{run.id}", title=f"{several}{said}",
-            subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
-            about=inspection.id,
-        )  # fmt: skip
+    shares = inspection.arrays.get("sinks")
+    if shares is None:
+        return
+    found = result["sinks"]
+    count = len(found["found"])
+    said = f"{count} head{'s' * (count != 1)} sink" if found["seen"] else "No sink seen"
+    anatomy.figure(
+        figures.sink_map(shares, mode, height, found["uniform"]), key=f"fig_sinks_{run.id}",
+        title=f"{said} in {run.name}", about=inspection.id,
+        subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
+    )  # fmt: skip
 
 
-def outliers(answers: list[tuple[Run, dict[str, Any], Any]]) -> None:
+def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
     with chrome.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
         for run, result, _ in answers:
@@ -206,14 +211,14 @@ def branches(measured: list[figures.Measured]) -> str:
     return _sentence("Share of the last branch", said)
 
 
-def blocks_alike(result: dict[str, Any], between: str) -> str:
+def blocks_alike(result: dict[str, Any], between: bool) -> str:
     """How alike first and last layers are, or the same layers of two runs."""
     matrix = figures.numbers(result["matrix"])
-    if between == "own":
+    if not between:
         return f"First and last place are {matrix[0, -1]:.2f} alike"
     size = min(matrix.shape)
     mean = np.nanmean(np.diagonal(matrix[:size, :size]))
-    return f"The same layers of both runs are {mean:.2f} alike"
+    return f"The same layers of A and B are {mean:.2f} alike"
 
 
 def _sentence(what: str, said: list[tuple[str, str]]) -> str:

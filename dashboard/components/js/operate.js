@@ -268,7 +268,7 @@ class Cost {
     this.before = el("pre", "anl-wrote")
     this.after = el("pre", "anl-wrote")
     this.where = el("div", "anl-where")
-    this.answer = el("div", "anl-answer")
+    this.answer = el("div", "anl-answer anl-unanswered")
     this.changed = el("div")
     this.changed.append(el("div", "anl-sample-head", "writes now, the same seed; grey as before"), this.after,
       el("div", "anl-sample-head", "where it hurts: nats more at each token of the probe text"), this.where)
@@ -297,6 +297,7 @@ class Cost {
   }
 
   say(answer, theme) {
+    this.answer.classList.remove("anl-unanswered")
     const { delta, delta_error: error, before, after, common, operations, windows, tokens, arrays } = answer
     const nothing = !operations.length
     const finite = Number.isFinite(delta)
