@@ -1,6 +1,7 @@
 """Attention as bytes: small pictures of all heads, whole heads and scores on demand.
 
-A `source` is the step of a snapshot of the probe text, or the id of an inspection of an own text.
+A `source` is the step of a snapshot of the probe text, or `text-` and the id of a question about
+an own text, which must have been answered.
 `?v=` changes when a snapshot is taken anew; addresses with the same `v` never change.
 """
 
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.jobs import inspections
+from core.jobs.inspections import Inspection
 from core.runs import Run, heads
 from core.runs.patterns import Patterns, difference, map_npy, map_npz
 from dashboard.api.answers import as_json, binary, number, rounded, route
 from dashboard.live import store
 
+TEXT = "text-"
 THUMBNAIL = 32
 THUMBNAILS = (128, 64, THUMBNAIL)
 MOST_BYTES = 2**20  # of a grid whose thumbnails are larger than the smallest
@@ -114,19 +118,31 @@ def _scores(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _tokens(run: Run, source: str) -> list[int]:
-    if source.isdigit():
-        return [int(t) for t in run.corpus.get("probe_tokens", [])]
-    return []
+    found = _question(run, source).result["ids"] if _is_text(source) else run.corpus["probe_tokens"]
+    return [int(token) for token in found]
 
 
-def _source(run: str, name: str) -> Source:
-    """The file of a run's snapshot, by its step. Raises KeyError, RunError."""
-    kept = store().open(run).snapshots
-    if not name.isdigit():
-        raise KeyError(f"{name!r} is no step of run {run}")
-    step = int(name)
-    stamp = kept.stamp(step)
-    if not stamp:
+def _is_text(source: str) -> bool:
+    return source.startswith(TEXT)
+
+
+def _question(run: Run, source: str) -> Inspection:
+    return inspections.find(run, source.removeprefix(TEXT))
+
+
+def _source(id: str, name: str) -> Source:
+    """The file of a run's snapshot or of an answer. Raises KeyError, RunError where it has none."""
+    run = store().open(id)
+    if _is_text(name):
+        question = _question(run, name)
+        path = question.folder / "arrays.npz"
+        if question.kind != "attention" or not path.exists():
+            raise KeyError(f"{question.kind} has no attention to show yet: {question.state}")
+        return str(path), path.stat().st_mtime_ns
+    if not name.isdecimal():
+        raise KeyError(f"{name!r} is no step of run {id}")
+    kept, step = run.snapshots, int(name)
+    if not (stamp := kept.stamp(step)):
         kept.open(step)  # says which is near
     return str(kept.path(step)), stamp
 

@@ -42,7 +42,7 @@ class AttentionPage {
       return node
     }
     this.gridTitle = new PanelTitle()
-    this.wait = el("div", "anl-asked")
+    this.wait = el("div", "anl-att-wait")
     this.wait.setAttribute("role", "status")
     this.skeleton = el("div", "anl-skeleton")
     this.note = el("div", "anl-note")
@@ -230,8 +230,8 @@ class AttentionPage {
     const live = hub.run(run.id)
     this.ended = live.gone || ENDED.has(live.state)
     if (live.gone || run.state === "gone") return "This run was deleted. Choose another above."
-    if (this.source.failed) return this.source.failed
     if (this.picture) return ""
+    if (this.source.failed) return this.source.failed
     if (hub.lost) return "Connection lost, retrying."
     if (!live.loaded || this.source.stops.length) return ""
     if (live.state === "queued") return "Waiting for its turn to train."
@@ -241,7 +241,8 @@ class AttentionPage {
 
   // How far the answer to an own text has come.
   asked() {
-    const words = this.source.standing()
+    const { failed } = this.source
+    const words = failed && this.picture ? { text: failed, progress: 0, failed: true } : this.source.standing()
     this.wait.hidden = !words
     if (!words) return
     say(this.wait, words.text)

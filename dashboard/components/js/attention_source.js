@@ -38,6 +38,7 @@ class AttentionSource {
   async refresh() {
     const runs = this.props.runs
     const found = await Promise.all(runs.map(async (run) => {
+      if (run.state === "gone" || hub.run(run.id).gone) return false
       const newest = hub.run(run.id).snapshot ?? null
       const known = this.snapshots.get(run.id)
       if (known && (newest === null || newest === known.newest)) return false
@@ -96,6 +97,7 @@ class AttentionSource {
     this.head(picture, Math.max(this.page.layer, 0), this.page.head).catch(() => {})
     const here = patterns.peek(address)
     if (here) return here
+    if (this.broken === address) return null
     this.waiting = true
     try {
       const found = await patterns.get(address, Uint8Array)
@@ -103,9 +105,11 @@ class AttentionSource {
       return this.wanted === address ? found : null
     } catch (error) {
       if (this.wanted === address) {
-        // It was thinned out, or the run has gone: look again at what there is.
+        if (error instanceof TypeError) return null // no connection: asked again
+        // It was thinned out, or the run has gone: look again at what there is, once.
+        this.broken = address
         for (const { id } of this.page.shown) this.snapshots.delete(id)
-        if (!hub.lost && !(error instanceof TypeError)) this.failed = error.message
+        this.failed = error.message
         this.page.draw()
       }
       return null

@@ -115,7 +115,7 @@ class HeadCards {
   fill(card, layer, head) {
     const { scores, sort } = this
     const on = this.chosen[0] === layer && this.chosen[1] === head
-    card.node.classList.toggle("anl-chosen", on)
+    card.node.classList.toggle("anl-att-chosen", on)
     card.node.setAttribute("aria-selected", String(on))
     const value = this.score(layer, head)
     const of = (name) => scores?.[name]?.[layer]?.[head]

@@ -1,6 +1,7 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
 const LISTED = 8 // attended tokens that are named
+const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
 
 class HeadLarge {
   constructor({ changed }) {
@@ -8,7 +9,7 @@ class HeadLarge {
     this.lines = false
     this.locked = null
     this.title = new PanelTitle()
-    this.modes = el("div", "anl-modes")
+    this.modes = el("div", "anl-form")
     this.modes.setAttribute("role", "group")
     this.modes.setAttribute("aria-label", "How the head is drawn")
     this.buttons = ["matrix", "lines"].map((name) => {
@@ -170,7 +171,8 @@ class HeadLarge {
     const of = (name) => scores[name]?.[layer]?.[index]
     const uniform = uniformEntropy(this.tokens.length, this.causal)
     const induction = of("induction")
-    const said = [`mostly ${strongest(scores, layer, index, uniform)}`, `entropy ${portion(of("entropy"))} of ${portion(uniform)} nats`,
+    const pattern = strongest(scores, layer, index, uniform)
+    const said = [UNCLEAR[pattern] ?? `mostly ${pattern}`, `entropy ${portion(of("entropy"))} of ${portion(uniform)} nats`,
       `previous ${portion(of("previous"))}`, `first ${portion(of("first"))}`]
     if (Number.isFinite(induction)) said.push(`induction ${portion(induction)} (step ${scores.from})`)
     return (this.signed ? "A: " : "") + said.join(" · ")
