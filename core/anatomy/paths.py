@@ -16,7 +16,8 @@ branches as there are sublayers before it, and one more: ``depth`` is the larges
 
 result
     ``lengths``    [int] × (N + 1), 0..N
-    ``paths``      [float] × (N + 1), how many paths have this length
+    ``paths``      [float] × (N + 1), how many paths have this length (value residual's ways beside
+                   the stream are in the gradient, not counted here)
     ``norm``       [float] × (N + 1), ‖g_k‖
     ``share``      [float] × (N + 1), ‖g_k‖ / Σ_j ‖g_j‖
     ``projection`` [float] × (N + 1), <g_k, g> / ‖g‖²; these sum to 1 and may be negative

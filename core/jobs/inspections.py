@@ -158,8 +158,14 @@ class Inspection:
                     lock.release()
 
     def write(self, record: Record) -> None:
-        """Replace the state. Raises OSError when the disk is full or the run has gone."""
-        write_json(self.folder / "status.json", {"schema": 1, **record._asdict()})
+        """Replace the state. Raises OSError when the disk is full or the run has gone.
+
+        It is written ten times a second, so it is not flushed to the disk: a crash of the machine
+        ends the work too.
+        """
+        fresh = self.folder / f".status.json.{os.getpid()}"
+        fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
+        os.replace(fresh, self.folder / "status.json")
 
 
 def ask(

@@ -169,15 +169,14 @@ class Desk:
         self._written = self._shared = 0.0
         self._stream: io.FileIO | None = None
         self.progress = 0.0
-        self._message = ""
         self._share()
 
     def __call__(self, progress: float, message: str = "") -> None:
         self._check()
         self.progress = min(1.0, max(0.0, progress))
         now = time.monotonic()
-        if now - self._written > WRITE_SECONDS or message != self._message:
-            self._written, self._message = now, message
+        if now - self._written > WRITE_SECONDS:
+            self._written = now
             self._inspection.write(Record("working", self.progress, message))
         if not self._quick:
             self._meanwhile()
@@ -224,10 +223,9 @@ def finite(value: Any) -> Any:
 
 
 def _keep(inspection: Inspection, answer: Answer) -> None:
-    if answer.arrays:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **answer.arrays)
-        write_atomically(inspection.folder / "arrays.npz", buffer.getvalue())
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **answer.arrays)
+    write_atomically(inspection.folder / "arrays.npz", buffer.getvalue())
     write_json(inspection.folder / "result.json", finite(answer.result))
 
 
