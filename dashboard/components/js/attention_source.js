@@ -7,7 +7,7 @@ class AttentionSource {
   constructor(page) {
     this.page = page
     this.snapshots = new Map() // run id -> { steps, stamps, newest }
-    this.answers = new Map() // "run id" -> { state, progress, message, result }
+    this.answers = new Map() // "run id" -> { state, progress, message, result }: two runs share an id
     this.failed = ""
   }
 
@@ -20,6 +20,10 @@ class AttentionSource {
     this.props = props
     this.failed = ""
     this.follow()
+  }
+
+  answer(run, { id }) {
+    return this.answers.get(`${run} ${id}`)
   }
 
   get own() {
@@ -65,7 +69,7 @@ class AttentionSource {
   picture(step) {
     const shown = this.page.shown
     if (this.props.text && this.own) {
-      const answers = shown.map((run) => this.answers.get(this.props.text.asked[run.id].id))
+      const answers = shown.map((run) => this.answer(run.id, this.props.text.asked[run.id]))
       if (answers.every((a) => a?.result)) return this.ownPicture(shown, answers)
     }
     const places = shown.map((run) => {
@@ -137,8 +141,9 @@ class AttentionSource {
   known(picture) {
     const found = picture && patterns.peek(picture.scores[0])?.data
     if (!found) return null
-    const asked = this.props.induction?.[this.page.shown[0].id]
-    const induction = asked && this.answers.get(asked.id)?.result?.scores?.induction
+    const [run] = this.page.shown
+    const asked = this.props.induction?.[run.id]
+    const induction = asked && this.answer(run.id, asked)?.result?.scores?.induction
     return { ...found, ...(induction ? { induction } : {}), from: asked?.step }
   }
 
@@ -179,16 +184,16 @@ class AttentionSource {
     clearTimeout(this.timer)
     const { text, induction } = this.props
     const open = [...Object.entries(text?.asked ?? {}), ...Object.entries(induction ?? {})]
-      .filter(([, { id }]) => !FINAL.has(this.answers.get(id)?.state))
+      .filter(([run, one]) => !FINAL.has(this.answer(run, one)?.state))
     if (!open.length || this.closed) return
     await Promise.all(open.map(async ([run, { id }]) => {
       const address = `/api/inspections/${encodeURIComponent(run)}/${id}`
       try {
         const answer = JSON.parse(await fetchText(address))
         if (answer.state === "done") answer.result = JSON.parse(await fetchText(address + "/result"))
-        this.answers.set(id, answer)
+        this.answers.set(`${run} ${id}`, answer)
       } catch (error) {
-        this.answers.set(id, { state: "lost", progress: 0, message: error.message })
+        this.answers.set(`${run} ${id}`, { state: "lost", progress: 0, message: error.message })
       }
     }))
     if (this.closed) return
@@ -200,15 +205,16 @@ class AttentionSource {
   standing() {
     const { text, induction, sort } = this.props
     const shown = this.page.shown
-    const of = (asked) => shown.map((run) => asked?.[run.id]).filter(Boolean)
-      .map((one) => ({ ...one, ...(this.answers.get(one.id) ?? { state: "waiting", progress: 0, message: "" }) }))
+    const open = { state: "waiting", progress: 0, message: "" }
+    const of = (asked) => shown.filter((run) => asked?.[run.id])
+      .map((run) => ({ ...asked[run.id], ...(this.answer(run.id, asked[run.id]) ?? open) }))
     const about = [
       ...of(text?.asked).map((a) => ({ ...a, what: `Your text at step ${a.step}` })),
       ...(sort === "induction" ? of(induction).map((a) => ({ ...a, what: `Induction at step ${a.step}` })) : []),
     ]
     const found = about.find((a) => a.state !== "done")
     if (!found && sort === "induction" && !shown[0].checkpoints.length) {
-      return { text: "Induction is measured on a checkpoint; this run has none yet.", progress: 0, failed: false }
+      return { text: "induction needs a checkpoint; there is none yet", progress: 0, failed: false }
     }
     if (!found) return null
     const failed = ["failed", "cancelled"].includes(found.state)

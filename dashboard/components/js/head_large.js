@@ -189,7 +189,7 @@ class HeadLarge {
       .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, LISTED)
     const lead = el("span", "anl-lead", kind === "row" ? `query ${this.named(index)} looks at` : `key ${this.named(index)} is looked at by`)
     const chips = top.map(([i, v]) => {
-      const chip = el("span", "anl-chip")
+      const chip = el("span", "anl-looked")
       chip.append(el("b", "", shownToken(this.tokens[i] ?? "")), el("span", "", String(i + 1)), el("em", "", portion(v, this.signed)))
       return chip
     })

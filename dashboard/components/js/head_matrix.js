@@ -55,7 +55,8 @@ class HeadMatrix {
     const frame = (row, at, colour, width) => {
       context.strokeStyle = colour
       context.lineWidth = width
-      const thick = Math.max(cell, 3)
+      // Around thin rows, so that what is marked stays visible.
+      const thick = cell < 5 ? cell + 4 : cell
       const start = Math.min(Math.max(at * cell - (thick - cell) / 2, 0), side - thick)
       if (row) context.strokeRect(left + width / 2, start, side - width, thick)
       else context.strokeRect(left + start, width / 2, thick, side - width)
