@@ -118,6 +118,10 @@ class Judge:
 def _places(subject: Subject, parameters: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
     """Prompts as tokens and the held-out text that follows each."""
     head, tail = parameters["prompt_length"], parameters["length"]
+    decode = subject.tokenizer.decode
+    if not subject.text.length:  # a task without end, whose sequences are as long as one likes
+        drawn = subject.text.windows(head + tail, parameters["prompts"]).tolist()
+        return [ids[:head] for ids in drawn], [decode(ids[head : head + tail]) for ids in drawn]
     part = subject.text.validation
     if head + tail > len(part):
         raise ValueError(
@@ -128,5 +132,4 @@ def _places(subject: Subject, parameters: dict[str, Any]) -> tuple[list[list[int
     count = min(parameters["prompts"], room + 1)
     starts = [room * i // max(1, count - 1) for i in range(count)]
     prompts = [part[s : s + head].tolist() for s in starts]
-    decode = subject.tokenizer.decode
     return prompts, [decode(part[s + head : s + head + tail].tolist()) for s in starts]

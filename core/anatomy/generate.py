@@ -143,7 +143,7 @@ def generate(subject: Subject, parameters: dict[str, Any], report: Report) -> An
     prompt, length = parameters["prompt"], parameters["length"]
     if not prompt:
         raise ValueError("prompt is empty; type at least one character")
-    ids = subject.encode(prompt, "prompt")
+    ids = subject.prompt(prompt)
     drawing = {name: parameters[name] for name in ("temperature", "top_k", "top_p", "seed")}
     alphabet, tokens = subject.tokenizer.alphabet, []
     report(0.0, "writes")
@@ -153,7 +153,7 @@ def generate(subject: Subject, parameters: dict[str, Any], report: Report) -> An
         report(len(tokens) / length, "writes")
     return Answer(
         {
-            "prompt": prompt,
+            "prompt": subject.tokenizer.decode(ids),
             "text": "".join(token["text"] for token in tokens),
             "tokens": tokens,
             "nats": -sum(math.log(max(t["p"], 1e-300)) for t in tokens) / len(tokens)

@@ -64,7 +64,7 @@ def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Ans
     """Before and after; the module's docstring says what is found."""
     operations = [read(subject.wiring, one) for one in parameters["operations"]]
     ids = subject.tokens(parameters["text"])
-    prompt = subject.encode(parameters["prompt"] or "\n", "prompt")
+    prompt = subject.prompt(parameters["prompt"] or "\n")
     inputs, targets = subject.held_out(parameters["windows"])
     drawing = {name: parameters[name] for name in ("temperature", "top_k", "top_p", "seed")}
     model = copy.deepcopy(subject.transformer)

@@ -126,6 +126,15 @@ class Subject:
             )
         return self.tokenizer.encode(text)
 
+    def prompt(self, text: str, name: str = "prompt") -> list[int]:
+        """The tokens of a prompt; a line break, where the alphabet has none, is the probe text.
+
+        Raises ValueError naming other characters that the alphabet lacks.
+        """
+        if text == "\n" and text not in self.tokenizer.alphabet:
+            return self.tokens("")
+        return self.encode(text, name)
+
     def tokens(self, text: str, name: str = "text", most: int | None = None) -> list[int]:
         """The tokens of what was typed, of the run's probe text where that is empty.
 

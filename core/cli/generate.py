@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
     if not options.prompt:
         raise UsageError("--prompt is empty; type at least one character")
     try:
-        prompt = subject.encode(options.prompt, "--prompt")
+        prompt = subject.prompt(options.prompt, "--prompt")
     except ValueError as error:
         raise UsageError(str(error)) from error
-    sys.stdout.write(options.prompt)
+    sys.stdout.write(subject.tokenizer.decode(prompt))
     for token in sample(
         subject.model,
         prompt,
