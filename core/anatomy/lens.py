@@ -57,14 +57,15 @@ class Lens:
     def read(self, tokens: Tensor) -> dict[str, Tensor]:
         """Logits (B, T, V) by observable, in order of depth; the last are the network's own."""
         rows: dict[str, Tensor] = {}
+        model = self.model
 
         def see(name: str, tensor: Tensor) -> Tensor:
             if self._wanted(name):
-                rows[name] = tensor
+                rows[name] = model.head(model.final_norm(tensor))
             return tensor
 
-        self.model(tokens, see)
-        return {name: self.model.head(self.model.final_norm(h)) for name, h in rows.items()}
+        model(tokens, see)
+        return rows
 
 
 @torch.no_grad()

@@ -36,18 +36,17 @@ def run(options: argparse.Namespace) -> int:
     one = find(store, options.id)
     parameters = dict(_parameter(options.kind, text) for text in options.parameters)
     inspection = inspections.prepare(one, options.kind, options.step, parameters)
-    if inspection.record.state != "done":
-        from core.jobs.inspector import Inspector
+    lock = inspection.lock()
+    while not lock.acquire():
+        time.sleep(0.05)  # another process is at this very question
+    try:
+        record = inspection.record
+        if record.state != "done":
+            from core.jobs.inspector import Inspector
 
-        lock = inspection.lock()
-        while not lock.acquire():
-            time.sleep(0.05)  # another process is at this very question
-        try:
-            if inspection.record.state != "done":
-                Inspector(store).answer(one, inspection)
-        finally:
-            lock.release()
-    record = inspection.record
+            record = Inspector(store).answer(one, inspection)
+    finally:
+        lock.release()
     if record.state != "done":
         raise UsageError(record.message)
     shapes = {name: [str(a.dtype), *a.shape] for name, a in inspection.arrays.items()}

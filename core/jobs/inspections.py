@@ -32,6 +32,7 @@ from core.runs.locks import Lock, is_locked
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 FOLDER = "inspections"
+WAITS = "waits for its turn"
 ASK_AGAIN = "the process that answered it ended without a word; ask again"
 STARTING_SECONDS = 5.0  # between attempts to start an inspector for a question that waits
 
@@ -75,8 +76,9 @@ class Inspection:
             return Record("failed", message=f"the answer is gone, or run {self.run} was deleted")
         if record.state == "working" and not alive:
             return record._replace(state="failed", message=ASK_AGAIN)
-        if record.state == "waiting":
-            revive(self.root)
+        if record.state == "waiting" and not alive:
+            with contextlib.suppress(OSError):
+                mark(self.root, self)  # a crash may have taken its marker, or its inspector
         return record
 
     @property
@@ -158,14 +160,19 @@ class Inspection:
                     lock.release()
 
     def write(self, record: Record) -> None:
-        """Replace the state. Raises OSError when the disk is full or the run has gone.
+        """Replace the state. Raises OSError when the disk is full or the run has gone."""
+        write_state(self.folder, record)
 
-        It is written ten times a second, so it is not flushed to the disk: a crash of the machine
-        ends the work too.
-        """
-        fresh = self.folder / f".status.json.{os.getpid()}"
-        fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
-        os.replace(fresh, self.folder / "status.json")
+
+def write_state(folder: Path, record: Record) -> None:
+    """Replace status.json. Raises OSError.
+
+    It is written ten times a second, so it is not flushed to the disk: a crash of the machine ends
+    the work too.
+    """
+    fresh = folder / f".status.json.{os.getpid()}"
+    fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
+    os.replace(fresh, folder / "status.json")
 
 
 def ask(
@@ -240,6 +247,8 @@ def _prepared(
         if not run.path.is_dir():
             raise RunError(f"run {run.id} was deleted; choose another")
         folder.mkdir(parents=True, exist_ok=True)
+        write_state(folder, Record("waiting", message=WAITS))
+        # Last, because a folder with this file counts as a question.
         write_json(folder / "request.json", request)
     except OSError as error:
         raise RunError(f"run {run.id} can't keep an answer: {error.strerror}") from error
@@ -285,7 +294,7 @@ def _enqueue(store: RunStore, inspection: Inspection) -> None:
     try:
         for name in ("cancel", "result.json", "arrays.npz", "stream.jsonl"):
             (inspection.folder / name).unlink(missing_ok=True)
-        inspection.write(Record("waiting", message="waits for its turn"))
+        inspection.write(Record("waiting", message=WAITS))
         mark(store.root, inspection)
     except OSError as error:
         raise RunError(f"{inspection.kind} can't be asked: {error.strerror}") from error

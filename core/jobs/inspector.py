@@ -40,6 +40,7 @@ IDLE_SECONDS = 600
 WRITE_SECONDS = 0.1  # between two states on disk
 SHARE_SECONDS = 0.25
 MODELS_KEPT = 4
+MODEL_BYTES = 2**30  # of their weights; the one in use stays whatever its size
 BUDGET_BYTES = 512 * 2**20  # of one run's answers; the least recently asked go first
 SOURCE = Path(__file__).resolve().parents[1]
 
@@ -66,6 +67,7 @@ class Inspector:
         self.store = store
         self._subjects: OrderedDict[tuple[str, int, int], Subject] = OrderedDict()
         self._nested = False
+        self._place: Place | None = None
         self._born = _newest_source()
 
     def serve(self) -> None:
@@ -111,8 +113,10 @@ class Inspector:
 
         Never raises for what can go wrong with a question: it is then failed with one sentence.
         """
-        place = Place("cuda" if device_of(run.config).type == "cuda" else "cpu")
+        outer = self._place  # of the slow question that this one interrupts
+        place = outer or Place("cuda" if device_of(run.config).type == "cuda" else "cpu")
         place.enter(wait=False)  # somebody waits for the answer
+        self._place = place
         desk = Desk(inspection, place, self._serve_quick)
         try:
             inspection.write(Record("working", message="loads the checkpoint"))
@@ -128,7 +132,9 @@ class Inspector:
             ended = Record("failed", desk.progress, *_sentence(error, run))
         finally:
             desk.close()
-            place.leave()
+            self._place = outer
+            if outer is None:
+                place.leave()
         with contextlib.suppress(OSError):  # a run that was deleted meanwhile takes no answer
             inspection.write(ended)
             _thin(run.path / inspections.FOLDER, inspection.folder)
@@ -144,9 +150,14 @@ class Inspector:
         if key not in self._subjects:
             self._subjects[key] = Subject(run, step)
         self._subjects.move_to_end(key)
-        while len(self._subjects) > MODELS_KEPT:
+        while len(self._subjects) > 1 and not self._affordable():
             self._subjects.popitem(last=False)
         return self._subjects[key]
+
+    def _affordable(self) -> bool:
+        models = [subject.model for subject in self._subjects.values()]
+        size = sum(p.numel() * p.element_size() for m in models for p in m.parameters())
+        return len(models) <= MODELS_KEPT and size <= MODEL_BYTES
 
     def _serve_quick(self) -> None:
         """Between two pieces of a slow question: what would be answered in a moment."""
