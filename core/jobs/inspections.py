@@ -13,9 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -24,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.anatomy import KINDS
 from core.config.families import NAMES
-from core.jobs.local import HOME, worker_environment
+from core.jobs.questions import forget, inspector_lock, mark, waiting
 from core.runs import Run, RunError, RunStore
 from core.runs.files import read_json, write_json
 from core.runs.locks import Lock, is_locked
@@ -34,7 +31,8 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 FOLDER = "inspections"
 WAITS = "waits for its turn"
 ASK_AGAIN = "the process that answered it ended without a word; ask again"
-STARTING_SECONDS = 5.0  # between attempts to start an inspector for a question that waits
+
+__all__ = ["Inspection", "Record", "ask", "find", "inspector_lock", "look", "prepare", "waiting"]
 
 
 class Record(NamedTuple):
@@ -78,7 +76,8 @@ class Inspection:
             return record._replace(state="failed", message=ASK_AGAIN)
         if record.state == "waiting" and not alive:
             with contextlib.suppress(OSError):
-                mark(self.root, self)  # a crash may have taken its marker, or its inspector
+                # A crash may have taken its marker, or its inspector.
+                mark(self.root, self.run, self.id)
         return record
 
     @property
@@ -154,7 +153,7 @@ class Inspection:
             if lock.acquire():
                 try:
                     if self.record.state == "waiting":
-                        unmark(self)
+                        forget(self.root, self.run, self.id)
                         self.write(Record("cancelled", message="cancelled"))
                 finally:
                     lock.release()
@@ -191,7 +190,7 @@ def ask(
     if record is None or _worth_asking_again(record):
         _enqueue(store, inspection)
     elif record.state == "waiting":
-        mark(store.root, inspection)  # its marker may have been lost
+        mark(store.root, run.id, inspection.id)  # its marker may have been lost
     with contextlib.suppress(OSError):
         os.utime(inspection.folder)  # the least recently asked go first when there are too many
     return inspection
@@ -295,74 +294,6 @@ def _enqueue(store: RunStore, inspection: Inspection) -> None:
         for name in ("cancel", "result.json", "arrays.npz", "stream.jsonl"):
             (inspection.folder / name).unlink(missing_ok=True)
         inspection.write(Record("waiting", message=WAITS))
-        mark(store.root, inspection)
+        mark(store.root, inspection.run, inspection.id)
     except OSError as error:
         raise RunError(f"{inspection.kind} can't be asked: {error.strerror}") from error
-
-
-# The queue: one marker for each question that waits, named so that sorting gives their order.
-
-
-def queue(root: Path) -> Path:
-    """The folder of markers."""
-    return root / ".inspections"
-
-
-def waiting(root: Path) -> list[tuple[str, str]]:
-    """(run id, question id) of those that wait, oldest first."""
-    try:
-        names = sorted(os.listdir(queue(root)))
-    except OSError:
-        return []
-    parts = (name.split("_", 2) for name in names)
-    return [(part[2], part[1]) for part in parts if len(part) == 3]
-
-
-def mark(root: Path, inspection: Inspection) -> None:
-    """Put a question into the queue and see that somebody answers it."""
-    folder = queue(root)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (inspection.run, inspection.id) not in waiting(root):
-        (folder / f"{time.time_ns():020d}_{inspection.id}_{inspection.run}").touch()
-    revive(root)
-
-
-def unmark(inspection: Inspection) -> None:
-    """Take a question out of the queue."""
-    forget(inspection.root, inspection.run, inspection.id)
-
-
-def forget(root: Path, run: str, id: str) -> None:
-    """Take a question out of the queue, whether or not it can still be read."""
-    for name in os.listdir(queue(root)) if queue(root).is_dir() else []:
-        if name.partition("_")[2] == f"{id}_{run}":
-            (queue(root) / name).unlink(missing_ok=True)
-
-
-def inspector_lock(root: Path) -> Path:
-    """Held by the one inspector of a runs folder."""
-    return root / ".inspector"
-
-
-def revive(root: Path) -> None:
-    """Make sure that an inspector answers the questions of a runs folder.
-
-    Starting one takes a moment until it holds its lock; meanwhile no second one is started.
-    """
-    log = root / ".inspector.log"
-    with contextlib.suppress(OSError):
-        if is_locked(inspector_lock(root)) or time.time() - log.stat().st_mtime < STARTING_SECONDS:
-            return
-    if not root.is_dir():
-        return
-    with open(log, "ab") as file:
-        os.utime(log)
-        subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.inspector", str(root)],
-            cwd=HOME,
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )

@@ -28,7 +28,7 @@ import torch
 from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.subject import Subject, device_of
 from core.data.corpora import CorpusError
-from core.jobs import inspections
+from core.jobs import inspections, questions
 from core.jobs.inspections import Inspection, Record
 from core.jobs.places import Place
 from core.runs import Run, RunError, RunStore
@@ -48,14 +48,12 @@ SOURCE = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Answer questions until ten minutes pass without one."""
     store = RunStore(sys.argv[1])
-    lock = Lock(inspections.inspector_lock(store.root))
+    lock = Lock(questions.inspector_lock(store.root))
     if not lock.acquire():
         return  # there is one already
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_flush_denormal(True)
-    born = _newest_source()
-    Inspector(store).serve()
-    if _newest_source() != born and inspections.waiting(store.root):
+    if Inspector(store).serve():
         lock.release()
         os.execv(sys.executable, [sys.executable, "-m", "core.jobs.inspector", *sys.argv[1:]])
 
@@ -70,16 +68,20 @@ class Inspector:
         self._place: Place | None = None
         self._born = _newest_source()
 
-    def serve(self) -> None:
-        """Until nothing is asked for ten minutes, the folder is gone, or the program is newer."""
+    def serve(self) -> bool:
+        """Until nothing is asked for ten minutes or the folder is gone.
+
+        True, with a question unanswered, where the program has been changed since it was loaded.
+        """
         deadline = time.monotonic() + IDLE_SECONDS
         while time.monotonic() < deadline and self.store.root.is_dir():
-            waiting = inspections.waiting(self.store.root)
+            waiting = questions.waiting(self.store.root)
             if waiting and _newest_source() != self._born:
-                return
+                return True
             if any(self.take(*question) for question in waiting):
                 deadline = time.monotonic() + IDLE_SECONDS
             time.sleep(POLL_SECONDS)
+        return False
 
     def take(self, run_id: str, id: str, only_quick: bool = False) -> bool:
         """Answer a question that waits; False where someone else has it or it is not quick."""
@@ -87,7 +89,7 @@ class Inspector:
             run = self.store.open(run_id)
             inspection = inspections.find(run, id)
         except RunError:
-            inspections.forget(self.store.root, run_id, id)
+            questions.forget(self.store.root, run_id, id)
             return False
         row = KINDS.get(inspection.kind)
         if only_quick and not (row and row.quick):
@@ -97,10 +99,10 @@ class Inspector:
             if not lock.acquire():
                 return False
         except OSError:
-            inspections.forget(self.store.root, run_id, id)
+            questions.forget(self.store.root, run_id, id)
             return False
         try:
-            inspections.forget(self.store.root, run_id, id)
+            questions.forget(self.store.root, run_id, id)
             if inspection.record.state != "waiting":
                 return False
             self.answer(run, inspection)
@@ -165,7 +167,7 @@ class Inspector:
             return
         self._nested = True
         try:
-            for question in inspections.waiting(self.store.root):
+            for question in questions.waiting(self.store.root):
                 self.take(*question, only_quick=True)
         finally:
             self._nested = False

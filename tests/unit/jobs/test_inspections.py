@@ -19,7 +19,7 @@ from core.__main__ import main
 from core.anatomy import KINDS, Answer, Kind, Parameter, Report, Silent
 from core.anatomy.attention import attention
 from core.anatomy.subject import Subject
-from core.jobs import enqueue, inspections, places
+from core.jobs import enqueue, inspections, places, questions
 from core.jobs.inspections import Inspection, Record, ask, find, look
 from core.jobs.inspector import BUDGET_BYTES, Inspector, finite
 from core.jobs.local import standby_lock
@@ -66,7 +66,7 @@ def _one_thread_here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """No inspector is started."""
-    monkeypatch.setattr(inspections, "revive", lambda root: None)
+    monkeypatch.setattr(questions, "revive", lambda root: None)
 
 
 # Answered by the process that is there for it.
@@ -214,7 +214,7 @@ def test_a_question_that_waits_can_be_taken_back(store: RunStore) -> None:
     assert first.state == "cancelled"
     assert marks(store) == [(run.id, second.id)]
     # A marker that was lost comes back with the next asking.
-    inspections.unmark(second)
+    questions.forget(store.root, run.id, second.id)
     ask(store, run, "attention", text="b")
     ask(store, run, "attention", text="b")
     assert marks(store) == [(run.id, second.id)]
@@ -286,6 +286,42 @@ def test_what_goes_wrong_is_one_sentence(
     assert inspection.state == "failed"
     assert inspection.message.startswith(sentence)
     assert "\n" not in inspection.message
+
+
+def test_a_full_disk(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(store)
+    inspection = inspections.prepare(run, "attention")
+    lock = inspection.lock()
+    lock.acquire()
+    inspection.write(Record("working"))
+
+    def full(folder: Path, record: Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(inspections, "write_state", full)
+    assert "disk is full" in Inspector(store).answer(run, inspection).message
+    lock.release()
+    assert inspection.record == Record("failed", message=inspections.ASK_AGAIN)
+    with pytest.raises(RunError, match="can't keep an answer: No space left"):
+        ask(store, run, "score")
+    with pytest.raises(RunError, match="attention can't be asked: No space left"):
+        ask(store, run, "attention")
+    assert marks(store) == []
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_program_that_was_changed_is_loaded_anew(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspector = Inspector(store)
+    monkeypatch.setattr("core.jobs.inspector.IDLE_SECONDS", 0.1)
+    assert not Inspector(store).serve()
+    inspection = ask(store, trained(store), "attention")
+    monkeypatch.setattr("core.jobs.inspector._newest_source", lambda: 0.0)
+    assert inspector.serve()
+    assert inspection.state == "waiting"
+    assert Inspector(store).serve() is False
+    assert inspection.state == "done"
 
 
 def test_every_kind_keeps_its_answer_as_json(store: RunStore) -> None:
@@ -422,9 +458,9 @@ def test_asking_imports_no_torch(store: RunStore) -> None:
     run = trained(store)
     program = (
         "import sys\n"
-        "from core.jobs import inspections\n"
+        "from core.jobs import inspections, questions\n"
         "from core.runs import RunStore\n"
-        "inspections.revive = lambda root: None\n"
+        "questions.revive = lambda root: None\n"
         f"store = RunStore({str(store.root)!r})\n"
         f"run = store.open({run.id!r})\n"
         "one = {'target': 'head', 'layer': 0, 'head': 1, 'action': 'off'}\n"
