@@ -58,11 +58,11 @@ def controls():
     remembered("attention_other", [None, *beside], ids[1] if len(ids) > 1 else twin)
     with st.container(horizontal=True, key="attention_bar", gap="small"):
         st.selectbox(
-            "Run A", list(names), key="attention_run", format_func=names.get, on_change=chosen,
-            label_visibility="collapsed", width=176, persist_state="session",
+            "Run A", list(names), key="attention_run", format_func=names.__getitem__,
+            on_change=chosen, label_visibility="collapsed", width=176, persist_state="session",
         )  # fmt: skip
         other = st.selectbox(
-            "Run B", beside, index=None, key="attention_other", format_func=names.get,
+            "Run B", beside, index=None, key="attention_other", format_func=names.__getitem__,
             on_change=chosen, label_visibility="collapsed", width=176, persist_state="session",
             placeholder="Compare with a run",
         )  # fmt: skip

@@ -91,6 +91,7 @@ class AttentionPage {
     }
     hub.refresh(this.props.runs)
     this.source.take(this.props)
+    this.drawn = ""
     this.tick()
   }
 
@@ -109,7 +110,15 @@ class AttentionPage {
     const changed = await this.source.refresh()
     if (this.dead) return
     if (changed || !this.picture) this.aim()
-    this.draw()
+    const now = this.signature()
+    if (changed || now !== this.drawn) this.draw()
+    this.drawn = now
+  }
+
+  // Something that changes whenever the words or the curves would.
+  signature() {
+    const of = ({ id }) => [hub.run(id).state, hub.run(id).gone, hub.run(id).steps, hub.run(id).series.get("loss/train")?.version]
+    return [hub.lost, this.source.turned, ...this.props.runs.map(of)].join()
   }
 
   // Choose the stop to show: the newest while following, else the one nearest to the wanted step.
