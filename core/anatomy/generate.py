@@ -95,10 +95,12 @@ def draw(
     for _ in range(count):
         tokens = torch.tensor([ids[-context:]], device=device)
         training = model.training
-        model.eval()
+        if training:  # asked first: setting the mode of every module is a third of a small step
+            model.eval()
         logits = model(tokens)[0]  # (T, V), or (V,) of a network that predicts one token
         logits = logits.reshape(-1, logits.shape[-1])[-1].float().cpu()  # (V,)
-        model.train(training)
+        if training:
+            model.train()
         if not logits.isfinite().all():
             return
         if temperature == 0:

@@ -81,7 +81,11 @@ def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Ans
             report(start + 0.25 + 0.2 * len(written) / parameters["length"], f"writes {name}")
         return windows, _next_losses(subject, model, ids), subject.tokenizer.decode(written)
 
-    before, before_tokens, before_text = look(model, 0.0, "before")
+    # One operation after another is tried on the same text: what was before is read once.
+    asked = [parameters[name] for name in ("windows", "text", "prompt", "length", *drawing)]
+    before, before_tokens, before_text = subject.once(
+        ("operate", *asked), lambda: look(model, 0.0, "before")
+    )
     report(0.45, "measures means")
     means = mean_outputs(model, operations, (x for x, _ in subject.batches(inputs, targets)))
     with operated(model, operations, means):

@@ -6,7 +6,9 @@ B windows, T tokens, V size of the alphabet.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +26,10 @@ from core.runs import Run, RunError, RunStore
 from core.training.checkpoints import CheckpointError, load_weights
 
 BATCH_TOKENS = 8192  # of a forward pass over many windows
+KEPT = 8  # measurements of the untouched network
 SHOWN = 8  # unknown characters that a sentence names
+
+Found = TypeVar("Found")
 
 
 class Subject:
@@ -41,6 +46,7 @@ class Subject:
         self.wiring: ModelConfig = run.model_at(step)
         self.device = device or device_of(run.config)
         self.model = self._load()
+        self._found: dict[tuple[object, ...], Any] = {}
 
     def _load(self) -> nn.Module:
         config = self.config
@@ -63,6 +69,15 @@ class Subject:
                 f"run {id} has no checkpoint{'' if step is None else f' at step {step}'}"
             )
         return Subject(run, steps[-1] if step is None else step, self.device)
+
+    def once(self, key: tuple[object, ...], measure: Callable[[], Found]) -> Found:
+        """What `measure` found for this key before, or finds now; the last few are kept."""
+        if key not in self._found:
+            self._found[key] = measure()
+        while len(self._found) > KEPT:
+            del self._found[next(iter(self._found))]
+        found: Found = self._found[key]
+        return found
 
     def copy(self) -> nn.Module:
         """A network of its own to change."""

@@ -74,6 +74,10 @@ def test_the_same_seed_writes_the_same_before(subject: Subject) -> None:
     one = operate(subject, asked(operations=[OFF], seed=5), Silent()).result
     other = operate(subject, asked(seed=5), Silent()).result
     assert one["before"] == other["before"]
+    anew = Subject(subject.run, subject.step)  # which remembers nothing
+    assert operate(anew, asked(seed=5), Silent()).result["before"] == other["before"]
+    fewer = operate(subject, asked(seed=5, windows=20), Silent()).result["before"]
+    assert fewer["nats"] != other["before"]["nats"]
     assert operate(subject, asked(seed=6), Silent()).result["before"] != other["before"]
 
 
