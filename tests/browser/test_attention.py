@@ -261,7 +261,7 @@ def test_every_pointer(page: Page, dashboard: Dashboard, pair: Any) -> None:
     says(page, ".anl-head-caption", f"p = {said.removeprefix('0')}")
     page.locator(MATRIX).click(position=middle)
     top = np.argsort(-pattern[20])[:8] + 1
-    says(page, ".anl-looked:first-of-type", str(top[0]))
+    says(page, ".anl-looked >> nth=0", str(top[0]))
     numbers = page.locator(".anl-looked > span").all_inner_texts()
     assert numbers == [str(i) for i in top]
     page.locator(MATRIX).click(position=middle)
@@ -342,6 +342,9 @@ def test_widgets_and_address(page: Page, dashboard: Dashboard, pair: Any) -> Non
     drawn(page)
     assert chosen(page).startswith("layer 2, head 4")
     says(page, ".anl-panel-head", "pre-ln-lives − post-ln-dies")
+    page.wait_for_function(
+        "document.querySelector('.anl-more')?.textContent.startsWith('previous .')"
+    )
     scores = [float("0" + t.split(" ")[1]) for t in page.locator(".anl-more").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
     choose(page, "attention_other", "deeper")

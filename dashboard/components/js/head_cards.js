@@ -84,6 +84,9 @@ class HeadCards {
       const width = 100 / across
       card.node.style.cssText = `top:${Math.floor(i / across) * pitch}px;left:calc(${(i % across) * width}% + ${i % across ? CARD_GAP / 2 : 0}px);width:calc(${width}% - ${across > 1 ? CARD_GAP / 2 : 0}px)`
       this.fill(card, layer, head)
+      // In the page's order too, for who hears it read.
+      const here = this.spacer.children[wanted.size - 1]
+      if (here !== card.node) this.spacer.insertBefore(card.node, here ?? null)
     }
     for (const [key, { node }] of this.cards) {
       if (wanted.has(key)) continue
