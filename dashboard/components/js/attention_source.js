@@ -193,7 +193,8 @@ class AttentionSource {
         if (answer.state === "done") answer.result = JSON.parse(await fetchText(address + "/result"))
         this.answers.set(`${run} ${id}`, answer)
       } catch (error) {
-        this.answers.set(`${run} ${id}`, { state: "lost", progress: 0, message: error.message })
+        const lost = error instanceof TypeError || error.name === "AbortError" // asked again
+        this.answers.set(`${run} ${id}`, { state: lost ? "lost" : "failed", progress: 0, message: error.message })
       }
     }))
     if (this.closed) return
