@@ -142,7 +142,8 @@ function shownToken(text) {
 // .87, 1, or +.12 of a difference.
 function portion(value, signed = false) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"
+  if (value === 0) return "0"
   const size = Math.abs(value)
-  const text = size !== 0 && size < 0.0005 ? "<.001" : size.toFixed(size < 0.01 ? 3 : 2).replace(/^0(?=\.)/, "")
+  const text = size < 0.0005 ? "<.001" : size.toFixed(size < 0.01 ? 3 : 2).replace(/^0(?=\.)/, "")
   return (value < 0 ? "−" : signed && value > 0 ? "+" : "") + text
 }

@@ -110,7 +110,8 @@ class HeadMatrix {
 
   // A cell or a row's name locks the row; a column's name, or Shift, the column.
   click(event) {
-    const place = this.find(event)
+    // A click's place is rounded to whole pixels, the pointer's is not: lock what was shown.
+    const place = this.spot ?? this.find(event)
     if (!place) return
     const column = place.query === null || (event.shiftKey && place.key !== null)
     this.lock(column ? { kind: "column", index: place.key } : { kind: "row", index: place.query })
