@@ -40,7 +40,7 @@ POLL_SECONDS = 0.02
 IDLE_SECONDS = 600
 WRITE_SECONDS = 0.1  # between two states on disk
 SHARE_SECONDS = 0.25
-# Parameters below which one thread writes text faster than two (1.6 times on two busy cores).
+# Parameters below which one thread writes text faster than two (1.2 to 1.7 times on busy cores).
 SMALL = 2_000_000
 MODELS_KEPT = 4
 MODEL_BYTES = 2**30  # of their weights; the one in use stays whatever its size
