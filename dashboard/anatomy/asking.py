@@ -64,19 +64,15 @@ def wait(asked: Sequence[Asked | None], key: str, label: str, height: int | None
     """Show where open questions stand; True while none is answered and the place is theirs."""
     waiting = open_questions(asked)
     nothing = not done(asked)
-    if waiting:
+    # Always there, so that what comes below keeps its place in the page, and with it its zoom.
+    with st.container(key=f"slot_{key}"):
+        if not waiting:
+            return nothing
         with chrome.card(key):
             anatomy.progress(
                 waiting, key=f"asked_{key}", label=label, height=height if nothing else None
             )
     return nothing
-
-
-def progress_line(asked: Sequence[Asked | None], key: str, label: str) -> None:
-    """Where open questions stand, inside a card; nothing when all are answered."""
-    waiting = open_questions(asked)
-    if waiting:
-        anatomy.progress(waiting, key=f"asked_{key}", label=label)
 
 
 def by_button(shown: Sequence[tuple[Run, int]], kind: str, **parameters: Any) -> list[Asked | None]:
@@ -107,7 +103,9 @@ def offered(
     """Whether there is something to show: else a card that says what would be here, or how far it
     is. A run that was not asked yet, because it was chosen later, gets the button too."""
     waiting, answered = open_questions(asked), done(asked)
-    if waiting or not answered or None in asked:
+    with st.container(key=f"slot_{kind}"):  # always there; see `wait`
+        if answered and not waiting and None not in asked:
+            return True
         with chrome.card(kind):
             if not any(asked):
                 chrome.empty(title, text)

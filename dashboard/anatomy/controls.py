@@ -51,6 +51,8 @@ def seed(name: str, default: Any, read: Read) -> None:
 def keep(name: str, value: Any, default: Any) -> Any:
     """Write a value into the address, unless it is the default; returns it."""
     text = ",".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, float):
+        text = f"{value:g}"
     if value == default or text == "":
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != text:
@@ -75,7 +77,8 @@ def slider(name: str, label: str, default: float, low: float, high: float, **mor
     value = st.slider(
         label, kind(low), kind(high), key=name, on_change=forgive, args=(name,), **more
     )
-    return keep(name, value, default)
+    # Steps of 0.05 add up to 0.8500000000000001: one value, one question.
+    return keep(name, round(value, 6), default)
 
 
 def segments(name: str, label: str, options: dict[str, str], **more: Any) -> str:

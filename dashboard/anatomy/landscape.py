@@ -77,7 +77,9 @@ def ask(choice: Choice, kind: str, parameters: dict[str, Any]) -> list[Asked | N
     asked = asking.by_button(shown, kind, **parameters)
     runs = len(shown) if kind == "trajectory" else 1 + len(parameters["others"])
     waiting = asking.open_questions(asked)
-    if not all(asked) or waiting:
+    with st.container(key="slot_climb"):  # always there, so that the picture keeps its zoom
+        if all(asked) and not waiting:
+            return asked
         with chrome.card("climb"):
             if not all(asked):
                 chrome.empty(VIEWS[kind], WHAT[kind])

@@ -69,7 +69,10 @@ def open_page(page: Page, dashboard: Dashboard, query: str = "") -> None:
 
 
 def address(page: Page) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
+    return {
+        name: values[0]
+        for name, values in parse_qs(urlparse(page.evaluate("location.href")).query).items()
+    }
 
 
 def said(page: Page, name: str, value: str | None) -> None:
@@ -139,8 +142,7 @@ def test_text_is_written_token_by_token_and_its_tokens_can_be_walked(page, dashb
     expect(page.locator(".st-key-card_scored")).to_contain_text(f"{score.result['perplexity']:.3f}")
     press(page, "ask_continuations")
     expect(page.locator(".st-key-card_continued")).to_contain_text("ROUGE-L")
-    before = page.url
-    page.goto(before)
+    page.reload()
     expect(page.locator(".anl-token").first).to_be_visible()
     assert page.locator(".st-key-anatomy_prompt input").input_value() == "The "
     expect(page.locator(".st-key-card_scored")).to_contain_text("perplexity")  # from the cache
@@ -245,7 +247,7 @@ def test_parts_are_switched_off_scaled_swapped_and_taken_back(page, dashboard):
     expect(page.locator(".anl-chip")).to_have_count(7)
     page.locator(".anl-chip").first.click()
     expect(page.locator(".anl-chip")).to_have_count(6)
-    page.goto(page.url)
+    page.reload()
     expect(page.locator(".anl-chip")).to_have_count(6)
     expect(delta).to_contain_text("±")
     page.get_by_role("button", name="Reset").click()
