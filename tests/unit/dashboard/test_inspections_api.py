@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core.jobs import inspections
+from core.jobs import inspections, questions
 from core.jobs.inspections import Record
 from core.runs import RunStore
 from core.runs.files import write_atomically, write_json
@@ -20,7 +20,7 @@ from tests.fake_runs import finished
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    monkeypatch.setattr(inspections, "revive", lambda root: None)  # nobody answers here
+    monkeypatch.setattr(questions, "revive", lambda root: None)  # nobody answers here
     live.store.cache_clear()
     yield RunStore(tmp_path)
     live.store.cache_clear()
