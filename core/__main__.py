@@ -1,4 +1,4 @@
-"""The command line: ``python -m core train|sweep|runs|export|import|generate|bench``.
+"""The command line: ``python -m core train|sweep|runs|export|import|generate|inspect|bench``.
 
 Bad input ends with one line that names the setting and exit status 2.
 """
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cli.export.add_parser(commands)
     cli.export.add_import(commands)
     cli.generate.add_parser(commands)
+    cli.inspect.add_parser(commands)
     cli.bench.add_parser(commands)
     # libgomp reads its environment when torch is imported, which the commands do late.
     os.environ.update(worker_environment())

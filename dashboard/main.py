@@ -10,6 +10,8 @@ from dashboard.state import store
 PAGES = [
     st.Page("app_pages/lab.py", title="Lab", default=True, help="Turn the switches and train."),
     st.Page("app_pages/compare.py", title="Compare", help="Overlay runs and see what differs."),
+    st.Page("app_pages/attention.py", title="Attention", help="See what every head looks at."),
+    st.Page("app_pages/anatomy.py", title="Anatomy", help="Look inside a network and operate."),
     st.Page("app_pages/runs.py", title="Runs", help="Rename, resume and delete runs."),
 ]
 

@@ -151,6 +151,7 @@ def for_browser() -> dict[str, object]:
             "ramp": ATTENTION[mode],
             "cividis": CIVIDIS,
             "learned": LEARNED[mode],
+            "diverging": DIVERGING[mode],
         }
         for mode in COLOURS
     }

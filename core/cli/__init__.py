@@ -1,6 +1,16 @@
 """One module a command of ``python -m core``."""
 
-from core.cli import bench, export, generate, runs, sweep, train
+from core.cli import bench, export, generate, inspect, runs, sweep, train
 from core.cli.options import Parser, UsageError
 
-__all__ = ["Parser", "UsageError", "bench", "export", "generate", "runs", "sweep", "train"]
+__all__ = [
+    "Parser",
+    "UsageError",
+    "bench",
+    "export",
+    "generate",
+    "inspect",
+    "runs",
+    "sweep",
+    "train",
+]

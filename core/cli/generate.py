@@ -17,6 +17,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--tokens", type=int, default=300, help="how many tokens to add")
     parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest")
     parser.add_argument("--top-k", type=int, default=0, help="among the k likeliest; 0: all")
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, help="among the likeliest that sum to p; 1: all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
     add_store(parser)
@@ -32,35 +35,34 @@ def run(options: argparse.Namespace) -> int:
     step = steps[-1] if options.step is None else options.step
     if step not in steps:
         raise UsageError(f"--step: there is none at {step}; accepted: {', '.join(map(str, steps))}")
-    if options.temperature < 0 or options.tokens < 0:
-        raise UsageError("--temperature and --tokens: accepted: 0 or more")
-    from core.anatomy.generate import sample
-    from core.data.tokenizers import CharacterTokenizer
-    from core.models import build_model
-    from core.training.checkpoints import CheckpointError, load_weights
-
+    if options.temperature < 0 or options.tokens < 0 or options.top_k < 0:
+        raise UsageError("--temperature, --tokens and --top-k: accepted: 0 or more")
+    if not 0 <= options.top_p <= 1:
+        raise UsageError("--top-p: accepted: 0 to 1")
     if one.config.image is not None:
         raise UsageError(f"run {one.id} tells images apart and writes no text")
-    tokenizer = CharacterTokenizer(one.tokenizer["alphabet"])
-    prompt = tokenizer.known(options.prompt)
-    if not prompt:
-        raise UsageError("--prompt: none of its characters occur in the run's corpus")
-    model = build_model(one.config.model, len(tokenizer.alphabet)).eval()
+    from core.anatomy.generate import sample
+    from core.anatomy.subject import Subject
+
+    subject = Subject(one, step)
+    if not options.prompt:
+        raise UsageError("--prompt is empty; type at least one character")
     try:
-        load_weights(one.path / "checkpoints", step, model)
-    except CheckpointError as error:
+        prompt = subject.prompt(options.prompt, "--prompt")
+    except ValueError as error:
         raise UsageError(str(error)) from error
-    sys.stdout.write(prompt)
+    sys.stdout.write(subject.tokenizer.decode(prompt))
     for token in sample(
-        model,
-        tokenizer.encode(prompt),
+        subject.model,
+        prompt,
         options.tokens,
-        context=one.config.model.context,
+        context=subject.context,
         temperature=options.temperature,
         top_k=options.top_k,
+        top_p=options.top_p,
         seed=options.seed,
     ):
-        sys.stdout.write(tokenizer.decode([token]))
+        sys.stdout.write(subject.tokenizer.decode([token]))
         sys.stdout.flush()
     print()
     return 0

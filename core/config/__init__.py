@@ -4,7 +4,16 @@ Plain data: importing this package does not import torch. A setting is named by 
 (``model.depth``); a widget's key is that path with underscores (``model_depth``).
 """
 
-from core.config.families import CLASSES, IMAGES, SMALL_IMAGE, Shape, accepted, adapt, applies
+from core.config.families import (
+    CLASSES,
+    IMAGES,
+    SMALL_IMAGE,
+    SYNTHETIC,
+    Shape,
+    accepted,
+    adapt,
+    applies,
+)
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
@@ -21,6 +30,7 @@ __all__ = [
     "PLACEMENTS",
     "SCHEMA",
     "SMALL_IMAGE",
+    "SYNTHETIC",
     "DataConfig",
     "ModelConfig",
     "OptimizerConfig",

@@ -36,6 +36,7 @@ IMAGES: dict[str, Shape] = {
     "fashion-mnist": Shape(1, 28, 28),
     "cifar-10": Shape(3, 32, 32),
 }
+SYNTHETIC = ("repeat", "copy", "sort")  # the tasks of core.data.tasks
 SMALL_IMAGE = 32  # `stem: auto` keeps the resolution of images up to this size
 
 EVERYWHERE = ("family", "residual", "norm", "width", "init", "head_bias", "norm_epsilon")
@@ -63,7 +64,10 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("resnet", "model.residual"): _PARTS,
     # Of the norms over features it has LayerNorm alone.
     ("resnet", "model.norm"): tuple(name for name in NORMS if name not in ("layer", "none")),
-    ("resnet", "data.corpus"): ("python-reference", "tiny-shakespeare", "file"),
+    ("resnet", "data.corpus"): (
+        *("python-reference", "tiny-shakespeare", "file"),
+        *SYNTHETIC,
+    ),
 }
 OWN_CORPUS = {"resnet": "digits"}
 OWN_NORM = {"resnet": "batch"}

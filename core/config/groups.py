@@ -11,7 +11,15 @@ from core.config.base import Group, setting
 from core.config.overrides import Switch, parse_switches
 
 Corpus = Literal[
-    "python-reference", "tiny-shakespeare", "file", "digits", "fashion-mnist", "cifar-10"
+    "python-reference",
+    "tiny-shakespeare",
+    "file",
+    "repeat",
+    "copy",
+    "sort",
+    "digits",
+    "fashion-mnist",
+    "cifar-10",
 ]
 Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -25,7 +33,9 @@ class DataConfig(Group):
         "python-reference",
         "Corpus",
         "python-reference: Python's language reference, part of every Python. tiny-shakespeare:"
-        " downloaded once (1.1 MB). file: a UTF-8 text file of your own. Images: digits, 1,797 of"
+        " downloaded once (1.1 MB). file: a UTF-8 text file of your own. Tasks made of random"
+        " tokens, without end: repeat, with a random period; copy, the first half again; sort, the"
+        " first half in order. Images: digits, 1,797 of"
         " 8×8 pixels, part of scikit-learn; fashion-mnist (31 MB) and cifar-10 (170 MB),"
         " downloaded once.",
     )

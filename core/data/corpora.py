@@ -1,23 +1,25 @@
 """Texts: where their bytes come from, checked and cached by hash.
 
 `python-reference` is inside every CPython, `tiny-shakespeare` is downloaded once, `file` is the
-user's own. Whatever is wrong with one of them is a :class:`CorpusError`, one sentence long.
+user's own, the tasks of :mod:`core.data.tasks` are made here. Whatever is wrong with one of them is
+a :class:`CorpusError`, one sentence long.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core.config import DataConfig, RunConfig
+from core.config import SYNTHETIC, DataConfig, RunConfig
 from core.data import images
 from core.data.downloads import CorpusError, Download, cache_folder
 from core.data.images import Images
-from core.data.tokenizers import Tokens, cross_entropy, encode
+from core.data.tasks import Synthetic, check_context, synthetic
+from core.data.texts import TRAINING_SHARE, Text
+from core.data.tokenizers import cross_entropy, encode
 from core.runs.files import write_atomically
 
 SHAKESPEARE_URL = (
@@ -26,45 +28,6 @@ SHAKESPEARE_URL = (
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_BYTES = 1_115_394
 LIMIT_BYTES = 100 * 2**20
-TRAINING_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class Text:
-    """A corpus as tokens, with what is known of it before any training.
-
-    Entropies are in nats per token: `unigram_entropy` that of the training part, which is where
-    a network that ignores its input ends up; `unigram_validation` the cross-entropy of the
-    validation part under the training part's frequencies.
-    """
-
-    name: str
-    sha256: str
-    tokens: Tokens
-    unigram_entropy: float
-    unigram_validation: float
-
-    unit = "character"
-
-    @property
-    def length(self) -> int:
-        """Tokens in all."""
-        return len(self.tokens.ids)
-
-    @property
-    def vocabulary(self) -> int:
-        """Size of the alphabet, V."""
-        return len(self.tokens.alphabet)
-
-    @property
-    def training(self) -> np.ndarray:
-        """The first 90 % of the tokens."""
-        return self.tokens.ids[: int(TRAINING_SHARE * self.length)]
-
-    @property
-    def validation(self) -> np.ndarray:
-        """The rest."""
-        return self.tokens.ids[int(TRAINING_SHARE * self.length) :]
 
 
 def describe(data: DataConfig) -> Text:
@@ -89,6 +52,8 @@ def look_up(config: RunConfig) -> Text | Images:
 
 @functools.lru_cache(maxsize=8)
 def _describe(corpus: str, path: str | None, stamp: int) -> Text:
+    if corpus in SYNTHETIC:
+        return synthetic(corpus)
     name = Path(path).name if path else corpus
     content = _content(corpus, path)
     sha = hashlib.sha256(content).hexdigest()
@@ -112,6 +77,9 @@ def _describe(corpus: str, path: str | None, stamp: int) -> Text:
 
 def check_length(text: Text, context: int) -> None:
     """Raises :class:`CorpusError` when the training part has no window of `context` tokens."""
+    if isinstance(text, Synthetic):
+        check_context(text.name, context)
+        return
     if len(text.training) <= context:
         needed = int(np.ceil((context + 1) / TRAINING_SHARE))
         raise CorpusError(

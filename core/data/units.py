@@ -16,6 +16,7 @@ class Unit(NamedTuple):
 
 UNITS = {
     "character": Unit("character", "single letters", "letter frequencies", "text's letter"),
+    "token": Unit("token", "single tokens", "token frequencies", "task's token"),
     "image": Unit("image", "the classes", "class frequencies", "images' class"),
 }
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runs.files import write_atomically
+from core.runs.patterns import Patterns, map_npy
 
 BUDGET_BYTES = 200 * 2**20
 GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000
-
-Pattern = NDArray[np.float16]
 
 
 def due(probe: int) -> bool:
@@ -57,27 +56,30 @@ class Snapshots:
         write_atomically(self.path(step), buffer.getvalue())
         self._thin()
 
-    def pattern(self, step: int) -> Pattern:
+    def pattern(self, step: int) -> NDArray[np.float16]:
         """The patterns (L, H, T, T) of a step, of causal attention zero above the diagonal.
 
         Raises KeyError naming the nearest step when there is no such snapshot.
         """
-        packed = self._load(step)
-        if packed.ndim == 4:
-            return packed
-        size = (int(np.sqrt(8 * packed.shape[-1] + 1)) - 1) // 2
-        full = np.zeros((*packed.shape[:2], size, size), dtype=np.float16)
-        rows, columns = np.tril_indices(size)
-        full[..., rows, columns] = packed
-        return full
+        return self.open(step).whole()
 
-    def _load(self, step: int) -> Pattern:
+    def open(self, step: int) -> Patterns:
+        """The snapshot of a step, of which only what is asked for is read.
+
+        Raises KeyError naming the nearest step when there is no such snapshot.
+        """
         try:
-            packed = np.load(self.path(step), allow_pickle=False)
+            return Patterns(map_npy(self.path(step)))
         except (OSError, ValueError) as error:
             near = min(self.steps, key=lambda s: abs(s - step), default=None)
             raise KeyError(f"no readable snapshot at step {step}; the nearest is {near}") from error
-        return packed  # type: ignore[no-any-return]
+
+    def stamp(self, step: int) -> int:
+        """Changes when the snapshot of a step is taken anew; 0 where there is none."""
+        try:
+            return self.path(step).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _thin(self) -> None:
         """Over the budget every second snapshot goes; the first and the last always stay."""

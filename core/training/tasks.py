@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from core.anatomy.generate import sample
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
-from core.data.batches import Batches, ImageBatches, evaluation_windows
+from core.data.batches import ImageBatches
 from core.data.images import Images
 from core.data.tokenizers import CharacterTokenizer, log_frequencies
 from core.models import build_model
@@ -130,16 +130,14 @@ class LanguageTask(Task):
     def __init__(self, config: RunConfig, text: corpora.Text) -> None:
         super().__init__(config, text)
         self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
-        context = config.model.context
-        self.batches = Batches(
-            text.training, context, config.training.batch_size, config.training.seed
-        )
-        self._log_unigram = log_frequencies(text.training, text.vocabulary)
+        training = config.training
+        self.batches = text.batches(config.model.context, training.batch_size, training.seed)
+        self._log_unigram = text.log_unigram
         self._set_out()
 
     def _set_out(self) -> None:
         context = self.config.model.context
-        windows = torch.from_numpy(evaluation_windows(self.text.validation, context))
+        windows = torch.from_numpy(self.text.windows(context))
         self.evaluation = (windows[:, :-1], windows[:, 1:])  # each (N, T)
         self.per_batch = max(1, EVALUATION_BATCH // windows.shape[1])
         self.probe_text = self._probe_text()
@@ -148,7 +146,7 @@ class LanguageTask(Task):
     def _probe_text(self) -> str:
         wanted, length = self.config.probes.text, self.config.probe_length
         probe = self.tokenizer.known(wanted)[:length]
-        return probe or self.tokenizer.decode(self.text.validation[:length].tolist())
+        return probe or self.tokenizer.decode(self.text.windows(length, 1)[0, :length].tolist())
 
     def batch(self, step: int) -> Batch:
         """(B, T) tokens and the ones after each."""
@@ -156,9 +154,11 @@ class LanguageTask(Task):
         return Batch(windows[:, :-1], windows[:, 1:])
 
     def description(self) -> dict[str, Any]:
-        """The probe text and its tokens."""
+        """The probe text, its tokens, and the lowest possible loss in nats where it is known."""
         tokens = self.tokenizer.encode(self.probe_text)
-        return {"probe_text": self.probe_text, "probe_tokens": tokens}
+        floor = self.text.floor(self.config.model.context)
+        known = {} if floor is None else {"floor": floor}
+        return {"probe_text": self.probe_text, "probe_tokens": tokens, **known}
 
     @property
     def alphabet(self) -> str:
@@ -166,10 +166,10 @@ class LanguageTask(Task):
         return self.text.tokens.alphabet
 
     def sample(self, model: nn.Module) -> str:
-        """A few dozen characters that continue the start of the validation text."""
+        """A few dozen characters that continue the start of the held-out text, or of a sequence."""
         ids = sample(
             model,
-            self.text.validation[self._prompt].tolist(),
+            self.text.windows(self.config.model.context, 1)[0, : self._prompt].tolist(),
             SAMPLE_TOKENS,
             context=self.config.model.context,
             seed=self.config.training.seed,
@@ -177,8 +177,8 @@ class LanguageTask(Task):
         return self.tokenizer.decode(list(ids))
 
     @property
-    def _prompt(self) -> slice:
-        return slice(1)
+    def _prompt(self) -> int:
+        return 1 if self.text.length else self.config.model.context
 
 
 class WindowTask(LanguageTask):
@@ -186,9 +186,7 @@ class WindowTask(LanguageTask):
 
     def _set_out(self) -> None:
         context = self.config.model.context
-        windows = torch.from_numpy(
-            evaluation_windows(self.text.validation, context, EVALUATION_WINDOWS)
-        )  # (N, T + 1)
+        windows = torch.from_numpy(self.text.windows(context, EVALUATION_WINDOWS))  # (N, T + 1)
         self.evaluation = (windows[:, :-1], windows[:, -1])  # (N, T) and (N,)
         self.per_batch = max(1, EVALUATION_BATCH // 8)
         step = max(1, len(windows) // PROBE_EXAMPLES)
@@ -201,8 +199,8 @@ class WindowTask(LanguageTask):
         return Batch(windows[:, :-1], windows[:, -1])
 
     @property
-    def _prompt(self) -> slice:
-        return slice(self.config.model.context)
+    def _prompt(self) -> int:
+        return self.config.model.context
 
 
 class ImageTask(Task):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard import assets
-from dashboard.api import attention, live, points
+from dashboard.api import attention, inspections, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.guard import Guard
 from dashboard.shell import Shell
@@ -33,8 +33,13 @@ ROUTES: list[BaseRoute] = [
     Route("/api/series", points.series),
     Route("/api/profile", points.profile),
     Route("/api/attention/{run}", attention.snapshots),
-    Route("/api/attention/{run}/{step:int}", attention.grid),
-    Route("/api/attention/{run}/{step:int}/{layer:int}/{head:int}", attention.head),
+    Route("/api/attention/{run}/{source}", attention.grid),
+    Route("/api/attention/{run}/{source}/scores", attention.scores),
+    Route("/api/attention/{run}/{source}/{layer:int}/{head:int}", attention.head),
+    Route("/api/inspections/{run}/{id}", inspections.state),
+    Route("/api/inspections/{run}/{id}/stream", inspections.stream),
+    Route("/api/inspections/{run}/{id}/result", inspections.result),
+    Route("/api/inspections/{run}/{id}/array/{name}", inspections.array),
     Route("/api/assets/{name}", asset),
 ]
 MIDDLEWARE = [Middleware(Guard), Middleware(Shell)]

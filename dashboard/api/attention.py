@@ -1,7 +1,14 @@
-"""Attention as bytes: small pictures of all heads, whole heads on demand."""
+"""Attention as bytes: small pictures of all heads, whole heads and scores on demand.
+
+A `source` is the step of a snapshot of the probe text, or `text-` and the id of a question about
+an own text, which must have been answered.
+`?v=` changes when a snapshot is taken anew; addresses with the same `v` never change.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,45 +16,142 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboard.api.answers import as_json, binary, route
+from core.jobs import inspections
+from core.jobs.inspections import Inspection
+from core.runs import Run, heads
+from core.runs.patterns import Patterns, difference, map_npy, map_npz
+from dashboard.api.answers import as_json, binary, number, rounded, route
 from dashboard.live import store
 
+TEXT = "text-"
 THUMBNAIL = 32
+THUMBNAILS = (128, 64, THUMBNAIL)
+MOST_BYTES = 2**20  # of a grid whose thumbnails are larger than the smallest
+Source = tuple[str, int]  # a file and its stamp: what a cache may be keyed by
 
 
 @route
 def snapshots(request: Request) -> Response:
-    """The steps at which a run's attention was kept."""
-    return as_json({"steps": store().open(request.path_params["run"]).snapshots.steps})
-
-
-def thumbnails(pattern: NDArray[Any]) -> NDArray[np.uint8]:
-    """(L, H, T, T) attention as at most 32 x 32 bytes a head: the largest value of each patch."""
-    size = pattern.shape[-1]
-    patch = -(-size // THUMBNAIL)
-    small = -(-size // patch)
-    padded = np.zeros((*pattern.shape[:2], small * patch, small * patch), dtype=np.float32)
-    padded[..., :size, :size] = pattern
-    top = padded.reshape(*pattern.shape[:2], small, patch, small, patch).max(axis=(3, 5))
-    return np.asarray(np.sqrt(np.clip(np.nan_to_num(top), 0, 1)) * 255 + 0.5, dtype=np.uint8)
+    """The steps at which a run's attention was kept, each with its stamp."""
+    kept = store().open(request.path_params["run"]).snapshots
+    steps = kept.steps
+    return as_json({"steps": steps, "stamps": [str(kept.stamp(step)) for step in steps]})
 
 
 @route
 def grid(request: Request) -> Response:
-    """Thumbnails of every head at one step."""
-    run = store().open(request.path_params["run"])
-    return binary(thumbnails(run.snapshots.pattern(request.path_params["step"])))
+    """Thumbnails of every head, (L, H, n, n) bytes: 255 √p, p the largest of each patch.
+
+    `?side=` wishes an n; with `?minus=run&at=source` 128 + 127 · sign(d) √|d|, d being the
+    difference to that source that is furthest from zero.
+    """
+    query = request.query_params
+    source = _source(request.path_params["run"], request.path_params["source"])
+    side = number(request, "side", THUMBNAIL)
+    if "minus" not in query:
+        return binary(_thumbnails(source, side))
+    other = _source(query["minus"], query.get("at", ""))
+    return binary(_differences(source, other, side))
 
 
 @route
 def head(request: Request) -> Response:
-    """One whole head at one step, float32."""
+    """One whole head, (T, T) float32."""
     path = request.path_params
-    pattern = store().open(path["run"]).snapshots.pattern(path["step"])
+    patterns = _open(_source(path["run"], path["source"]))
+    layers, count, *_ = patterns.shape
     layer, index = path["layer"], path["head"]
-    if layer >= pattern.shape[0] or index >= pattern.shape[1]:
+    if layer >= layers or index >= count:
         raise KeyError(
-            f"no layer {layer}, head {index}; the run has {pattern.shape[0]} layers of"
-            f" {pattern.shape[1]} heads, counted from 0"
+            f"no layer {layer}, head {index}; the run has {layers} layers of {count} heads,"
+            " counted from 0"
         )
-    return binary(pattern[layer, index].astype("<f4"))
+    return binary(patterns.head(layer, index).astype("<f4"))
+
+
+@route
+def scores(request: Request) -> Response:
+    """What each head does, `{score: [[layers of heads]]}`, from the patterns alone."""
+    run, name = store().open(request.path_params["run"]), request.path_params["source"]
+    found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
+    return as_json({score: rounded(values) for score, values in found.items()})
+
+
+def thumbnails(patterns: Patterns, side: int = THUMBNAIL) -> NDArray[np.uint8]:
+    """See :func:`grid`; not a number is drawn as 0."""
+    top = np.nan_to_num(patterns.largest(_side(patterns, side)), posinf=0)
+    return np.asarray(np.sqrt(np.clip(top, 0, 1)) * 255 + 0.5, dtype=np.uint8)
+
+
+def _side(patterns: Patterns, wished: int) -> int:
+    """The largest thumbnail that is not larger than wished and keeps the reply small."""
+    layers, count, *_ = patterns.shape
+    fitting = (n for n in THUMBNAILS if n <= wished and layers * count * n * n <= MOST_BYTES)
+    return next(fitting, THUMBNAIL)
+
+
+# About 150 kB each for 12 x 12 heads: what a reader scrubs through, back and forth.
+@lru_cache(maxsize=128)
+def _thumbnails(source: Source, side: int) -> NDArray[np.uint8]:
+    return thumbnails(_open(source), side)
+
+
+@lru_cache(maxsize=128)
+def _differences(source: Source, other: Source, side: int) -> NDArray[np.uint8]:
+    a, b = _open(source), _open(other)
+    apart = np.nan_to_num(difference(a, b, _side(a, side)))
+    return np.asarray(np.sign(apart) * np.sqrt(np.abs(apart)) * 127 + 128.5, dtype=np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _scores(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
+    patterns = _open(source)
+    ids = tokens if len(tokens) == patterns.size else None
+    # One layer at a time: the whole of 24 x 16 heads over 512 tokens is 200 MB.
+    layers = [
+        heads.scores(patterns.layer(i)[None], None if ids is None else np.array(ids))
+        for i in range(patterns.shape[0])
+    ]
+    # Induction is measured on repeated random tokens; on a text it would be luck.
+    names = [name for name in layers[0] if name != "induction"]
+    return {name: [layer[name][0].tolist() for layer in layers] for name in names}
+
+
+def _tokens(run: Run, source: str) -> list[int]:
+    found = _question(run, source).result["ids"] if _is_text(source) else run.corpus["probe_tokens"]
+    return [int(token) for token in found]
+
+
+def _is_text(source: str) -> bool:
+    return source.startswith(TEXT)
+
+
+def _question(run: Run, source: str) -> Inspection:
+    return inspections.find(run, source.removeprefix(TEXT))
+
+
+def _source(id: str, name: str) -> Source:
+    """The file of a run's snapshot or of an answer. Raises KeyError, RunError where it has none."""
+    run = store().open(id)
+    if _is_text(name):
+        question = _question(run, name)
+        path = question.folder / "arrays.npz"
+        if question.kind != "attention" or not path.exists():
+            raise KeyError(f"{question.kind} has no attention to show yet: {question.state}")
+        return str(path), path.stat().st_mtime_ns
+    if not name.isdecimal():
+        raise KeyError(f"{name!r} is no step of run {id}")
+    kept, step = run.snapshots, int(name)
+    if not (stamp := kept.stamp(step)):
+        kept.open(step)  # says which is near
+    return str(kept.path(step)), stamp
+
+
+def _open(source: Source) -> Patterns:
+    path = Path(source[0])
+    try:
+        if path.suffix == ".npz":
+            return Patterns(map_npz(path, "pattern"))
+        return Patterns(map_npy(path))
+    except (OSError, ValueError) as error:
+        raise KeyError(f"{path.name} can't be read; it may have been thinned out") from error

@@ -9,7 +9,7 @@ from html import escape
 from core.runs.verdicts import WINDOW
 from dashboard.compare.catalogue import Entry
 from dashboard.compare.differences import units
-from dashboard.palette import run_colour
+from dashboard.figures import marks
 
 MOST = 60  # sentences
 KINDS = {
@@ -67,8 +67,7 @@ def _singles(entries: Sequence[Entry]) -> str:
 
 def dot(entry: Entry) -> str:
     """A run's colour."""
-    light, dark = (run_colour(entry.colour, mode) for mode in ("light", "dark"))
-    return f'<span class="dot" style="background:light-dark({light},{dark})"></span>'
+    return marks.dot(entry.colour)
 
 
 def predicts(entries: Sequence[Entry]) -> str:

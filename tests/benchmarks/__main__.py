@@ -6,7 +6,7 @@ Timings on a shared machine are noisy, so these are figures to read and no tests
 from __future__ import annotations
 
 from core.__main__ import main as core
-from tests.benchmarks import compare, dashboard, two_at_once
+from tests.benchmarks import attention, compare, dashboard, two_at_once
 
 BUDGETS = {
     "ratio": "two at once / best alone: at least 1.2",
@@ -15,6 +15,9 @@ BUDGETS = {
     "a live tick of 10 runs, ms of the server's processor": "at most 15",
     "a live tick of 10 runs, bytes": "at most 5,000",
     "memory of the server, MB": "at most 300",
+    "attention: navigation to the first picture, ms": "at most 1,000",
+    "attention: scrub to a far step, ms": "at most 150",
+    "attention: scrub to the next step, ms": "at most 150",
 }
 
 
@@ -25,6 +28,7 @@ def main() -> None:
     for title, found in (
         ("two runs at once, tokens/s", two_at_once.measure()),
         ("the dashboard", dashboard.measure()),
+        ("attention, 12 x 12 heads x 256 tokens", attention.measure()),
     ):
         print(f"\n{title}")
         for name, value in found.items():

@@ -111,6 +111,9 @@ def test_presets() -> None:
         "core.estimate",
         "core.runs",
         "core.jobs",
+        "core.jobs.inspections",
+        "core.anatomy",
+        "core.anatomy.targets",
         "core.data.corpora",
         "dashboard.app",
         "dashboard.main",
@@ -136,7 +139,7 @@ def test_core_needs_no_streamlit_and_no_plotly() -> None:
     code = (
         "import sys\n"
         "sys.modules['streamlit'] = sys.modules['plotly'] = None\n"
-        "import core.__main__, core.jobs.worker, core.jobs.work\n"
+        "import core.__main__, core.jobs.worker, core.jobs.work, core.jobs.inspector\n"
         "from core.__main__ import main\n"
         "assert main(['runs', 'list']) == 0\n"
     )

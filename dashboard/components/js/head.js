@@ -7,7 +7,9 @@ class Head {
     this.canvas = el("canvas", "anl-canvas")
     this.canvas.setAttribute("role", "img")
     this.holder = el("div", "anl-head-holder")
-    this.holder.append(this.canvas)
+    this.skeleton = el("div", "anl-skeleton")
+    this.canvas.hidden = true
+    this.holder.append(this.canvas, this.skeleton)
     this.caption = el("div", "anl-caption")
     this.words = el("div", "anl-head-words")
     this.words.append(this.title, this.caption)
@@ -21,6 +23,8 @@ class Head {
 
   show(grid, { layer, head, tokens, theme }) {
     Object.assign(this, { grid, tokens, theme, row: null })
+    this.canvas.hidden = false
+    this.skeleton.hidden = true
     say(this.title, `layer ${layer + 1}, head ${head + 1}`)
     this.canvas.setAttribute("aria-label", `Attention of layer ${layer + 1}, head ${head + 1}: ${this.summary()}`)
     this.paint()

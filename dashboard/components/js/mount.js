@@ -1,7 +1,8 @@
 // The door that loader.js comes through.
 
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
-  lines: Lines, attention: Attention, happening: Happening, runs: RunsTable, matrix: Matrix, preload: Preload }
+  lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
+  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }
 const mounted = new WeakMap()
 
 export function mount(root, component) {

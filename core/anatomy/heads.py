@@ -1,0 +1,113 @@
+"""The kind `heads`: every head of a checkpoint, scored on held-out text and on repeated tokens.
+
+L layers, H heads, T tokens.
+
+Parameters
+    ``windows`` (int, 8): held-out windows that the scores of text are averaged over.
+    ``seed`` (int, 0): of the repeated random tokens.
+
+Result
+    ``scores``: by name, (L, H) nested lists; null where a score does not exist.
+        ``entropy previous first duplicate matching``, as core.runs.heads.scores defines them, means
+        over held-out windows; ``induction``: mean over sequences of random tokens that repeat with
+        a random period, several periods.
+    ``best``: by name, {layer, head, value} of the highest (of entropy the lowest) score; null
+        where there is none.
+    ``uniform``: by name, what a head that attends evenly would have: entropy and first.
+    ``layers``, ``heads``, ``tokens`` (T), ``windows``, ``periods`` (list of int, those tried: each
+        once, a quarter to half of the context; [] where the context is too short), ``step``.
+Arrays
+    Each score by its name, (L, H) float32, NaN where it does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.anatomy import Answer, Report
+from core.anatomy.attention import patterns
+from core.anatomy.subject import Subject
+from core.runs.heads import SCORES, Scores, scores
+
+SEQUENCES = 16  # of repeated tokens
+FEW_TOKENS = 8  # an alphabet smaller than this can't fill a period without repeating itself
+
+
+def heads(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """Every score of every head; the module's docstring says what is found."""
+    windows = subject.held_out(parameters["windows"])[0].tolist()  # (N, T)
+    repeated = sequences(subject.context, subject.vocabulary, parameters["seed"])
+    readings: dict[str, list[Scores]] = {}
+    whole = len(windows) + len(repeated)
+    for i, ids in enumerate(windows):
+        report(i / whole, f"reads held-out window {i + 1} of {len(windows)}")
+        for name, values in scores(patterns(subject, ids).numpy(), ids).items():
+            if name != "induction":  # held-out text that repeats is measured as all others are
+                readings.setdefault(name, []).append(values)
+    for i, ids in enumerate(repeated):
+        period = len(ids) // 2
+        report((len(windows) + i) / whole, f"reads random tokens of period {period}, twice")
+        found = scores(patterns(subject, ids).numpy(), ids, period)
+        readings.setdefault("induction", []).append(found["induction"])
+    shape = (subject.wiring.depth, subject.wiring.heads)
+    averages = {name: _average(readings.get(name, []), shape) for name in SCORES}
+    rows = np.arange(1, len(windows[0]) + 1)
+    attended = rows if subject.wiring.causal else np.full_like(rows, len(rows))
+    result = {
+        "scores": {name: values.tolist() for name, values in averages.items()},
+        "best": {name: _best(name, values) for name, values in averages.items()},
+        "uniform": {
+            "entropy": float(np.log(attended).mean()),
+            "first": float((1 / attended[1:]).mean()) if len(rows) > 1 else None,
+        },
+        "layers": shape[0],
+        "heads": shape[1],
+        "tokens": len(rows),
+        "windows": len(windows),
+        "periods": [len(ids) // 2 for ids in repeated],
+        "step": subject.step,
+    }
+    return Answer(result, {name: v.astype(np.float32) for name, v in averages.items()})
+
+
+def sequences(context: int, vocabulary: int, seed: int) -> list[list[int]]:
+    """Random tokens, each sequence twice in a row, with a period of its own.
+
+    Seen twice only, and no token twice within a period where the alphabet allows it, so that
+    exactly one earlier token is the one to attend to. [] where the context is below 4.
+    """
+    longest = context // 2
+    if vocabulary >= FEW_TOKENS:
+        longest = min(longest, vocabulary)
+    if longest < 2:
+        return []
+    random = np.random.default_rng(seed)
+    periods = random.integers(max(2, longest // 2), longest + 1, SEQUENCES)
+    return [_once(random, int(period), vocabulary).tolist() * 2 for period in periods]
+
+
+def _once(random: np.random.Generator, period: int, vocabulary: int) -> NDArray[np.int64]:
+    if period > vocabulary:
+        return random.integers(0, vocabulary, period)
+    return random.permutation(vocabulary)[:period]
+
+
+def _average(readings: list[Scores], shape: tuple[int, int]) -> Scores:
+    """The mean of those readings where the score exists, (L, H)."""
+    total, count = np.zeros(shape), np.zeros(shape)
+    for values in readings:
+        present = ~np.isnan(values)
+        total[present] += values[present]
+        count += present
+    return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+
+
+def _best(name: str, values: Scores) -> dict[str, Any] | None:
+    if np.isnan(values).all():
+        return None
+    place = np.nanargmin(values) if name == "entropy" else np.nanargmax(values)
+    layer, head = np.unravel_index(place, values.shape)
+    return {"layer": int(layer), "head": int(head), "value": float(values[layer, head])}

@@ -1,0 +1,120 @@
+"""The kinds `landscape1d` and `landscape2d`: the loss around a checkpoint.
+
+Li et al. 2018 (arXiv 1712.09913): L(θ + a d₁ (+ b d₂)) with random Gaussian directions, every row
+of a matrix scaled to the length of the row of θ that it changes, everything of one dimension
+(biases, gains) left alone. L is the mean cross-entropy in nats over fixed held-out windows.
+
+Parameters
+    ``others`` (list of runs, each as ``id`` or ``id@step``, []): more checkpoints for the same
+    axes and the same scale. Directions are drawn by (seed, name of the tensor), so that equal
+    networks share them.
+    ``radius`` (float, 1.0): a and b go from -radius to radius.
+    ``seconds`` (float, 20): the time that the grid may take; one evaluation is measured, the finest
+    grid that fits is taken. ``points`` (int, 0): an odd number of points along each axis instead.
+    ``seed`` (int, 0): of the directions.
+
+Result
+    ``a`` (list of n numbers), and in two dimensions ``b`` (list of n numbers).
+    ``runs``: list of {run, name, step, centre (loss at the checkpoint), loss, not_finite}: ``loss``
+    is (n) or, row by row of b, (n, n), ``loss[j][i]`` at a[i], b[j], null where it is not finite;
+    ``not_finite``: how many are not.
+    ``low``, ``high``: of all finite losses of all runs: the one scale.
+    ``points`` (n), ``evaluations`` (losses measured), ``seconds_each`` (of one evaluation),
+    ``tokens`` (predictions in one loss), ``radius``, ``sentence``: what the grid is and whether the
+    time budget cut it.
+    Coarse to fine: each finished level is one object of the stream with all of these keys and
+    ``points`` so far; the last one equals the result.
+Arrays
+    ``loss`` (runs, n) or (runs, n, n) float64, not finite as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.anatomy import Answer, Report
+from core.anatomy.others import named
+from core.anatomy.subject import Subject
+from core.anatomy.surface import (
+    FINEST,
+    Grid,
+    HeldOutLoss,
+    Moved,
+    affordable,
+    measure,
+    on_one_scale,
+    random_direction,
+    seconds_each,
+    sentence,
+    told,
+)
+
+
+def landscape1d(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """The loss along one random direction; the module's docstring says what is found."""
+    return _landscape(subject, parameters, report, 1)
+
+
+def landscape2d(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """The loss over two random directions; the module's docstring says what is found."""
+    return _landscape(subject, parameters, report, 2)
+
+
+@torch.no_grad()
+def _landscape(
+    subject: Subject, parameters: dict[str, Any], report: Report, dimensions: int
+) -> Answer:
+    subjects = [subject, *(named(subject, other) for other in parameters["others"])]
+    report(0.0, "measures the loss at the checkpoint")
+    losses = [HeldOutLoss(one) for one in subjects]
+    centres = [loss(one.model) for loss, one in zip(losses, subjects, strict=True)]
+    pairs = zip(losses, subjects, strict=True)
+    evaluations = [_around(loss, one, parameters["seed"], dimensions) for loss, one in pairs]
+    middle = (0.0,) * dimensions
+    each = max(seconds_each(lambda e=e: e(*middle)) for e in evaluations)  # type: ignore[misc]
+    seconds, chosen = parameters["seconds"], parameters["points"]
+    if chosen and (chosen % 2 == 0 or chosen > FINEST[dimensions]):
+        raise ValueError(f"points: {chosen} is not odd or more than {FINEST[dimensions]}")
+    points = chosen or affordable(each, seconds, dimensions, len(subjects))
+    axis = np.linspace(-parameters["radius"], parameters["radius"], points)
+    axis[points // 2] = 0.0  # to the last bit
+    runs = [
+        {"run": one.run.id, "name": one.run.name, "step": one.step, "centre": centre}
+        for one, centre in zip(subjects, centres, strict=True)
+    ]
+    result: dict[str, Any] = {}
+    found: list[Grid] = []
+    limit = None if chosen else seconds
+    for stride, whole, count in measure(evaluations, [axis] * dimensions, limit, report):
+        found = [grid[(slice(None, None, stride),) * dimensions] for grid in whole]
+        parts = [told(grid) for grid in found]
+        missing = sum(part["not_finite"] for part in parts)
+        size = len(found[0])
+        finest = bool(chosen) or size == FINEST[dimensions]
+        tokens = losses[0].predictions
+        result = {
+            **{name: axis[::stride].tolist() for name in ("a", "b")[:dimensions]},
+            "runs": [{**run, **part} for run, part in zip(runs, parts, strict=True)],
+            **on_one_scale(found),
+            "points": size,
+            "evaluations": count,
+            "seconds_each": each,
+            "tokens": tokens,
+            "radius": parameters["radius"],
+            "sentence": sentence(size, dimensions, tokens, seconds, finest, missing),
+        }
+        report.emit(result)
+    return Answer(result, {"loss": np.stack(found)})
+
+
+def _around(
+    loss: HeldOutLoss, subject: Subject, seed: int, dimensions: int
+) -> Callable[..., float]:
+    """The loss of a checkpoint as a function of its coordinates in random directions."""
+    directions = [random_direction(subject.model, seed, which) for which in range(dimensions)]
+    moved = Moved(subject, directions)
+    return lambda *amounts: loss(moved.to(*amounts))

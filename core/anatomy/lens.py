@@ -1,0 +1,140 @@
+"""The logit lens: what the network would say if it stopped at a layer (nostalgebraist 2020).
+
+head(final_norm(h)) of the stream h after the embedding and after each layer; the last row is the
+network's own output. Kind ``lens``. Parameters: ``text`` ("" is the run's probe text), ``top``
+(tokens listed a place), ``middle`` (the stream between attention and feed-forward too), ``windows``
+(of held-out text, for the loss by layer). N rows from embedding to output, T tokens, K = ``top``.
+
+result
+    ``text``        str
+    ``tokens``      [str] × T
+    ``ids``         [int] × T
+    ``rows``        [str] × N, observables: "embed", "blocks.0.resid_mid" (with ``middle``),
+                    "blocks.0.resid_post", ...
+    ``labels``      [str] × N, in words: "embedding", "layer 0 attention", "layer 0", ...
+    ``alphabet``    str, character i is the token with index i
+    ``loss``        [float] × N, nats a token on held-out text
+    ``loss_error``  [float] × N, standard error over windows
+    ``model_loss``  float, the network's own loss on the same text, which loss[-1] equals
+    ``unigram``     float or null, nats under single-letter frequencies
+    ``windows``     int, used
+    ``step``        int, the checkpoint's
+arrays, of ``text``
+    ``top_ids``     int32 (N, T, K), likeliest first
+    ``top_p``       float32 (N, T, K)
+    ``right_p``     float32 (N, T), probability of the token that follows; NaN at the last place
+    ``right_rank``  int32 (N, T), 0 if it is the likeliest; -1 at the last place
+    ``entropy``     float32 (N, T), nats
+    ``kl``          float32 (N, T), KL(output ‖ row) in nats: 0 in the last row
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.anatomy import Answer, Report
+from core.anatomy.operate import mean_and_error
+from core.anatomy.subject import Subject, token_losses
+
+STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
+
+
+class Lens:
+    """Turns the stream at a place of the network into what it would say there."""
+
+    def __init__(self, subject: Subject, middle: bool) -> None:
+        self.model = subject.transformer
+        self._wanted = lambda name: (
+            bool(STREAM.fullmatch(name)) and (middle or not name.endswith("resid_mid"))
+        )
+
+    def read(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Logits (B, T, V) by observable, in order of depth; the last are the network's own."""
+        rows: dict[str, Tensor] = {}
+        model = self.model
+
+        def see(name: str, tensor: Tensor) -> Tensor:
+            if self._wanted(name):
+                rows[name] = model.head(model.final_norm(tensor))
+            return tensor
+
+        model(tokens, see)
+        return rows
+
+
+@torch.no_grad()
+def lens(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """What each layer would say; the module's docstring says what is found."""
+    ids = subject.tokens(parameters["text"])
+    look = Lens(subject, parameters["middle"])
+    report(0.0, "reads the text")
+    tokens = torch.tensor([ids], device=subject.device)
+    logits = look.read(tokens)
+    names = list(logits)
+    arrays = _places(torch.cat(list(logits.values())), tokens[0], parameters["top"])
+    inputs, targets = subject.held_out(parameters["windows"])
+    means: list[Tensor] = []  # each (N, B)
+    own: list[Tensor] = []  # each (B,)
+    for x, y in subject.batches(inputs, targets):
+        report(len(own) / max(1, len(inputs)), "reads held-out text")
+        rows = [_window_nats(one, y) for one in look.read(x).values()]
+        means.append(torch.stack(rows))
+        own.append(token_losses(subject.model, x, y).double().mean(1).cpu())
+    losses = [mean_and_error(row) for row in torch.cat(means, 1)]
+    split = [subject.tokenizer.decode([i]) for i in ids]
+    found = {
+        "text": "".join(split),
+        "tokens": split,
+        "ids": ids,
+        "rows": names,
+        "labels": [label(name) for name in names],
+        "alphabet": subject.tokenizer.alphabet,
+        "loss": [loss for loss, _ in losses],
+        "loss_error": [error for _, error in losses],
+        "model_loss": float(torch.cat(own).mean()),
+        "unigram": subject.run.corpus.get("unigram_validation"),
+        "windows": len(inputs),
+        "step": subject.step,
+    }
+    return Answer(found, arrays)
+
+
+def _window_nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean nats of each window, (B, T, V) and (B, T) -> (B,) float64 on the processor."""
+    flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
+    return flat.view(targets.shape).double().mean(1).cpu()
+
+
+def _places(logits: Tensor, ids: Tensor, top: int) -> dict[str, np.ndarray]:
+    """What is said at every row and place, (N, T, V) logits and (T,) tokens."""
+    log = logits.double().log_softmax(-1)  # (N, T, V)
+    p = log.exp()
+    best = p.topk(min(top, p.shape[-1]), sorted=True)
+    right_log = log[:, :-1].gather(-1, ids[1:].expand(len(log), -1)[..., None])  # (N, T - 1, 1)
+    rank = (log[:, :-1] > right_log).sum(-1)
+    # 0 · -inf is nothing: a token that can't be said adds neither entropy nor distance.
+    entropy = -(p * log).nan_to_num().sum(-1)
+    kl = (p[-1] * (log[-1] - log)).nan_to_num(neginf=0.0).sum(-1)
+    found = {
+        "top_ids": best.indices.int(),
+        "top_p": best.values.float(),
+        "right_p": F.pad(right_log[..., 0].exp(), (0, 1), value=torch.nan).float(),
+        "right_rank": F.pad(rank, (0, 1), value=-1).int(),
+        "entropy": entropy.float(),
+        "kl": kl.float(),
+    }
+    return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+
+
+def label(name: str) -> str:
+    """An observable of the stream in words, layers counted from 0: "layer 3 attention"."""
+    if name == "embed":
+        return "embedding"
+    _, layer, place = name.split(".")
+    return f"layer {layer}" + (" attention" if place == "resid_mid" else "")

@@ -1,0 +1,147 @@
+"""Change parts of a trained network and see what it costs.
+
+Kind ``operate``. Parameters: ``operations`` (a list, see :mod:`core.anatomy.targets`), ``windows``
+(of held-out text), ``text`` ("" is the run's probe text), ``prompt``, ``length`` (0: write
+nothing), ``temperature``, ``top_k``, ``top_p``, ``seed``. T tokens of the text. Losses before and
+after are of the same windows; texts before and after are drawn with the same seed.
+
+An operation is a JSON object ``{"target": ..., "layer": ..., "action": ...}``, layers and heads
+counted from 0:
+
+    target            also        action
+    ``head``          ``head``    ``off``, ``scale``, ``mean``
+    ``attention``                 ``off``, ``scale``, ``mean``
+    ``feedforward``               ``off``, ``scale``, ``mean``
+    ``block``                     ``off`` (the stream passes by), ``swap`` (with the next one)
+    ``norm``          ``place``   ``off`` (the identity)
+    ``residual``      ``sublayer`` ``off`` (the branch alone goes on), ``scale`` (of the skip)
+
+``scale`` needs ``"scale": number``. ``place`` is one of "attention.pre", "attention.inner",
+"attention.post", "feedforward.pre", ..., what the block has; "final", "embedding" have no layer.
+``mean`` replaces each output by its mean over the held-out windows and their positions, in the
+network as it was. ``off`` of a head makes its output 0 before W_O; of attention or feed-forward,
+F's output with its bias, and a norm after F (and its own bias) goes on as if W_O were 0.
+
+result
+    ``operations``  [str], in words: "head 3.2 off"
+    ``before``      {"nats": float, "error": float, "text": str}: held-out loss with its standard
+                    error over windows, and the text written
+    ``after``       the same
+    ``delta``       float, after - before, nats
+    ``delta_error`` float, standard error of the paired difference over windows
+    ``windows``     int, used
+    ``prompt``      str
+    ``common``      int, characters that both written texts begin with
+    ``text``        str, the text that the arrays are of
+    ``tokens``      [str] × T
+    ``step``        int, the checkpoint's
+arrays
+    ``before``      float32 (T - 1,), nats of token 1, 2, ... of ``text``
+    ``after``       float32 (T - 1,)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
+from operator import eq
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.anatomy import Answer, Report
+from core.anatomy.generate import sample
+from core.anatomy.subject import Subject, token_losses
+from core.anatomy.surgery import mean_outputs, operated
+from core.anatomy.targets import read
+
+
+@torch.no_grad()
+def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """Before and after; the module's docstring says what is found."""
+    operations = [read(subject.wiring, one) for one in parameters["operations"]]
+    ids = subject.tokens(parameters["text"])
+    prompt = subject.prompt(parameters["prompt"] or "\n")
+    inputs, targets = subject.held_out(parameters["windows"])
+    drawing = {name: parameters[name] for name in ("temperature", "top_k", "top_p", "seed")}
+    model = copy.deepcopy(subject.transformer)
+
+    def look(model: nn.Module, start: float, name: str) -> tuple[Tensor, Tensor, str]:
+        tick = partial(report, start, f"reads held-out text {name}")
+        windows = window_losses(subject, model, inputs, targets, tick)
+        report(start + 0.25, f"writes {name}")
+        written = []
+        for token in sample(
+            model, prompt, parameters["length"], context=subject.context, **drawing
+        ):
+            written.append(token)
+            report(start + 0.25 + 0.2 * len(written) / parameters["length"], f"writes {name}")
+        return windows, _next_losses(subject, model, ids), subject.tokenizer.decode(written)
+
+    # One operation after another is tried on the same text: what was before is read once.
+    asked = [parameters[name] for name in ("windows", "text", "prompt", "length", *drawing)]
+    before, before_tokens, before_text = subject.once(
+        ("operate", *asked), lambda: look(model, 0.0, "before")
+    )
+    report(0.45, "measures means")
+    means = mean_outputs(model, operations, (x for x, _ in subject.batches(inputs, targets)))
+    with operated(model, operations, means):
+        after, after_tokens, after_text = look(model, 0.5, "after")
+    split = [subject.tokenizer.decode([i]) for i in ids]
+    delta, delta_error = mean_and_error(after - before)
+    found = {
+        "operations": [one.words for one in operations],
+        "before": {**_named(before), "text": before_text},
+        "after": {**_named(after), "text": after_text},
+        "delta": delta,
+        "delta_error": delta_error,
+        "windows": len(inputs),
+        "prompt": subject.tokenizer.decode(prompt),
+        "common": sum(1 for _ in takewhile(bool, map(eq, before_text, after_text))),
+        "text": "".join(split),
+        "tokens": split,
+        "step": subject.step,
+    }
+    return Answer(
+        found, {"before": before_tokens.float().numpy(), "after": after_tokens.float().numpy()}
+    )
+
+
+def window_losses(
+    subject: Subject,
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    tick: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Mean nats of each held-out window, (B, T) -> (B,) float64 on the processor.
+
+    `tick` is called before each portion of windows.
+    """
+    losses = []
+    for x, y in subject.batches(inputs, targets):
+        tick()
+        losses.append(token_losses(model, x, y).double().mean(1).cpu())
+    return torch.cat(losses)
+
+
+def mean_and_error(windows: Tensor) -> tuple[float, float]:
+    """Mean over windows (B,) and its standard error; NaN for a single window."""
+    error = windows.std() / len(windows) ** 0.5 if len(windows) > 1 else torch.tensor(torch.nan)
+    return float(windows.mean()), float(error)
+
+
+def _named(windows: Tensor) -> dict[str, float]:
+    nats, error = mean_and_error(windows)
+    return {"nats": nats, "error": error}
+
+
+def _next_losses(subject: Subject, model: nn.Module, ids: list[int]) -> Tensor:
+    """Nats of every token of a text but its first, (T - 1,) on the processor."""
+    if len(ids) < 2:
+        return torch.zeros(0)
+    row = torch.tensor([ids], device=subject.device)
+    return token_losses(model, row[:, :-1], row[:, 1:])[0].cpu()

@@ -1,0 +1,132 @@
+"""How well a checkpoint predicts text.
+
+Kind ``score``. Parameters: ``text`` ("" is held-out text, the validation part of the run's corpus;
+else up to 100,000 characters, each but the first predicted once, in windows of model.context),
+``windows`` (of held-out text). T tokens of a window.
+
+result
+    ``on``                 "held-out" or "text"
+    ``nats``               float, mean cross-entropy a character
+    ``nats_error``         float or null, its standard error over windows
+    ``bits_per_character`` float, nats / ln 2
+    ``perplexity``         float, exp(nats)
+    ``accuracy``           float, share of characters that are the likeliest
+    ``predictions``        int, characters predicted
+    ``windows``            int, windows used
+    ``unigram``            float or null, nats of held-out text under single-letter frequencies
+    ``tokens``             of ``text``: [{text, p, nats, rank}], rank 0 is the likeliest; p, nats,
+                           rank are null for the first character; [] for held-out text
+    ``step``               int, the checkpoint's
+arrays
+    ``position``           int32 (T,), place of a prediction in its window, from 1; (1,) for a
+                           feed-forward network, which predicts once a window
+    ``position_nats``      float32 (T,), mean nats at this position
+    ``position_accuracy``  float32 (T,)
+    ``position_error``     float32 (T,), standard error of position_nats over windows
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.anatomy import Answer, Report
+from core.anatomy.subject import Subject
+
+LONGEST = 100_000  # characters of a typed text
+
+
+@torch.no_grad()
+def score(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """Predict held-out or typed text; the module's docstring says what is found."""
+    typed = parameters["text"]
+    single = subject.wiring.family == "mlp"
+    windows = _typed(subject, typed) if typed else [subject.held_out(parameters["windows"])]
+    if single and not typed:
+        windows = [(inputs, targets[:, -1:]) for inputs, targets in windows]
+    parts: list[Tensor] = []  # each (3, B, T): nats, rank, p
+    positions = max(targets.shape[1] for _, targets in windows)
+    total = sum(len(inputs) for inputs, _ in windows)
+    done = 0
+    for pair in windows:
+        for inputs, targets in subject.batches(*pair):
+            report(done / total, f"window {done} of {total}")
+            parts.append(_measured(subject, inputs, targets))
+            done += len(inputs)
+    rows = [row for part in parts for row in part.unbind(1)]  # each (3, T), one window
+    flat = torch.cat(rows, 1)  # (3, predictions)
+    nats = float(flat[0].mean())
+    means = torch.stack([row[0].mean() for row in rows])
+    unigram = subject.run.corpus.get("unigram_validation")
+    found = {
+        "on": "text" if typed else "held-out",
+        "nats": nats,
+        "nats_error": float(means.std() / len(means) ** 0.5) if len(means) > 1 else None,
+        "bits_per_character": nats / math.log(2),
+        "perplexity": math.exp(nats) if nats < 700 else math.inf,
+        "accuracy": float((flat[1] == 0).double().mean()),
+        "predictions": flat.shape[1],
+        "windows": len(rows),
+        "unigram": None if typed else unigram,
+        "tokens": _tokens(typed, flat) if typed else [],
+        "step": subject.step,
+    }
+    return Answer(found, _by_position(rows, positions))
+
+
+def _measured(subject: Subject, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Nats, rank and probability of each right token, (B, T) and (B, T) -> (3, B, T) float64."""
+    logits = subject.model(inputs)  # (B, T, V), or (B, V) of a network that predicts one token
+    logits = logits.reshape(*targets.shape, -1)
+    right = logits.gather(-1, targets[..., None])
+    nats = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
+    nats = nats.view(targets.shape).double()
+    # As argmax breaks ties: the first of equals is the likeliest.
+    places = torch.arange(logits.shape[-1], device=logits.device)
+    ahead = (logits > right) | ((logits == right) & (places < targets[..., None]))
+    return torch.stack((nats, ahead.sum(-1).double(), (-nats).exp())).cpu()
+
+
+def _typed(subject: Subject, text: str) -> list[tuple[Tensor, Tensor]]:
+    """Inputs and targets that predict each character but the first once."""
+    if len(text) > LONGEST:
+        raise ValueError(f"text has {len(text)} characters; accepted: up to {LONGEST}")
+    if len(text) < 2:
+        raise ValueError("text has a single character; type at least two")
+    ids = torch.tensor(subject.encode(text), device=subject.device)
+    size = subject.context
+    if subject.wiring.family == "mlp":  # the window before each character, shorter at the start
+        starts = [(max(0, i - size), i) for i in range(1, len(ids))]
+        return [(ids[a:i][None], ids[i : i + 1][None]) for a, i in starts]
+    return [
+        (ids[i : i + size][: len(ids) - 1 - i][None], ids[i + 1 : i + 1 + size][None])
+        for i in range(0, len(ids) - 1, size)
+    ]
+
+
+def _tokens(text: str, flat: Tensor) -> list[dict[str, Any]]:
+    first: dict[str, Any] = {"text": text[0], "p": None, "nats": None, "rank": None}
+    rest = zip(text[1:], *flat.tolist(), strict=True)
+    return [first] + [{"text": c, "p": p, "nats": n, "rank": int(r)} for c, n, r, p in rest]
+
+
+def _by_position(rows: list[Tensor], positions: int) -> dict[str, Any]:
+    """Means over the windows that reach a position, (T,) each."""
+    padded = [F.pad(row[:2], (0, positions - row.shape[1])) for row in rows]
+    nats, rank = torch.stack(padded, 1)  # (windows, T) each
+    lengths = torch.tensor([row.shape[1] for row in rows])
+    reached = lengths[:, None] > torch.arange(positions)  # (windows, T)
+    count = reached.sum(0)
+    mean = (nats * reached).sum(0) / count  # (T,)
+    spread = ((nats - mean) * reached).square().sum(0) / (count - 1)
+    right = ((rank == 0) & reached).sum(0) / count
+    return {
+        "position": torch.arange(1, positions + 1, dtype=torch.int32).numpy(),
+        "position_nats": mean.float().numpy(),
+        "position_accuracy": right.float().numpy(),
+        "position_error": (spread / count).sqrt().float().numpy(),
+    }

@@ -1,0 +1,247 @@
+"""The kind `streams`: what happens to the residual stream on its way up, on held-out text.
+
+L layers, T tokens, D width, N windows. A *place* is a point of the stream: ``embed``,
+``blocks.{i}.resid_mid`` and ``blocks.{i}.resid_post`` (in order), then ``final_norm.out`` where the
+network has one.
+
+Parameters
+    ``windows`` (int, 8): held-out windows.
+
+Result
+    ``places`` (list of str, P of them), ``layer`` (list of int, P; -1 for embed, L for the final
+    norm), and by place, lists of P numbers (null where not finite):
+        ``rms``: root mean square of the stream.
+        ``similarity``: mean cosine between two tokens of one window, over all pairs.
+        ``effective_rank``: exp(H(σ / Σσ)) of a window's (T, D) matrix (Roy & Vetterli 2007), 1 to
+        ``rank_most`` = min(T, D).
+        ``participation``: (Σσ²)² / Σσ⁴, 1 to ``rank_most``.
+        ``residual_ratio``: ‖res(X)‖ / ‖X‖, res(X) = X - 1·(mean over tokens) (Dong et al. 2021).
+        ``largest``, ``median``: of |a|; the median of a window, mean over windows.
+    ``sublayers`` (list of {name, layer, part}: ``blocks.{i}.attn`` or ``.mlp``), and by sublayer
+    ``skip_rms``, ``branch_rms``: of the two things that the Add box sums (what the skip carries, α
+    and ω included, and the scaled branch); ``branch_share``: branch / (skip + branch), 1 without a
+    skip.
+    ``angle`` (L): angular distance between a block's input and output, arccos(cosine) / π, mean
+    over tokens (0 same direction, 1 opposite; Gromov et al. 2024).
+    ``massive``: {seen: bool, sentence, found: list of {place, token (position in its window),
+    feature, value, times_median}, at most 20, largest first}: |a| > 100 and >= 1,000 x the median
+    of its place (Sun et al. 2024).
+    ``sinks``: {seen: bool, sentence, threshold, uniform, found: list of {layer, head, share}}:
+    heads whose mean attention to token 0 reaches the threshold (Gu et al. 2024).
+    ``tokens`` (T), ``windows`` (N), ``step``.
+Arrays
+    ``sinks`` (L, H) float32: mean attention to token 0. Absent without attention.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.anatomy import Answer, Report, rank
+from core.anatomy.subject import Subject
+
+MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
+SINK = 0.3  # Gu et al. 2024, arXiv 2410.10781, section 3.2
+SHOWN = 20
+STREAM = ("resid_mid", "resid_post")
+
+
+def is_place(name: str) -> bool:
+    """Whether an observable is a point of the residual stream that is not another one's copy."""
+    return name in ("embed", "final_norm.out") or name.endswith(STREAM)
+
+
+class Look:
+    """A callback that measures the stream as it passes; one portion of windows after another."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)  # each (N,)
+        self.places: list[str] = []
+        self.sinks: dict[str, list[Tensor]] = defaultdict(list)  # each (N, H)
+        self.largest: list[dict[str, Any]] = []
+        self.windows = 0
+        self._before: Tensor | None = None
+
+    def keep(self, name: str, **values: Tensor) -> None:
+        """Measurements of the windows of this portion, each (N,)."""
+        for what, value in values.items():
+            self.found[name, what].append(value.cpu())
+
+    def __call__(self, name: str, x: Tensor) -> Tensor:
+        if name.endswith(".attn.pattern"):
+            self.sinks[name].append(x[:, :, 1:, 0].float().mean(-1).cpu())
+        elif name.endswith(".resid_pre"):
+            self._before = x
+        elif is_place(name):
+            self._measure(name, x.float())
+            if name.endswith(".resid_post") and self._before is not None:
+                self.keep(name, angle=rank.angular_distance(self._before, x).mean(1))
+        return x
+
+    def _measure(self, name: str, x: Tensor) -> None:
+        if name not in self.places:
+            self.places.append(name)
+        size = x.abs().flatten(1)  # (N, T D)
+        values = rank.singular_values(x)
+        median = size.median(-1).values
+        self.keep(
+            name,
+            rms=x.double().square().mean((1, 2)),
+            similarity=rank.similarity(x),
+            effective_rank=rank.effective_rank(values),
+            participation=rank.participation(values),
+            residual_ratio=rank.residual_ratio(x),
+            largest=size.amax(-1),
+            median=median,
+        )
+        self._largest(name, x, float(median.mean()))
+
+    def _largest(self, name: str, x: Tensor, median: float) -> None:
+        top = x.abs().flatten().topk(min(SHOWN, x.numel()))
+        for size, index in zip(top.values.tolist(), top.indices.tolist(), strict=True):
+            if size > MASSIVE and size >= TIMES_MEDIAN * median:
+                window, token, feature = (int(i) for i in np.unravel_index(index, x.shape))
+                self.largest.append(
+                    {
+                        "place": name,
+                        "token": token,
+                        "feature": feature,
+                        "value": float(x[window, token, feature]),
+                        "times_median": size / median if median > 0 else None,
+                    }
+                )
+
+    def mean(self, name: str, what: str) -> float:
+        """A measurement over all windows."""
+        return float(torch.cat(self.found[name, what]).double().mean())
+
+
+@contextlib.contextmanager
+def watched(model: nn.Module, look: Look) -> Iterator[None]:
+    """Meanwhile `look` sees what each sublayer's Add box sums: the skip and the branch."""
+
+    def see(name: str, skip: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
+        x, branch = inputs
+        carried = skip.forward(x, torch.zeros_like(branch))  # what the skip alone lets pass
+        for what, value in (("skip_rms", carried), ("branch_rms", branch)):
+            look.keep(name, **{what: value.double().square().mean((1, 2))})
+
+    hooks = [
+        module.get_submodule("skip").register_forward_pre_hook(partial(see, name))
+        for name, module in sublayers(model)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def sublayers(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Every sublayer by its name, ``blocks.{i}.attn`` or ``.mlp``, in order."""
+    return [(n, m) for n, m in model.named_modules() if n.endswith((".attn", ".mlp"))]
+
+
+@torch.no_grad()
+def streams(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    """Measure the stream on held-out text; the module's docstring says what is found."""
+    inputs, _ = subject.held_out(parameters["windows"])
+    look = Look()
+    portions = subject.batches(inputs)
+    for i, (portion,) in enumerate(portions):
+        report(i / len(portions), f"follows {len(inputs)} windows through the network")
+        with watched(subject.model, look):
+            subject.model(portion, look)
+    depth = subject.wiring.depth
+    names = [name for name, _ in sublayers(subject.model)]
+    sums = {
+        what: [look.mean(name, what) ** 0.5 for name in names]
+        for what in ("skip_rms", "branch_rms")
+    }
+    statistics = (*("similarity", "effective_rank", "participation", "residual_ratio", "median"),)
+    result = {
+        "places": look.places,
+        "layer": [layer_of(place, depth) for place in look.places],
+        "rms": [look.mean(place, "rms") ** 0.5 for place in look.places],
+        **{what: [look.mean(place, what) for place in look.places] for what in statistics},
+        "largest": [float(torch.cat(look.found[p, "largest"]).max()) for p in look.places],
+        "rank_most": min(inputs.shape[1], subject.wiring.width),
+        "sublayers": [
+            {"name": name, "layer": layer_of(name, depth), "part": name.rpartition(".")[2]}
+            for name in names
+        ],
+        **sums,
+        "branch_share": [
+            branch / (skip + branch) if skip + branch > 0 else None
+            for skip, branch in zip(sums["skip_rms"], sums["branch_rms"], strict=True)
+        ],
+        "angle": [look.mean(p, "angle") for p in look.places if p.endswith(".resid_post")],
+        "massive": _massive(look.largest),
+        "tokens": inputs.shape[1],
+        "windows": len(inputs),
+        "step": subject.step,
+    }
+    shares = [torch.cat(parts).mean(0).numpy() for parts in look.sinks.values()]  # each (H,)
+    arrays = {"sinks": np.stack(shares).astype(np.float32)} if shares else {}
+    result["sinks"] = _sinks(arrays.get("sinks"), inputs.shape[1], subject.wiring.causal)
+    return Answer(result, arrays)
+
+
+def layer_of(name: str, depth: int) -> int:
+    """The layer of an observable, -1 before the first and `depth` after the last."""
+    if name.startswith("blocks."):
+        return int(name.split(".")[1])
+    return -1 if name == "embed" else depth
+
+
+def _massive(found: list[dict[str, Any]]) -> dict[str, Any]:
+    found = sorted(found, key=lambda one: -abs(one["value"]))[:SHOWN]
+    rule = f"|a| > {MASSIVE:.0f} and at least {TIMES_MEDIAN:,.0f} times the median"
+    if not found:
+        sentence = f"Massive activations: not seen ({rule})."
+    else:
+        first = found[0]
+        sentence = (
+            f"Massive activations: {first['value']:,.0f} in feature {first['feature']} of token"
+            f" {first['token']} at {first['place']} is the largest ({rule})."
+        )
+    return {"seen": bool(found), "sentence": sentence, "found": found}
+
+
+def _sinks(shares: Any, tokens: int, causal: bool) -> dict[str, Any]:
+    if shares is None or tokens < 2:
+        sentence = "Attention sinks: not seen; there is no attention to an earlier token."
+        nothing: dict[str, Any] = {"threshold": None, "uniform": None, "found": []}
+        return {"seen": False, "sentence": sentence, **nothing}
+    rows = np.arange(2, tokens + 1) if causal else np.full(tokens - 1, tokens)
+    uniform = float((1 / rows).mean())
+    threshold = max(SINK, 2 * uniform)  # in a short text even attention reaches the first token
+    found = [
+        {"layer": int(layer), "head": int(head), "share": float(shares[layer, head])}
+        for layer, head in np.argwhere(shares >= threshold)
+    ]
+    found.sort(key=lambda one: -float(one["share"]))
+    rule = f"mean attention to token 0 of {threshold:.2f} or more; even attention has {uniform:.2f}"
+    if found:
+        first = found[0]
+        sentence = (
+            f"Attention sinks: {len(found)} of {shares.size} heads, the strongest in layer"
+            f" {first['layer']}, head {first['head']}, with {first['share']:.2f} ({rule})."
+        )
+    else:
+        sentence = f"Attention sinks: not seen ({rule})."
+    return {
+        "seen": bool(found),
+        "sentence": sentence,
+        "threshold": threshold,
+        "uniform": uniform,
+        "found": found,
+    }

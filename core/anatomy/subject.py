@@ -1,0 +1,193 @@
+"""What an analysis looks at: one checkpoint of one run, and the text it is judged on.
+
+B windows, T tokens, V size of the alphabet.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.config import ModelConfig, RunConfig
+from core.data import corpora
+from core.data.images import Images
+from core.data.tokenizers import CharacterTokenizer
+from core.models import build_model
+from core.models.observe import See, unseen
+from core.models.transformer import Transformer
+from core.runs import Run, RunError, RunStore
+from core.training.checkpoints import CheckpointError, load_weights
+
+BATCH_TOKENS = 8192  # of a forward pass over many windows
+KEPT = 8  # measurements of the untouched network
+SHOWN = 8  # unknown characters that a sentence names
+
+Found = TypeVar("Found")
+
+
+class Subject:
+    """A checkpoint as a network in evaluation mode.
+
+    The network is shared by all questions about this checkpoint, so no analysis changes it: a
+    callback changes what flows through it, :meth:`copy` gives one to operate on. `wiring` is the
+    network's config as the checkpoint has it, switches included.
+    """
+
+    def __init__(self, run: Run, step: int, device: torch.device | None = None) -> None:
+        self.run, self.step = run, step
+        self.config: RunConfig = run.config
+        self.wiring: ModelConfig = run.model_at(step)
+        self.device = device or device_of(run.config)
+        self.model = self._load()
+        self._found: dict[tuple[object, ...], Any] = {}
+
+    def _load(self) -> nn.Module:
+        config = self.config
+        model = build_model(self.wiring, self.vocabulary, config.image)
+        try:
+            load_weights(self.run.path / "checkpoints", self.step, model)
+        except CheckpointError as error:
+            raise RunError(f"run {self.run.id}: {error}") from error
+        return model.to(self.device).eval()
+
+    def other(self, id: str, step: int | None = None) -> Subject:
+        """The newest checkpoint of another run of this folder, or the one of a step.
+
+        Raises RunError where there is none.
+        """
+        run = RunStore(self.run.path.parent).open(id)
+        steps = run.checkpoints
+        if not steps or (step is not None and step not in steps):
+            raise RunError(
+                f"run {id} has no checkpoint{'' if step is None else f' at step {step}'}"
+            )
+        return Subject(run, steps[-1] if step is None else step, self.device)
+
+    def once(self, key: tuple[object, ...], measure: Callable[[], Found]) -> Found:
+        """What `measure` found for this key before, or finds now; the last few are kept."""
+        if key not in self._found:
+            self._found[key] = measure()
+        while len(self._found) > KEPT:
+            del self._found[next(iter(self._found))]
+        found: Found = self._found[key]
+        return found
+
+    def copy(self) -> nn.Module:
+        """A network of its own to change."""
+        return copy.deepcopy(self.model)
+
+    @property
+    def transformer(self) -> Transformer:
+        """The network of a run whose family is transformer."""
+        assert isinstance(self.model, Transformer), "KINDS says which families have an analysis"
+        return self.model
+
+    @property
+    def context(self) -> int:
+        """Tokens that the network sees at once."""
+        return self.wiring.context
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Size of the alphabet, or the number of classes."""
+        known = self.run.corpus.get("vocabulary")
+        return int(known) if known else self.corpus.vocabulary
+
+    @cached_property
+    def tokenizer(self) -> CharacterTokenizer:
+        """The run's own alphabet. Raises RunError where the run reads no text."""
+        alphabet = self.run.tokenizer.get("alphabet")
+        if alphabet is None:
+            raise RunError(f"run {self.run.id} reads no text")
+        return CharacterTokenizer(str(alphabet))
+
+    @cached_property
+    def corpus(self) -> corpora.Text | Images:
+        """What the run learned from. Raises RunError where it is not the same here."""
+        corpus = corpora.look_up(self.config)
+        known = self.run.corpus.get("sha256")
+        if known not in (None, corpus.sha256):
+            raise RunError(
+                f"run {self.run.id} learned from {self.run.corpus.get('corpus')} with SHA-256"
+                f" {str(known)[:12]}…, but here that corpus has {corpus.sha256[:12]}…; bring the"
+                " same data to measure on held-out text"
+            )
+        return corpus
+
+    @property
+    def text(self) -> corpora.Text:
+        """The corpus of a run on text. Raises RunError."""
+        corpus = self.corpus
+        if not isinstance(corpus, corpora.Text):
+            raise RunError(f"run {self.run.id} reads no text")
+        return corpus
+
+    def encode(self, text: str, name: str = "text") -> list[int]:
+        """The text's tokens. Raises ValueError naming the characters that the alphabet lacks."""
+        known = set(self.tokenizer.alphabet)
+        unknown = sorted(set(text) - known)
+        if unknown:
+            shown = " ".join(map(repr, unknown[:SHOWN])) + (" …" if len(unknown) > SHOWN else "")
+            raise ValueError(
+                f"{name}: the run's alphabet of {len(known)} characters lacks {shown}; leave"
+                " them out"
+            )
+        return self.tokenizer.encode(text)
+
+    def prompt(self, text: str, name: str = "prompt") -> list[int]:
+        """The tokens of a prompt; a line break, where the alphabet has none, is the probe text.
+
+        Raises ValueError naming other characters that the alphabet lacks.
+        """
+        if text == "\n" and text not in self.tokenizer.alphabet:
+            return self.tokens("")
+        return self.encode(text, name)
+
+    def tokens(self, text: str, name: str = "text", most: int | None = None) -> list[int]:
+        """The tokens of what was typed, of the run's probe text where that is empty.
+
+        Raises ValueError for unknown characters and for more than `most` tokens (the context).
+        """
+        most = self.context if most is None else most
+        if not text:
+            probe = [int(i) for i in self.run.corpus.get("probe_tokens") or []]
+            return (probe or self.text.windows(self.context, 1)[0].tolist())[:most]
+        ids = self.encode(text, name)
+        if len(ids) > most:
+            raise ValueError(f"{name} has {len(ids)} characters; this model sees {most} at once")
+        return ids
+
+    def held_out(self, windows: int, length: int | None = None) -> tuple[Tensor, Tensor]:
+        """Inputs and next tokens, each (B, T): windows evenly spread over the validation part.
+
+        The same at every call; B is smaller where the text has no more. `length` is the context
+        unless said otherwise.
+        """
+        found = self.text.windows(length or self.context, windows)
+        pairs = torch.from_numpy(np.ascontiguousarray(found)).to(self.device)  # (B, T + 1)
+        return pairs[:, :-1], pairs[:, 1:]
+
+    def batches(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
+        """Windows in portions of at most about 8,000 tokens."""
+        each = max(1, BATCH_TOKENS // max(1, tensors[0].shape[1]))
+        return list(zip(*(t.split(each) for t in tensors), strict=True))
+
+
+def token_losses(model: nn.Module, inputs: Tensor, targets: Tensor, see: See = unseen) -> Tensor:
+    """Cross-entropy of every prediction in nats, (B, T) and (B, T) -> (B, T)."""
+    logits = model(inputs, see)  # (B, T, V)
+    flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
+    return flat.view(targets.shape)
+
+
+def device_of(config: RunConfig) -> torch.device:
+    """Where a run's networks are looked at: on a GPU where there is one and the run may use it."""
+    wanted = config.training.device != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if wanted else "cpu")

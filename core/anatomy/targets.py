@@ -1,0 +1,158 @@
+"""What can be operated on in a Transformer, in words and without torch.
+
+An operation is a JSON object; :func:`read` checks it against a network's config.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.config import PLACEMENTS, ModelConfig
+from core.config.wiring import RESIDUALS
+
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "head": ("off", "scale", "mean"),
+    "attention": ("off", "scale", "mean"),
+    "feedforward": ("off", "scale", "mean"),
+    "block": ("off", "swap"),
+    "norm": ("off",),
+    "residual": ("off", "scale"),
+}
+FIELDS = ("target", "layer", "head", "place", "sublayer", "action", "scale")
+WHOLE = ("embedding", "final")  # norms that belong to no layer
+NAMES = {"feedforward": "feed-forward"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One change of a network; layers and heads count from 0."""
+
+    target: str
+    action: str
+    layer: int = 0
+    head: int = 0
+    place: str = ""
+    sublayer: str = ""
+    scale: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """What is done, as people say it: "head 3.2 off", layers counted from 0 as in addresses."""
+        target = NAMES.get(self.target, self.target)
+        where = {
+            "head": f"head {self.layer}.{self.head}",
+            "norm": f"norm {self.place}"
+            if self.place in WHOLE
+            else f"norm {self.place} of layer {self.layer}",
+            "residual": f"residual past {NAMES.get(self.sublayer, self.sublayer)} {self.layer}",
+        }.get(self.target, f"{target} {self.layer}")
+        what = {
+            "off": "off",
+            "scale": f"× {self.scale:g}",
+            "mean": "replaced by its mean",
+            "swap": f"swapped with {self.layer + 1}",
+        }[self.action]
+        return f"{where} {what}"
+
+
+def norm_places(model: ModelConfig, layer: int) -> tuple[str, ...]:
+    """The norms of a layer: "attention.pre", "feedforward.inner", "attention.q", ..."""
+    own = model.at(layer)
+    if own.norm == "none":
+        return ()
+    row, found = PLACEMENTS[own.placement], []
+    for part in own.parts:
+        places = list(row.places(part))
+        if part == "attention" and own.qk_norm != "off":
+            places += [place for place in ("q", "k") if place not in places]
+        found += [f"{part}.{place}" for place in places]
+    return tuple(found)
+
+
+def whole_norms(model: ModelConfig) -> tuple[str, ...]:
+    """The norms that belong to no layer: "embedding", "final"."""
+    embedding = model.embedding_norm and model.norm != "none"
+    return ("embedding",) * embedding + ("final",) * model.has_final_norm
+
+
+def skips(model: ModelConfig, layer: int) -> tuple[str, ...]:
+    """The sublayers of a layer that have a residual connection past them."""
+    own = model.at(layer)
+    return tuple(part for part in own.parts if part in RESIDUALS[own.residual])
+
+
+def check(model: ModelConfig, parameters: dict[str, Any]) -> None:
+    """Raises ValueError for the first operation of `operate` that is impossible."""
+    for one in parameters["operations"]:
+        read(model, one)
+
+
+def read(model: ModelConfig, one: Any) -> Operation:
+    """An operation of this network. Raises ValueError saying what is accepted instead."""
+    if not isinstance(one, dict):
+        raise ValueError(f"operations: {one!r} is no object with target, layer and action")
+    for name in one.keys() - set(FIELDS):
+        raise ValueError(f"operations: there is no {name}; accepted: {', '.join(FIELDS)}")
+    target, action = one.get("target"), one.get("action")
+    if target not in ACTIONS:
+        raise ValueError(f"operations: target is {target!r}; accepted: {', '.join(ACTIONS)}")
+    if action not in ACTIONS[target]:
+        accepted = ", ".join(ACTIONS[target])
+        raise ValueError(f"operations: action of a {target} is {action!r}; accepted: {accepted}")
+    scale = one.get("scale", 1.0)
+    if action == "scale" and ("scale" not in one or not _is_number(scale)):
+        raise ValueError(f"operations: {target} needs a scale; accepted: a number")
+    if target == "norm" and one.get("place") in WHOLE:
+        if one["place"] not in whole_norms(model):
+            raise ValueError(f"operations: this network has no {one['place']} norm")
+        return Operation("norm", action, place=one["place"])
+    layer = _index(one.get("layer"), model.depth, "layer")
+    operation = Operation(
+        target,
+        action,
+        layer,
+        _index(one.get("head"), model.heads, "head") if target == "head" else 0,
+        str(one.get("place", "")) if target == "norm" else "",
+        str(one.get("sublayer", "")) if target == "residual" else "",
+        float(scale) if action == "scale" else 1.0,
+    )
+    _possible(model, operation)
+    return operation
+
+
+def _possible(model: ModelConfig, operation: Operation) -> None:
+    target, layer = operation.target, operation.layer
+    part = "attention" if target == "head" else target
+    if part in ("attention", "feedforward") and part not in model.parts:
+        raise ValueError(f"operations: the blocks of this network have no {NAMES.get(part, part)}")
+    if target == "norm" and operation.place not in norm_places(model, layer):
+        places = (*norm_places(model, layer), *whole_norms(model))
+        accepted = ", ".join(places) or "none, it has no norms"
+        raise ValueError(
+            f"operations: layer {layer} has no norm at {operation.place!r}; accepted: {accepted}"
+        )
+    if target == "residual" and operation.sublayer not in skips(model, layer):
+        accepted = ", ".join(skips(model, layer)) or "none, it has no residual connections"
+        raise ValueError(
+            f"operations: layer {layer} has no residual past {operation.sublayer!r};"
+            f" accepted: {accepted}"
+        )
+    if operation.action == "swap":
+        if layer == model.depth - 1:
+            raise ValueError(f"operations: layer {layer} is the last; there is none to swap with")
+        if layer == 0 and model.value_residual:
+            raise ValueError(
+                "operations: layer 0 gives its values to all others (value residual), so it"
+                " can't change places"
+            )
+
+
+def _index(value: Any, count: int, name: str) -> int:
+    if type(value) is not int or not 0 <= value < count:
+        raise ValueError(f"operations: {name} is {value!r}; accepted: 0 to {count - 1}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e6

@@ -1,0 +1,68 @@
+"""``python -m core inspect``: one question to a run's checkpoint, answered as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from core.anatomy import KINDS
+from core.cli.options import UsageError, add_store, store_of
+from core.cli.runs import find
+from core.jobs import inspections
+
+
+def add_parser(commands: Any) -> None:
+    """``inspect`` and its options."""
+    parser = commands.add_parser("inspect", help="look inside a run's checkpoint; prints JSON")
+    parser.add_argument("id", help="the run's id, or a part that only it has")
+    parser.add_argument("kind", metavar="KIND", help=f"one of: {', '.join(KINDS)}")
+    parser.add_argument("parameters", nargs="*", metavar="name=value", help="value: text or JSON")
+    parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
+    add_store(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the answer's result, and the shapes of its arrays under ``arrays``.
+
+    The answer is kept with the run, where the dashboard finds it too.
+    """
+    if options.kind not in KINDS:
+        raise UsageError(f"KIND: there is no {options.kind!r}; accepted: {', '.join(KINDS)}")
+    store = store_of(options)
+    one = find(store, options.id)
+    parameters = dict(_parameter(options.kind, text) for text in options.parameters)
+    inspection = inspections.prepare(one, options.kind, options.step, parameters)
+    lock = inspection.lock()
+    while not lock.acquire():
+        time.sleep(0.05)  # another process is at this very question
+    try:
+        record = inspection.record
+        if record.state != "done":
+            from core.jobs.inspector import Inspector
+
+            record = Inspector(store).answer(one, inspection)
+    finally:
+        lock.release()
+    if record.state != "done":
+        raise UsageError(record.message)
+    shapes = {name: [str(a.dtype), *a.shape] for name, a in inspection.arrays.items()}
+    json.dump({**inspection.result, "arrays": shapes}, sys.stdout, ensure_ascii=False, indent=1)
+    print()
+    return 0
+
+
+def _parameter(kind: str, text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text}: write it as name=value")
+    row = KINDS[kind].parameters.get(name)
+    if row is not None and isinstance(row.default, str):
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # refused by the parameter's own check

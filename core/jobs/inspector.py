@@ -1,0 +1,296 @@
+"""The inspector: a detached process with torch imported that answers questions to checkpoints.
+
+``python -m core.jobs.inspector ROOT``. There is one per runs folder, by lock. It takes questions
+oldest first and keeps the networks it loaded last. A quick question is answered between the pieces
+of a slow one. It counts among the machine's jobs while it works, so that training beside it gives
+up its part of the processor, and ends after ten idle minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.anatomy import KINDS, Answer, CancelledError, load
+from core.anatomy.subject import Subject, device_of
+from core.data.corpora import CorpusError
+from core.jobs import inspections, questions
+from core.jobs.inspections import Inspection, Record
+from core.jobs.places import Place, cores
+from core.runs import Run, RunError, RunStore
+from core.runs.files import write_atomically, write_json
+from core.runs.locks import Lock
+
+POLL_SECONDS = 0.02
+IDLE_SECONDS = 600
+WRITE_SECONDS = 0.1  # between two states on disk
+SHARE_SECONDS = 0.25
+# Parameters below which one thread writes text faster than two (1.2 to 1.7 times on busy cores).
+SMALL = 2_000_000
+MODELS_KEPT = 4
+MODEL_BYTES = 2**30  # of their weights; the one in use stays whatever its size
+BUDGET_BYTES = 512 * 2**20  # of one run's answers; the least recently asked go first
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Answer questions until ten minutes pass without one."""
+    store = RunStore(sys.argv[1])
+    lock = Lock(questions.inspector_lock(store.root))
+    if not lock.acquire():
+        return  # there is one already
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_flush_denormal(True)
+    if Inspector(store).serve():
+        lock.release()
+        os.execv(sys.executable, [sys.executable, "-m", "core.jobs.inspector", *sys.argv[1:]])
+
+
+class Inspector:
+    """Answers the questions of one runs folder in this process."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._subjects: OrderedDict[tuple[str, int, int], Subject] = OrderedDict()
+        self._nested = False
+        self._place: Place | None = None
+        self._born = _newest_source()
+
+    def serve(self) -> bool:
+        """Until nothing is asked for ten minutes or the folder is gone.
+
+        True, with a question unanswered, where the program has been changed since it was loaded.
+        """
+        deadline = time.monotonic() + IDLE_SECONDS
+        while time.monotonic() < deadline and self.store.root.is_dir():
+            waiting = questions.waiting(self.store.root)
+            if waiting and _newest_source() != self._born:
+                return True
+            if any(self.take(*question) for question in waiting):
+                deadline = time.monotonic() + IDLE_SECONDS
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def take(self, run_id: str, id: str, only_quick: bool = False) -> bool:
+        """Answer a question that waits; False where someone else has it or it is not quick."""
+        try:
+            run = self.store.open(run_id)
+            inspection = inspections.find(run, id)
+        except RunError:
+            questions.forget(self.store.root, run_id, id)
+            return False
+        row = KINDS.get(inspection.kind)
+        if only_quick and not (row and row.quick):
+            return False
+        lock = inspection.lock()
+        try:
+            if not lock.acquire():
+                return False
+        except OSError:
+            questions.forget(self.store.root, run_id, id)
+            return False
+        try:
+            questions.forget(self.store.root, run_id, id)
+            if inspection.record.state != "waiting":
+                return False
+            self.answer(run, inspection)
+            return True
+        finally:
+            lock.release()
+
+    def answer(self, run: Run, inspection: Inspection) -> Record:
+        """Answer a question whose lock the caller holds, and write down how it ended.
+
+        Never raises for what can go wrong with a question: it is then failed with one sentence.
+        """
+        outer = self._place  # of the slow question that this one interrupts
+        place = outer or Place("cuda" if device_of(run.config).type == "cuda" else "cpu")
+        place.enter(wait=False)  # somebody waits for the answer
+        self._place = place
+        desk = Desk(inspection, place, self._serve_quick)
+        try:
+            inspection.write(Record("working", message="loads the checkpoint"))
+            analysis = load(KINDS[inspection.kind].function)
+            subject = self.subject(run, inspection.step)
+            desk.suit(subject.model)
+            answer = analysis(subject, inspection.parameters, desk)
+            desk(1.0)
+            _keep(inspection, answer)
+            ended = Record("done", 1.0)
+        except CancelledError:
+            ended = Record("cancelled", desk.progress, "cancelled")
+        except Exception as error:
+            ended = Record("failed", desk.progress, *_sentence(error, run))
+        finally:
+            desk.close()
+            self._place = outer
+            if outer is None:
+                place.leave()
+        with contextlib.suppress(OSError):  # a run that was deleted meanwhile takes no answer
+            inspection.write(ended)
+            _thin(run.path / inspections.FOLDER, inspection.folder)
+        return ended
+
+    def subject(self, run: Run, step: int) -> Subject:
+        """A checkpoint as a network; the ones used last are kept."""
+        path = run.path / "checkpoints" / f"step-{step:09d}.safetensors"
+        try:
+            key = (run.id, step, path.stat().st_mtime_ns)
+        except OSError as error:
+            raise RunError(f"run {run.id}: the checkpoint of step {step} is gone") from error
+        if key not in self._subjects:
+            self._subjects[key] = Subject(run, step)
+        self._subjects.move_to_end(key)
+        while len(self._subjects) > 1 and not self._affordable():
+            self._subjects.popitem(last=False)
+        return self._subjects[key]
+
+    def _affordable(self) -> bool:
+        models = [subject.model for subject in self._subjects.values()]
+        size = sum(p.numel() * p.element_size() for m in models for p in m.parameters())
+        return len(models) <= MODELS_KEPT and size <= MODEL_BYTES
+
+    def _serve_quick(self) -> None:
+        """Between two pieces of a slow question: what would be answered in a moment."""
+        if self._nested:
+            return
+        self._nested = True
+        try:
+            for question in questions.waiting(self.store.root):
+                self.take(*question, only_quick=True)
+        finally:
+            self._nested = False
+
+
+class Desk:
+    """The `report` of one question: writes its state, obeys cancel, shares the processor."""
+
+    def __init__(self, inspection: Inspection, place: Place, meanwhile: Any) -> None:
+        self._inspection, self._place, self._meanwhile = inspection, place, meanwhile
+        self._quick = KINDS[inspection.kind].quick
+        self._written = self._shared = 0.0
+        self._stream: io.FileIO | None = None
+        self._most = cores()
+        self.progress = 0.0
+
+    def __call__(self, progress: float, message: str = "") -> None:
+        self._check()
+        self.progress = min(1.0, max(0.0, progress))
+        now = time.monotonic()
+        if now - self._written > WRITE_SECONDS:
+            self._written = now
+            self._inspection.write(Record("working", self.progress, message))
+        if not self._quick:
+            self._meanwhile()
+        self._share()
+
+    def suit(self, model: nn.Module) -> None:
+        """As many threads as a network of this size has work for."""
+        small = sum(p.numel() for p in model.parameters()) < SMALL
+        self._most, self._shared = 1 if small else cores(), 0.0
+        self._share()
+
+    def emit(self, item: dict[str, Any]) -> None:
+        self._check()
+        if self._stream is None:
+            self._stream = io.FileIO(self._inspection.folder / "stream.jsonl", "w")
+        line = json.dumps(finite(item), ensure_ascii=False, separators=(",", ":")) + "\n"
+        self._stream.write(line.encode())
+
+    def close(self) -> None:
+        """Nothing more is streamed."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _check(self) -> None:
+        if (self._inspection.folder / "cancel").exists():
+            raise CancelledError
+
+    def _share(self) -> None:
+        now = time.monotonic()
+        if now - self._shared > SHARE_SECONDS:
+            self._shared = now
+            threads = min(self._most, self._place.share())
+            if threads != torch.get_num_threads():
+                torch.set_num_threads(threads)
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON can say it: null for what is not a finite number."""
+    if isinstance(value, dict):
+        return {str(key): finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return finite(value.tolist())
+    if isinstance(value, np.generic):
+        return finite(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _keep(inspection: Inspection, answer: Answer) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **answer.arrays)
+    write_atomically(inspection.folder / "arrays.npz", buffer.getvalue())
+    write_json(inspection.folder / "result.json", finite(answer.result))
+
+
+def _sentence(error: Exception, run: Run) -> tuple[str, bool]:
+    """What to say of a failure, and whether asking again would fail the same way."""
+    if not run.path.is_dir():
+        return f"run {run.id} was deleted meanwhile", True
+    if isinstance(error, (RunError, CorpusError)):
+        return str(error), False  # data that is missing can be brought
+    if isinstance(error, ValueError):
+        return str(error), True
+    logging.exception("run %s", run.id)
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in text:
+        return "out of memory: ask for fewer windows or a shorter text", False
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full: free some room, then ask again", False
+    if isinstance(error, FileNotFoundError):
+        return f"a file of the run vanished meanwhile: {error.filename}", False
+    first = text.splitlines()[0] if text else ""
+    return f"{type(error).__name__}: {first} (see .inspector.log in the runs folder)", True
+
+
+def _thin(folder: Path, keep: Path) -> None:
+    """Forget the answers that were asked for least recently, beyond the budget."""
+    sizes = {}
+    for one in folder.iterdir():
+        ended = (one / "result.json").exists() or one == keep
+        if ended:
+            sizes[one] = sum(f.stat().st_size for f in one.iterdir())
+    for one in sorted(sizes, key=lambda f: f.stat().st_mtime):
+        if sum(sizes.values()) <= BUDGET_BYTES:
+            return
+        if one != keep:
+            shutil.rmtree(one, ignore_errors=True)
+            del sizes[one]
+
+
+def _newest_source() -> float:
+    """When the program was changed last: a warm process must not answer with old code."""
+    return max(path.stat().st_mtime for path in SOURCE.rglob("*.py"))
+
+
+if __name__ == "__main__":
+    main()

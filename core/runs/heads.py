@@ -1,0 +1,120 @@
+"""What an attention head does, as numbers read from its pattern alone. Knows no torch.
+
+L layers, H heads, T tokens; row t of a pattern is the attention of token t, and sums to 1.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float64]  # (L, H)
+SCORES = ("entropy", "previous", "first", "duplicate", "matching", "induction")
+
+
+def scores(
+    pattern: NDArray[np.floating[Any]],
+    tokens: NDArray[np.integer[Any]] | list[int] | None = None,
+    period: int | None = None,
+) -> dict[str, Scores]:
+    """Every score that can be read from a pattern (L, H, T, T), each (L, H) float64.
+
+    ``entropy``: -Σ A ln A in nats, the mean over all rows; 0 attends to one token, uniform causal
+    attention over T = 64 has 3.206. All others are shares of attention between 0 and 1:
+    ``previous``: to the token before, over rows from 1 on. ``first``: to token 0, over rows from 1
+    on (a sink; Xiao et al. 2023, arXiv 2309.17453). With `tokens` (T ids) also ``duplicate``: to
+    earlier occurrences of the row's own token, and ``matching``: to the tokens that followed those
+    (prefix matching, Olsson et al. 2022, arXiv 2209.11895), both over the rows whose token occurred
+    before. ``induction``: to the token after the same token one period ago, the mean of the
+    diagonal 1 - period over the rows from `period` on; where no period is given it is that of
+    `tokens`, and without one the score is absent.
+
+    NaN where no row counts. Raises ValueError where tokens or period do not fit the pattern.
+    """
+    *_, length, columns = pattern.shape
+    if pattern.ndim != 4 or length != columns:
+        raise ValueError(f"a pattern is (L, H, T, T), this one is {pattern.shape}")
+    found = {
+        "entropy": _entropy(pattern),
+        "previous": _mean(pattern.diagonal(-1, 2, 3)),
+        "first": _mean(pattern[:, :, 1:, 0]),
+    }
+    if tokens is not None:
+        ids = np.asarray(tokens)
+        if ids.shape != (length,):
+            raise ValueError(f"a pattern of {length} tokens needs as many ids, not {ids.shape}")
+        found |= _occurrences(pattern, ids)
+        period = period_of(ids) if period is None else period
+    if period is not None:
+        if not 1 <= period < length:
+            raise ValueError(f"period: {period} does not fit {length} tokens")
+        # The diagonal starts in row period - 1, whose token has not been seen yet.
+        found["induction"] = _mean(pattern.diagonal(1 - period, 2, 3)[..., 1:])
+    return found
+
+
+def period_of(tokens: NDArray[np.integer[Any]] | list[int]) -> int | None:
+    """The shortest period with which a whole sequence repeats, at least twice; None without one."""
+    ids = np.asarray(tokens)
+    for period in range(2, len(ids) // 2 + 1):
+        if np.array_equal(ids[period:], ids[:-period]):
+            return period
+    return None
+
+
+def _mean(values: NDArray[np.floating[Any]]) -> Scores:
+    """(L, H, n) -> (L, H)."""
+    if values.shape[-1] == 0:
+        return np.full(values.shape[:2], np.nan)
+    mean: Scores = values.mean(-1, dtype=np.float64)
+    return mean
+
+
+def _occurrences(pattern: NDArray[np.floating[Any]], ids: NDArray[np.integer[Any]]) -> Any:
+    """Attention to earlier occurrences of the row's token, and to the tokens after them."""
+    earlier = np.tril(ids[:, None] == ids[None, :], -1)  # (T, T)
+    after = np.zeros_like(earlier)
+    after[:, 1:] = earlier[:, :-1]
+    rows = np.count_nonzero(earlier.any(-1))
+    found = {}
+    for name, mask in (("duplicate", earlier), ("matching", after)):
+        places = np.flatnonzero(mask)
+        total = np.full(pattern.shape[:2], np.nan)
+        if rows:
+            for layer, heads in enumerate(pattern):
+                flat = heads.reshape(len(heads), -1)
+                total[layer] = flat[:, places].sum(-1, dtype=np.float64) / rows
+        found[name] = total
+    return found
+
+
+def _entropy(pattern: NDArray[np.floating[Any]]) -> Scores:
+    """-Σ A ln A of each row, the mean over the rows; one layer at a time to bound the memory."""
+    total = np.empty(pattern.shape[:2])
+    for layer, heads in enumerate(pattern):
+        for head, shares in enumerate(heads):
+            total[layer, head] = _terms(shares).sum(dtype=np.float64) / len(shares)
+    return total
+
+
+def _terms(shares: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """-a ln a of every entry, 0 at 0."""
+    if shares.dtype == np.float16:
+        halves: NDArray[np.uint16] = np.ascontiguousarray(shares).view(np.uint16)
+        return _table()[halves]
+    terms: NDArray[np.floating[Any]] = -shares * np.log(
+        np.maximum(shares, np.finfo(shares.dtype).tiny)
+    )
+    return terms
+
+
+@functools.cache
+def _table() -> NDArray[np.float32]:
+    """-a ln a for every float16: a look-up costs a fifth of the logarithm; NaN stays NaN."""
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        terms = np.where(halves == 0, 0.0, -halves * np.log(halves))
+    return terms.astype(np.float32)

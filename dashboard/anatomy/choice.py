@@ -1,0 +1,163 @@
+"""The page's top line: run A, its checkpoint, run B, and the section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.runs import Run
+from dashboard import chrome
+from dashboard.anatomy.controls import forgive, keep, seed, segments
+from dashboard.state import LIVE
+
+SECTIONS = {
+    "generate": "Generate",
+    "lens": "Logit lens",
+    "operate": "Operate",
+    "streams": "Streams",
+    "landscape": "Landscape",
+}
+NOBODY = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is looked at: runs with the steps of their checkpoints, A first."""
+
+    shown: tuple[tuple[Run, int], ...]
+
+    @property
+    def run(self) -> Run:
+        """Run A."""
+        return self.shown[0][0]
+
+    @property
+    def step(self) -> int:
+        """Run A's checkpoint."""
+        return self.shown[0][1]
+
+
+def first_choice(runs: Sequence[Run]) -> str:
+    """The newest finished transformer that can be looked into, else the best there is."""
+
+    def worth(run: Run) -> tuple[bool, bool, bool]:
+        text = run.config.model.family == "transformer"
+        return bool(run.checkpoints) and text, text, run.status == "finished"
+
+    return max(enumerate(runs), key=lambda one: (worth(one[1]), -one[0]))[1].id
+
+
+def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
+    """Draw the line; what was chosen, None where the page can't look into it, and the section.
+
+    `runs` is not empty, newest first.
+    """
+    by_id = {run.id: run for run in runs}
+    with st.container(
+        key="anatomy_line", horizontal=True, gap="small", vertical_alignment="bottom"
+    ):
+        run = by_id[_run("anatomy_run", "Run A", by_id, first_choice(runs))]
+        step = _step(run)
+        other = _run("anatomy_other", "Run B", by_id, NOBODY, without=run.id)
+        section = segments(
+            "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
+        )
+    problem = cannot(run) if step is None else ""
+    if problem or step is None:
+        chrome.problem(problem)
+        return None, section
+    shown = [(run, step)]
+    if other:
+        beside = by_id[other]
+        if sentence := cannot(beside):
+            chrome.problem(sentence)
+        else:
+            newest = step == run.checkpoints[-1] or step not in beside.checkpoints
+            shown.append((beside, beside.checkpoints[-1] if newest else step))
+    return Choice(tuple(shown)), section
+
+
+def cannot(run: Run) -> str:
+    """Why the page can't look into a run, or nothing."""
+    family = run.config.model.family
+    if family != "transformer":
+        name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
+        return (
+            f"{run.name} is {name}; this page looks into transformers. Choose another run, or see"
+            " this one's gradients and activations in the Lab."
+        )
+    if run.checkpoints:
+        return ""
+    every = run.config.training.checkpoint_every
+    if run.status in LIVE:
+        return (
+            f"{run.name} has no checkpoint yet: the first comes at step"
+            f" {every or run.config.training.steps:,} (training.checkpoint_every); it is at step"
+            f" {run.record.step:,}."
+        )
+    return (
+        f"{run.name} ended without a checkpoint, so there are no weights to look into. Resume it in"
+        " Runs, or train one with a smaller training.checkpoint_every."
+    )
+
+
+def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: str = "") -> str:
+    ids = [id for id in by_id if id != without]
+    options = ids if default else [NOBODY, *ids]
+
+    def read(text: str) -> str:
+        if text not in by_id:
+            raise ValueError("there is no such run here")
+        if text not in options:
+            raise ValueError("it is run A already")
+        return text
+
+    seed(name, default, read)
+    if st.session_state[name] not in options:  # deleted meanwhile, or chosen as run A
+        st.session_state[name] = default
+    value = st.selectbox(
+        label,
+        options,
+        key=name,
+        format_func=lambda id: by_id[id].name if id else "none",
+        width=240,
+        on_change=forgive,
+        args=(name,),
+    )
+    return str(keep(name, value, default))
+
+
+def _step(run: Run) -> int | None:
+    """The checkpoint to look into: the newest unless another one was chosen."""
+    name, steps = "anatomy_step", run.checkpoints
+    if not steps or cannot(run):
+        st.query_params.pop(name, None)
+        st.session_state.pop(name, None)
+        return None
+    seed(name, steps[-1], lambda text: _known(text, steps))
+    following = st.session_state.get("anatomy_newest") == st.session_state[name]
+    if st.session_state[name] not in steps or (following and name not in st.query_params):
+        st.session_state[name] = steps[-1]  # of another run, or a newer one came
+    if len(steps) == 1:
+        st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
+        return keep(name, steps[0], steps[0])  # type: ignore[no-any-return]
+    value = st.select_slider(
+        "Checkpoint", steps, key=name, format_func=lambda s: f"step {s:,}", width=210,
+        on_change=forgive, args=(name,),
+    )  # fmt: skip
+    st.session_state["anatomy_newest"] = steps[-1]
+    return keep(name, value, steps[-1])  # type: ignore[no-any-return]
+
+
+def _known(text: str, steps: Sequence[int]) -> int:
+    if not text.isdigit() or int(text) not in steps:
+        raise ValueError(f"its checkpoints are at {', '.join(f'{s:,}' for s in steps[-8:])}")
+    return int(text)
+
+
+def colour(run: Run) -> int:
+    """The index of a run's colour."""
+    index = run.meta["colour"]
+    return index if isinstance(index, int) else 0

@@ -1,0 +1,177 @@
+"""Generate: text token by token, and how well it fits text that was held out."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.runs import Run
+from dashboard import chrome
+from dashboard.anatomy import asking
+from dashboard.anatomy.asking import done, standing
+from dashboard.anatomy.choice import Choice, colour
+from dashboard.anatomy.controls import number, slider, text
+from dashboard.components import anatomy
+from dashboard.figures import text as figures
+from dashboard.figures.marks import run_dot
+from dashboard.palette import Mode
+
+PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
+LENGTH = 160
+MEASURES = {
+    "perplexity": "how many letters it hesitates between: e to the loss",
+    "bits_per_character": "the loss in bits: what a perfect compressor would need",
+    "accuracy": "how often the likeliest letter is the right one",
+}
+
+
+def section(choice: Choice, mode: Mode) -> None:
+    """The drawing's settings, the text, and below it the scores."""
+    with chrome.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
+        first = beginning(choice.run)
+        prompt = text("anatomy_prompt", "Prompt", first, 2000, width=330)
+        temperature = slider(
+            "anatomy_temperature", "Temperature", 0.8, 0.0, 2.0, step=0.05, width=150
+        )
+        top_p = slider("anatomy_top_p", "Top p", 1.0, 0.05, 1.0, step=0.05, width=150)
+        top_k = number("anatomy_top_k", "Top k (0: all)", 0, 0, 10_000, width=120)
+        length = number("anatomy_length", "Length", LENGTH, 1, 5000, step=20, width=120)
+        seed = number("anatomy_seed", "Seed", 0, 0, 2**31 - 1, width=110)
+    settings = {
+        "prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+        "length": length, "seed": seed,
+    }  # fmt: skip
+    if not prompt:
+        chrome.problem("The prompt is empty; type at least one letter for the text to begin with.")
+    else:
+        asked = [standing(run, "generate", step, **settings) for run, step in choice.shown]
+        written = [one for one in asked if one is not None]
+        if written:
+            anatomy.tokens(
+                written, key="tokens", prompt=prompt,
+                title="The same prompt, the same seed" if len(written) > 1 else "What it writes",
+            )  # fmt: skip
+    left, right = st.columns([52, 48], gap="small")
+    with left:
+        scores(choice, mode)
+    with right:
+        continuations(choice, {k: settings[k] for k in ("temperature", "top_k", "top_p", "seed")})
+
+
+def beginning(run: Run) -> str:
+    """The first words of the run's probe text: a prompt that its alphabet has."""
+    lines = [
+        line for line in str(run.corpus.get("probe_text", "")).split("\n") if len(line.strip()) > 5
+    ]
+    return lines[0][:PROMPT_LETTERS] if lines else "\n"
+
+
+def scores(choice: Choice, mode: Mode) -> None:
+    """Perplexity, bits per character and accuracy on held-out text."""
+    asked = asking.by_button(choice.shown, "score")
+    if not asking.offered(
+        asked, "score", "Score on held-out text",
+        "Perplexity, bits per character and accuracy on the part of the corpus that training never"
+        " saw, and the loss by how much of a text was seen before.",
+        "Score", "a few seconds",
+    ):  # fmt: skip
+        return
+    answers = done(asked)
+    with chrome.card("scored", "On held-out text"):
+        st.html(score_table(answers))
+    curves = [
+        (run.name, colour(run), inspection.arrays["position"], inspection.arrays["position_nats"])
+        for run, _, inspection in answers
+    ]
+    anatomy.figure(
+        figures.by_position(curves, mode, 190, answers[0][1]["unigram"]), key="fig_position",
+        title=figures.what_context_brings(curves), subtitle="loss by letters seen before",
+        about=" ".join(inspection.id for *_, inspection in answers),
+    )  # fmt: skip
+
+
+def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
+    """BLEU and ROUGE of continuations against how the held-out text goes on."""
+    asked = asking.by_button(choice.shown, "continuations", **drawing)
+    if not asking.offered(
+        asked, "continuations", "Continuations against held-out text",
+        "16 held-out passages are continued with the settings above; BLEU and ROUGE count the words"
+        " and phrases that the true continuation has too.",
+        "Continue and compare", "half a minute",
+    ):  # fmt: skip
+        return
+    with chrome.card("continued", "Continuations against held-out text"):
+        st.html(overlap_table(done(asked)))
+        st.html(examples(done(asked)))
+
+
+def score_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """The measures with what they mean, one column a run."""
+    head = "".join(f"<th>{run_dot(run)}{escape(run.name)}</th>" for run, *_ in answers)
+    rows = [
+        _row("loss", "nats a letter, ± standard error", [
+            f"{r['nats']:.3f}" + (f" ± {r['nats_error']:.3f}" if r["nats_error"] else "")
+            for _, r, _ in answers
+        ])
+    ]  # fmt: skip
+    for name, meaning in MEASURES.items():
+        values = [
+            f"{r[name] * 100:.1f} %" if name == "accuracy" else f"{r[name]:.3f}"
+            for _, r, _ in answers
+        ]
+        rows.append(_row(name.replace("_", " "), meaning, values))
+    first = answers[0][1]
+    foot = f"{first['predictions']:,} predictions in {first['windows']} windows"
+    if first["unigram"]:
+        foot += f"; a network that ignores its input reaches {first['unigram']:.3f} nats"
+    return _table(head, rows, foot)
+
+
+def overlap_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """BLEU and ROUGE beside what text that fits nothing scores."""
+    head = "".join(f"<th>{run_dot(run)}{escape(run.name)}</th>" for run, *_ in answers)
+    chance = answers[0][1]["chance"]
+    rows = [
+        _row("BLEU", "phrases of one to four words, of 100", [
+            f"{r['bleu']:.2f}" for _, r, _ in answers] + [f"{chance['bleu']:.2f}"]),
+    ]  # fmt: skip
+    for name, meaning in (
+        ("rouge1", "words"), ("rouge2", "pairs of words"), ("rougeL", "longest common sequence"),
+    ):  # fmt: skip
+        values = [f"{r['rouge'][name]:.3f}" for _, r, _ in answers] + [
+            f"{chance['rouge'][name]:.3f}"
+        ]
+        rows.append(_row(name.replace("rouge", "ROUGE-"), meaning, values))
+    foot = f"{answers[0][1]['prompts']} passages; chance: held-out text against another passage's"
+    return _table(head + "<th>chance</th>", rows, foot)
+
+
+def examples(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """How a few passages went on, and how they were continued."""
+    found = []
+    for i, example in enumerate(answers[0][1]["examples"][:4]):
+        lines = [("true", example["held_out"], "")]
+        lines += [
+            (run.name, result["examples"][i]["written"], run_dot(run))
+            for run, result, _ in answers
+            if i < len(result["examples"])
+        ]
+        body = "".join(
+            f"<dt>{mark}{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said, mark in lines
+        )
+        found.append(f"<dl><dt>passage</dt><dd>{escape(example['prompt'])}</dd>{body}</dl>")
+    return f'<div class="passages" tabindex="0">{"".join(found)}</div>'
+
+
+def _row(name: str, meaning: str, values: list[str]) -> str:
+    cells = "".join(f"<td>{escape(v)}</td>" for v in values)
+    return f"<tr><th>{escape(name)}<span>{escape(meaning)}</span></th>{cells}</tr>"
+
+
+def _table(head: str, rows: list[str], foot: str) -> str:
+    return (
+        f'<div class="scroll"><table class="measures"><thead><tr><th></th>{head}</tr></thead>'
+        f'<tbody>{"".join(rows)}</tbody></table></div><div class="card-below">{escape(foot)}</div>'
+    )

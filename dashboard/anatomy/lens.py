@@ -1,0 +1,90 @@
+"""Logit lens: what each layer would say next, and what it would cost to stop there."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from core.runs import Run
+from dashboard import chrome
+from dashboard.anatomy.asking import done, standing
+from dashboard.anatomy.choice import Choice, colour
+from dashboard.anatomy.controls import segments, text
+from dashboard.components import anatomy
+from dashboard.figures import text as figures
+from dashboard.palette import Mode
+
+BY = {"right": "Right token", "top": "Top token"}
+ROWS = {"layers": "Layers", "middle": "And after attention"}
+TOP = 5
+
+
+def section(choice: Choice, mode: Mode) -> None:
+    """The table, and the loss by layer below it."""
+    with chrome.card("lens", horizontal=True, gap="small", vertical_alignment="top"):
+        said = text(
+            "anatomy_text", "Text", "", 4000, width=440,
+            placeholder=f"the run's probe text; up to {choice.run.config.model.context} letters",
+        )  # fmt: skip
+        by = segments("anatomy_colour", "Colour by the probability of the", BY)
+        rows = segments("anatomy_rows", "Rows", ROWS)
+    middle = rows == "middle"
+    asked = [
+        standing(run, "lens", step, text=said, top=TOP, middle=middle) for run, step in choice.shown
+    ]
+    shown = [one for one in asked if one is not None]
+    if not shown:
+        return
+    answers = done(asked)
+    anatomy.lens(
+        shown, key="lens_table", by=by,
+        rows=[1 + run.config.model.depth * (2 if middle else 1) for _, run in shown],
+        title=headline(answers), subtitle="head(final norm(stream)) after each layer",
+    )  # fmt: skip
+    if not answers:
+        return
+    curves = [(run.name, colour(run), r["rows"], r["loss"]) for run, r, _ in answers]
+    first = answers[0][1]
+    anatomy.figure(
+        figures.by_row(curves, mode, 250, first["unigram"]), key="fig_lens",
+        title=last_step(answers), about=" ".join(i.id for *_, i in answers),
+        subtitle=f"loss if the network stopped there, {first['windows']} held-out windows",
+    )  # fmt: skip
+
+
+def headline(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """From which layer on the output's token is the likeliest, on average over the text."""
+    said = []
+    for _, result, inspection in answers:
+        top = inspection.arrays["top_ids"][:, :, 0]  # (N, T)
+        agrees = top == top[-1]
+        # The first row from which on a token stays what the output says.
+        settled = agrees[::-1].cumprod(axis=0)[::-1].argmax(axis=0)
+        at = [figures.depth_of(result["rows"][i]) for i in settled]
+        said.append(f"{sum(at) / len(at):.1f}")
+    if not said:
+        return "What each layer would say next"
+    if len(said) == 1:
+        return f"Tokens settle after {said[0]} layers on average"
+    return f"Tokens settle after {said[0]} layers in A, {said[1]} in B"
+
+
+def last_step(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """The layer that lowers the loss most."""
+    said = []
+    for _, result, _ in answers:
+        loss = [v if v is not None else float("inf") for v in result["loss"]]
+        falls = [before - after for before, after in itertools.pairwise(loss)]
+        best = max(range(len(falls)), key=falls.__getitem__) if falls else 0
+        said.append(row_name(result["rows"][best + 1]) if falls and falls[best] > 0 else "no layer")
+    if len(said) == 1:
+        return f"{said[0].capitalize()} lowers the loss most"
+    return f"What lowers the loss most: A {said[0]}, B {said[1]}"
+
+
+def row_name(row: str) -> str:
+    """`blocks.3.resid_post` -> `layer 4`: layers as people count them."""
+    depth = figures.depth_of(row)
+    if depth == 0:
+        return "the embedding"
+    return f"layer {depth:.0f}" if depth == int(depth) else f"attention of layer {depth + 0.5:.0f}"

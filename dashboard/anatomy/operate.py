@@ -1,0 +1,172 @@
+"""Operate: change parts of a trained network and read what it costs; lesions; paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.runs import Run
+from dashboard import chrome
+from dashboard.anatomy import asking, operations
+from dashboard.anatomy.asking import done, standing
+from dashboard.anatomy.choice import Choice, colour
+from dashboard.anatomy.controls import blame, forgive
+from dashboard.anatomy.generate import beginning
+from dashboard.components import anatomy
+from dashboard.figures import lesions as figures
+from dashboard.palette import Mode
+
+NAME = "anatomy_operations"
+SECONDS = 30.0
+LENGTH = 120
+
+
+def section(choice: Choice, mode: Mode) -> None:
+    """The network with its switches, then the sweep and the paths."""
+    table(choice)
+    lesion(choice, mode)
+    paths(choice, mode)
+
+
+def table(choice: Choice) -> None:
+    """The drawing; what was turned stands in the address."""
+    model = choice.run.model_at(choice.step)
+    mine = _operations(choice)
+    prompt = beginning(choice.run)
+    asked = []
+    for run, step in choice.shown:
+        its = operations.fitting(mine, run.model_at(step))
+        if len(its) == len(mine):
+            asked.append(
+                standing(run, "operate", step, operations=its, prompt=prompt, length=LENGTH)
+            )
+        else:
+            chrome.problem(f"{run.name} does not have all of these parts; it is left alone.")
+    anatomy.operate(
+        [one for one in asked if one is not None], key="operate",
+        network=operations.network(model), operations=mine,
+        turn=int(st.session_state.get("anatomy_turn", 0)), act=turned,
+        title="Press a part to operate on it",
+        subtitle=f"{choice.run.name} at step {choice.step:,}, {model.depth} layers",
+    )  # fmt: skip
+
+
+def turned() -> None:
+    """Take over what the drawing sent."""
+    sent = st.session_state["operate"].operations
+    if isinstance(sent, dict):
+        st.session_state[NAME] = sent["operations"]
+        st.session_state["anatomy_turn"] = sent["turn"]
+        forgive(NAME)
+
+
+def _operations(choice: Choice) -> list[operations.Operation]:
+    """What is done now: by the drawing, or at first by the address."""
+    model = choice.run.model_at(choice.step)
+    if NAME not in st.session_state:
+        text = str(st.query_params.get(NAME, ""))
+        try:
+            st.session_state[NAME] = operations.from_text(text, model)
+        except ValueError as error:
+            st.session_state[NAME] = []
+            blame(NAME, f"The address says {NAME} = {text[:60]}, which is not possible ({error}).")
+    now = operations.fitting(st.session_state[NAME], model)
+    st.session_state[NAME] = now
+    if now:
+        st.query_params[NAME] = operations.to_text(now)
+    else:
+        st.query_params.pop(NAME, None)
+    return now
+
+
+def lesion(choice: Choice, mode: Mode) -> None:
+    """Every part taken out by itself, as one picture."""
+    asked = asking.by_button(choice.shown, "lesion", seconds=SECONDS)
+    if not asking.offered(
+        asked, "lesion", "Lesion sweep",
+        "Each block, attention, feed-forward and head is taken out by itself, and neighbours are"
+        " swapped; the picture shows what each costs in nats.",
+        "Take out every part", f"at most {SECONDS:.0f} s a run",
+    ):  # fmt: skip
+        return
+    answers = done(asked)
+    columns = st.columns(len(answers), gap="small") if answers else []
+    limit = max((_largest(i.arrays) for *_, i in answers), default=1.0)
+    for place, (run, result, inspection) in zip(columns, answers, strict=True):
+        with place:
+            drawn = figures.lesion_map(inspection.arrays, mode, limit)
+            before = result["before"]
+            cut = "" if result["complete"] else ", cut short by the time limit"
+            anatomy.figure(
+                drawn, key=f"fig_lesion_{run.id}",
+                title=worst(result, run.name if len(answers) > 1 else ""),
+                subtitle=f"Δloss in nats, from {before['nats']:.3f} ± {before['error']:.3f};"
+                f" {result['windows']} windows{cut}",
+                about=inspection.id,
+            )  # fmt: skip
+
+
+def worst(result: dict[str, Any], name: str) -> str:
+    """The part that costs most."""
+    rows = [r for r in result["rows"] if r["delta"] is not None and r["group"] != "swap"]
+    if not rows:
+        return "No part could be measured"
+    most = max(rows, key=lambda row: row["delta"])
+    where = f"layer {most['layer'] + 1}"
+    part = {"block": f"Block {most['layer'] + 1}", "attention": f"Attention of {where}",
+            "feedforward": f"Feed-forward of {where}"}  # fmt: skip
+    said = part.get(most["group"]) or f"Head {(most['head'] or 0) + 1} of {where}"
+    who = f"{name}: " if name else ""
+    return f"{who}{said} costs most: {most['delta']:+.2f} nats"
+
+
+def _largest(arrays: dict[str, Any]) -> float:
+    found = np.concatenate([np.ravel(a).astype(float) for a in arrays.values()])
+    found = np.abs(found[np.isfinite(found)])
+    return float(found.max()) if len(found) else 1.0
+
+
+def paths(choice: Choice, mode: Mode) -> None:
+    """How long the ways are on which gradient and logit travel."""
+    asked = asking.by_button(choice.shown, "paths")
+    if not asking.offered(
+        asked, "paths", "Paths through the network",
+        "A network with skips is a sum of paths that take the branch or the skip at every sublayer."
+        " The picture shows how much of the gradient and of the logit comes by paths of each"
+        " length.",
+        "Follow the paths", "a few seconds",
+    ):  # fmt: skip
+        return
+    answers = done(asked)
+    if not answers:
+        return
+    measured = [(run.name, colour(run), result) for run, result, _ in answers]
+    about = " ".join(inspection.id for *_, inspection in answers)
+    first = answers[0][1]
+    left, right = st.columns(2, gap="small")
+    with left:
+        said = " and ".join(f"{r['mean_length']:.1f}" for *_, r in measured)
+        anatomy.figure(
+            figures.gradient_paths(measured, mode, 250), key="fig_paths", about=about,
+            title=f"The gradient passes {said} of {len(first['lengths']) - 1} branches on average",
+            subtitle="share of the gradient by path length; dotted: of all paths",
+        )  # fmt: skip
+    with right:
+        anatomy.figure(
+            figures.logit_paths(measured, mode, 250), key="fig_logit", about=about,
+            title=loudest(answers), subtitle="share of the right logit by longest path; windows: "
+            f"{first['windows']}",
+        )  # fmt: skip
+
+
+def loudest(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+    """Which source contributes most to the right token's logit."""
+    said = []
+    for _, result, _ in answers:
+        at = int(np.argmax(result["logit_share"]))
+        said.append(f"{figures.source_name(result['sources'][at])} {result['logit_share'][at]:.0%}")
+    if len(said) == 1:
+        return f"Most of the logit comes from {said[0]}"
+    return f"Most of the logit: A {said[0]}, B {said[1]}"

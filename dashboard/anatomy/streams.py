@@ -1,0 +1,240 @@
+"""Streams: what happens to the residual stream on its way up, of one run or of two."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.jobs.inspections import Inspection
+from core.runs import Run
+from dashboard import chrome
+from dashboard.anatomy.asking import done, standing, wait
+from dashboard.anatomy.choice import Choice, colour
+from dashboard.components import anatomy
+from dashboard.figures import streams as figures
+from dashboard.figures.marks import run_dot
+from dashboard.palette import Mode
+
+HEIGHT = 236
+MAP = 360
+Answered = tuple[Run, dict[str, Any], Inspection]
+
+
+def section(choice: Choice, mode: Mode) -> None:
+    """The pictures by depth, then CKA, then what stands out or does not."""
+    asked = [standing(run, "streams", step) for run, step in choice.shown]
+    if wait(asked, "streams", "reads the residual stream", 420):
+        return
+    answers = done(asked)
+    measured = [(run.name, colour(run), result) for run, result, _ in answers]
+    about = " ".join(inspection.id for *_, inspection in answers)
+    tokens = answers[0][1]["tokens"]
+    windows = answers[0][1]["windows"]
+    where = f"{windows} held-out windows of {tokens} tokens"
+
+    def card(key: str, drawn: Any, title: str, subtitle: str) -> None:
+        anatomy.figure(drawn, key=f"fig_{key}", title=title, subtitle=subtitle, about=about)
+
+    left, middle, right = st.columns(3, gap="small")
+    with left:
+        card(
+            "rms", figures.by_depth(measured, "rms", mode, "RMS", HEIGHT, log=_wide(measured)),
+            growth(measured), f"RMS of the stream, {where}",
+        )  # fmt: skip
+    with middle:
+        card(
+            "branch", figures.skip_and_branch(measured, mode, HEIGHT), branches(measured),
+            "RMS of what each Add sums: skip solid, branch dotted",
+        )  # fmt: skip
+    with right:
+        card(
+            "angle", figures.by_layer(measured, "angle", mode, "angle / π", HEIGHT),
+            turning(measured), "angular distance between a block's input and output",
+        )  # fmt: skip
+    left, middle, right = st.columns(3, gap="small")
+    with left:
+        card(
+            "similarity", figures.by_depth(measured, "similarity", mode, "cosine", HEIGHT),
+            alike(measured), "mean cosine between two tokens of a window",
+        )  # fmt: skip
+    with middle:
+        most = answers[0][1]["rank_most"]
+        card(
+            "rank", figures.by_depth(measured, "effective_rank", mode, "effective rank", HEIGHT),
+            ranks(measured), f"exp of the singular values' entropy, 1 to {most}",
+        )  # fmt: skip
+    with right:
+        outliers(answers)
+    below(choice, answers, mode)
+
+
+def below(choice: Choice, answers: list[Answered], mode: Mode) -> None:
+    """CKA of each run with itself and of both with each other; the heads' sinks."""
+    first, *second = [run for run, _ in choice.shown]
+    pairs: list[tuple[Run, int, list[str]]] = [(run, step, []) for run, step in choice.shown]
+    if second:
+        # The other run's newest checkpoint is what `cka` compares with.
+        pairs.insert(1, (first, choice.step, [second[0].id]))
+    places = st.columns([1] * len(pairs) if second else [56, 44], gap="small")
+    for place, (run, step, others) in zip(places, pairs, strict=False):
+        with place:
+            cka(run, step, others, mode, MAP)
+    rest = st.columns(len(answers), gap="small") if second else places[1:]
+    for place, answer in zip(rest, answers, strict=True):
+        with place:
+            sinks(*answer, mode, 200 if second else MAP)
+
+
+def cka(run: Run, step: int, others: list[str], mode: Mode, height: int) -> None:
+    """How alike two layers are, within a run or between two."""
+    asked = standing(run, "cka", step, others=others)
+    key = f"cka_{run.id}_{len(others)}"
+    if wait([asked], key, "compares layers", height):
+        return
+    for _, result, inspection in done([asked]):
+        names = [one["name"] for one in result["runs"]]
+        drawn = figures.similarity_map(
+            result["matrix"], result["rows"], result["columns"], mode, height, (names[0], names[-1])
+        )
+        anatomy.figure(
+            drawn, key=f"fig_{key}", title=blocks_alike(result, bool(others)),
+            subtitle=f"linear CKA, {result['tokens']:,} tokens", about=inspection.id,
+            label=f"CKA of the layers of {' and '.join(dict.fromkeys(names))}",
+        )  # fmt: skip
+
+
+def sinks(
+    run: Run, result: dict[str, Any], inspection: Inspection, mode: Mode, height: int
+) -> None:
+    """Mean attention of each head to the first token."""
+    shares = inspection.arrays.get("sinks")
+    if shares is None:
+        return
+    found = result["sinks"]
+    count = len(found["found"])
+    said = f"{count} head{'s' * (count != 1)} sink" if found["seen"] else "No sink seen"
+    anatomy.figure(
+        figures.sink_map(shares, mode, height, found["uniform"]), key=f"fig_sinks_{run.id}",
+        title=f"{said} in {run.name}", about=inspection.id,
+        subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
+    )  # fmt: skip
+
+
+def outliers(answers: list[Answered]) -> None:
+    """Massive activations and sinks: said as not seen where they are not."""
+    with chrome.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
+        for run, result, _ in answers:
+            rows = [
+                f"<li><b>{name}</b> {_mark(result[key]['seen'])}"
+                f" {escape(_rest(result[key]['sentence']))}</li>"
+                for name, key in (("Massive activations", "massive"), ("Attention sinks", "sinks"))
+                if key in result
+            ]
+            largest = _largest(result)
+            st.html(
+                f'<div class="outliers">{run_dot(run)}<b>{escape(run.name)}</b>'
+                f"<ul>{''.join(rows)}</ul><p>{largest}</p></div>"
+            )
+
+
+def _mark(seen: bool) -> str:
+    return f'<span class="seen {"yes" if seen else "no"}">{"seen" if seen else "not seen"}</span>'
+
+
+def _rest(sentence: str) -> str:
+    """A sentence without what its mark says already."""
+    return sentence.partition(":")[2].strip().removeprefix("not seen").strip() or sentence
+
+
+def _largest(result: dict[str, Any]) -> str:
+    largest, median = figures.numbers(result["largest"]), figures.numbers(result["median"])
+    if not np.isfinite(largest).any():
+        return "No activation is finite."
+    at = int(np.nanargmax(largest))
+    times = largest[at] / median[at] if median[at] else float("inf")
+    where = figures.place_words(result["places"][at])
+    return f"Largest activation: {largest[at]:.3g}, {times:,.0f} × the median, {where}."
+
+
+# Titles say what to see, from the numbers themselves.
+
+
+def growth(measured: list[figures.Measured]) -> str:
+    """How the stream's size changes from the embedding to the last layer."""
+    said = []
+    for name, _, result in measured:
+        inside = _inside(result, "rms")
+        ratio = inside[-1] / inside[0] if inside[0] else float("inf")
+        if 0.8 <= ratio <= 1.25:
+            said.append((name, "keeps its size"))
+        elif ratio > 1:
+            said.append((name, f"grows {ratio:.3g} ×"))
+        else:
+            said.append((name, f"shrinks to {ratio:.2g} ×"))
+    return _sentence("The stream", said)
+
+
+def alike(measured: list[figures.Measured]) -> str:
+    """How alike tokens are at the last layer."""
+    said = [(n, f"end {_inside(r, 'similarity')[-1]:.2f} alike") for n, _, r in measured]
+    return _sentence("Tokens", said)
+
+
+def ranks(measured: list[figures.Measured]) -> str:
+    """The effective rank at the embedding and at the last layer."""
+    said = []
+    for name, _, result in measured:
+        inside = _inside(result, "effective_rank")
+        said.append((name, f"{inside[0]:.3g} → {inside[-1]:.3g}"))
+    return _sentence("Effective rank", said)
+
+
+def turning(measured: list[figures.Measured]) -> str:
+    """The block that turns the stream most."""
+    said = []
+    for name, _, result in measured:
+        angles = figures.numbers(result["angle"])
+        layer = int(np.nanargmax(angles)) + 1 if np.isfinite(angles).any() else 0
+        said.append((name, f"block {layer} turns it most" if layer else "no angle is finite"))
+    return _sentence("The stream", said) if len(said) > 1 else said[0][1].capitalize()
+
+
+def branches(measured: list[figures.Measured]) -> str:
+    """How large branches are beside the skip, at the last sublayer."""
+    said = []
+    for name, _, result in measured:
+        shares = figures.numbers(result["branch_share"])
+        said.append((name, f"{shares[-1] * 100:.0f} %" if len(shares) else "none"))
+    return _sentence("Share of the last branch", said)
+
+
+def blocks_alike(result: dict[str, Any], between: bool) -> str:
+    """How alike first and last layers are, or the same layers of two runs."""
+    matrix = figures.numbers(result["matrix"])
+    if not between:
+        return f"First and last place are {matrix[0, -1]:.2f} alike"
+    size = min(matrix.shape)
+    mean = np.nanmean(np.diagonal(matrix[:size, :size]))
+    return f"The same layers of A and B are {mean:.2f} alike"
+
+
+def _sentence(what: str, said: list[tuple[str, str]]) -> str:
+    if len(said) == 1:
+        return f"{what} {said[0][1]}"
+    return f"{what}: A {said[0][1]}, B {said[1][1]}"
+
+
+def _inside(result: dict[str, Any], key: str) -> np.ndarray:
+    """A quantity at the places of the stream before the final norm."""
+    kept = [i for i, place in enumerate(result["places"]) if place != "final_norm.out"]
+    return figures.numbers(result[key])[kept]
+
+
+def _wide(measured: list[figures.Measured]) -> bool:
+    """Whether the sizes span so much that they need powers of ten."""
+    sizes = np.concatenate([_inside(result, "rms") for *_, result in measured])
+    sizes = sizes[np.isfinite(sizes)]
+    return bool(len(sizes) and sizes.min() > 0 and sizes.max() / sizes.min() > 40)

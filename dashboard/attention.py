@@ -1,0 +1,128 @@
+"""What the Attention page chooses: runs that have attention, which two fit, what to ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.data.tokenizers import CharacterTokenizer
+from core.jobs import inspections
+from core.jobs.inspections import Inspection
+from core.runs import Run, RunError, RunStore
+
+SORTS = ("induction", "previous token", "first token", "duplicate token", "entropy")
+SIDES = {"a": "A", "b": "B", "difference": "A − B"}
+
+
+def has_attention(run: Run) -> bool:
+    """Whether its blocks attend at all."""
+    return run.config.model.family == "transformer" and "attention" in run.config.model.parts
+
+
+def unfit(a: Run, b: Run, own_text: bool = False) -> str:
+    """Why two runs have no difference, in one sentence; empty where they have one."""
+    one, other = a.config.model, b.config.model
+    for what, left, right in (
+        ("layers", one.depth, other.depth),
+        ("heads", one.heads, other.heads),
+    ):
+        if left != right:
+            return f"A − B needs equal shapes: A has {left} {what}, B {right}."
+    if own_text:
+        return ""
+    texts = [(r.corpus.get("probe_text"), r.config.probe_length) for r in (a, b)]
+    if texts[0][1] != texts[1][1]:
+        return (
+            "A − B needs one probe text: A reads"
+            f" {texts[0][1]} tokens of it, B {texts[1][1]}. Type a text of your own for both."
+        )
+    if texts[0][0] != texts[1][0]:
+        return "A − B needs one probe text: theirs differ. Type a text of your own for both."
+    return ""
+
+
+def others(runs: Sequence[Run], a: Run) -> list[Run]:
+    """The runs to set beside A, those that fit first, each group as it came."""
+    rest = [run for run in runs if run.id != a.id]
+    return sorted(rest, key=lambda run: bool(unfit(a, run)))
+
+
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Names by id; where two runs share one, the end of the id tells them apart."""
+    names = [run.name for run in runs]
+    return {
+        run.id: run.name if names.count(run.name) == 1 else f"{run.name} ({run.id[-4:]})"
+        for run in runs
+    }
+
+
+def nearest(steps: Sequence[int], wanted: int | None) -> int | None:
+    """The step closest to the wanted one, the newest where none is; None without steps."""
+    if not steps:
+        return None
+    return steps[-1] if wanted is None else min(steps, key=lambda step: abs(step - wanted))
+
+
+def text_problem(run: Run, text: str) -> str:
+    """Why a run can't read a text, in one sentence; empty where it can."""
+    alphabet = str(run.tokenizer.get("alphabet", ""))
+    if not alphabet:
+        return f"{run.name} has not started: its tokens are not known yet."
+    known = CharacterTokenizer(alphabet).known(text)
+    if len(known) < len(text):
+        strange = "".join(dict.fromkeys(c for c in text if c not in known))
+        return f"{run.name} never saw {' '.join(strange[:8])}; leave these characters out."
+    context = run.config.model.context
+    if len(text) > context:
+        return f"The text has {len(text)} tokens; {run.name} reads at most {context}."
+    return ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions by run id, and what was wrong with those that could not be asked."""
+
+    found: dict[str, Inspection]
+    problems: tuple[str, ...] = ()
+
+
+def ask(
+    store: RunStore, runs: Sequence[Run], kind: str, wanted: int | None, **parameters: Any
+) -> Asked:
+    """Put one question to runs, each at its checkpoint nearest to the wanted step."""
+    found: dict[str, Inspection] = {}
+    problems: list[str] = []
+    for run in runs:
+        try:
+            step = nearest(run.checkpoints, wanted)
+            found[run.id] = inspections.ask(store, run, kind, step, **parameters)
+        except RunError as error:
+            problems.append(str(error))
+    return Asked(found, tuple(problems))
+
+
+def opened(address: Mapping[str, str], run: Run) -> tuple[dict[str, Any], list[str]]:
+    """Layer and head (counted from 0), step and form as the address has them (counted from 1)."""
+    found: dict[str, Any] = {"lines": address.get("attention_lines") == "true"}
+    problems = []
+    model = run.config.model
+    for name, most in (("layer", model.depth), ("head", model.heads)):
+        number, problem = _counted(address, name, 1, most)
+        found[name] = None if number is None else number - 1
+        problems += problem
+    found["step"], problem = _counted(address, "step", 0, None)
+    return found, problems + problem
+
+
+def _counted(
+    address: Mapping[str, str], name: str, low: int, most: int | None
+) -> tuple[int | None, list[str]]:
+    text = address.get(f"attention_{name}")
+    if text is None:
+        return None, []
+    if text.isdecimal() and low <= int(text) <= (10**9 if most is None else most):
+        return int(text), []
+    accepted = f"from {low} to {most}" if most else f"from {low}"
+    said = f"The address says {name} {text[:40]}; accepted: a whole number {accepted}."
+    return None, [said]

@@ -1,0 +1,99 @@
+"""The path of training: PCA of the checkpoints, the last one as the origin, a surface below."""
+
+import numpy as np
+import pytest
+import torch
+
+from core.anatomy import Silent
+from core.anatomy.subject import Subject
+from core.anatomy.surface import HeldOutLoss
+from core.anatomy.trajectory import principal_plane, trajectory
+from core.runs import RunError, RunStore
+from tests.subjects import trained
+
+ASKED = {"seconds": 20.0, "points": 5}
+
+
+@pytest.fixture
+def subject(store: RunStore) -> Subject:
+    run = trained(store, 12, training__checkpoint_every=3)
+    return Subject(run, 12)
+
+
+def flat(subject: Subject) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in subject.model.parameters()]).double()
+
+
+def test_components_are_those_of_a_decomposition() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(6, 40, generator=generator) * torch.logspace(0, -2, 40)
+    axes, path, shares = principal_plane(points)
+    centred = (points - points.mean(0)).double()
+    _, sizes, vectors = torch.linalg.svd(centred, full_matrices=False)
+    assert shares == pytest.approx((sizes[:2] ** 2 / (sizes**2).sum()).tolist())
+    for k in (0, 1):
+        assert abs(float(axes[k].double() @ vectors[k])) == pytest.approx(1, abs=1e-5)
+    assert (axes @ axes.T).numpy() == pytest.approx(np.eye(2), abs=1e-5)
+    assert path == pytest.approx((points @ axes.T).numpy(), abs=1e-5)
+
+
+def test_a_straight_path_is_all_in_one_component() -> None:
+    line = torch.arange(5.0)[:, None] * torch.tensor([[3.0, 4, 0, 0]])
+    axes, path, shares = principal_plane(line)
+    assert shares == pytest.approx([1, 0], abs=1e-9)
+    assert abs(path[:, 0]) == pytest.approx([0, 5, 10, 15, 20])
+    assert abs(float(axes[0] @ axes[1])) < 1e-5
+
+
+def test_the_path_ends_at_the_origin(subject: Subject) -> None:
+    result = trajectory(subject, ASKED, Silent()).result
+    assert result["steps"] == [3, 6, 9, 12]
+    assert result["path"][-1] == [0, 0]
+    assert result["distance"][-1] == 0
+    last = flat(subject)
+    for step, place, distance in zip(
+        result["steps"], result["path"], result["distance"], strict=True
+    ):
+        expected = (flat(Subject(subject.run, step)) - last).norm().item()
+        assert distance == pytest.approx(expected, rel=1e-4)
+        assert np.hypot(*place) <= distance * 1.0001, "a projection is never longer"
+    assert result["explained"] == sorted(result["explained"], reverse=True)
+    assert 0.5 < sum(result["explained"]) <= 1.000001
+
+
+def test_losses_on_the_path_and_below_it(subject: Subject) -> None:
+    answer = trajectory(subject, ASKED, Silent())
+    result, loss = answer.result, HeldOutLoss(subject)
+    for step, value in zip(result["steps"], result["path_loss"], strict=True):
+        assert value == loss(Subject(subject.run, step).model)
+    assert result["centre"] == result["path_loss"][-1] == loss(subject.model)
+    path = np.array(result["path"])
+    for axis, values in (("a", path[:, 0]), ("b", path[:, 1])):
+        assert result[axis][0] < values.min()
+        assert result[axis][-1] > values.max()
+    assert np.array(result["loss"]).shape == (5, 5)
+    assert np.array(result["loss"]) == pytest.approx(answer.arrays["loss"])
+    # Training came down into it.
+    assert result["path_loss"][0] > result["centre"]
+
+
+def test_of_an_earlier_checkpoint_the_path_up_to_it(subject: Subject) -> None:
+    result = trajectory(Subject(subject.run, 9), ASKED, Silent()).result
+    assert result["steps"] == [3, 6, 9]
+    assert result["path"][-1] == [0, 0]
+
+
+def test_large_networks_keep_fewer_points(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.anatomy.trajectory.MOST", 3)
+    assert trajectory(subject, ASKED, Silent()).result["steps"] == [3, 9, 12]
+
+
+def test_what_has_no_path_says_why(store: RunStore) -> None:
+    run = trained(store, 4, training__checkpoint_every=2)
+    with pytest.raises(RunError, match=r"needs 3 checkpoints and run .* has 2"):
+        trajectory(Subject(run, 4), ASKED, Silent())
+    run = trained(store, 6, training__checkpoint_every=2, training__switches="3/1: residual=off")
+    with pytest.raises(RunError, match="were switched while it trained"):
+        trajectory(Subject(run, 6), ASKED, Silent())
