@@ -19,6 +19,7 @@ PARTS = (
     "details.js",
     "marks.js",
     "cursor.js",
+    "courses.js",
     "curves.js",
     "difference.js",
     "profile.js",

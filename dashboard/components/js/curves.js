@@ -5,11 +5,9 @@ const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
 const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
 const NAMED = 12 // lines with their names at the ends and their marks
 
-class Curves extends Chart {
+class Curves extends Courses {
   constructor(root) {
     super(root)
-    this.details = new Details()
-    this.made = new Map()
     this.cursor = new StepCursor(this)
   }
 
@@ -44,10 +42,6 @@ class Curves extends Chart {
     this.zooming = false
   }
 
-  get metric() {
-    return this.props.metric
-  }
-
   update(component) {
     const { metric, x, log_x: logX, log_y: logY } = component.data
     const shows = [metric, x, logX, logY].join()
@@ -79,105 +73,6 @@ class Curves extends Chart {
       const version = (name) => run.series.get(name)?.version
       return [version(metric), version("loss/validation"), version("seconds"), run.state, run.alarms.length, run.loaded]
     })])
-  }
-
-  // Steps as the chosen axis counts them.
-  axis(run, steps) {
-    const { x } = this.props
-    if (x === "tokens") return steps.map((s) => s * (run.tokens_per_step ?? 1))
-    if (x === "flops") return steps.map((s) => (run.flops_per_step ? s * run.flops_per_step : null))
-    if (x !== "seconds") return steps
-    const times = hub.run(run.id).series.get("seconds")
-    return times?.steps.length ? interpolated(times.steps, times.values, steps) : steps.map(() => null)
-  }
-
-  // And back: the step at a place of the axis.
-  stepAt(run, x) {
-    const { x: axis } = this.props
-    if (axis === "tokens") return x / (run.tokens_per_step ?? 1)
-    if (axis === "flops") return x / (run.flops_per_step ?? 1)
-    if (axis !== "seconds") return x
-    const times = hub.run(run.id).series.get("seconds")
-    return times?.steps.length ? interpolated(times.values, times.steps, [x])[0] : 0
-  }
-
-  // What is known of a run's metric: its thinned points with the refetched ones among them.
-  seriesOf(run) {
-    return hub.run(run.id).series.get(this.metric)
-  }
-
-  cells(run) {
-    const series = this.seriesOf(run)
-    if (!series?.steps.length) return []
-    return this.details.into(cellsOf(series), run.id)
-  }
-
-  // One line of the picture, made anew only when what it is made of changed, so that Plotly
-  // finds the same arrays again.
-  line(runs, scale) {
-    const { props } = this
-    const key = runs.map((r) => r.id).join()
-    const stamp = JSON.stringify([scale, props.smooth, this.details.version, runs.map((r) => [this.seriesOf(r)?.version,
-      hub.run(r.id).series.get("seconds")?.version, hub.run(r.id).series.get("loss/validation")?.version])])
-    const known = this.made.get(key)
-    if (known?.stamp === stamp) return { ...known, runs, run: runs[0] }
-    const cells = runs.map((r) => this.cells(r))
-    const line = runs.length > 1 ? this.group(runs, cells, scale) : this.single(runs[0], cells[0], scale)
-    const made = { ...line, stamp, key }
-    this.made.set(key, made)
-    return { ...made, runs, run: runs[0] }
-  }
-
-  course(places, cells, { extent, log }) {
-    const { smooth } = this.props
-    if (!(smooth > 0)) return cells.map((c) => c.mean)
-    return smoothed(log ? places.map((v) => (v > 0 ? Math.log10(v) : null)) : places, cells, smooth, extent)
-  }
-
-  single(run, cells, scale) {
-    const middles = this.axis(run, cells.map((c) => c.middle))
-    const points = this.details.points(this.seriesOf(run), run.id)
-    const raw = { xs: [...this.axis(run, points.steps)], ys: [...points.values] }
-    if (!(this.props.smooth > 0)) return { cells, xs: raw.xs, ys: raw.ys, raw, steps: points.steps }
-    return { cells, xs: [...middles], ys: this.course(middles, cells, scale), raw, steps: cells.map((c) => c.middle) }
-  }
-
-  group(runs, all, scale) {
-    const cells = acrossRuns(all.filter((c) => c.length))
-    const axes = runs.map((r) => this.axis(r, cells.map((c) => c.middle)))
-    // Seconds differ from member to member: the mean stands at their mean.
-    const xs = cells.map((_, i) => averageOf(axes.map((a) => a[i]).filter((v) => v !== null)))
-    const whole = { low: cells.map((c) => c.low), high: cells.map((c) => c.high) }
-    const steps = cells.map((c) => c.middle)
-    if (!(this.props.smooth > 0)) return { cells, xs, ys: cells.map((c) => c.mean), band: whole, steps }
-    const { runs: rows } = onOneGrid(all.filter((c) => c.length))
-    const courses = rows.map((row) => this.course(xs, row.map((c) => c ?? { mean: null, span: 1 }), scale))
-    const range = rangeOf(courses)
-    return { cells, xs, ys: this.course(xs, cells, scale), steps, whole,
-      band: { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } }
-  }
-
-  // Who is drawn together: members of a group, of which two or more are drawn.
-  gathered(runs) {
-    const groups = new Map()
-    for (const run of runs) {
-      const name = run.group ?? run.id
-      if (!groups.has(name)) groups.set(name, [])
-      groups.get(name).push(run)
-    }
-    return [...groups.values()]
-  }
-
-  // One frame for all runs, so that it holds still while they grow.
-  extent(runs) {
-    const last = Math.max(1, ...runs.map((r) => this.axis(r, [this.seriesOf(r)?.steps.at(-1) ?? 0])[0] ?? 0))
-    if (this.props.x === "seconds") return roundUp(last)
-    const whole = Math.max(last, ...runs.map((r) => {
-      const live = hub.run(r.id)
-      const ended = ENDED.has(live.state) && live.step
-      return this.axis(r, [ended ? live.step : live.steps || r.steps || 1])[0] ?? 0
-    }))
-    return frameOf(last, whole)
   }
 
   why(runs) {
@@ -249,12 +144,6 @@ class Curves extends Chart {
     const [run] = line.runs
     if (line.runs.length > 1) return `${short(run.group)} ×${line.runs.length}`
     return short(run.name) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
-  }
-
-  // The first place that a logarithmic axis shows.
-  least(runs) {
-    const first = runs.map((r) => this.axis(r, [Math.max(1, this.seriesOf(r)?.steps.find((s) => s > 0) ?? 1)])[0])
-    return Math.min(...first.filter((v) => v > 0), Infinity) === Infinity ? 1 : Math.min(...first.filter((v) => v > 0))
   }
 
   // A run that diverged leaves the frame rather than flattening the others.
@@ -422,24 +311,4 @@ function bundled(traces) {
     text.push("")
   }
   return [...found.values()]
-}
-
-function averageOf(values) {
-  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
-}
-
-// y at each of the places, between known points in order; beyond them the nearest.
-function interpolated(xs, ys, places) {
-  let k = 0
-  return places.map((x) => {
-    if (k && xs[k - 1] > x) k = 0
-    while (k < xs.length - 1 && xs[k] < x) k += 1
-    if (!k || xs[k] <= x) return ys[k]
-    return ys[k - 1] + ((ys[k] - ys[k - 1]) * (x - xs[k - 1])) / (xs[k] - xs[k - 1])
-  })
-}
-
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)))
-  return power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((m) => m * power >= value * 1.02)
 }

@@ -79,6 +79,7 @@ class RunsTable extends Card {
     this.sort = sortOf(sort)
     hub.set({ focus, step, zoom })
     this.wanted = focus
+    this.lost = kind === "only" && !focus
   }
 
   choose() {
@@ -106,6 +107,7 @@ class RunsTable extends Card {
     if (this.ticked && ids && (ids.length !== this.ticked.size || ids.some((id) => !this.ticked.has(id)))) {
       this.ticks = new Ticks("only", ids)
       this.ticked = new Set(ids)
+      this.lost = true
     }
     if (hub.choice.focus !== before?.focus && hub.choice.focus) this.wanted = hub.choice.focus
     this.show()
@@ -202,12 +204,16 @@ class RunsTable extends Card {
   show() {
     if (!this.ticked) return
     if (this.wanted && this.byId.has(this.wanted)) this.reveal(this.wanted)
+    // What others chose is looked for.
+    const first = this.lost ? this.lines.findIndex((l) => l.rows.some((r) => this.ticked.has(r.id))) : -1
+    if (first >= 0) this.intoSight(first)
     this.wanted = null
+    this.lost = false
     const top = this.grid.scrollTop
-    const first = Math.max(0, Math.floor(top / LINE) - 6)
-    const last = Math.min(this.lines.length, Math.ceil((top + this.grid.clientHeight) / LINE) + 6)
+    const from = Math.max(0, Math.floor(top / LINE) - 6)
+    const until = Math.min(this.lines.length, Math.ceil((top + this.grid.clientHeight) / LINE) + 6)
     const kept = new Set()
-    for (let i = first; i < last; i++) {
+    for (let i = from; i < until; i++) {
       const line = this.lines[i]
       kept.add(line.key)
       this.draw(line, i)
