@@ -128,25 +128,32 @@ def outliers(answers: list[Answered]) -> None:
     with chrome.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
         for run, result, _ in answers:
             rows = [
-                f"<li><b>{name}</b> {_mark(result[key]['seen'])}"
-                f" {escape(_rest(result[key]['sentence']))}</li>"
+                f"<li><b>{name}</b> {_mark(result[key]['seen'])} {_found(result[key])}</li>"
                 for name, key in (("Massive activations", "massive"), ("Attention sinks", "sinks"))
                 if key in result
             ]
-            largest = _largest(result)
             st.html(
                 f'<div class="outliers">{run_dot(run)}<b>{escape(run.name)}</b>'
-                f"<ul>{''.join(rows)}</ul><p>{largest}</p></div>"
+                f"<ul>{''.join(rows)}<li>{_largest(result)}</li></ul></div>"
             )
+        sinks = answers[0][1].get("sinks")
+        even = f", even attention has {sinks['uniform']:.2f}" if sinks else ""
+        least = f" of {sinks['threshold']:g} or more" if sinks else ""
+        st.html(
+            '<div class="card-below">Massive: |a| > 100 and 1,000 × the median of its place. Sink:'
+            f" mean attention to the first token{least}{even}.</div>"
+        )
 
 
 def _mark(seen: bool) -> str:
     return f'<span class="seen {"yes" if seen else "no"}">{"seen" if seen else "not seen"}</span>'
 
 
-def _rest(sentence: str) -> str:
-    """A sentence without what its mark says already."""
-    return sentence.partition(":")[2].strip().removeprefix("not seen").strip() or sentence
+def _found(answer: dict[str, Any]) -> str:
+    """What was seen; nothing where the mark says all."""
+    if not answer["seen"]:
+        return ""
+    return escape(str(answer["sentence"]).partition(":")[2].strip() or str(answer["sentence"]))
 
 
 def _largest(result: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.jobs.inspections import Inspection
+from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
 from dashboard import assets, components, palette
 from dashboard.live import store
@@ -85,8 +85,6 @@ def _again(asked: dict[str, str] | None) -> None:
 
 def again(runs: RunStore, inspection: Inspection) -> None:
     """Put a question anew that was cancelled or failed."""
-    from core.jobs.inspections import ask
-
     try:
         ask(
             runs, runs.open(inspection.run), inspection.kind, inspection.step,
@@ -97,8 +95,6 @@ def again(runs: RunStore, inspection: Inspection) -> None:
 
 
 def _found(asked: dict[str, str] | None) -> Inspection | None:
-    from core.jobs.inspections import find
-
     try:
         return find(store().open(asked["run"]), asked["id"]) if asked else None
     except RunError:
@@ -142,11 +138,9 @@ def figure(
     )
 
 
-def tokens(
-    asked: Sequence[tuple[Inspection, Run]], *, key: str, prompt: str, title: str, height: int = 390
-) -> None:
+def tokens(asked: Sequence[tuple[Inspection, Run]], *, key: str, prompt: str, title: str) -> None:
     """Text as it is written, each token in the colour of its probability; runs side by side."""
-    _mount("tokens", key, height, frame=True, prompt=prompt, title=title, **_following(key, asked))
+    _mount("tokens", key, frame=True, prompt=prompt, title=title, **_following(key, asked))
 
 
 def lens(
