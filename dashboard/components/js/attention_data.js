@@ -84,7 +84,7 @@ function bytesOf(values, signed) {
 }
 
 // Which of n cells each of `size` pixels shows: one where cells are large, else a range of them.
-function cellsOf(size, n) {
+function edgesOf(size, n) {
   const [from, to] = [new Int32Array(size), new Int32Array(size)]
   for (let p = 0; p < size; p++) {
     if (size >= n) {
@@ -100,7 +100,7 @@ function cellsOf(size, n) {
 
 // Draw n x n bytes as a square of `size` pixels into an image. Where several cells share a pixel
 // the strongest is shown, so that a thin diagonal is not lost.
-function stamp(image, x, y, size, bytes, base, n, table, signed, cells = cellsOf(size, n)) {
+function stamp(image, x, y, size, bytes, base, n, table, signed, cells = edgesOf(size, n)) {
   const pixels = new Uint32Array(image.data.buffer)
   const { from, to } = cells
   const strength = signed ? (v) => Math.abs(v - 128) : (v) => v

@@ -67,7 +67,7 @@ class HeadsGrid {
     const { context, scale, w, h } = sized(this.canvas, label + columns * place.cell + 2, label + rows * place.cell + 2)
     const image = context.createImageData(w, h)
     const table = pixelTable(this.theme, this.signed)
-    const cells = cellsOf(size - gap, n)
+    const cells = edgesOf(size - gap, n)
     const start = Math.round(label * scale)
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head < H; head++) {
