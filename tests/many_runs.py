@@ -31,11 +31,14 @@ def fate_of(placement: str, rate: float, seed: int) -> str:
 
 
 def make(
-    store: RunStore, runs: int = 250, steps: int = 10_000, layers: int = 8
+    store: RunStore, runs: int = 250, steps: int = 10_000, layers: int = 8, seeds: int = SEEDS
 ) -> dict[str, list[int]]:
-    """Write the runs; the steps of each one's spikes by its id."""
+    """Write the runs; the steps of each one's spikes by its id.
+
+    So many of them differ in nothing but their seed.
+    """
     spikes: dict[str, list[int]] = {}
-    kinds = list(itertools.product(PLACEMENTS, RATES, range(SEEDS)))
+    kinds = list(itertools.product(PLACEMENTS, RATES, range(seeds)))
     for number in range(runs):
         turn, kind = divmod(number, len(kinds))
         placement, rate, seed = kinds[kind]

@@ -146,10 +146,10 @@ class Curves extends Courses {
     return short(run.name) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
   }
 
-  // A run that diverged leaves the frame rather than flattening the others.
+  // What diverged leaves the frame rather than flattening the others.
   range(lines) {
     const { log_y: yLog, baseline } = this.props
-    const dead = (l) => l.runs.every((r) => hub.run(r.id).state === "diverged")
+    const dead = (l) => l.runs.some((r) => hub.run(r.id).state === "diverged")
     const kept = lines.every(dead) ? lines : lines.filter((l) => !dead(l))
     const few = lines.length <= MANY
     const all = kept.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
