@@ -107,7 +107,7 @@ def surface(
             "zaxis": side("loss", tickvals=marks["at"], ticktext=marks["words"], range=[low, high]),
             "aspectmode": "manual", "aspectratio": {"x": 1, "y": 1, "z": 0.62},
             "camera": {
-                "eye": {"x": 1.25, "y": -1.35, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.1},
+                "eye": {"x": 1.08, "y": -1.17, "z": 0.78}, "center": {"x": 0, "y": 0, "z": -0.16},
             },
             "uirevision": "kept",
         },
@@ -141,7 +141,8 @@ def add_path(
         figure.add_scatter(
             x=xy[:, 0], y=xy[:, 1], mode="lines+markers+text", line=line, cliponaxis=False,
             marker={"size": 8, "color": line["color"], "line": edge}, text=_ends_named(steps),
-            textposition="top center", textfont={"size": 11.5, "color": "#ffffff"},
+            textposition="top center",
+            textfont={"size": 12, "color": "#ffffff", "shadow": "0 0 3px #000, 0 0 2px #000"},
             customdata=said, hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
         return

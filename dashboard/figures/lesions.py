@@ -44,7 +44,7 @@ def lesion_map(
     scale = max(limit, 1e-9)
     drawn = np.sign(values) * np.sqrt(np.abs(values) / scale)
     height = layers * row + MARGIN["t"] + MARGIN["b"] + 12
-    marks = [-1.0, -0.25, 0.0, 0.25, 1.0] if np.nanmin(values) < 0 else [0.0, 0.25, 1.0]
+    marks = (-1.0, -0.5, 0.0, 0.5, 1.0)
     few = values.shape[1] <= 22
     text = [[f"{v:.2f}" if np.isfinite(v) else "" for v in line] for line in values]
     return go.Figure(
@@ -55,7 +55,7 @@ def lesion_map(
             textfont={"size": 10.5}, customdata=np.stack([values, np.zeros_like(values)], axis=-1),
             hovertemplate="layer %{y}: %{customdata[0]:+.4f} nats<extra></extra>",
             colorbar=colour_bar(
-                mode, "Δloss, nats", tickvals=marks,
+                mode, "Δloss, nats", tickvals=list(marks),
                 ticktext=[f"{np.sign(m) * m * m * scale:.2g}" for m in marks],
             ),
         ),

@@ -74,7 +74,7 @@ def _level(figure: go.Figure, value: float, words: str, mode: Mode) -> None:
     """A dashed line at a value that means something, widening the range to show it."""
     muted = COLOURS[mode]["muted"]
     low, high = figure.layout.yaxis.range
-    gap = (high - low) * 0.06
+    gap = (high - low) * 0.16  # room for its words above it
     figure.layout.yaxis.range = (min(low, value - gap), max(high, value + gap))
     figure.add_hline(value, line={"color": muted, "width": 1, "dash": "dash"})
     figure.add_annotation(

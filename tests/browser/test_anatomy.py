@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from core.jobs import inspections
 from core.runs import Run
 from core.runs.locks import is_locked
+from dashboard.anatomy.generate import beginning
 from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
 from tests.subjects import trained
 
@@ -98,7 +99,9 @@ def test_text_is_written_token_by_token_and_its_tokens_can_be_walked(page, dashb
     text = page.locator(".anl-text")
     expect(text).to_have_attribute("aria-busy", "false")
     expect(page.locator(".anl-token")).to_have_count(160)
-    question = asked(run_named(dashboard, "pre"), "generate")[0]
+    pre = run_named(dashboard, "pre")
+    question = inspections.look(pre, "generate", prompt=beginning(pre), length=160)
+    assert question
     shown = "".join(page.locator(".anl-token").all_text_contents()).replace("↵\n", "\n")
     assert shown == question.result["text"]
     text.focus()
@@ -138,7 +141,7 @@ def test_text_is_written_token_by_token_and_its_tokens_can_be_walked(page, dashb
     press(page, "ask_score")
     expect(page.locator(".st-key-card_scored")).to_contain_text("perplexity")
     page.wait_for_function(DRAWN, arg=".st-key-fig_position")
-    (score,) = asked(run_named(dashboard, "pre"), "score")
+    (score,) = asked(pre, "score")
     expect(page.locator(".st-key-card_scored")).to_contain_text(f"{score.result['perplexity']:.3f}")
     press(page, "ask_continuations")
     expect(page.locator(".st-key-card_continued")).to_contain_text("ROUGE-L")
@@ -171,7 +174,9 @@ def test_the_lens_shows_what_was_measured_and_points_in_both_runs(page, dashboar
     expect(page.locator(".anl-lens")).to_have_count(2)
     expect(page.locator(".anl-lens td[data-n]")).to_have_count(2 * 3 * 24)
     page.wait_for_function(DRAWN, arg=".st-key-fig_lens")
-    question = next(q for q in asked(pre, "lens") if not q.parameters["text"])
+    plain = {"text": "", "top": 5, "middle": False}
+    question = inspections.look(pre, "lens", pre.checkpoints[-1], **plain)
+    assert question
     cell = page.locator(".anl-lens").first.locator('td[data-n="1"][data-t="4"]')
     token = question.result["alphabet"][question.arrays["top_ids"][1, 4, 0]]
     assert cell.text_content() == {" ": "·", "\n": "↵"}.get(token, token)

@@ -186,7 +186,7 @@ class Operate extends Follower {
       const chip = el("button", "anl-chip", words + what)
       chip.type = "button"
       chip.title = "Take back"
-      chip.onclick = () => this.send(this.operations.filter((other) => other !== o))
+      chip.onclick = () => this.send(this.operations.filter((other) => targetOf(other) !== targetOf(o)))
       return chip
     })
     this.done.replaceChildren(...(chips.length ? chips : [el("span", "anl-hint", "Nothing is done to it yet. Switch off a head, a norm, a residual or a whole block.")]))
