@@ -114,12 +114,13 @@ def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: st
             raise ValueError("it is run A already")
         return text
 
-    seed(name, default, read)
-    if st.session_state[name] not in options:  # deleted meanwhile, or chosen as run A
+    first = seed(name, default, read)
+    if st.session_state.get(name, default) not in options:  # deleted, or chosen as run A
         st.session_state[name] = default
     value = st.selectbox(
         label,
         options,
+        options.index(first if first in options else default),
         key=name,
         format_func=lambda id: by_id[id].name if id else "none",
         width=240,
@@ -136,16 +137,17 @@ def _step(run: Run) -> int | None:
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
         return None
-    seed(name, steps[-1], lambda text: _known(text, steps))
-    following = st.session_state.get("anatomy_newest") == st.session_state[name]
-    if st.session_state[name] not in steps or (following and name not in st.query_params):
+    first = seed(name, steps[-1], lambda text: _known(text, steps))
+    now = st.session_state.get(name)
+    following = st.session_state.get("anatomy_newest") == now and name not in st.query_params
+    if now is not None and (now not in steps or following) and now != steps[-1]:
         st.session_state[name] = steps[-1]  # of another run, or a newer one came
     if len(steps) == 1:
         st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
         return keep(name, steps[0], steps[0])  # type: ignore[no-any-return]
     value = st.select_slider(
-        "Checkpoint", steps, key=name, format_func=lambda s: f"step {s:,}", width=210,
-        on_change=forgive, args=(name,),
+        "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
+        format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
     return keep(name, value, steps[-1])  # type: ignore[no-any-return]

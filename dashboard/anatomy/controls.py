@@ -13,6 +13,7 @@ import streamlit as st
 
 Read = Callable[[str], Any]
 PROBLEMS = "anatomy_problems"
+FIRST = "anatomy_first"
 
 
 def problems() -> list[str]:
@@ -30,22 +31,26 @@ def forgive(name: str) -> None:
     st.session_state.get(PROBLEMS, {}).pop(name, None)
 
 
-def seed(name: str, default: Any, read: Read) -> None:
-    """Give a widget the address's value, or its default, before it is drawn for the first time."""
-    if name in st.session_state:
-        return
-    value, text = default, st.query_params.get(name)
-    if text is not None:
-        try:
-            value = read(text)
-        except ValueError as error:
-            shown = "nothing" if default in ("", None, []) else default
-            blame(
-                name,
-                f"The address says {name} = {text[:60]}, which is not possible ({error});"
-                f" {shown} is used.",
-            )
-    st.session_state[name] = value
+def seed(name: str, default: Any, read: Read) -> Any:
+    """The value with which a widget is drawn first: the address's, or its default.
+
+    It stays the same as long as the widget is shown. A widget that were drawn with its default and
+    then told its value could send back the default, if another one was turned in between.
+    """
+    first = st.session_state.setdefault(FIRST, {})
+    if name not in st.session_state:
+        first[name], text = default, st.query_params.get(name)
+        if text is not None:
+            try:
+                first[name] = read(text)
+            except ValueError as error:
+                shown = "nothing" if default in ("", None, []) else default
+                blame(
+                    name,
+                    f"The address says {name} = {text[:60]}, which is not possible ({error});"
+                    f" {shown} is used.",
+                )
+    return first.get(name, default)
 
 
 def keep(name: str, value: Any, default: Any) -> Any:
@@ -63,20 +68,16 @@ def keep(name: str, value: Any, default: Any) -> Any:
 def number(name: str, label: str, default: float, low: float, high: float, **more: Any) -> Any:
     """A number within limits, whole where its default is."""
     kind = type(default)
-    seed(name, default, lambda text: _within(text, kind, low, high))
-    value = st.number_input(
-        label, kind(low), kind(high), key=name, on_change=forgive, args=(name,), **more
-    )
+    first = seed(name, default, lambda text: _within(text, kind, low, high))
+    value = st.number_input(label, kind(low), kind(high), first, **_shared(name, more))
     return keep(name, value, default)
 
 
 def slider(name: str, label: str, default: float, low: float, high: float, **more: Any) -> Any:
     """A number within limits, on a slider."""
     kind = type(default)
-    seed(name, default, lambda text: _within(text, kind, low, high))
-    value = st.slider(
-        label, kind(low), kind(high), key=name, on_change=forgive, args=(name,), **more
-    )
+    first = seed(name, default, lambda text: _within(text, kind, low, high))
+    value = st.slider(label, kind(low), kind(high), first, **_shared(name, more))
     # Steps of 0.05 add up to 0.8500000000000001: one value, one question.
     return keep(name, round(value, 6), default)
 
@@ -84,19 +85,18 @@ def slider(name: str, label: str, default: float, low: float, high: float, **mor
 def segments(name: str, label: str, options: dict[str, str], **more: Any) -> str:
     """One of a few words; the first is the default. `options`: what is kept, and what it says."""
     default = next(iter(options))
-    seed(name, default, lambda text: _among(text, list(options)))
+    first = seed(name, default, lambda text: _among(text, list(options)))
     value = st.segmented_control(
-        label, list(options), format_func=options.__getitem__, key=name, required=True,
-        on_change=forgive, args=(name,), **more,
+        label, list(options), format_func=options.__getitem__, default=first, required=True,
+        **_shared(name, more),
     )  # fmt: skip
-    return str(keep(name, value, default))
+    return str(keep(name, value or first, default))
 
 
-def text(name: str, label: str, default: str, most: int, area: bool = False, **more: Any) -> str:
-    """A text of at most so many letters."""
-    seed(name, default, lambda said: _no_longer(said, most))
-    widget = st.text_area if area else st.text_input
-    value = widget(label, max_chars=most, key=name, on_change=forgive, args=(name,), **more)
+def text(name: str, label: str, default: str, most: int, **more: Any) -> str:
+    """A line of at most so many letters."""
+    first = seed(name, default, lambda said: _no_longer(said, most))
+    value = st.text_input(label, first, max_chars=most, **_shared(name, more))
     return str(keep(name, value or "", default))
 
 
@@ -104,12 +104,18 @@ def several(
     name: str, label: str, options: Sequence[str], default: list[str], **more: Any
 ) -> list[str]:
     """Some of the options."""
-    seed(name, default, lambda said: [_among(one, options) for one in said.split(",") if one])
-    chosen = st.session_state[name]
+    first = seed(name, default, lambda said: [_among(one, options) for one in said.split(",")])
+    chosen = st.session_state.get(name, [])
     if any(one not in options for one in chosen):  # deleted meanwhile
         st.session_state[name] = [one for one in chosen if one in options]
-    value = st.multiselect(label, options, key=name, on_change=forgive, args=(name,), **more)
+    value = st.multiselect(
+        label, options, [one for one in first if one in options], **_shared(name, more)
+    )
     return list(keep(name, value, default))
+
+
+def _shared(name: str, more: dict[str, Any]) -> dict[str, Any]:
+    return {"key": name, "on_change": forgive, "args": (name,), **more}
 
 
 def _within(said: str, kind: type, low: float, high: float) -> Any:
