@@ -17,7 +17,7 @@ from core.runs.buckets import Steps, bucket_width, buckets_of, thin
 
 POINTS = 1024  # of a scalar series, two for each bucket; a power of two, as are fewer
 COLUMNS = 400  # of a per-layer series: one for each bucket
-WAITING = 100  # flushes that may wait to be thinned
+WAITING = 256  # rows that may wait to be thinned
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Series:
         # Thinned when points are asked for: of many series only the newest value is shown.
         self._waiting.append((steps, values))
         self._newest = int(steps[-1])
-        if len(self._waiting) >= WAITING:
+        if sum(len(part) for part, _ in self._waiting) >= WAITING:
             self._settle()
 
     def _settle(self) -> None:

@@ -135,7 +135,16 @@ def _change(page: Page) -> dict[str, float]:
 
 def _live(browser: Browser, store: RunStore) -> dict[str, float]:
     fakes = [
-        LiveFakeRun(store, f"live {i}", steps=STEPS, rate=20, seed=i, model__depth=LAYERS)
+        LiveFakeRun(
+            store,
+            f"live {i}",
+            steps=STEPS,
+            rate=20,
+            seed=i,
+            model__depth=LAYERS,
+            training__evaluate_every=500,
+            optimizer__learning_rate=0.002 + i / 10_000,  # equal ones would be one group
+        )
         for i in range(LIVE)
     ]
     for fake in fakes:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from core.runs import RunStore
 from core.runs.series import SeriesWriter
 from dashboard import api, assets, live
-from dashboard.thinned import POINTS
+from dashboard.thinned import POINTS, WAITING
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 
 METRICS = ("loss/train", "grad_norm/block", "activation/rms/resid_post", "loss/validation")
@@ -530,3 +530,7 @@ def test_no_rows_are_kept_of_runs_that_ended(store, client):
     readers = live.feed(run.id).run._readers.values()
     held = [s._chunks for reader in readers for s in reader._segments.values()]
     assert not any(held)
+    Browser(client, [run.id], latest="grad_norm/block").tick()
+    for stream in live.feed(run.id)._streams.values():
+        for series in stream.series.values():
+            assert sum(len(steps) for steps, _ in series._waiting) < WAITING
