@@ -90,7 +90,7 @@ def _numbers(batch: pa.RecordBatch, index: int) -> NDArray[np.generic]:
     width = None
     if isinstance(column, pa.FixedSizeListArray):
         width = column.type.list_size
-        column = column.flatten()
+        column = column.values  # a batch from a file begins at its first row
     # Its bytes as they are: Arrow's own conversion would import pandas.
     kind = np.dtype(column.type.to_pandas_dtype())
     values = np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)

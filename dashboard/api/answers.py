@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from core.runs import RunError
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+LONG = 20_000  # bytes
 FEW = 24  # numbers that are faster said one by one
 FRESH = {"Cache-Control": "no-store"}
 
@@ -24,10 +26,17 @@ class BadRequestError(ValueError):
     """What was asked makes no sense; the sentence says what would."""
 
 
-def as_json(value: Any, status: int = 200) -> Response:
-    """JSON in its shortest form; `value` holds no NaN."""
+def as_json(value: Any, status: int = 200, request: Request | None = None) -> Response:
+    """JSON in its shortest form; `value` holds no NaN. Long answers to a request are packed.
+
+    Streamlit's own middleware would pack them at level 9: for 250 runs 110 ms instead of 8.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(text, status, FRESH, media_type="application/json")
+    content, headers = text.encode(), dict(FRESH)
+    if request and len(content) > LONG and "gzip" in request.headers.get("accept-encoding", ""):
+        content = gzip.compress(content, 1)
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(content, status, headers, media_type="application/json")
 
 
 def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:

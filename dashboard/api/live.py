@@ -197,4 +197,4 @@ def live(request: Request) -> Response:
         for place, id in enumerate(ids)
     ]
     runs = [_live_run(one) for one in asked]
-    return as_json({"counts": _counts(), "runs": runs})
+    return as_json({"counts": _counts(), "runs": runs}, request=request)

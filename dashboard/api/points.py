@@ -64,8 +64,9 @@ def series(request: Request) -> Response:
     most = min(max(number(request, "points", 1024), 2), MOST)
     low, high = number(request, "from", 0), number(request, "to", 2**62)
     if len(ids) == 1:
-        return as_json(_range(ids[0], metric, low, high, most))
-    return as_json({"runs": [_range_or_none(id, metric, low, high, most) for id in ids]})
+        return as_json(_range(ids[0], metric, low, high, most), request=request)
+    found = [_range_or_none(id, metric, low, high, most) for id in ids]
+    return as_json({"runs": found}, request=request)
 
 
 def _range_or_none(id: str, metric: str, low: int, high: int, most: int) -> Any:

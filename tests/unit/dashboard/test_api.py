@@ -534,3 +534,15 @@ def test_no_rows_are_kept_of_runs_that_ended(store, client):
     for stream in live.feed(run.id)._streams.values():
         for series in stream.series.values():
             assert sum(len(steps) for steps, _ in series._waiting) < WAITING
+
+
+def test_long_answers_are_packed_for_who_can_unpack_them(store, client):
+    run, faker = trainer(store, 5000)
+    faker.write(0, 5000)
+    query = {"runs": run.id, "metrics": "loss/train,grad_norm/total,tokens_per_second"}
+    packed = client.get("/api/live", params=query)
+    assert packed.headers["content-encoding"] == "gzip"
+    plain = client.get("/api/live", params=query, headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.json()["runs"] == packed.json()["runs"]
+    faker.close()
