@@ -62,6 +62,10 @@ def state_card():
                 )
             if focus is not None and focus.config.model.family == "transformer":
                 rewire_popover(focus)
+            # Here and not below Train: a taller foot would cover switches in a low window.
+            grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
+        if grid and config:
+            grids.dialog(config, leads_to="app_pages/compare.py")
         if focus is None:
             chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
@@ -197,11 +201,8 @@ def foot():
             key="train_twin",
             disabled=not vocab,
         )
-    grid = st.button("Ablation grid", key="ablation_grid", disabled=not vocab, width="stretch")
     if asked and config:
         actions.twin_dialog(config)
-    if grid and config:
-        grids.dialog(config, leads_to="app_pages/compare.py")
 
 
 with st.sidebar:
