@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core.resources import ASSETS
 from dashboard.palette import DARK, LIGHT
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 REPORT = "report.css"  # of files that leave the dashboard
 
 
