@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from core.config.base import Group, setting
 from core.config.choices import (
     Activation,
+    AutoOnOff,
     Initialisation,
     Norm,
     Placement,
@@ -19,7 +20,6 @@ from core.config.choices import (
     Scaling,
     Stem,
     Sublayers,
-    Switch,
 )
 from core.config.families import Family
 from core.config.norms import NORMS
@@ -145,7 +145,7 @@ class ModelConfig(Group):
     embedding_norm: bool = setting(
         False, "Embedding norm", "A norm after the embeddings (BERT, BLOOM, Peri-LN)."
     )
-    final_norm: Switch = setting(
+    final_norm: AutoOnOff = setting(
         "auto",
         "Final norm",
         "A norm before the output layer; auto is off for post and none, on otherwise.",
