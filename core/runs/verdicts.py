@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.units import unit
+from core.config.units import unit
 from core.runs.store import Run
 
 Kind = Literal["learned", "plateau", "above", "diverged", "too_early", "failed"]
