@@ -1,6 +1,5 @@
 """Questions to checkpoints: asked, answered beside the training, cancelled, killed, refused."""
 
-import itertools
 import json
 import os
 import shutil
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 from conftest import small
 
-from core import cli
 from core.__main__ import main
 from core.anatomy import KINDS, Answer, Kind, Parameter, Report, Silent
 from core.anatomy.attention import attention
@@ -482,18 +480,6 @@ def test_the_command_line(store: RunStore, capsys: pytest.CaptureFixture[str]) -
     assert found["text"] == "in = 3"
     assert found["arrays"] == {"pattern": ["float16", 2, 2, 6, 6]}
     assert look(run, "attention", text="in = 3").state == "done"  # the dashboard finds it too
-    here = ["--runs-dir", str(store.root)]
-    step = ["--step", str(run.checkpoints[-1])]
-    for words in (
-        [*here, run.id, "score", "windows=3"],
-        [run.id, *here, "score", "windows=3"],
-        [run.id, "score", *here, "windows=3"],
-        [run.id, "score", *here, "text=", *step, "windows=3"],
-        [run.id, "score", "text=", *step, "windows=3", *here],
-        [*step, run.id, *here, "score", "windows=3", "text="],
-    ):
-        assert main(["inspect", *words]) == 0, words
-        assert json.loads(capsys.readouterr().out)["windows"] == 3, words
     off = '[{"target": "block", "layer": 1, "action": "off"}]'
     assert main(["inspect", run.id, "operate", f"operations={off}", "length=5"]) == 0
     assert json.loads(capsys.readouterr().out)["operations"] == ["block 1 off"]
@@ -503,22 +489,8 @@ def test_the_command_line(store: RunStore, capsys: pytest.CaptureFixture[str]) -
         ("score", "windows=many"): "windows is 'many'",
         ("attention", "text=雪"): "lacks '雪'",
         ("score", "--step", "3"): "no checkpoint at step 3",
-        ("score", "--stap", "30", "windows=3"): "stap is not an option",
-        ("score", *here, "windows"): "windows: write it as name=value",
     }.items():
         assert main(["inspect", run.id, *bad]) == 2
         error = capsys.readouterr().err
         assert words in error
         assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_options_may_stand_anywhere_among_the_words(kind: str) -> None:
-    parser = cli.Parser(prog="core")
-    cli.inspect.add_parser(parser.add_subparsers())
-    words, options = ["run", kind, "windows=31", "seed=2"], ["--runs-dir", "D", "--step", "30"]
-    for first, second in itertools.combinations_with_replacement(range(len(words) + 1), 2):
-        typed = [*words[:first], *options[:2], *words[first:second], *options[2:], *words[second:]]
-        found = parser.parse_args(["inspect", *typed])
-        assert (found.id, found.kind, found.parameters) == ("run", kind, words[2:]), typed
-        assert (found.runs_dir, found.step) == ("D", 30)
