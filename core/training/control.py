@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
@@ -86,26 +85,3 @@ class Steering:
         """A step was taken."""
         if self.mode is Mode.STEP:
             self.mode = Mode.HELD
-
-
-class Stopwatch:
-    """Seconds of training, pauses left out, continued from a checkpoint."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self._before = seconds
-        self._started: float | None = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds so far."""
-        running = 0.0 if self._started is None else time.perf_counter() - self._started
-        return self._before + running
-
-    def stop(self) -> None:
-        """Stop counting."""
-        self._before, self._started = self.seconds, None
-
-    def start(self) -> None:
-        """Count again."""
-        if self._started is None:
-            self._started = time.perf_counter()

@@ -122,9 +122,11 @@ class Evaluate(Hook):
     def on_step_start(self, state: TrainingState) -> None:
         ends = (0, self._training.steps)
         if state.step in ends or is_due(state.step, self._training.evaluate_every):
+            began = state.stopwatch.seconds
             with evaluating(state.model, self._training.precision, self._device):
                 measured = self._task.evaluate(state.model)
                 text = self._task.sample(state.model)
+            state.pace.evaluated(state.stopwatch.seconds - began)
             self._log.one("evaluation", state.step, state.stopwatch.seconds, measured)
             if text is not None:
                 self._log.event({"kind": "sample", "step": state.step, "text": text})
@@ -236,19 +238,23 @@ class ReportStatus(Hook):
 
     def __init__(self, run: Run, device: torch.device, watch: Watch) -> None:
         self._run, self._watch, self._written = run, watch, 0.0
-        steps = run.config.training.steps
-        self._status = Status(steps=steps, device=device.type, pid=os.getpid())
+        self._status = Status(
+            step=run.record.step,  # until the checkpoint says where it goes on
+            steps=run.config.training.steps,
+            device=device.type,
+            pid=os.getpid(),
+        )
 
-    def become(self, state: State) -> None:
+    def become(self, state: State, **changes: Any) -> None:
         """Another state; written at once."""
-        self._update(force=True, state=state)
+        self._update(force=True, state=state, **changes)
 
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:
         if rows is None:
             return
-        left = (self._status.steps - state.step) * state.stopwatch.seconds / max(state.step, 1)
+        state.pace.note(state.step, state.stopwatch.seconds)
         speed = float(rows["tokens_per_second"][-1])
-        self._update(step=state.step, tokens_per_second=speed, seconds_left=left)
+        self._update(step=state.step, tokens_per_second=speed, seconds_left=state.pace.left)
 
     def _update(self, force: bool = False, **changes: Any) -> None:
         now = self._status.model_copy(update={**changes, "changed": time.time()})

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from core.config import ModelConfig
-from core.training.control import Stopwatch
+from core.training.timing import Pace, Stopwatch
 
 
 @dataclass
@@ -20,4 +20,5 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     wiring: ModelConfig  # as it is now; layers may have been rewired since the start
     stopwatch: Stopwatch
+    pace: Pace
     diverged_at: int | None = None

@@ -19,12 +19,13 @@ from core.runs import Run, RunError
 from core.runs.files import write_json
 from core.runs.status import State
 from core.training import checkpoints, hooks
-from core.training.control import Mode, RunControl, Steering, Stopwatch
+from core.training.control import Mode, RunControl, Steering
 from core.training.devices import choose_device, precision, to_device
 from core.training.metric_log import MetricLog
 from core.training.objectives import Task, task_of
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.state import TrainingState
+from core.training.timing import Pace, Stopwatch
 
 PAUSED_POLL_SECONDS = 0.03
 
@@ -66,7 +67,7 @@ class Trainer:
 
     def train(self) -> State:
         """Returns finished, stopped or diverged; raises what went wrong otherwise."""
-        self._report.become("running")
+        self._report.become("running", step=self.state.step)
         try:
             ended = self._loop()
         finally:
@@ -220,5 +221,6 @@ def _resumed(run: Run, task: Task, device: torch.device) -> TrainingState:
         profile(model, task.batch(0).inputs.to(device))
         progress = checkpoints.Progress(0, 0.0)
     run.snapshots.forget_from(progress.step)
+    pace = Pace(run.config.training.steps, run.config.training.evaluate_every)
     stopwatch = Stopwatch(progress.seconds)
-    return TrainingState(progress.step, model, optimizer, wiring, stopwatch)
+    return TrainingState(progress.step, model, optimizer, wiring, stopwatch, pace)
