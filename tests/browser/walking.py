@@ -11,6 +11,7 @@ import itertools
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,11 @@ SERIES = """() => [...window.addnormHub?.runs ?? []].flatMap(([run, live]) => [.
   .filter(([, s]) => !s.missing && s.steps.length)
   .map(([metric, s]) => (
     { run, metric, state: live.state, steps: [...s.steps], width: s.width ?? 1 })))"""
+# Each part's runs: id, name, colour.
 KNOWN = """() => [...window.addnormHub?.views ?? []]
-  .flatMap(v => [...v.props?.runs ?? [], ...v.props?.rows ?? []])
-  .filter(r => r.name).map(r => [r.id, r.name, r.colour])"""
+  .map(v => [...v.props?.runs ?? [], ...v.props?.rows ?? []].filter(r => r.name)
+    .map(r => [r.id, r.name, r.colour ?? null]))
+  .filter(runs => runs.length)"""
 NUMBERS = """() => {
   const card = document.querySelector('.st-key-run_state')
   const text = selector => card.querySelector(selector).innerText
@@ -98,7 +101,7 @@ class Walk:
             old.unlink()
         self.found: list[str] = []
         self.stops = 0
-        self.names: dict[str, tuple[str, str]] = {}
+        self.names: dict[tuple[str, frozenset[str]], tuple[str, str]] = {}
         self.began = time.monotonic()
         self._log_read = 0
         self._watched: Watched
@@ -267,7 +270,10 @@ def numbers_are_true(walk: Walk) -> list[str]:
     if walk.place != "Lab" or card is None or focus is None:
         return []
     found = []
-    if card["name"] not in (focus.name, walk.names.get(focus.id, ("", ""))[0]):
+    if card["name"] not in {
+        focus.name,
+        *(n for (id, _), (n, _) in walk.names.items() if id == focus.id),
+    }:
         found.append(f"the state card is of {card['name']}, the run in focus is {focus.name}")
     if focus.status not in ENDED:
         return found
@@ -286,15 +292,23 @@ def numbers_are_true(walk: Walk) -> list[str]:
 
 
 def runs_keep_their_looks(walk: Walk) -> list[str]:
-    """A run has one name and one colour on all pages; its line is drawn in it."""
+    """A run has one colour on all pages, its line too, and among the same runs one name.
+
+    A name that was made from settings may say more beside other runs, but never what another says.
+    """
     found = []
     ids = {run.id: run for run in walk.runs}
-    for id, name, _ in walk.page.evaluate(KNOWN):
-        if id not in ids:
-            continue
-        known = walk.names.setdefault(id, (name, walk.place))
-        if name != known[0]:
-            found.append(f"{known[0]} on {known[1]} is {name} on {walk.place}")
+    for shown in walk.page.evaluate(KNOWN):
+        shown = [one for one in shown if one[0] in ids]
+        together = frozenset(id for id, *_ in shown)
+        names = Counter(name for _, name, _ in {id: (id, n, c) for id, n, c in shown}.values())
+        found += [f"{n} runs are called {name}" for name, n in names.items() if n > 1]
+        for id, name, colour in shown:
+            known, where = walk.names.setdefault((id, together), (name, walk.place))
+            if name != known:
+                found.append(f"{known} on {where} is {name} on {walk.place}")
+            if colour is not None and colour != ids[id].meta["colour"]:
+                found.append(f"{name} has colour {colour}, on disk it is {ids[id].meta['colour']}")
     colours = palette.RUNS[walk.scheme]
     for line in walk.page.evaluate(LINES):
         if line["run"] in ids and line["key"] in ("loss", "compare_curves"):
