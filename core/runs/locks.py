@@ -23,13 +23,22 @@ class Lock:
         return self._fd is not None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it; True when it is ours."""
+        """Take the lock if nobody has it; True when it is ours.
+
+        False too where the file was moved away meanwhile, with the run that was deleted.
+        """
         if self.held:
             return True
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            return False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            moved = not os.path.samestat(os.fstat(fd), os.stat(self.path))
         except OSError:
+            moved = True
+        if moved:
             os.close(fd)
             return False
         self._fd = fd
