@@ -3,8 +3,9 @@
 from tests.javascript import evaluate
 
 REPLY = """
-const reply = (from, steps) => ({ counts: {}, runs: [{ state: "running", step: 9, steps: 20, m: {
-  "loss/train": { from, s: steps.map((s, i) => (i ? s - steps[i - 1] : s)), v: steps, c: "0:1:9:9" } } }] })
+const apart = (steps) => steps.map((s, i) => (i ? s - steps[i - 1] : s))
+const reply = (from, steps) => ({ counts: {}, runs: [{ state: "running", step: 9, steps: 20,
+  m: { "loss/train": { from, s: apart(steps), v: steps, c: "0:1:9:9" } } }] })
 const view = { props: {}, asks: () => ({ runs: ["a"], metrics: ["loss/train"] }), tick() {} }
 clearTimeout(hub.timer)
 globalThis.setTimeout = () => 0 // polls are called one by one
@@ -14,7 +15,9 @@ globalThis.setTimeout = () => 0 // polls are called one by one
 def test_a_reply_to_a_page_that_was_left_is_not_the_start_of_the_next_pages_curve():
     code = """
     let answer
-    globalThis.fetch = () => new Promise((resolve) => { answer = (body) => resolve({ ok: true, text: async () => JSON.stringify(body) }) })
+    globalThis.fetch = () => new Promise((resolve) => {
+      answer = (body) => resolve({ ok: true, text: async () => JSON.stringify(body) })
+    })
     hub.views.add(view)
     let poll = hub.poll()
     answer(reply(0, [0, 1, 2, 3, 4, 5]))

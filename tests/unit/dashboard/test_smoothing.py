@@ -71,11 +71,13 @@ def test_the_average_begins_anew_behind_a_gap_and_what_is_no_number():
     steps = [*range(50), *range(300, 350)]
     places, line = smooth([1.0] * 50 + [3.0] * 50, 0.99, 400, steps=steps)
     assert places == steps
-    assert line[49] == pytest.approx(1) and line[50] == pytest.approx(3)
+    assert line[49] == pytest.approx(1)
+    assert line[50] == pytest.approx(3)
     values = [1.0] * 50 + [np.nan] * 3 + [3.0] * 50
     _, line = smooth(values, 0.99, 400)
     assert line[50:53] == [None] * 3
-    assert line[49] == pytest.approx(1) and line[53] == pytest.approx(3)
+    assert line[49] == pytest.approx(1)
+    assert line[53] == pytest.approx(3)
 
 
 def test_a_sparse_series_has_no_gaps():
@@ -88,16 +90,19 @@ def test_a_sparse_series_has_no_gaps():
 def test_each_point_stands_on_a_step_and_they_rise():
     rows = np.random.default_rng(0).normal(size=5000)
     places, line = smooth(rows, 0.9, 5000)
-    assert places == sorted(set(places)) and places[-1] == 4999
+    assert places == sorted(set(places))
+    assert places[-1] == 4999
     assert len(line) == len(places)
     few, line = smooth(rows[:300], 0.9, 5000)
-    assert few == list(range(300)) and None not in line
+    assert few == list(range(300))
+    assert None not in line
 
 
 def test_the_events_of_a_run_are_its_starts():
     code = """
     const chart = Object.create(Courses.prototype)
-    hub.run("a").alarms = [[3, "warning", ""], [40, "switch", ""], [20, "restart", ""], [40, "switch", ""]]
+    hub.run("a").alarms = [
+      [3, "warning", ""], [40, "switch", ""], [20, "restart", ""], [40, "switch", ""]]
     hub.run("b").alarms = [[7, "switch", ""]]
     chart.props = {}
     const pair = Object.create(Difference.prototype)
@@ -113,7 +118,8 @@ def test_a_runs_line_is_the_same_beside_others_and_alone():
     chart.props = { metric: "m", smooth: 0.9, x: "tokens" }
     for (const [id, last, steps] of [["short", 200, 200], ["long", 9000, 10000]]) {
       Object.assign(hub.run(id), { steps, state: "running" })
-      hub.run(id).series.set("m", { steps: [0, last], values: [1, 2], buckets: [], means: [], width: 1 })
+      const series = { steps: [0, last], values: [1, 2], buckets: [], means: [], width: 1 }
+      hub.run(id).series.set("m", series)
     }
     const all = [{ id: "short", tokens_per_step: 64 }, { id: "long", tokens_per_step: 512 }]
     chart.props.runs = all
