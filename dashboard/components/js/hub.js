@@ -139,6 +139,7 @@ class Hub {
     if (!due.length && !asks.counts) return
     // Those that were never heard of come first.
     const ids = [...due.filter((id) => !this.run(id).loaded), ...due.filter((id) => this.run(id).loaded)].slice(0, MOST_RUNS)
+    const asked = ids.map((id) => this.run(id))
     this.busy = true
     this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
@@ -168,7 +169,8 @@ class Hub {
       this.lost = false
       this.failures = 0
       this.counts = reply.counts
-      ids.forEach((id, i) => this.take(id, reply.runs[i], key(id)))
+      // What was forgotten meanwhile is asked for anew: the reply holds only what was new then.
+      ids.forEach((id, i) => this.runs.get(id) === asked[i] && this.take(id, reply.runs[i], key(id)))
       this.stats.ticks += 1
       if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
       this.announce()
