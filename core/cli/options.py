@@ -75,9 +75,11 @@ def store_of(options: argparse.Namespace) -> RunStore:
     return RunStore(options.runs_dir)
 
 
-def find(store: RunStore, part: str) -> Run:
-    """The run with this id, or with this part of one. Raises UsageError."""
+def find(store: RunStore, part: str, damaged: bool = False) -> Run:
+    """The run with this id, or with this part of one; a `damaged` one too. Raises UsageError."""
     runs = store.list()
+    if damaged:
+        runs += [store.open(id) for id in store.unreadable()]
     fitting = [r for r in runs if r.id == part] or [r for r in runs if part in r.id]
     if len(fitting) == 1:
         return fitting[0]
