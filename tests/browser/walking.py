@@ -68,12 +68,16 @@ NUMBERS = """() => {
     numbers: [...card.querySelectorAll('.anl-numbers dd')]
       .map(d => d.innerText.replace(/[\\s,]/g, '')) }
 }"""
-QUIET = """() => {
+# What is still to come; empty once the page is at rest.
+AWAITED = """() => {
   const app = document.querySelector('[data-testid=stApp]')
-  if (app?.getAttribute('data-test-script-state') !== 'notRunning') return false
-  return !document.querySelector('.anl-skeleton')
-    && ![...document.querySelectorAll('.anl-note, .anl-events')]
-      .some(e => e.checkVisibility() && e.innerText.includes('Loading…'))
+  const key = e => /st-key-(\\S+)/.exec(e.closest('[class*=st-key-]')?.className ?? '')?.[1] ?? ''
+  const script = app?.getAttribute('data-test-script-state')
+  return [...(script === 'notRunning' ? [] : ['the script']),
+    ...[...document.querySelectorAll('.anl-skeleton, .anl-note, .anl-events')]
+      .filter(e => e.checkVisibility())
+      .filter(e => e.matches('.anl-skeleton') || e.innerText.includes('Loading…'))
+      .map(key)]
 }"""
 SHOWN = """() => {
   const text = selector => document.querySelector(selector)?.innerText.trim()
@@ -181,7 +185,7 @@ class Walk:
     def _rest(self) -> None:
         settled(self.page)
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            self.page.wait_for_function(QUIET, timeout=15_000)
+            self.page.wait_for_function(f"!({AWAITED})().length", timeout=15_000)
         self.page.wait_for_timeout(500)
 
     def _look(self, *more: Callable[[Walk], list[str]]) -> list[str]:
@@ -206,9 +210,10 @@ def nothing_failed(walk: Walk) -> list[str]:
 
 
 def looks_right(walk: Walk) -> list[str]:
-    """No exception, nothing covered, nothing cut, nothing beside the window."""
-    found: list[str] = walk.page.evaluate(LOOK)
-    return found[:8]
+    """At rest, no exception, nothing covered, nothing cut, nothing beside the window."""
+    awaited = walk.page.evaluate(AWAITED)
+    found: list[str] = [f"the page still waits for {', '.join(awaited)}"] if awaited else []
+    return [*found, *walk.page.evaluate(LOOK)][:9]
 
 
 def train_is_there(walk: Walk) -> list[str]:
