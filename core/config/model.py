@@ -8,7 +8,8 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
-from core.config.choices import (
+from core.config.families import Family
+from core.config.literals import (
     Activation,
     Initialisation,
     Norm,
@@ -21,7 +22,6 @@ from core.config.choices import (
     Sublayers,
     Switch,
 )
-from core.config.families import Family
 from core.config.norms import NORMS
 from core.config.overrides import Override, parse
 from core.config.rules import conflicts
