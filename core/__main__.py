@@ -41,5 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The console script ``add-norm``."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

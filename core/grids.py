@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, applies, explain, overrides, resolve, settings
+from core.resources import ASSETS
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "sweeps"
+FOLDER = ASSETS / "sweeps"
 MOST_CELLS = 2000
 SEED = "training.seed"
 KEYS = ("name", "summary", "preset", "base", "grid", "seeds")
