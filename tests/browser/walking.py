@@ -29,6 +29,8 @@ from tests.browser.driver import Dashboard, Watched, settled
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 SHOTS = Path(__file__).resolve().parents[2] / "test-results" / "walk"
 
+LINK = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
+
 # What each page promises once there is a run, by the keys of its parts.
 LAB = ("card_block", "card_state", "loss", "happening", "gradients", "residual", "card_activation")
 PROMISED = {
@@ -75,7 +77,7 @@ AWAITED = """() => {
   const script = app?.getAttribute('data-test-script-state')
   return [...(script === 'notRunning' ? [] : ['the script']),
     ...[...document.querySelectorAll('.anl-skeleton, .anl-note, .anl-events')]
-      .filter(e => e.checkVisibility())
+      .filter(e => e.checkVisibility() && !e.parentElement.closest('.anl-veiled'))
       .filter(e => e.matches('.anl-skeleton') || e.innerText.includes('Loading…'))
       .map(key)]
 }"""
@@ -137,12 +139,10 @@ class Walk:
 
     def go(self, name: str) -> None:
         """To another page by its link."""
-        link = self.page.locator("[data-testid=stTopNavLink]", has_text=name).first
-        if not link.is_visible():  # in a narrow window the links stand in a menu
-            self.page.get_by_role(
-                "button", name=re.compile("Menu|navigation|pages", re.I)
-            ).first.click()
-        link.click()
+        links = self.page.locator(LINK, has_text=name)
+        if not links.count() or not links.first.is_visible():  # a narrow window keeps them aside
+            self.page.locator("[data-testid=stExpandSidebarButton]").click()
+        links.first.click()
         path = "/" if name == "Lab" else f"/{name.lower()}"
         self.page.wait_for_function("path => location.pathname === path", arg=path)
 
@@ -220,8 +220,8 @@ def train_is_there(walk: Walk) -> list[str]:
     """On the Lab, Train and its twin can be pressed, and what they cost is said."""
     if walk.place != "Lab":
         return []
-    if walk.width < 768 and not walk.page.locator("[data-testid=stSidebar]").is_visible():
-        return []
+    if walk.page.locator("[data-testid=stSidebar][aria-expanded=false]").count():
+        return []  # a narrow window shows the switches on demand
     found = []
     for key in ("train", "train_twin"):
         button = walk.page.locator(f".st-key-{key} button")
