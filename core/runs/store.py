@@ -262,7 +262,7 @@ class Run:
         """Every switch of a layer in this run, scheduled or turned by hand, in order of steps."""
         try:
             by_hand = [Switch(**one) for one in read_json(self.path / "switches.json")]
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             by_hand = []
         # Stable: at one step the schedule comes first, then what was turned, in its order.
         both = (*self.config.training.switches, *by_hand)

@@ -1,5 +1,7 @@
 """Lab: turn a switch, train, watch."""
 
+from html import escape
+
 import streamlit as st
 
 from core import presets
@@ -209,7 +211,8 @@ def start_buttons():
 def cost(config: RunConfig, vocab: int):
     """What the run would cost."""
     speed = words.measured_speed(state.store(), config, vocab)
-    text = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+    size, duration = words.size(config, vocab), words.duration(config, vocab, speed)
+    text = f"{escape(size)}<br>{escape(duration)}"
     st.html(f'<div class="cost">{text}</div>')
 
 
