@@ -8,7 +8,9 @@ sentence and the default.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, get_args
 
 import streamlit as st
@@ -69,7 +71,7 @@ def to_widget(dotted: str, value: Any) -> Any:
     if value is None:
         return ""
     if dotted in LISTS:
-        return overrides.text(value, people=True)
+        return value if isinstance(value, str) else overrides.text(value, people=True)
     return str(value) if is_auto(dotted) else value
 
 
@@ -98,11 +100,43 @@ def _list(dotted: str, value: Any) -> Any:
     return tuple(one.model_dump() for one in parsed)
 
 
+class _Held(threading.local):
+    """What a script's thread has read of the widgets; None outside of `held`."""
+
+    values: dict[str, Any] | None = None
+
+
+_HELD = _Held()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Read the widgets once for all that is drawn within; `reread` what a drawn one may change.
+
+    Reading all of them takes 3 ms, and drawing each asks for the others a few times.
+    """
+    _HELD.values = _read_widgets()
+    try:
+        yield
+    finally:
+        _HELD.values = None
+
+
+def reread(dotted: str) -> None:
+    """A setting's widget was drawn: from now on it may hold something else."""
+    if _HELD.values is not None and key(dotted) in st.session_state:
+        _HELD.values[dotted] = from_widget(dotted, st.session_state[key(dotted)])
+
+
+def _read_widgets() -> dict[str, Any]:
+    state = st.session_state
+    values = {d: from_widget(d, state[k]) for k, d in KEYS.items() if k in state}
+    return {**DEFAULTS, **state.get(REMEMBERED, {}), **values}
+
+
 def widget_values() -> dict[str, Any]:
     """Every setting as the widgets hold it now; on other pages as they held it last."""
-    state = st.session_state
-    held = {d: from_widget(d, state[k]) for k, d in KEYS.items() if k in state}
-    values = {**DEFAULTS, **state.get(REMEMBERED, {}), **held}
+    values = _read_widgets() if _HELD.values is None else {**_HELD.values}
     if values["data.corpus"] != "file":
         values["data.path"] = None
     return values
@@ -154,10 +188,22 @@ def read(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]
     """The settings, or None and one sentence that says what is wrong with them."""
     if values["data.corpus"] == "file" and not values["data.path"]:
         return None, "data.path: choose a text file, or another corpus."
+    for dotted in LISTS:
+        if sentence := _unreadable(values[dotted]):
+            return None, f"{dotted}: {sentence}"
     try:
         return RunConfig.from_flat(values, name), ""
     except ValidationError as error:
         return None, layers.sentence(explain(error))
+
+
+def _unreadable(typed: Any) -> str:
+    """What is wrong with a list in short form where it says what the library can't see."""
+    try:
+        overrides.typed(typed)
+    except ValueError as error:
+        return f"{error}."
+    return ""
 
 
 def wiring(values: dict[str, Any]) -> ModelConfig:
@@ -250,6 +296,8 @@ def _checked(dotted: str, value: Any) -> Any:
     """One setting's value by its own limits; whether it fits the others is seen later."""
     field = SETTINGS[dotted]
     kind: Any = Annotated[field.annotation, field]
+    if _unreadable(value):
+        value = f"?{value}"  # a layer 0 that the library would take
     value = TypeAdapter(kind).validate_python(value)
     group, leaf = dotted.split(".")
     try:

@@ -100,7 +100,7 @@ def parse(value: Any) -> Any:
     return [_parse_one(part) for part in text.split(";") if part.strip()]
 
 
-ACCEPTED = "accepted: 0-3: placement=post; 5: residual=off, or the same as a JSON list"
+ACCEPTED = "accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list"
 
 
 def _parse_one(part: str) -> dict[str, str]:

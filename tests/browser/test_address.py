@@ -67,7 +67,7 @@ def addressed(page: Page) -> tuple[int, int, str]:
 
 
 def would_train(page: Page, dashboard: Dashboard) -> tuple[int, int, str]:
-    """Press Step, which queues a run that pauses after its first: what its config says."""
+    """Press Train: what the config of the run says."""
     before = {run.id for run in dashboard.store.list()}
     press(page, "train")
     for _ in range(300):
@@ -114,7 +114,7 @@ def test_back_forward_reload_and_a_second_tab(page: Page, dashboard: Dashboard) 
     agree(page, dashboard, (3, 600, "post"))
     page.reload()
     agree(page, dashboard, (3, 600, "post"))
-    other = page.context.new_page()
+    other = page.context.browser.new_page()  # type: ignore[union-attr]
     other.goto(page.url)
     agree(other, dashboard, (3, 600, "post"))
     other.close()
