@@ -16,7 +16,7 @@ from dashboard import chrome, components, matrix
 from dashboard.compare import outcomes
 from dashboard.compare.address import complaints
 from dashboard.compare.catalogue import Entry
-from dashboard.compare.words import short_title
+from core.runs.naming import short_title
 from dashboard.state import SETTINGS, key, store
 
 # What can be ticked: choices with their own words, numbers with some to begin with.

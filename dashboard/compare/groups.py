@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title
+from core.runs.naming import short_title
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title, state_of
+from core.runs.naming import short_title
+from dashboard.compare.words import state_of
 
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
