@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from dashboard.compare.catalogue import Entry, differing
 from core.runs.naming import short_title
+from dashboard.compare.catalogue import Entry, differing
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
 

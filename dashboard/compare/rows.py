@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.compare.catalogue import Entry, differing
 from core.runs.naming import short_title
+from dashboard.compare.catalogue import Entry, differing
 from dashboard.compare.words import state_of
 
 COLUMNS = 6
