@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -64,3 +65,14 @@ def problem(sentence: str) -> None:
 def empty(title: str, text: str) -> None:
     """What would be here."""
     st.html(f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>')
+
+
+def failed(error: Exception) -> bool:
+    """Say that a page's script failed, in place of a framework's box; its trace is in the log."""
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f", {Path(where[0].filename).name} line {where[0].lineno}" if where else ""
+    problem(
+        f"A part of this page could not be drawn ({type(error).__name__}{place}). Runs go on."
+        " Reload the page; if that does not help, the terminal of the dashboard says what is wrong."
+    )
+    return True

@@ -80,13 +80,17 @@ class Stream:
     def __init__(self, folder: Folder, cadence: str) -> None:
         self.folder, self.cadence = folder, cadence
         self.series: dict[str, Series] = {}
-        # A metric that is asked for later gets a tail of its own until it has caught up.
-        self._tails: list[tuple[Tail, list[str]]] = []
+        # A metric that is asked for later gets a tail of its own until it has caught up. Each
+        # metric belongs to one tail, in the order in which they were asked for.
+        self._tails: list[tuple[Tail, dict[str, None]]] = []
 
     def refresh(self, metrics: Iterable[str]) -> None:
-        """Read what is new; a new metric or a new segment is read from its start, once."""
+        """Read what is new; a new metric or a new segment is read from its start, once.
+
+        Several views may ask for one metric: it is watched once, however often it is named.
+        """
         watched = {metric for _, known in self._tails for metric in known}
-        missing = [metric for metric in metrics if metric not in watched]
+        missing = dict.fromkeys(metric for metric in metrics if metric not in watched)
         if missing:
             columns = sorted({layer_of(metric)[0] for metric in missing})
             self._tails.append((Tail(self.folder, self.cadence, columns), missing))
@@ -98,10 +102,10 @@ class Stream:
             (first, known), *others = self._tails
             for tail, more in others:
                 first.join(tail)
-                known += more
+                known |= more
             self._tails = [(first, known)]
 
-    def _take(self, metrics: list[str], appended: Appended) -> None:
+    def _take(self, metrics: Iterable[str], appended: Appended) -> None:
         for metric in metrics:
             if appended.anew:
                 self.series.pop(metric, None)

@@ -55,9 +55,16 @@ class Series:
         self.last: Any = None
 
     def append(self, steps: Steps, values: NDArray[Any]) -> None:
-        """Take new rows, which follow those before."""
+        """Take new rows.
+
+        Raises ValueError, and takes none, when their steps do not rise or begin at a step that was
+        taken before: a line through them would run backwards, and means would count rows twice.
+        """
         if not len(steps):
             return
+        if (self.rows and steps[0] <= self._newest) or (np.diff(steps) <= 0).any():
+            before = f" after step {self._newest}" if self.rows else ""
+            raise ValueError(f"steps {_few(steps)} do not rise{before}; accepted: each step once")
         self.rows += len(steps)
         self._remember(steps, values)
         # Thinned when points are asked for: of many series only the newest value is shown.
@@ -130,6 +137,10 @@ class Series:
                 steps = np.append(steps, self.last_step)
                 values = np.append(values, np.float32(self.last))
         return Points(steps, values, means, width, open_from)
+
+
+def _few(steps: Steps) -> str:
+    return ", ".join(map(str, steps[:4].tolist())) + (", …" if len(steps) > 4 else "")
 
 
 @dataclass(frozen=True)

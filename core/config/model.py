@@ -8,7 +8,8 @@ from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config.base import Group, setting
-from core.config.choices import (
+from core.config.families import Family
+from core.config.literals import (
     Activation,
     Initialisation,
     Norm,
@@ -21,7 +22,6 @@ from core.config.choices import (
     Sublayers,
     Switch,
 )
-from core.config.families import Family
 from core.config.norms import NORMS
 from core.config.overrides import Override, parse
 from core.config.rules import conflicts
@@ -128,8 +128,9 @@ class ModelConfig(Group):
         "xavier",
         "Initialisation",
         "xavier: Xavier-normal. gpt2: N(0, 0.02). torch: torch.nn.Linear's default."
-        " uniform: U(-0.1, 0.1) for embedding and head, torch's default elsewhere. It decides"
-        " whether post-LN can train: with gpt2 it does, with xavier a deep one dies.",
+        " uniform: as PyTorch's tutorial, U(-0.1, 0.1) for embedding and head and what"
+        " torch.nn.TransformerEncoder draws between them. It decides whether post-LN can train:"
+        " with gpt2 it does, with xavier a deep one dies.",
     )
     dropout: float = setting(
         0.0, "Dropout", "Share of activations that are zeroed while training.", "share", ge=0, lt=1

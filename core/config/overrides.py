@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import field_validator, model_serializer, model_validator
 
 from core.config.base import Group, setting
-from core.config.choices import Norm, Placement, Residual, Scaling
+from core.config.literals import Norm, Placement, Residual, Scaling
 
 CHANGES = ("residual", "placement", "norm", "scaling")
 

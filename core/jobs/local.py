@@ -141,7 +141,8 @@ def _unqueue(store: RunStore, run: Run) -> None:
         return
     try:
         queue.forget(store, run.id)
-        run.write_status(Status(state="stopped", steps=run.config.training.steps))
+        done = run.record.step  # of its earlier life, where it was taken up again
+        run.write_status(Status(state="stopped", step=done, steps=run.config.training.steps))
     finally:
         lock.release()
 

@@ -8,26 +8,70 @@ each use all cores reach 0.42 of one's speed together, with one thread each 1.30
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
+import stat
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import platformdirs
+
 from core.runs.locks import Lock, is_locked
+from core.runs.store import RunError
 
 Kind = Literal["cpu", "cuda"]
 CUDA_PLACES = 2  # a run and its twin; more would only fight for the GPU's memory
 
 
 def registry() -> Path:
-    """The folder of lock files: under `$XDG_RUNTIME_DIR`, else the user's own in /tmp."""
+    """The folder of lock files: under `$XDG_RUNTIME_DIR`, else the user's own in /tmp.
+
+    Anybody may make folders in /tmp, so it is used only where it belongs to this user alone. Where
+    it does not, the user's cache folder has the registry, and a warning says so once. Raises
+    RunError where there is no such folder either.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR")
-    root = Path(base) if base and os.access(base, os.W_OK) else Path(tempfile.gettempdir())
-    folder = root / f"addnorm-{os.getuid()}" / "places"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    shared = Path(base) if base and os.access(base, os.W_OK) else Path(tempfile.gettempdir())
+    problems = []
+    for root in (shared / f"addnorm-{os.getuid()}", platformdirs.user_cache_path("addnorm")):
+        folder = root / "places"
+        problem = _not_private(root) or _not_private(folder)
+        if not problem:
+            for sentence in problems:
+                _warn(f"{sentence}; {folder} counts the runs at work instead")
+            return folder
+        problems.append(problem)
+    raise RunError(
+        f"{'; '.join(problems)}: name a folder of your own that you can write with XDG_RUNTIME_DIR"
+    )
+
+
+def _not_private(folder: Path) -> str:
+    """Why a folder can't be trusted, or nothing; it is made where there is none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = os.lstat(folder)
+        if not stat.S_ISDIR(found.st_mode):
+            return f"{folder} is a link and not a folder"
+        if found.st_uid != os.getuid():
+            return f"{folder} belongs to another user"
+        if found.st_mode & 0o077:  # ours, and made with a wide mask: nobody else has to write there
+            os.chmod(folder, 0o700)
+    except FileExistsError:
+        return f"{folder} is not a folder"
+    except OSError as error:
+        return f"{folder} can't be used ({error.strerror})"
+    return ""
+
+
+@functools.cache
+def _warn(sentence: str) -> None:
+    """Once in a process, though the registry is looked up many times a second."""
+    logging.getLogger(__name__).warning("%s", sentence)
 
 
 def cores() -> int:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from core.runs import RunStore
+from core.runs.locks import SAFELY
 
 
 class Turn:
@@ -23,7 +24,7 @@ class Turn:
     def acquire(self) -> None:
         """Go before the standby from now on; nothing to do where the runs folder is gone."""
         if self._fd is None and self._path.parent.is_dir():
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | SAFELY, 0o644)
             fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def release(self) -> None:
@@ -36,7 +37,7 @@ class Turn:
 def is_someones(store: RunStore) -> bool:
     """Whether a worker of this folder is between two runs."""
     try:
-        fd = os.open(_path(store), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(_path(store), os.O_RDONLY | SAFELY)
     except OSError:
         return False
     try:

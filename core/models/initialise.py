@@ -1,31 +1,37 @@
 """Initial weights, all of them, in one place.
 
-============== ======================== ======================== ========== ==================
-tensor         xavier                   torch                    gpt2       uniform
-============== ======================== ======================== ========== ==================
-token          N(0, .707²)              N(0, .707²)              N(0, .02²) U(-.1, .1)
-positions      N(0, .707²)              N(0, .707²)              N(0, .02²) U(-.1, .1)
-W_Q W_K W_V    N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
-W_O            N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
-W_in W_gate    N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
-W_out          N(0, 2/(fan in + out))   U(±1/sqrt(fan in))       N(0, .02²) U(±1/sqrt(fan in))
-their biases   0                        U(±1/sqrt(fan in))       0          U(±1/sqrt(fan in))
-head           N(0, 1/D)                N(0, 1/D)                N(0, .02²) U(-.1, .1)
-head bias      0                        0                        0          0
-norms          gain 1, bias 0           gain 1, bias 0           the same   the same
-DyT            α ½, gain 1, bias 0      the same                 the same   the same
-head scale     1                        the same                 the same   the same
-ReZero's α     0                        the same                 the same   the same
-LayerScale's γ .1 (18 layers), 1e-5     the same                 the same   the same
+============== ======================== ================== ========== =========================
+tensor         xavier                   torch              gpt2       uniform
+============== ======================== ================== ========== =========================
+token          N(0, .707²)              N(0, .707²)        N(0, .02²) U(-.1, .1)
+positions      N(0, .707²)              N(0, .707²)        N(0, .02²) U(-.1, .1)
+W_Q W_K W_V    N(0, 2/(fan in + out))   U(±1/sqrt(fan in)) N(0, .02²) U(±sqrt(6/(D + 3 D)))
+W_O            N(0, 2/(fan in + out))   U(±1/sqrt(fan in)) N(0, .02²) U(±1/sqrt(fan in))
+W_in W_gate    N(0, 2/(fan in + out))   U(±1/sqrt(fan in)) N(0, .02²) U(±1/sqrt(fan in))
+W_out          N(0, 2/(fan in + out))   U(±1/sqrt(fan in)) N(0, .02²) U(±1/sqrt(fan in))
+their biases   0                        U(±1/sqrt(fan in)) 0          attention's 0, the
+                                                                      feed-forward's as torch
+head           N(0, 1/D)                N(0, 1/D)          N(0, .02²) U(-.1, .1)
+head bias      0                        0                  0          0
+norms          gain 1, bias 0           gain 1, bias 0     the same   the same
+DyT            α ½, gain 1, bias 0      the same           the same   the same
+head scale     1                        the same           the same   the same
+ReZero's α     0                        the same           the same   the same
+LayerScale's γ .1 (18 layers), 1e-5     the same           the same   the same
 Admin's ω      1, then core.models.profile
-============== ======================== ======================== ========== ==================
+============== ======================== ================== ========== =========================
 
+``torch`` is torch.nn.Linear's default for every matrix of a block. ``uniform`` is PyTorch's
+language-model tutorial: U(-.1, .1) at both ends, and between them what torch.nn.TransformerEncoder
+draws: W_Q, W_K and W_V Xavier-uniform as the one (3 D, D) matrix that torch.nn.MultiheadAttention
+keeps them in, attention's biases 0, the rest as torch.nn.Linear. The tutorial's layers are copies
+of one and so start alike; here each has its own draw.
 ``scaling gpt2`` divides W_O and W_out (not their biases) by sqrt(2 L), as GPT-2 does (Radford et
 al. 2019, section 2.3). ``scaling deepnorm`` multiplies W_V, W_O and the feed-forward's matrices by
 (8 L)^-¼ (Wang et al. 2022, decoder-only: the gain of its Xavier draw), ``placement sublayer`` the
 same ones by sqrt(ln 2 L) (Magneto, Wang et al. 2022). All three count per layer, with overrides.
 A tied head is the token embedding's tensor and follows its row.
-Sources: Glorot & Bengio 2010; torch.nn.Linear; nanoGPT; PyTorch's language-model tutorial.
+Sources: Glorot & Bengio 2010; torch.nn.Linear and TransformerEncoder; nanoGPT; PyTorch's tutorial.
 
 Each tensor is drawn from a generator of its own, seeded by (torch.initial_seed(), its name), on
 the processor: two networks one switch apart share every tensor that both have, on every device,
@@ -71,12 +77,13 @@ def initialise(model: nn.Module, config: ModelConfig) -> None:
                     module.bias.zero_()
             elif isinstance(module, nn.Linear | nn.Conv2d):
                 for part, weight, bias in _parts(path, module):
-                    draw(f"{part}.weight", weight, MATRIX[config.init])
+                    scheme, bias_scheme = _matrix(config.init, part)
+                    draw(f"{part}.weight", weight, scheme)
                     shrink = _shrink(config, part)
                     if shrink != 1.0:
                         weight.div_(shrink)
                     if bias is not None:
-                        draw(f"{part}.bias", bias, _bias(config.init, weight[0].numel()))
+                        draw(f"{part}.bias", bias, bias_scheme(weight[0].numel()))
 
 
 def _shrink(config: ModelConfig, part: str) -> float:
@@ -137,12 +144,29 @@ MATRIX: dict[str, Scheme] = {
     "gpt2": _normal(0.02),
     "uniform": _torch_linear,
 }
+# What torch.nn.MultiheadAttention draws otherwise than torch.nn.Linear.
+FUSED = (".attn.f.q", ".attn.f.k", ".attn.f.v")
+ATTENTION = (*FUSED, ".attn.f.out")
 
 
-def _bias(init: str, fan_in: int) -> Scheme:
-    if MATRIX[init] is _torch_linear:
-        return _uniform(fan_in**-0.5)
-    return lambda tensor, g: tensor.zero_()
+def _matrix(init: str, part: str) -> tuple[Scheme, Callable[[int], Scheme]]:
+    """The schemes of the matrix of this name and, given its fan in, of its bias."""
+    matrix = MATRIX[init]
+    if init == "uniform" and part.endswith(ATTENTION):
+        return (_fused_xavier if part.endswith(FUSED) else matrix), lambda fan_in: _zero
+    if matrix is _torch_linear:
+        return matrix, lambda fan_in: _uniform(fan_in**-0.5)
+    return matrix, lambda fan_in: _zero
+
+
+def _fused_xavier(weight: Tensor, g: torch.Generator) -> Tensor:
+    """Xavier-uniform of the (3 D, D) matrix that W_Q, W_K and W_V are rows of, for one of them."""
+    width = weight.shape[1]
+    return _uniform(math.sqrt(6 / (width + 3 * width)))(weight, g)
+
+
+def _zero(tensor: Tensor, g: torch.Generator) -> Tensor:
+    return tensor.zero_()
 
 
 def _parts(path: str, module: nn.Linear | nn.Conv2d) -> Iterator[tuple[str, Tensor, Tensor | None]]:

@@ -66,31 +66,41 @@ def skip(config: ModelConfig, part: str) -> nn.Module:
 def profile(model: nn.Module, tokens: Tensor) -> None:
     """Admin's profiling pass: one forward of `tokens` (B, T) sets every ω; else it does nothing.
 
-    ω₁ = 1 and ω²_{i+1} = ω_i² + Var F_i over the sublayers i in order, so that every branch starts
-    with the same share of its sum. Random states and the mode (train or eval) are left alone.
+    ω₁ = 1 and ω²_{i+1} = Var(ω_i x_{i-1}) + Var F_i over the sublayers i in order: what the next
+    skip weighs is what this Add box sums. As the authors' code has it (Liu et al. 2020, section
+    4.2; github.com/LiyuanLucasLiu/Transformer-Clinic), the variance is that of the true input, over
+    all its numbers, and each ω is set before the pass goes on, so that later branches are measured
+    on what they will see. After a norm Var x = 1 and ω²_{i+1} = ω_i² + Var F_i; the embedding's own
+    variance enters with the first sublayer, which decides where it is small (``init: gpt2``).
+
+    A layer that is not Admin's counts with what its own skip carries: αx, x, or nothing. Random
+    states and the mode (train or eval) are left alone; dropout is off.
     """
-    omegas = {
-        path.removesuffix(".skip"): module.omega
-        for path, module in model.named_modules()
-        if isinstance(module, Admin)
-    }
-    for omega in omegas.values():
-        omega.fill_(1)
-    variances: dict[str, float] = {}
-
-    def measure(name: str, tensor: Tensor) -> Tensor:
-        sublayer, _, leaf = name.rpartition(".")
-        if leaf == "out" and sublayer.startswith("blocks."):
-            variances[sublayer] = tensor.float().var(correction=0).item()
-        return tensor
-
-    if omegas:
-        training = model.training
-        model.eval()
-        model(tokens, measure)
-        model.train(training)
+    skips = [
+        module.get_submodule("skip") for name, module in model.named_modules() if _is_sublayer(name)
+    ]
+    if not any(isinstance(skip, Admin) for skip in skips):
+        return
     square = 1.0
-    for name, variance in variances.items():
-        if name in omegas:
-            omegas[name].fill_(square**0.5)
-        square += variance
+
+    def fill(skip: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
+        nonlocal square
+        x, branch = inputs
+        if isinstance(skip, Admin):
+            skip.omega.fill_(square**0.5)
+        carried = skip.forward(x, torch.zeros_like(branch))
+        square = sum(part.float().var(correction=0).item() for part in (carried, branch))
+
+    hooks = [skip.register_forward_pre_hook(fill) for skip in skips]
+    training = model.training
+    try:
+        model.eval()
+        model(tokens)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+
+
+def _is_sublayer(name: str) -> bool:
+    return name.startswith("blocks.") and name.endswith((".attn", ".mlp"))

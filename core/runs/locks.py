@@ -5,9 +5,14 @@ A pid with its start time counts zombies as alive and repeats after a reboot; ``
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
+
+# A lock is a file of its own: no link is followed, and no FIFO is waited for.
+SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Lock:
@@ -23,10 +28,17 @@ class Lock:
         return self._fd is not None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it; True when it is ours."""
+        """Take the lock if nobody has it; True when it is ours.
+
+        Raises OSError where it can't be written, is a link, or is no file: a link that somebody
+        planted would have the holder's pid written over whatever it points to.
+        """
         if self.held:
             return True
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "it is no file", str(self.path))
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -50,7 +62,7 @@ def is_locked(path: str | Path) -> bool:
     Probes with a shared lock, so that two probes at once do not take each other for a holder.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | SAFELY)
     except OSError:
         return False
     try:

@@ -333,35 +333,36 @@ class RunStore:
         title = name or config.name or describe(config)
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         newest = max(self._ids(), default=None)
-        last = self.open(newest).meta["colour"] if newest else -1
+        last = self._run(newest).meta["colour"] if newest else -1
         colour = (last + 1) % COLOURS if isinstance(last, int) else 0
+        # Under a name that nobody lists until it is whole, so that no reader meets half a run.
+        made = self.root / f".new-{secrets.token_hex(6)}"
         try:
-            path = self._new_directory(slug)
+            made.mkdir(parents=True)
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
-                (path / folder).mkdir()
-            (path / "lock").touch()
-            write_json(path / "meta.json", {"name": title, "colour": colour, **meta})
-            Status(steps=config.training.steps).write(path / "status.json")
-            # Last, because a directory with this file counts as a run.
-            write_atomically(path / "config.json", config.model_dump_json(indent=1) + "\n")
+                (made / folder).mkdir()
+            (made / "lock").touch()
+            write_json(made / "meta.json", {"name": title, "colour": colour, **meta})
+            Status(steps=config.training.steps).write(made / "status.json")
+            write_atomically(made / "config.json", config.model_dump_json(indent=1) + "\n")
+            path = self._appear(made, slug)
         except OSError as error:
+            shutil.rmtree(made, ignore_errors=True)
             raise RunError(
                 f"no run can be written to {self.root}: {error.strerror};"
                 " free some room or name another folder with ADDNORM_RUNS"
             ) from error
-        return self.open(path.name)
+        return self._run(path.name)
 
-    def _new_directory(self, slug: str) -> Path:
-        self.root.mkdir(parents=True, exist_ok=True)
+    def _appear(self, made: Path, slug: str) -> Path:
+        """Give a whole directory the name under which it is a run: the time, then what it is."""
         while True:
             now = time.time()
             stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"{now % 1:.3f}"[2:]
             path = self.root / f"{stamp}-{slug}-{secrets.token_hex(2)}"
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            return path
+            if not path.exists():
+                os.rename(made, path)
+                return path
 
     def _ids(self) -> Iterator[str]:
         root = str(self.root)

@@ -72,7 +72,7 @@ class Tail:
 
     def join(self, other: Tail) -> None:
         """Read the other's columns too; it stands at the same place and is read no more."""
-        self.names += other.names
+        self.names = list(dict.fromkeys([*self.names, *other.names]))
         self._widths |= other._widths
 
     def read(self) -> Appended | None:

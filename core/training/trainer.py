@@ -29,7 +29,7 @@ from core.runs.files import write_json
 from core.runs.snapshots import due as snapshot_due
 from core.runs.status import State
 from core.training import checkpoints
-from core.training.desk import Clock, Desk
+from core.training.desk import Clock, Desk, Pace
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.recorder import Recorder
 from core.training.switching import rewired
@@ -61,7 +61,10 @@ class Trainer:
         self._single = False  # pause after the next step
         self._keep_pause = False  # and leave a checkpoint when pausing
         self._status = Status(
-            steps=self.config.training.steps, device=self.device.type, pid=os.getpid()
+            step=run.record.step,  # until the checkpoint says where it goes on
+            steps=self.config.training.steps,
+            device=self.device.type,
+            pid=os.getpid(),
         )
         self._written = 0.0
 
@@ -88,8 +91,10 @@ class Trainer:
         self._switches = run.switches
         progress = self._newest_checkpoint()
         self.step = progress.step
+        self._status = self._status.model_copy(update={"step": progress.step})
         run.snapshots.forget_from(progress.step)
         self.clock = Clock(progress.seconds)
+        self.pace = Pace(config.training.steps, config.training.evaluate_every)
         corpus = self.task.corpus
         alarms = all_alarms(corpus.unigram_entropy, unit(corpus.unit))
         self.recorder = Recorder(run, progress.step, alarms)
@@ -282,9 +287,11 @@ class Trainer:
         self._snapshot(trace)
 
     def _evaluate(self) -> None:
+        began = self.clock.seconds
         with self._evaluating():
             measured = self.task.evaluate(self.model)
             text = self.task.sample(self.model)
+        self.pace.evaluated(self.clock.seconds - began)
         self.recorder.one("evaluation", self.step, self.clock.seconds, measured)
         if text is not None:
             self.recorder.event({"kind": "sample", "step": self.step, "text": text})
@@ -295,11 +302,11 @@ class Trainer:
         """Write what was measured, synchronising with the device; True when it was done."""
         if not force and not self.recorder.due:
             return False
-        training = self.config.training
         rows = self.recorder.flush(self.config.tokens_per_step)
         if rows is not None:
             speed = float(rows["tokens_per_second"][-1])
-            left = (training.steps - self.step) * self.clock.seconds / max(self.step, 1)
+            self.pace.note(self.step, self.clock.seconds)
+            left = self.pace.left
             self._status = self._status.model_copy(
                 update={"step": self.step, "tokens_per_second": speed, "seconds_left": left}
             )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import attention, chrome, state
-from dashboard.components.attention import attention_page, chosen_checkpoint
+from dashboard.components.attention_page import attention_page, chosen_checkpoint
 
 PROBE = "Probe text. Type your own to see it here."
 

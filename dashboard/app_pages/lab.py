@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import presets
-from core.config import choices
+from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
 from dashboard import actions, chrome, components, controls, grids, state, summaries, words
@@ -178,15 +178,15 @@ def first_run():
         column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
 
 
-def foot():
-    """What the run would cost, and the buttons that start it."""
+def start_buttons():
+    """The buttons that start a run, and the place for what it would cost.
+
+    They are drawn before anything that reads runs: what is wrong with one must not take them away.
+    """
     vocab, problem = words.vocabulary(config) if config else (None, wrong)
     if problem:
         chrome.problem(problem)
-    if config and vocab:
-        speed = words.measured_speed(state.store(), config, vocab)
-        cost = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
-        st.html(f'<div class="cost">{cost}</div>')
+    place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
         st.button(
             "Train",
@@ -203,11 +203,20 @@ def foot():
         )
     if asked and config:
         actions.twin_dialog(config)
+    return vocab, place
+
+
+def cost(config: RunConfig, vocab: int):
+    """What the run would cost."""
+    speed = words.measured_speed(state.store(), config, vocab)
+    text = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+    st.html(f'<div class="cost">{text}</div>')
 
 
 with st.sidebar:
     config, wrong = controls.switches()
-    foot_slot = st.container(key="foot")
+    with st.container(key="foot"):
+        vocab, cost_slot = start_buttons()
 
 drawn = state.wiring(state.widget_values())
 shown, problems = state.lab_runs()
@@ -242,5 +251,6 @@ else:
         with third[0]:
             components.attention(focus.id, key="attention", height=318)
     activation_card(focus)
-with foot_slot:
-    foot()
+if config and vocab:
+    with cost_slot:
+        cost(config, vocab)

@@ -100,7 +100,7 @@ def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
         alpha = f"<i>α</i> = (2L)^¼ = {(2 * depth) ** 0.25:.2f}, " if bridged else ""
         yield f"{alpha}W_V, W_O and FFN × (8L)^-¼ = {(8 * depth) ** -0.25:.2f}"
     elif model.scaling == "admin" and bridged:
-        yield "<i>ω</i> from one profiling pass: <i>ω</i>² = 1 + Σ Var F before it"
+        yield "<i>ω</i> from one pass: 1, then <i>ω</i>² = Var(<i>ω</i>x) + Var F of the one before"
     elif model.scaling == "rezero":
         yield "<i>α</i> = 0 at first, one for each layer"
     elif model.scaling == "layerscale":

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from core.runs import RunStore
 from core.runs.series import SeriesWriter
 from dashboard import api, assets, live
-from dashboard.thinned import POINTS, WAITING
+from dashboard.thinned import POINTS, WAITING, Series
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 
 METRICS = ("loss/train", "grad_norm/block", "activation/rms/resid_post", "loss/validation")
@@ -43,6 +43,7 @@ class Browser:
                     continue
                 kept = {s: v for s, v in self.points[id][metric].items() if s < news["from"]}
                 steps = np.cumsum(news["s"]).tolist()
+                assert steps == sorted(set(steps)), f"{metric} runs backwards or says a step twice"
                 self.points[id][metric] = {**kept, **dict(zip(steps, news["v"], strict=True))}
                 self.cursors[id][metric] = news["c"]
         return reply.json()
@@ -69,6 +70,47 @@ def trainer(store, steps, name="a", **flat):
     faker = Faker(run)
     faker.start()
     return run, faker
+
+
+ASKED_TWICE = {
+    "headline": lambda id: {"headline": id},
+    "latest": lambda id: {"latest": "loss/train,loss/train,grad_norm/block"},
+    "own": lambda id: {"own": "0~loss/train~loss/train"},
+    "focus": lambda id: {"focus": id, "layers": "grad_norm/block"},
+    "all": lambda id: {"headline": id, "latest": "loss/validation", "own": "0~loss/train"},
+}
+
+
+@pytest.mark.parametrize("way", ASKED_TWICE)
+@pytest.mark.parametrize("steps", [300, 6000])
+def test_a_metric_asked_for_in_several_ways_is_read_once(store, client, way, steps):
+    run, faker = trainer(store, steps)
+    metrics = ["loss/train", "loss/validation", "grad_norm/block"]
+    browser = Browser(client, [run.id], metrics)
+    at = 0
+    # The views of a page ask one after the other, and again in other ways.
+    for tick, more in enumerate([5, 30, 0, 64, 120, 1, 1000, 4000]):
+        upto = min(at + more, steps)
+        faker.write(at, upto)
+        at = upto
+        browser.extra = {} if tick % 3 == 1 else ASKED_TWICE[way](run.id)
+        browser.tick()
+    stream = live.feed(run.id)
+    for metric in metrics:
+        known, _ = run.series(metric)
+        series = stream._stream(stream.cadence(metric)).series[metric]
+        assert series.rows == len(known)
+        if steps == 300:
+            assert list(browser.points[run.id][metric]) == known.tolist()
+
+
+@pytest.mark.parametrize("steps", [[4], [3, 5], [5, 7, 6], [5, 5]])
+def test_rows_are_never_taken_out_of_order(steps):
+    series = Series(0)
+    series.append(np.arange(5), np.zeros(5, np.float32))
+    with pytest.raises(ValueError, match="after step 4"):
+        series.append(np.array(steps), np.ones(len(steps), np.float32))
+    assert series.since(0).steps.tolist() == [0, 1, 2, 3, 4], "what was refused left nothing behind"
 
 
 @pytest.mark.parametrize("steps", [300, 6000])

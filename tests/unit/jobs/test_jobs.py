@@ -15,7 +15,7 @@ from conftest import small as smallest
 from core.config import RunConfig
 from core.jobs import control, enqueue, machine, places, waiting
 from core.jobs.local import queue_folder, revive, standby_lock
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
 from tests.farm import farm, pid_of, wait_until
 
@@ -146,6 +146,17 @@ def test_a_queued_run_can_be_taken_out(farm: RunStore, monkeypatch: pytest.Monke
     assert waiting(farm) == []
     control(farm, run, "resume")
     assert run.status == "queued"
+
+
+def test_stopped_while_it_waits_again_a_run_keeps_its_steps(
+    farm: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    run = enqueue(farm, small(training__steps=40))
+    run.write_status(Status(state="stopped", step=30, steps=40))
+    control(farm, run, "resume")
+    control(farm, run, "stop")
+    assert (run.status, run.record.step, run.record.steps) == ("stopped", 30, 40)
 
 
 def test_a_run_that_lost_its_marker_is_found_again(

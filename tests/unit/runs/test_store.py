@@ -12,6 +12,7 @@ import pytest
 from conftest import small
 
 from core.runs import RunError, RunStore, Status
+from core.runs.files import write_atomically
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import read_events, receive, send
@@ -26,6 +27,27 @@ def test_a_new_run_is_queued_and_complete(store: RunStore) -> None:
     assert RunStore(store.root).open(run.id).config == small()
     assert json.loads((run.path / "status.json").read_text())["schema"] == 1
     assert json.loads((run.path / "config.json").read_text())["schema"] == 1
+
+
+def test_a_run_opens_from_the_moment_that_its_name_is_seen(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is written last: a directory that is listed is a whole run."""
+    seen: list[str] = []
+
+    def look(path: Path, content: object) -> None:
+        write_atomically(path, content)
+        for name in os.listdir(store.root):
+            if not name.startswith("."):
+                RunStore(store.root).open(name).record  # noqa: B018
+                seen.append(name)
+
+    monkeypatch.setattr("core.runs.store.write_atomically", look)
+    monkeypatch.setattr("core.runs.files.write_atomically", look)
+    first = store.create(small())
+    second = store.create(small())
+    assert set(seen) == {first.id}
+    assert sorted(os.listdir(store.root)) == [first.id, second.id]
 
 
 def test_runs_take_the_colours_in_order(store: RunStore) -> None:

@@ -11,9 +11,9 @@ from conftest import small
 from core.config import RunConfig
 from core.jobs.places import Place
 from core.jobs.work import WorkDesk, work
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import Command, Order
-from core.training.desk import NoDesk
+from core.training.desk import NoDesk, Pace
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer
 
@@ -145,6 +145,39 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore)
     Trainer(run, NoDesk()).train()
     np.testing.assert_array_equal(losses(run), losses(whole))
     assert run.events[-1]["kind"] == "sample"
+
+
+def test_steps_are_counted_through_a_resume_at_the_last_step(store: RunStore) -> None:
+    run = train(store, small(training__steps=30))
+    run.write_status(Status(state="interrupted", step=30, steps=30))  # killed after its checkpoint
+    told: list[tuple[str, int]] = []
+    assert Trainer(run, NoDesk(), lambda s: told.append((s.state, s.step))).train() == "finished"
+    assert (run.record.step, run.record.steps) == (30, 30)
+    assert {step for _, step in told} == {30}
+
+
+def test_time_left_leaves_the_first_step_out_and_counts_evaluations(store: RunStore) -> None:
+    pace = Pace(steps=1000, evaluate_every=100)
+    pace.evaluated(6.0)  # torch sets itself up in the first evaluation
+    pace.note(1, 10.0)  # and in the first step
+    assert pace.left is None
+    for step in range(2, 102):
+        pace.note(step, 10.0 + 0.2 * (step - 1))
+    assert pace.left == pytest.approx(899 * 0.2 + 9 * 6.0)
+    pace.evaluated(1.0)
+    pace.note(102, 31.2)
+    assert pace.left == pytest.approx(898 * 0.2 + 9 * 1.0)
+    for step in range(103, 203):  # another run came, and each step takes twice as long
+        pace.note(step, 31.2 + 0.4 * (step - 102))
+    assert pace.left == pytest.approx(798 * 0.4 + 8 * 1.0)
+    none = Pace(steps=10, evaluate_every=0)
+    none.note(1, 5.0)
+    none.note(4, 8.0)
+    assert none.left == pytest.approx(6.0)
+    told: list[tuple[int, float | None]] = []
+    run = store.create(small(training__steps=40))
+    Trainer(run, NoDesk(), lambda s: told.append((s.step, s.seconds_left))).train()
+    assert [left for step, left in told if step == 1] == [None] * sum(s == 1 for s, _ in told)
 
 
 def test_pause_step_and_resume(store: RunStore) -> None:
