@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from core import presets
 from core.config import ModelConfig, RunConfig, adapt, explain, overrides, resolve, settings
 from core.runs import Run, RunError, RunStore
-from core.runs.status import NEEDS_WORKER
+from core.runs.labels import LIVE as LIVE
 from dashboard import live
 
 SETTINGS = settings()
@@ -28,7 +28,6 @@ LISTS: dict[str, tuple[TypeAdapter[Any], Any]] = {
     "model.overrides": (TypeAdapter(tuple[overrides.Override, ...]), overrides.parse),
     "training.switches": (TypeAdapter(tuple[overrides.Switch, ...]), overrides.parse_switches),
 }
-LIVE = ("queued", *NEEDS_WORKER)  # waiting or at work
 Address = dict[str, str]
 
 

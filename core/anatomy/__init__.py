@@ -206,9 +206,11 @@ KINDS: dict[str, Kind] = {
         {"windows": Parameter(8, 1, 1000), "seed": Parameter(0, 0, 2**32 - 1)},
         needs_attention=True,
     ),
-    "streams": Kind("core.anatomy.streams:streams", {"windows": Parameter(8, 1, 1000)}),
+    "streams": Kind("core.anatomy.streams:streams", {"windows": Parameter(8, 1, 1000)}, version=2),
     "cka": Kind(
-        "core.anatomy.cka:cka", {"others": Parameter([]), "windows": Parameter(8, 1, 1000)}
+        "core.anatomy.cka:cka",
+        {"others": Parameter([]), "windows": Parameter(8, 1, 1000)},
+        version=2,
     ),
     "landscape1d": Kind(
         "core.anatomy.landscape:landscape1d", {"others": Parameter([]), **_AROUND, **_GRID}, _ALL

@@ -12,8 +12,8 @@ Parameters
 Result
     ``matrix``: (rows, columns) nested lists in [0, 1]; null where a layer is constant or not
         finite.
-    ``rows``, ``columns``: the places (``embed``, ``blocks.{i}.resid_mid|resid_post``,
-    ``final_norm.out``) of the first run and of the other.
+    ``rows``, ``columns``: the places (``embed``, ``blocks.{i}.resid_mid|resid_post``, and
+    ``final_norm.out`` where the network has one) of the first run and of the other.
     ``runs``: [{run, name, step}, {run, name, step}].
     ``tokens``: tokens that were compared.
 Arrays
@@ -75,7 +75,7 @@ def _representations(subject: Subject, inputs: Tensor) -> dict[str, Tensor]:
     seen: dict[str, list[Tensor]] = {}
 
     def see(name: str, x: Tensor) -> Tensor:
-        if is_place(name):
+        if is_place(name, subject.wiring.has_final_norm):
             seen.setdefault(name, []).append(x.flatten(0, 1).cpu())
         return x
 

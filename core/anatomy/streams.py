@@ -54,15 +54,22 @@ SHOWN = 20
 STREAM = ("resid_mid", "resid_post")
 
 
-def is_place(name: str) -> bool:
-    """Whether an observable is a point of the residual stream that is not another one's copy."""
-    return name in ("embed", "final_norm.out") or name.endswith(STREAM)
+def is_place(name: str, final_norm: bool) -> bool:
+    """Whether an observable is a point of the residual stream that is not another one's copy.
+
+    ``final_norm.out`` is one where the network has a final norm; elsewhere it is the last block's.
+    """
+    return name == "embed" or name.endswith(STREAM) or (final_norm and name == "final_norm.out")
 
 
 class Look:
-    """A callback that measures the stream as it passes; one portion of windows after another."""
+    """A callback that measures the stream as it passes; one portion of windows after another.
 
-    def __init__(self) -> None:
+    `final_norm`: whether the network has one (``ModelConfig.has_final_norm``).
+    """
+
+    def __init__(self, final_norm: bool = True) -> None:
+        self.final_norm = final_norm
         self.found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)  # each (N,)
         self.places: list[str] = []
         self.sinks: dict[str, list[Tensor]] = defaultdict(list)  # each (N, H)
@@ -80,7 +87,7 @@ class Look:
             self.sinks[name].append(x[:, :, 1:, 0].float().mean(-1).cpu())
         elif name.endswith(".resid_pre"):
             self._before = x
-        elif is_place(name):
+        elif is_place(name, self.final_norm):
             self._measure(name, x.float())
             if name.endswith(".resid_post") and self._before is not None:
                 self.keep(name, angle=rank.angular_distance(self._before, x).mean(1))
@@ -154,7 +161,7 @@ def sublayers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 def streams(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
     """Measure the stream on held-out text; the module's docstring says what is found."""
     inputs, _ = subject.held_out(parameters["windows"])
-    look = Look()
+    look = Look(subject.wiring.has_final_norm)
     portions = subject.batches(inputs)
     for i, (portion,) in enumerate(portions):
         report(i / len(portions), f"follows {len(inputs)} windows through the network")

@@ -26,12 +26,25 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As the base class, but what is not known is refused here, where its neighbours are."""
         known, unknown = super().parse_known_args(args, namespace)
+        unknown = self._gathered(known, unknown)
         if unknown:
             word = unknown[0].partition("=")[0]
             near = difflib.get_close_matches(word, self._option_string_actions, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise UsageError(f"{word.lstrip('-')} is not an option of {self.prog}{hint}")
         return known, unknown
+
+    def _gathered(self, known: Any, unknown: list[str]) -> list[str]:
+        """What is left of `unknown` when the command's list has its words.
+
+        argparse takes a list only from one place, so words behind an option that stands amid them
+        (``inspect RUN score --step 30 windows=31``) come back as unknown.
+        """
+        for action in self._get_positional_actions():
+            if action.nargs in ("*", "+") and all(not word.startswith("-") for word in unknown):
+                getattr(known, action.dest).extend(unknown)
+                return []
+        return unknown
 
     def error(self, message: str) -> NoReturn:
         """One line instead of the whole usage."""
@@ -62,9 +75,11 @@ def store_of(options: argparse.Namespace) -> RunStore:
     return RunStore(options.runs_dir)
 
 
-def find(store: RunStore, part: str) -> Run:
-    """The run with this id, or with this part of one. Raises UsageError."""
+def find(store: RunStore, part: str, damaged: bool = False) -> Run:
+    """The run with this id, or with this part of one; a `damaged` one too. Raises UsageError."""
     runs = store.list()
+    if damaged:
+        runs += [store.open(id) for id in store.unreadable()]
     fitting = [r for r in runs if r.id == part] or [r for r in runs if part in r.id]
     if len(fitting) == 1:
         return fitting[0]

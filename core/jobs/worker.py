@@ -9,6 +9,7 @@ without a daemon and without the dashboard, and a run starts at once.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -121,6 +122,8 @@ def main() -> None:
     import core.jobs.work  # with torch: being warm is what a standby is for
 
     core.jobs.work.warm()
+    with contextlib.suppress(OSError):  # the runs folder is gone
+        store.trash.expire()
     adopt_orphans(store)
     search = Search(store, core.jobs.work.kinds())
     claimed = wait_for_run(store, search)

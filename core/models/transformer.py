@@ -72,7 +72,9 @@ class Transformer(nn.Module):
 
         The mode (train or eval) and the gradient are the caller's. ``attn.q|k|v`` are
         (B, H, T, d), ``attn.scores|pattern`` (B, H, T, T), ``mlp.pre|post`` (B, T, hidden),
-        ``logits`` (B, T, V), all others (B, T, D). What the network lacks is absent.
+        ``logits`` (B, T, V), all others (B, T, D). What the network lacks is absent, with one
+        exception: ``final_norm.out`` is what the head reads, without a final norm the stream as it
+        leaves the last block.
         """
         seen = Recorder()
         self(tokens, seen)

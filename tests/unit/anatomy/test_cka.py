@@ -69,6 +69,15 @@ def test_layers_of_one_run(store: RunStore) -> None:
     assert matrix[0, 3] == pytest.approx(expected)
 
 
+def test_only_networks_with_a_final_norm_have_its_place(store: RunStore) -> None:
+    post, pre = (trained(store, 8, model__placement=placement) for placement in ("post", "pre"))
+    subject = Subject(post, post.checkpoints[-1])
+    result = cka(subject, {**ASKED, "others": [pre.id]}, Silent()).result
+    assert result["rows"][-1] == "blocks.1.resid_post"
+    assert result["columns"] == [*result["rows"], "final_norm.out"]
+    assert np.array(result["matrix"]).shape == (5, 6)
+
+
 def test_two_runs(store: RunStore) -> None:
     subject = subject_of(store)
     deeper = trained(store, 8, model__depth=3, model__width=8, training__seed=1)

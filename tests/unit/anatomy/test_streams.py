@@ -124,6 +124,19 @@ def test_places_from_the_embedding_to_the_final_norm(store: RunStore) -> None:
     assert len(result["angle"]) == 2
 
 
+@pytest.mark.parametrize("placement", ["post", "none"])
+def test_no_final_norm_is_no_place(store: RunStore, placement: str) -> None:
+    norm = "none" if placement == "none" else "layer"
+    subject = subject_of(store, model__placement=placement, model__norm=norm)
+    result = measured(subject)
+    assert result["places"][-1] == "blocks.1.resid_post"
+    assert result["layer"] == [-1, 0, 0, 1, 1]
+    with_one = subject_of(
+        store, model__placement="post", model__norm="layer", model__final_norm="on"
+    )
+    assert measured(with_one)["places"][-1] == "final_norm.out"
+
+
 def test_more_windows_than_fit_a_pass_are_the_same(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ def extend(run: Run, loss: list[float], first: int, segment: int) -> None:
 def test_an_ended_run_is_read_from_its_digest(store: RunStore, no_metrics) -> None:
     run = finished(store, "lives")
     measured = digest(run)
-    assert measured.words == "done"
+    assert measured.words == "finished"
     assert measured.verdict.kind == "learned"
     assert measured.metrics == run.metrics()
     losses = run.series("loss/train")[1]
