@@ -158,13 +158,16 @@ def _is_cut(series: Sequence[tuple[NDArray[np.int64], Numbers]], steps: NDArray[
 def _band(
     steps: NDArray[np.int64], stack: Numbers, size: int
 ) -> tuple[NDArray[np.int64], Numbers, Numbers, Numbers]:
-    """Each bucket's first step, mean, least and greatest value, over all rows of the stack."""
+    """Each bucket's last step, mean, least and greatest value, over all rows of the stack.
+
+    The last step, because the mean holds the rows up to there: a line never knows what comes.
+    """
     starts = np.arange(0, len(steps), size)
     counts = np.diff(np.append(starts, len(steps)))
     mean = np.add.reduceat(stack.mean(0), starts) / counts
     low = np.minimum.reduceat(stack.min(0), starts)
     high = np.maximum.reduceat(stack.max(0), starts)
-    return steps[starts], mean, low, high
+    return steps[starts + counts - 1], mean, low, high
 
 
 def profiles(found: Sequence[Group], metric: str) -> list[Line]:

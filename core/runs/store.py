@@ -251,7 +251,7 @@ class Run:
     def checkpoints(self) -> list[int]:
         """Steps that have a complete checkpoint, in order (its .json is written last)."""
         names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
-        return sorted(int(n) for n in names if n.isdigit())
+        return sorted(int(n) for n in names if n.isdecimal())
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""
@@ -320,7 +320,7 @@ def _layer_of(name: str) -> tuple[str, int | None]:
     if not found:
         return name, None
     layer = found.group(1)
-    return name.replace(found.group(0), ""), int(layer) if layer.isdigit() else None
+    return name.replace(found.group(0), ""), int(layer) if layer.isdecimal() else None
 
 
 class RunStore:
