@@ -81,7 +81,7 @@ def from_widget(dotted: str, value: Any) -> Any:
         return DEFAULTS[dotted]
     if is_auto(dotted):
         text = str(value).strip().lower()
-        return int(text) if text.isdigit() else text
+        return int(text) if text.isdecimal() and len(text) < 20 else text
     if dotted in LISTS:
         return _list(dotted, value)
     return value
