@@ -211,7 +211,7 @@ def said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return overrides.text(value) or "none"
+        return overrides.text(value, people=True) or "none"
     return str(value) if value not in ("", None) else "none"
 
 
