@@ -86,7 +86,8 @@ def dialog(
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
     if _queue(base, ticked, name.strip() or _made_up(ticked)):
         if leads_to:
-            st.switch_page(leads_to)
+            # An own, empty address: clearing the Lab's is refused while switches are bound to it.
+            st.switch_page(leads_to, query_params={})
         st.rerun()
 
 
