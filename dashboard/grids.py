@@ -9,14 +9,15 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
 from core.runs import RunError, describe
+from core.runs.naming import short_title
 from dashboard import chrome, components, matrix
 from dashboard.compare import outcomes
 from dashboard.compare.address import complaints
 from dashboard.compare.catalogue import Entry
-from dashboard.compare.words import short_title
 from dashboard.state import SETTINGS, key, store
 
 # What can be ticked: choices with their own words, numbers with some to begin with.
@@ -140,7 +141,8 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
         except GridError as error:
             problem = f"{error}."
     if plan is not None:
-        cost = durations.cost(store(), [cell.config for cell in plan.runs if cell.config])
+        found = [cell.config for cell in plan.runs if cell.config]
+        cost = durations.cost(store(), found, read=False)
         problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
         _price(plan, cost)
     if problem:
@@ -162,10 +164,12 @@ def start(grid: Grid) -> bool:
     """Queue a grid; whether all of it could be. The matrix shows it from now on."""
     remembered = st.session_state
     try:
+        if grid.base.data.path:
+            look_up(grid.base)  # an own text is first read now that somebody wants it
         remembered["grid_chosen"] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         remembered["grid_problem"] = str(error)
         return False
     return True
