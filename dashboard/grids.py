@@ -11,6 +11,7 @@ from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
+from core.jobs import queue
 from core.runs import RunError, describe
 from core.runs.naming import short_title
 from dashboard import chrome, components, matrix
@@ -341,8 +342,9 @@ def _matrix(
             "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
             "rows": [matrix.label(down, value) for value in rows],
             "columns": [matrix.label(across, value) if across else "" for value in columns],
-            "cells": matrix.cells(
-                shown, (down, rows), (across, columns), defined.get("impossible", ())
+            "cells": matrix.judged(
+                matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
+                matrix.outcomes(shown, queue.held(store())),
             ),
             "members": members,
             "runs": [
