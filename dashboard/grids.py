@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
 from core.jobs import queue
@@ -86,7 +87,8 @@ def dialog(
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
     if _queue(base, ticked, name.strip() or _made_up(ticked)):
         if leads_to:
-            st.switch_page(leads_to)
+            # An own, empty address: clearing the Lab's is refused while switches are bound to it.
+            st.switch_page(leads_to, query_params={})
         st.rerun()
 
 
@@ -141,7 +143,8 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
         except GridError as error:
             problem = f"{error}."
     if plan is not None:
-        cost = durations.cost(store(), [cell.config for cell in plan.runs if cell.config])
+        found = [cell.config for cell in plan.runs if cell.config]
+        cost = durations.cost(store(), found, read=False)
         problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
         _price(plan, cost)
     if problem:
@@ -163,10 +166,12 @@ def start(grid: Grid) -> bool:
     """Queue a grid; whether all of it could be. The matrix shows it from now on."""
     remembered = st.session_state
     try:
+        if grid.base.data.path:
+            look_up(grid.base)  # an own text is first read now that somebody wants it
         remembered["grid_chosen"] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         remembered["grid_problem"] = str(error)
         return False
     return True

@@ -28,7 +28,7 @@ MOST_CELLS = 200
 def written(value: Any) -> str:
     """A setting's value as people write it."""
     if isinstance(value, list | tuple):
-        return overrides.text(value) or "–"
+        return overrides.text(value, people=True) or "–"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
