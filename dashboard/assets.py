@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+
+from core.runs import labels
 
 SOURCES = Path(__file__).parent / "components" / "js"
 # In this order they make one module; each is a view or what the views share.
@@ -55,7 +58,12 @@ PARTS = (
 @cache
 def hub() -> bytes:
     """The live views' module."""
-    return b"\n".join((SOURCES / part).read_bytes() for part in PARTS)
+    return b"\n".join((data(), *((SOURCES / part).read_bytes() for part in PARTS)))
+
+
+def data() -> bytes:
+    """What the module is told of Python's tables before its first part: LABELS."""
+    return f"const LABELS = {json.dumps(labels.for_browser(), ensure_ascii=False)}\n".encode()
 
 
 @cache

@@ -128,7 +128,10 @@ def _stacked(
 def _band(
     steps: NDArray[np.int64], stack: Numbers, size: int
 ) -> tuple[NDArray[np.int64], Numbers, Numbers, Numbers]:
-    """Each bucket's first step, mean, least and greatest value, over all runs."""
+    """Each bucket's last step, mean, least and greatest value, over all runs.
+
+    The last step, because the mean holds the rows up to there: a line never knows what comes.
+    """
     rows = len(steps)
     count = -(-rows // size)
     padded = np.full((stack.shape[0], count * size), np.nan)
@@ -140,7 +143,8 @@ def _band(
     mean = np.where(there, cells, 0).sum(1) / there.sum(1)
     low = np.where(there, cells, np.inf).min(1)
     high = np.where(there, cells, -np.inf).max(1)
-    return steps[::size][kept], mean, low, high
+    ends = np.minimum(np.arange(1, count + 1) * size, rows) - 1
+    return steps[ends][kept], mean, low, high
 
 
 def profiles(found: Sequence[Group], metric: str) -> list[Line]:

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.resources import ASSETS
 from core.runs import Run, RunStore
-from core.runs.compare import Kind, command
+from core.runs.compare import command
+from core.runs.labels import VERDICT_LABELS
 from dashboard import assets
 from dashboard.figures.curves import Line, curves
 from dashboard.figures.paper import (
@@ -33,19 +34,10 @@ from dashboard.palette import COLOURS, Mode
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")
 UNITS = {True: "nats per image", False: "nats per character"}
-OUTCOMES: dict[Kind, str] = {
-    "learned": "learned",
-    "plateau": "sat on the plateau",
-    "above": "knew less than frequencies",
-    "diverged": "diverged",
-    "failed": "failed",
-    "too_early": "can't be judged yet",
-}
 
 
 def report(
@@ -288,7 +280,7 @@ def _abstract(head: str, text: str, kind: str) -> str:
 def _outcome(found: Sequence[Group]) -> str:
     kinds = Counter(one.verdict.kind for group in found for one in group.digests)
     total = sum(kinds.values())
-    parts = [f"{kinds[kind]} {words}" for kind, words in OUTCOMES.items() if kinds[kind]]
+    parts = [f"{kinds[kind]} {label.past}" for kind, label in VERDICT_LABELS.items() if kinds[kind]]
     of = "The run" if total == 1 else f"Of {total} runs"
     if total == 1:
         return f"{of} {parts[0].partition(' ')[2]}."

@@ -8,8 +8,9 @@ from typing import Any
 
 from core.config import RunConfig, overrides
 from core.runs.digest import Digest, digest
+from core.runs.labels import Kind
 from core.runs.store import Run
-from core.runs.verdicts import Kind, Verdict, diverged_at
+from core.runs.verdicts import Verdict, diverged_at
 
 __all__ = [
     "Digest",
@@ -37,7 +38,7 @@ def last_loss(run: Run, metric: str) -> float | None:
 
 
 def state_words(run: Run, kind: Kind | None = None) -> str:
-    """A run's state as people say it: done, plateau, diverged at step 41, training, ..."""
+    """A run's state as people say it: finished, plateau, diverged at step 41, training, ..."""
     return digest(run).words_for(kind)
 
 

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 
 from core.config import overrides
+from core.runs import labels
 from core.runs.files import read_json
+from core.runs.labels import Kind
 from core.runs.series import CADENCES
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
-from core.runs.verdicts import Kind, Verdict, diverged_at, judge
+from core.runs.verdicts import Verdict, diverged_at, judge
 
 FILE = "digest.json"
 RULES = 1  # changes when the same metrics would give another digest
@@ -74,24 +76,12 @@ class Digest:
 
     @property
     def words(self) -> str:
-        """The state as people say it: done, plateau, diverged at step 41, training, ..."""
+        """The state as people say it: finished, plateau, diverged at step 41, training, ..."""
         return self.words_for(self.verdict.kind)
 
     def words_for(self, kind: Kind | None) -> str:
         """The state in words, where the losses were judged so."""
-        at = f"step {self.step:,}"
-        of = f"{at} of {self.steps:,}" if self.steps else at
-        return {
-            "queued": "waiting",
-            "starting": "starting",
-            "running": f"training, {of}",
-            "paused": f"paused at {of}",
-            "finished": "plateau" if kind == "plateau" else "done",
-            "stopped": f"stopped at {at}",
-            "interrupted": f"interrupted at {at}",
-            "diverged": f"diverged at step {self.diverged_at or self.step:,}",
-            "failed": "failed",
-        }[self.state]
+        return labels.state_words(self.state, kind, self.step, self.steps, self.diverged_at)
 
 
 def digest(run: Run) -> Digest:

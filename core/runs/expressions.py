@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.runs.names import ALSO, OWN, Kind, is_group, kinds, meant, near, words_of
+from core.runs.labels import STATE_ALIASES
+from core.runs.names import OWN, Kind, is_group, kinds, meant, near, words_of
 
 Values = Mapping[str, Any]
 DEEPEST = 25  # expressions inside of one another
@@ -227,7 +228,7 @@ class Conditions:
         text = switch if switch in words else text
         if text not in words:
             return one
-        return _Operand("text", lambda values: ALSO.get(text, text), one.node)
+        return _Operand("text", lambda values: STATE_ALIASES.get(text, text), one.node)
 
     def _check(self, left: _Operand, sign: ast.cmpop, right: _Operand) -> None:
         """Refuse what could never be true, in a sentence."""

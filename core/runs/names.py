@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from core.config import choices, settings
+from core.runs.labels import KINDS, STATE_ALIASES
 from core.runs.status import STATES
 
 Kind = Literal["number", "text", "bool", "texts", "any", "none"]
@@ -26,9 +27,6 @@ OWN: dict[str, Kind] = {
     "grid": "text",
     "verdict": "text",
 }
-VERDICTS = ("learned", "plateau", "above", "diverged", "too_early", "failed")
-# The words that tables show, for the states that they stand for.
-ALSO = {"done": "finished", "training": "running", "waiting": "queued"}
 
 
 @cache
@@ -73,7 +71,7 @@ def is_group(word: str) -> bool:
 def words_of(name: str) -> tuple[str, ...]:
     """The words that a name's value can be; () where it may be anything."""
     if name in OWN or not name:
-        return {"state": (*STATES, *ALSO), "verdict": VERDICTS}.get(name, ())
+        return {"state": (*STATES, *STATE_ALIASES), "verdict": KINDS}.get(name, ())
     return choices(name)
 
 

@@ -7,15 +7,13 @@ falls to the entropy of single letters and stays there. That plateau is the sign
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.units import unit
+from core.config.units import unit
+from core.runs.labels import Kind
 from core.runs.store import Run
-
-Kind = Literal["learned", "plateau", "above", "diverged", "too_early", "failed"]
 
 WINDOW = 50  # training losses that a verdict averages over
 PLATEAU = 0.1  # nats: this close to the entropy of single letters counts as sitting on it

@@ -154,7 +154,7 @@ def _step(run: Run) -> int | None:
 
 
 def _known(text: str, steps: Sequence[int]) -> int:
-    if not text.isdigit() or int(text) not in steps:
+    if not text.isdecimal() or int(text) not in steps:
         raise ValueError(f"its checkpoints are at {', '.join(f'{s:,}' for s in steps[-8:])}")
     return int(text)
 

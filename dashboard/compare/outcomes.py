@@ -6,20 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from core.runs.labels import BAD_KINDS, VERDICT_LABELS
 from core.runs.verdicts import WINDOW
 from dashboard.compare.catalogue import Entry
 from dashboard.compare.differences import units
 from dashboard.figures import marks
 
 MOST = 60  # sentences
-KINDS = {
-    "learned": "use their input",
-    "plateau": "sit on the plateau and ignore their input",
-    "above": "know less than frequencies",
-    "diverged": "diverged",
-    "too_early": "are too young to judge",
-    "failed": "failed",
-}
 UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
@@ -43,14 +36,17 @@ def _sentence(name: str, entries: Sequence[Entry]) -> str:
         name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
     kinds = {entry.digest.verdict.kind for entry in entries}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
-    return f'<li class="verdict {kind}">{dot(first)}<b>{escape(name)}</b>{escape(rest)}</li>'
+    bad = " bad" if kind in BAD_KINDS else ""
+    return f'<li class="verdict {kind}{bad}">{dot(first)}<b>{escape(name)}</b>{escape(rest)}</li>'
 
 
 def together(entries: Sequence[Entry]) -> str:
     """What became of the runs of a group: `all use their input; the means of their last 50 ...`."""
     found = [entry.digest.verdict for entry in entries]
     counts = Counter(one.kind for one in found).most_common()
-    said = ", ".join(f"{n if len(counts) > 1 else 'all'} {KINDS[kind]}" for kind, n in counts)
+    said = ", ".join(
+        f"{n if len(counts) > 1 else 'all'} {VERDICT_LABELS[kind].many}" for kind, n in counts
+    )
     means = [one.last_mean for one in found if one.last_mean is not None and one.kind != "diverged"]
     if not means:
         return f"{said}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.runs.verdicts import Kind
+from core.runs import labels
 from dashboard.compare.catalogue import Entry
 from dashboard.state import SETTINGS
 
@@ -15,9 +15,6 @@ SHORT = {
     "training.evaluate_every": "eval every",
     "training.checkpoint_every": "checkpoints",
 }
-# Kinds of verdicts that a table warns of, beside the states that it warns of.
-DEAD: tuple[Kind, ...] = ("plateau", "above")
-ENDED_BADLY = ("diverged", "failed", "interrupted")
 
 
 def short_title(dotted: str) -> str:
@@ -30,19 +27,5 @@ def short_title(dotted: str) -> str:
 def state_of(entry: Entry) -> tuple[str, str]:
     """What a narrow column says of a run's state, and what it warns of ("" for nothing)."""
     found, kind = entry.digest, entry.digest.verdict.kind
-    part = f" {100 * found.step // found.steps} %" if found.steps else ""
-    words = {
-        "queued": "waiting",
-        "starting": "starting",
-        "running": f"training{part}",
-        "paused": f"paused{part}",
-        "finished": kind if kind in DEAD else "done",
-        "stopped": f"stopped {found.step:,}",
-        "interrupted": f"interrupted {found.step:,}",
-        "diverged": f"diverged {found.diverged_at or found.step:,}",
-        "failed": "failed",
-    }
-    warns: str = found.state if found.state in ENDED_BADLY else ""
-    if not warns and kind in (*DEAD, "diverged"):
-        warns = kind
-    return words[found.state], warns
+    words = labels.short_words(found.state, kind, found.step, found.steps, found.diverged_at)
+    return words, labels.warns(found.state, kind)

@@ -13,12 +13,12 @@ from typing import Any
 
 from core.config import RunConfig, choices, overrides, settings
 from core.runs.digest import Digest
+from core.runs.labels import BAD_KINDS
 from dashboard.measured import Group
 from dashboard.palette import run_colour
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
 MOST_ROWS = 30  # shown at once; the rest unfolds
-BAD = ("plateau", "above", "diverged", "failed")
 SEED = "training.seed"
 MOST_CELLS = 200
 
@@ -88,7 +88,7 @@ def _trained_row(group: Group) -> str:
                      (one.words for one in found))  # fmt: skip
     words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
     sound = [one for one in found if one.verdict.kind != "diverged"]
-    bad = " class='bad'" if any(one.verdict.kind in BAD for one in found) else ""
+    bad = " class='bad'" if any(one.verdict.kind in BAD_KINDS for one in found) else ""
     steps = sorted({one.step for one in found})
     span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
     return (
@@ -274,7 +274,9 @@ def _loss(one: Digest) -> float | None:
 
 
 def _alive(cell: Sequence[Digest]) -> float | None:
-    known = [v for one in cell if one.verdict.kind not in BAD and (v := _loss(one)) is not None]
+    known = [
+        v for one in cell if one.verdict.kind not in BAD_KINDS and (v := _loss(one)) is not None
+    ]
     return sum(known) / len(known) if known else None
 
 
@@ -306,7 +308,7 @@ def verdict_list(groups: Sequence[Group]) -> str:
     items = []
     for group in groups:
         for run, one in zip(group.runs, group.digests, strict=True):
-            bad = " class='bad'" if one.verdict.kind in BAD else ""
+            bad = " class='bad'" if one.verdict.kind in BAD_KINDS else ""
             rest = one.verdict.sentence.removeprefix(run.name)
             items.append(f"<li{bad}>{dot(group)}<b>{escape(run.name)}</b>{escape(rest)}</li>")
     return folded(items, "<ul class='verdicts'>{}</ul>", "runs")

@@ -83,12 +83,11 @@ class Curves extends Courses {
 
   build(width, height) {
     const { props, theme } = this
-    const { metric, log_x: xLog, log_y: yLog, smooth, baseline } = props
+    const { metric, log_x: xLog, log_y: yLog, baseline } = props
     const runs = this.runs.filter((r) => !hub.run(r.id).gone)
     const extent = this.extent(runs)
     const least = this.least(runs)
-    const scale = { log: Boolean(xLog), extent: xLog ? Math.log10(extent / least) || 1 : extent }
-    const lines = this.gathered(runs).map((members) => this.line(members, scale)).filter((l) => l.xs.length)
+    const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
     this.lines = lines
     this.plot.dataset.lines = lines.length
     this.words(lines)

@@ -31,6 +31,11 @@ class Difference extends Curves {
     this.own = zoom
   }
 
+  // A switch of either run makes another difference.
+  starts() {
+    return super.starts(this.pair)
+  }
+
   why() {
     const [first, second] = this.pair.map((r) => hub.run(r.id))
     if (!second) return "Choose two runs to see their difference here."

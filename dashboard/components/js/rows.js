@@ -1,6 +1,6 @@
 // The lines of the runs table: runs, and groups of runs folded into one line; their order and words.
 
-const LIVE_STATES = new Set(["queued", "starting", "running", "paused"])
+const LIVE_STATES = new Set(LABELS.live)
 
 // Where a run stands: what the page knew, and for a live run what the hub has heard since.
 function standing(row) {
@@ -116,7 +116,7 @@ function stateOf(line) {
 }
 
 // A sign of its own for each dead end, so that nothing is told by colour alone.
-const SIGNS = { plateau: "▬", above: "▬", diverged: "✕", failed: "✕", interrupted: "!" }
+const SIGNS = LABELS.signs
 
 // "validation", "-validation.best" and the like, as the address writes it.
 function sortOf(text) {

@@ -1,9 +1,7 @@
 // The views made of words and numbers.
 
-const STATES = { queued: "waiting", starting: "starting", running: "training", paused: "paused",
-  finished: "finished", stopped: "stopped", interrupted: "interrupted", diverged: "diverged",
-  failed: "failed" }
-const BAD = new Set(["diverged", "failed", "interrupted"])
+const STATES = LABELS.states
+const BAD = new Set(LABELS.bad_states)
 
 // Runs of a grid that came to an end, however.
 const endedOf = (grid) => grid.done + grid.failed + grid.stopped

@@ -1,6 +1,7 @@
 // What all views share: elements, colours, numbers, ticks.
 
-const ENDED = new Set(["finished", "stopped", "interrupted", "diverged", "failed"])
+// LABELS is the one table of words for states and verdicts: core/runs/labels.py.
+const ENDED = new Set(LABELS.ended)
 
 function el(tag, className = "", text = "") {
   const node = document.createElement(tag)

@@ -205,7 +205,7 @@ def test_rows_hold_what_the_table_and_the_charts_show(entries: list) -> None:
     made = rows.rows(entries, columns, labels, {}, flops=True)
     json.dumps(made, allow_nan=False)
     deep, dead = made[0], made[1]
-    assert (deep["words"], deep["bad"], deep["group"]) == ("done", "", None)
+    assert (deep["words"], deep["bad"], deep["group"]) == ("finished", "", None)
     assert (dead["words"], dead["bad"], dead["group"]) == ("plateau", "plateau", "dies")
     assert deep["flops_per_step"] > made[-1]["flops_per_step"] > 0
     assert deep["layers"] == 12

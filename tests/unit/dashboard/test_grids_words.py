@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from dashboard.assets import SOURCES
+from dashboard.assets import SOURCES, data
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
@@ -15,15 +15,17 @@ class Card {}
 const el = () => ({})
 const say = (node, text) => (node.text = text)
 const clock = (s) => `${Math.floor(s / 60)}:${String(Math.round(s % 60)).padStart(2, "0")}`
-const hub = { runs: new Map(Object.entries(LIVE)) }
+const hub = { runs: new Map(Object.entries(LIVE_RUNS)) }
 """
 
 
 def ask(expression: str, live: dict | None = None) -> object:
     """The value of a JavaScript expression beside the two files."""
     files = [(SOURCES / name).read_text("utf-8") for name in ("text.js", "matrix.js")]
-    stage = STAGE.replace("LIVE", json.dumps(live or {}))
-    script = "\n".join([stage, *files, f"console.log(JSON.stringify({expression}))"])
+    stage = STAGE.replace("LIVE_RUNS", json.dumps(live or {}))
+    script = "\n".join(
+        [data().decode(), stage, *files, f"console.log(JSON.stringify({expression}))"]
+    )
     done = subprocess.run(["node", "-e", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -123,7 +123,7 @@ def test_sentences_are_sentences(make, losses, state):
 
 
 def test_state_words(make):
-    assert state_words(make(noise(2)), "learned") == "done"
+    assert state_words(make(noise(2)), "learned") == "finished"
     assert state_words(make(noise(3.3)), "plateau") == "plateau"
     assert state_words(make([], "queued")) == "waiting"
     assert state_words(make(noise(2, 60), "stopped")) == "stopped at step 60"
