@@ -18,7 +18,7 @@ import torch
 from core import presets
 from core.config import RunConfig
 from core.runs import RunStore
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 RECORD = Path(__file__).with_name("same_losses.json")
@@ -113,7 +113,7 @@ def losses(name: str, folder: Path) -> list[float]:
         path.write_text(text(), encoding="utf-8")
         values["data.path"] = str(path)
     run = RunStore(folder / "runs").create(RunConfig.from_flat(values))
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     found = (run.series(f"loss/{which}")[1] for which in ("train", "validation"))
     return [float(loss) for part in found for loss in part]
 
