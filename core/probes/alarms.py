@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.units import Unit
+from core.config.units import Unit
 
 Rows = Mapping[str, np.ndarray]
 Event = dict[str, Any]
@@ -22,8 +22,16 @@ LEFT_NATS = 0.1
 STARVED = 0.003
 
 
+def first_not_finite(rows: Rows) -> int | None:
+    """The first row whose training loss or total gradient norm is NaN or infinite."""
+    bad = ~np.isfinite(rows["loss/train"])
+    if "grad_norm/total" in rows:
+        bad |= ~np.isfinite(rows["grad_norm/total"])
+    return int(np.argmax(bad)) if bad.any() else None
+
+
 class Divergence:
-    """The loss or the gradient is no number any more."""
+    """The loss or the gradient stopped being finite."""
 
     def __init__(self) -> None:
         self.step: int | None = None
@@ -32,12 +40,9 @@ class Divergence:
         if self.step is not None:
             return []
         loss, norm = rows["loss/train"], rows.get("grad_norm/total")
-        bad = ~np.isfinite(loss)
-        if norm is not None:
-            bad |= ~np.isfinite(norm)
-        if not bad.any():
+        at = first_not_finite(rows)
+        if at is None:
             return []
-        at = int(np.argmax(bad))
         self.step = int(rows["step"][at])
         what = (
             f"the training loss is {_number(loss[at])}"

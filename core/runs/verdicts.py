@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.units import unit
+from core.config.units import unit
 from core.runs.labels import Kind
 from core.runs.store import Run
 

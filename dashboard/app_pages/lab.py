@@ -80,14 +80,16 @@ def rewire_popover(run: Run):
         st.caption("Takes effect before the next step. The curves mark it.")
         depth = run.config.model.depth
         st.text_input(
-            f"Layers, counted from 0 to {depth - 1}",
-            str(depth - 1),
+            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
+            str(depth),
             key="switch_layers",
-            help="One layer, 5, or some, 0-3.",
+            help="One layer, as 5, or some, as 1-3.",
         )
         what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
+        if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
+            chrome.problem(sentence)
 
 
 def loss_card():

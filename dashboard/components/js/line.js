@@ -53,9 +53,9 @@ function nameCell(node, line, opened, edits) {
     cell.append(buttonOf("rt-caret", opened ? "▾" : "▸", { ariaExpanded: String(opened),
       ariaLabel: (opened ? "fold " : "unfold ") + line.name }))
   }
-  const more = line.group ? [] : [row.twin && `twin of ${row.twin}`, row.note]
+  const more = line.group ? [] : [row.given !== line.name && row.given, row.twin && `twin of ${row.twin}`, row.note]
   cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
-  if (line.group) cell.append(el("span", "rt-times", ` ×${line.rows.length}`))
+  if (line.group) cell.append(el("span", "rt-times", " " + timesOf(line.rows)))
   else if (edits) cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
 }
 
@@ -93,14 +93,14 @@ function columnsOf(rows, lines, settings, room, theme, shows) {
   const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
     width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
   const loss = (by, least) => ({ by, title: by, number: true, loss: true,
-    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0])))), code, least, 130) })
+    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0]), l.rows))), code, least, 130) })
   const words = (by, least, most, more) => ({ by, title: by,
     width: widest([by + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
   const grouped = some.some((l) => l.group)
   const tagged = (l) => [...new Set(l.rows.flatMap((r) => r.tags))]
   const make = {
     run: () => ({ by: "run", title: "run", width: (grouped ? 16 : 8)
-      + widest(some.map((l) => l.name + (l.group ? " ×99" : "")), plain, 96, room < 600 || shows.includes("settings") ? 160 : 260) }),
+      + widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, room < 600 || shows.includes("settings") ? 160 : 260) }),
     state: () => ({ by: "state", title: "state",
       width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }),
     validation: () => loss("validation", 98),
