@@ -107,7 +107,7 @@ function sortable(line, { by, best, index }) {
   }
   if (by === "note") return rows.map((r) => r.note).join() || null
   if (by === "step") return Math.max(...rows.map((r) => standing(r).step))
-  if (by === "size" || by === "created" || by === "deleted" || by === "left") return spread(rows.map((r) => r[by])).mean
+  if (by === "size" || by === "created" || by === "deleted" || by === "left") return spread(rows.map((r) => r[by]), rows).mean
   const values = rows.map((r) => r.settings[index])
   return values.every((v) => typeof v === "number") ? averageOf(values) : shared(values)
 }
