@@ -269,7 +269,7 @@ class Run:
         """The switches of layers that somebody turned while it trained, in their order."""
         try:
             return tuple(Switch(**one) for one in read_json(self.path / "switches.json"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return ()
 
     def add_switch(self, switch: Switch) -> None:
