@@ -104,7 +104,7 @@ def loss_card():
         height=320,
         baseline=(summaries.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle=f"nats per {summaries.unit_name(shown)} · raw and smoothed",
+        subtitle=f"nats per {summaries.unit_name(shown)}",
     )
 
 
