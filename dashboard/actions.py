@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, presets
-from core.config import RunConfig, accepted, applies, choices
+from core.config import RunConfig, accepted, applies, choices, layers
+from core.data.corpora import CorpusError, look_up
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import state
@@ -87,8 +88,13 @@ def rewire() -> None:
     """Switch layers of the run in focus before its next step."""
     focus, chosen = _in_focus(), st.session_state
     if focus is not None:
-        change = f"{chosen['switch_layers']}: {chosen['switch_setting']}={chosen['switch_value']}"
-        _control(focus, "switch", change)
+        try:
+            which = layers.typed(str(chosen["switch_layers"]))
+        except ValueError as error:
+            chosen["rewire_problem"] = f"{error}."
+            return
+        change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
+        _control(focus, "switch", change, "rewire_problem")
 
 
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
@@ -168,9 +174,9 @@ def train_twin(base: Run, twin: RunConfig, dotted: str, value: Any) -> Run | Non
 # What all of them share
 
 
-def problem() -> str:
+def problem(place: str = "action_problem") -> str:
     """What the last button could not do; asked for once."""
-    return str(st.session_state.pop("action_problem", ""))
+    return str(st.session_state.pop(place, ""))
 
 
 def _in_focus() -> Run | None:
@@ -186,17 +192,19 @@ def _focus(*runs: Run | None) -> None:
 
 def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
     try:
+        if config.data.path:
+            look_up(config)  # an own text is first read now that somebody wants it
         return jobs.enqueue(store(), config, name, paused, **meta)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         st.session_state["action_problem"] = str(error)
         return None
 
 
-def _control(run: Run, command: Any, text: str = "") -> None:
+def _control(run: Run, command: Any, text: str = "", place: str = "action_problem") -> None:
     try:
         jobs.control(store(), run, command, text)
     except RunError as error:
-        st.session_state["action_problem"] = str(error)
+        st.session_state[place] = layers.sentence(str(error))
 
 
 def _name(config: RunConfig) -> str:

@@ -1,5 +1,7 @@
 """Lab: turn a switch, train, watch."""
 
+from html import escape
+
 import streamlit as st
 
 from core import presets
@@ -80,14 +82,16 @@ def rewire_popover(run: Run):
         st.caption("Takes effect before the next step. The curves mark it.")
         depth = run.config.model.depth
         st.text_input(
-            f"Layers, counted from 0 to {depth - 1}",
-            str(depth - 1),
+            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
+            str(depth),
             key="switch_layers",
-            help="One layer, 5, or some, 0-3.",
+            help="One layer, as 5, or some, as 1-3.",
         )
         what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
+        if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
+            chrome.problem(sentence)
 
 
 def loss_card():
@@ -100,7 +104,7 @@ def loss_card():
         height=320,
         baseline=(summaries.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle=f"nats per {summaries.unit_name(shown)} · raw and smoothed",
+        subtitle=f"nats per {summaries.unit_name(shown)}",
     )
 
 
@@ -209,7 +213,8 @@ def start_buttons():
 def cost(config: RunConfig, vocab: int):
     """What the run would cost."""
     speed = words.measured_speed(state.store(), config, vocab)
-    text = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+    size, duration = words.size(config, vocab), words.duration(config, vocab, speed)
+    text = f"{escape(size)}<br>{escape(duration)}"
     st.html(f'<div class="cost">{text}</div>')
 
 

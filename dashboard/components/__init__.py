@@ -15,6 +15,7 @@ import streamlit as st
 
 from core.runs import Run, RunError
 from dashboard import assets, palette
+from dashboard.compare import called
 from dashboard.live import store
 from dashboard.words import step_work
 
@@ -85,7 +86,9 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     vocabulary = run.corpus.get("vocabulary")
     told: dict[str, Any] = {
         "id": run.id,
-        "name": str(meta["name"]),
+        "name": called.name_of(run),
+        "label": called.label_of(run),
+        "given": str(meta["name"]),
         "colour": meta["colour"],
         "state": run.status,
         "steps": config.training.steps,
@@ -99,7 +102,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     }
     if meta["twin_of"]:
         try:
-            told["twin"] = store().open(str(meta["twin_of"])).name
+            told["twin"] = called.name_of(store().open(str(meta["twin_of"])))
         except RunError:
             told["twin"] = "a deleted run"
     if tokens:

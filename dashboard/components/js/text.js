@@ -149,7 +149,7 @@ class Happening extends Card {
     const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
     node.append(head)
     if (several) {
-      const who = el("span", "anl-by", " " + short(run.name, 22))
+      const who = el("span", "anl-by", " " + labelOf(run))
       who.style.color = runColour(this.theme, run, true)
       node.append(who)
     }
@@ -159,7 +159,7 @@ class Happening extends Card {
 
   sample(run, [step, text], several) {
     const node = el("div", "anl-sample")
-    node.append(el("div", "anl-sample-head", `Sample, step ${step.toLocaleString("en-US")}${several ? " · " + short(run.name, 22) : ""}`))
+    node.append(el("div", "anl-sample-head", `Sample, step ${step.toLocaleString("en-US")}${several ? " · " + labelOf(run) : ""}`))
     node.append(el("pre", "", text))
     return node
   }
