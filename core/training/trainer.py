@@ -22,7 +22,7 @@ from core.data.images import Images
 from core.data.units import unit
 from core.models import profile
 from core.probes import activations, attention, depth
-from core.probes.alarms import all_alarms
+from core.probes.alarms import all_alarms, uniform_entropy
 from core.probes.gradients import GradientNorms, UpdateRatios
 from core.runs import Run, RunError, Status
 from core.runs.files import write_json
@@ -96,7 +96,13 @@ class Trainer:
         self.clock = Clock(progress.seconds)
         self.pace = Pace(config.training.steps, config.training.evaluate_every)
         corpus = self.task.corpus
-        alarms = all_alarms(corpus.unigram_entropy, unit(corpus.unit))
+        alarms = all_alarms(
+            corpus.unigram_entropy,
+            unit(corpus.unit),
+            self.run.corpus.get("floor"),
+            corpus.unigram_validation,
+            uniform_entropy(self.config.probe_length, self.wiring.causal),
+        )
         self.recorder = Recorder(run, progress.step, alarms)
         if self._threads:
             run.add_event("threads", progress.step, threads=self._threads)
