@@ -7,7 +7,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint bench clean check-python chromium
+.PHONY: lab test lint bench pictures clean check-python chromium
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -22,6 +22,10 @@ lint: .venv/tests
 
 bench: .venv/tests chromium
 	$(BIN)/python -m tests.benchmarks
+
+# Trains the runs that README shows and takes its pictures anew.
+pictures: .venv/tests chromium
+	$(BIN)/python -m tests.pictures
 
 check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11, 3.12 or 3.13, or name one with PYTHON=..."; exit 1; }

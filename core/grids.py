@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, applies, explain, overrides, resolve, settings
+from core.resources import ASSETS
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "sweeps"
+FOLDER = ASSETS / "sweeps"
 MOST_CELLS = 2000
 SEED = "training.seed"
 KEYS = ("name", "summary", "preset", "base", "grid", "seeds")
@@ -187,7 +188,7 @@ def value_of(dotted: str, value: Any) -> Any:
 def _values(dotted: str, values: Any) -> tuple[Any, ...]:
     known(dotted)
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)}]")
+        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)[:60]}]")
     found: list[Any] = []
     for value in values:
         checked = value_of(dotted, value)
@@ -238,6 +239,8 @@ def load(name: str) -> Grid:
         raise GridError(
             f"{name}: {error.strerror}; accepted: a file, or one of: {there}"
         ) from error
+    except RecursionError as error:
+        raise GridError(f"{name}: its brackets are nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GridError(f"{name}: this is not TOML ({error})") from error
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
+from core.resources import ASSETS
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "presets"
+FOLDER = ASSETS / "presets"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import streamlit as st
 
+from core.resources import ASSETS
 from dashboard.palette import DARK, LIGHT
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 REPORT = "report.css"  # of files that leave the dashboard
 
 

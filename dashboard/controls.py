@@ -78,6 +78,11 @@ def switches() -> tuple[RunConfig | None, str]:
     for problem in _seed():
         chrome.problem(problem)
     preset_row()
+    with state.held():
+        return _switches()
+
+
+def _switches() -> tuple[RunConfig | None, str]:
     for dotted in FIRST:
         if applies(dotted, state.widget_values()):
             continue
@@ -115,6 +120,11 @@ def _seed() -> list[str]:
 
 def setting(dotted: str) -> None:
     """The widget of one setting."""
+    _draw(dotted)
+    state.reread(dotted)
+
+
+def _draw(dotted: str) -> None:
     field = SETTINGS[dotted]
     default = DEFAULTS[dotted]
     reason = pointless(dotted)

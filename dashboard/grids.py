@@ -12,11 +12,11 @@ from core.config import RunConfig, accepted, applies, choices
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
 from core.runs import RunError, describe
+from core.runs.naming import short_title
 from dashboard import chrome, components, matrix
 from dashboard.compare import outcomes
 from dashboard.compare.address import complaints
 from dashboard.compare.catalogue import Entry
-from dashboard.compare.words import short_title
 from dashboard.state import SETTINGS, key, store
 
 # What can be ticked: choices with their own words, numbers with some to begin with.

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.config import choices
 from core.grids import SEED, said
+from core.runs.naming import short_title
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title
 from dashboard.state import LIVE, SETTINGS
 
 MOST_VALUES = 48  # of one axis

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.resources import ASSETS
 from core.runs import Run, RunStore
 from core.runs.compare import command
 from core.runs.labels import VERDICT_LABELS
@@ -34,7 +34,6 @@ from dashboard.palette import COLOURS, Mode
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")

@@ -2,7 +2,9 @@
 
 Streamlit serves one index page for every address. This middleware adds to its head: where the
 server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
-dark page flashes white), and preloads of the live views' files (they come while Streamlit starts).
+dark page flashes white), and preloads of the modules that the page will need (they come while
+Streamlit starts). plotly.js is not among them: reading its 4.8 MB takes a second of the one thread
+that draws the page, so charts load it, once the page has come to rest.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import assets
+from dashboard import assets, statics
 from dashboard.palette import DARK, LIGHT
 
 MARK = b"<head>"
@@ -25,8 +27,10 @@ def head() -> bytes:
         "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
-        f'<link rel="modulepreload" href="{assets.hub_url()}">'
-        f'<link rel="preload" as="script" fetchpriority="low" href="{assets.plotly_url()}">'
+        + "".join(
+            f'<link rel="modulepreload" crossorigin href="{address}">'
+            for address in (*statics.first_modules(), assets.hub_url())
+        )
     ).encode()
 
 

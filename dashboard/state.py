@@ -8,7 +8,9 @@ sentence and the default.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, get_args
 
 import streamlit as st
@@ -68,7 +70,7 @@ def from_widget(dotted: str, value: Any) -> Any:
         return DEFAULTS[dotted]
     if is_auto(dotted):
         text = str(value).strip().lower()
-        return int(text) if text.isdigit() else text
+        return int(text) if text.isdecimal() and len(text) < 20 else text
     if dotted in LISTS:
         return _list(dotted, value)
     return value
@@ -84,11 +86,43 @@ def _list(dotted: str, value: Any) -> Any:
     return tuple(one.model_dump() for one in parsed)
 
 
-def widget_values() -> dict[str, Any]:
-    """Every setting as the widgets hold it now."""
+class _Held(threading.local):
+    """What a script's thread has read of the widgets; None outside of `held`."""
+
+    values: dict[str, Any] | None = None
+
+
+_HELD = _Held()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Read the widgets once for all that is drawn within; `reread` what a drawn one may change.
+
+    Reading all of them takes 3 ms, and drawing each asks for the others a few times.
+    """
+    _HELD.values = _read_widgets()
+    try:
+        yield
+    finally:
+        _HELD.values = None
+
+
+def reread(dotted: str) -> None:
+    """A setting's widget was drawn: from now on it may hold something else."""
+    if _HELD.values is not None and key(dotted) in st.session_state:
+        _HELD.values[dotted] = from_widget(dotted, st.session_state[key(dotted)])
+
+
+def _read_widgets() -> dict[str, Any]:
     state = st.session_state
     values = {d: from_widget(d, state[k]) for k, d in KEYS.items() if k in state}
-    values = {**DEFAULTS, **values}
+    return {**DEFAULTS, **values}
+
+
+def widget_values() -> dict[str, Any]:
+    """Every setting as the widgets hold it now."""
+    values = _read_widgets() if _HELD.values is None else {**_HELD.values}
     if values["data.corpus"] != "file":
         values["data.path"] = None
     return values

@@ -15,7 +15,7 @@ from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import SCALINGS
 from core.models import build_model
 from core.runs import Run, RunStore
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 VOCABULARY = 11
@@ -25,7 +25,7 @@ def trained(store: RunStore, steps: int = 4, **changes: object) -> Run:
     """A run that was trained in this process, with a checkpoint at its end."""
     plain = {"training__evaluate_every": 0, "training__checkpoint_every": 0, "probes__every": 0}
     run = store.create(small(**{**plain, "training__steps": steps, **changes}))
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     return run
 
 

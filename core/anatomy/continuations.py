@@ -28,8 +28,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.anatomy import Answer, Report
-from core.anatomy.generate import sample
 from core.anatomy.subject import Subject
+from core.models.sampling import sample
 
 
 def continuations(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:

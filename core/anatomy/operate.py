@@ -53,10 +53,10 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report
-from core.anatomy.generate import sample
 from core.anatomy.subject import Subject, token_losses
 from core.anatomy.surgery import mean_outputs, operated
 from core.anatomy.targets import read
+from core.models.sampling import sample
 
 
 @torch.no_grad()

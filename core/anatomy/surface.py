@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Report
 from core.anatomy.subject import Subject
-from core.training.tasks import task_of
+from core.training.objectives import task_of
 
 PREDICTIONS = 2048  # in one loss: its standard error is near 0.03 nats, the same at all points
 FEWEST = 5  # points along an axis

@@ -143,11 +143,10 @@ def _unwatched(config: RunConfig) -> RunConfig:
 
 def _trainer(store: RunStore, config: RunConfig) -> Trainer:
     from core.jobs.places import cores
-    from core.training.desk import NoDesk
+    from core.training.control import NullControl
     from core.training.trainer import Trainer
 
-    trainer = Trainer(store.create(config), NoDesk(cores()))
-    trainer.prepare()
+    trainer = Trainer(store.create(config), NullControl(cores()))
     return trainer
 
 

@@ -1,27 +1,33 @@
-"""``python -m core runs``: list, show, export, delete, pause, resume, step, stop, switch."""
+"""``python -m core runs``: list, show, export, delete, restore, trash, pause, resume,
+step, stop, switch."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import sys
 from typing import Any
 
 from core.cli import export
-from core.cli.options import add_store, find, store_of
-from core.jobs import control, revive
-from core.runs import Run, RunStore
+from core.cli.options import UsageError, add_store, find, store_of
+from core.durations import in_bytes
+from core.jobs import control, delete, revive
+from core.runs import Run, RunError, RunStore
 from core.runs.status import COMMANDS
+from core.runs.trash import DAYS, Cleared, Deleted, counted
 
 
 def add_parser(commands: Any) -> None:
     """``runs`` and its verbs."""
-    parser = commands.add_parser("runs", help="list, show, export, delete and steer runs")
+    parser = commands.add_parser("runs", help="list, show, export, delete, restore and steer runs")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, words in {
         "list": "every run, oldest first",
         "show": "one run: settings, state, metrics, events",
-        "delete": "remove a run that is not training",
+        "delete": f"move a run that is not training to the trash, where it stays {DAYS} days",
+        "restore": "bring a run back from the trash",
+        "trash": "what is in the trash, how large, and for how long",
         "pause": "pause after the current step",
         "resume": "continue a paused, interrupted, stopped or failed run",
         "step": "one step, then pause",
@@ -29,10 +35,14 @@ def add_parser(commands: Any) -> None:
         "switch": "change layers of a live run: switch ID '5: residual=off'",
     }.items():
         one = verbs.add_parser(verb, help=words)
-        if verb != "list":
+        if verb not in ("list", "trash"):
             one.add_argument("id", help="the run's id, or a part that only it has")
         if verb == "switch":
             one.add_argument("change", help="layers, counted from 0, and what changes in them")
+        if verb == "delete":
+            one.add_argument("--now", action="store_true", help="for good, past the trash")
+        if verb == "trash":
+            one.add_argument("--empty", action="store_true", help="remove all of it for good")
         one.add_argument("--json", action="store_true", help="as JSON")
         add_store(one)
     parser.set_defaults(run=run)
@@ -45,12 +55,20 @@ def run(options: argparse.Namespace) -> int:
     if options.verb == "list":
         _list(store, options.json)
         return 0
-    one = find(store, options.id)
+    if options.verb == "trash":
+        return _trash(store, options)
+    if options.verb == "restore":
+        one = store.restore(_in_trash(store, options.id).key)
+        _say(options, one, "restored")
+        return 0
+    one = find(store, options.id, damaged=options.verb == "delete")
     if options.verb == "show":
         print(json.dumps(_details(one), ensure_ascii=False, indent=1))
     elif options.verb == "delete":
-        store.delete(one.id)
-        _say(options, one, "deleted")
+        delete(store, one, now=options.now)
+        how = "deleted for good" if options.now else "moved to the trash; `runs restore` undoes it"
+        _say(options, one, "deleted" if options.json else how)
+        _tell(store.trash.sweep())
     elif options.verb in COMMANDS:
         control(store, one, options.verb, getattr(options, "change", ""))
         revive(store)
@@ -101,6 +119,52 @@ def _list(store: RunStore, as_json: bool) -> None:
         print(f"{id:<60} unreadable   {sentence}")
     if not rows:
         print(f"no runs in {store.root}; `train` makes one")
+
+
+def _trash(store: RunStore, options: argparse.Namespace) -> int:
+    """What is in the trash, after what is due was removed; with ``--empty`` all of it."""
+    cleared = store.trash.sweep()
+    found = store.trash.list()
+    rows = [(deleted, deleted.size(), deleted.days_left()) for deleted in found]
+    if options.empty:
+        try:
+            freed = store.trash.remove(found).bytes
+        except OSError as error:
+            raise RunError(f"the trash can't be emptied: {error.strerror}") from error
+        if options.json:
+            print(json.dumps({"removed": [d.id for d in found], "bytes": freed}))
+        else:
+            print(f"{counted(len(found))} removed for good, {in_bytes(freed)}")
+    elif options.json:
+        told = [
+            {"id": d.id, "name": d.name, "deleted": d.at, "days_left": days, "bytes": size}
+            for d, size, days in rows
+        ]
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for deleted, size, days in rows:
+            left = f"{days} day{'s' * (days != 1)} left"
+            print(f"{deleted.id:<60} {in_bytes(size):>10}   {left}")
+        total = in_bytes(sum(size for _, size, _ in rows))
+        print(f"{counted(len(found))}, {total}" if found else "the trash is empty")
+    _tell(cleared)
+    return 0
+
+
+def _in_trash(store: RunStore, part: str) -> Deleted:
+    """The deleted run with this id, or with this part of one. Raises UsageError."""
+    found = store.trash.list()
+    fitting = [d for d in found if part in (d.id, d.key)] or [d for d in found if part in d.id]
+    if not fitting:
+        raise UsageError(f"id: there is no run {part!r} in the trash; `runs trash` shows them")
+    if len({deleted.id for deleted in fitting}) > 1:
+        raise UsageError(f"id: {part!r} fits {len(fitting)} deleted runs; give more of the id")
+    return fitting[0]  # the last that was deleted
+
+
+def _tell(cleared: Cleared) -> None:
+    for sentence in cleared.sentences():
+        print(sentence, file=sys.stderr)
 
 
 def _say(options: argparse.Namespace, run: Run, done: str) -> None:

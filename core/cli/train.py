@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         corpora.look_up(config)
     except corpora.CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
-    from core.jobs.work import WorkDesk, kind_of, work
+    from core.jobs.work import FileControl, kind_of, work
     from core.training.trainer import choose_device
 
     choose_device(config)
@@ -43,16 +43,16 @@ def run(options: argparse.Namespace) -> int:
     lock.acquire()
     place.enter(wait=False)  # in the foreground somebody waits for it
     revive(store)
-    desk = WorkDesk(made, place)
+    control = FileControl(made, place)
 
     def stop(signum: int, frame: object) -> None:
-        desk.stopping = True
+        control.stopping = True
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     try:
         with Bar(made) as bar:
-            state = work(made, desk, bar.show)
+            state = work(made, control, bar.show)
     finally:
         place.leave()
         lock.release()

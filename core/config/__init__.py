@@ -18,8 +18,8 @@ from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, Traini
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
 from core.config.overrides import Override, Switch
-from core.config.resolving import resolve
-from core.config.rules import conflicts, impossible
+from core.config.resolving import impossible, resolve
+from core.config.rules import conflicts
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
 from core.config.wiring import PLACEMENTS
 

@@ -13,7 +13,7 @@ Activation = Literal["relu", "gelu", "gelu_tanh", "swiglu"]
 Initialisation = Literal["torch", "gpt2", "xavier", "uniform"]
 QKNorm = Literal["off", "head", "width"]
 Sublayers = Literal["both", "attention", "feedforward"]
-Switch = Literal["auto", "on", "off"]
+AutoOnOff = Literal["auto", "on", "off"]
 Stem = Literal["auto", "large", "small"]
 
 # Norms of convolutions, which core.models.resnet knows.

@@ -11,6 +11,7 @@ from core.config.base import Group, setting
 from core.config.families import Family
 from core.config.literals import (
     Activation,
+    AutoOnOff,
     Initialisation,
     Norm,
     Placement,
@@ -20,7 +21,6 @@ from core.config.literals import (
     Scaling,
     Stem,
     Sublayers,
-    Switch,
 )
 from core.config.norms import NORMS
 from core.config.overrides import Override, parse
@@ -146,7 +146,7 @@ class ModelConfig(Group):
     embedding_norm: bool = setting(
         False, "Embedding norm", "A norm after the embeddings (BERT, BLOOM, Peri-LN)."
     )
-    final_norm: Switch = setting(
+    final_norm: AutoOnOff = setting(
         "auto",
         "Final norm",
         "A norm before the output layer; auto is off for post and none, on otherwise.",

@@ -30,7 +30,9 @@ class Override(Group):
         text = re.sub(r"\s", "", str(value))
         found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
         if not found or int(found[1]) > int(found[2] or found[1]):
-            raise ValueError(f"{value!r} names no layers; accepted: one, as 5, or some, as 0-3")
+            raise ValueError(
+                f"{str(value)[:60]!r} names no layers; accepted: one, as 5, or some, as 0-3"
+            )
         return text
 
     @field_validator("residual", mode="before")
@@ -95,6 +97,8 @@ def parse(value: Any) -> Any:
     if text.startswith("["):
         try:
             return json.loads(text)
+        except RecursionError as error:
+            raise ValueError(f"its brackets are nested too deeply; {ACCEPTED}") from error
         except ValueError as error:
             raise ValueError(f"this is not JSON ({error}); {ACCEPTED}") from error
     return [_parse_one(part) for part in text.split(";") if part.strip()]
@@ -107,7 +111,7 @@ def _parse_one(part: str) -> dict[str, str]:
     layers, colon, rest = part.partition(":")
     pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", rest.strip()) if pair]
     if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
-        raise ValueError(f"{part.strip()!r} can't be read; {ACCEPTED}")
+        raise ValueError(f"{part.strip()[:60]!r} can't be read; {ACCEPTED}")
     return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
 
 
@@ -118,9 +122,9 @@ def parse_switches(value: Any) -> Any:
     found = []
     for part in value.split(";"):
         step, slash, rest = part.partition("/")
-        if part.strip() and not (slash and step.strip().isdigit()):
+        if part.strip() and not (slash and step.strip().isdecimal()):
             raise ValueError(
-                f"{part.strip()!r} can't be read; accepted: step/layers: what changes, as"
+                f"{part.strip()[:60]!r} can't be read; accepted: step/layers: what changes, as"
                 " 150/5: residual=off; 300/0-3: placement=post"
             )
         if part.strip():

@@ -1,4 +1,4 @@
-"""What else has to change because one setting did, so that all of them can stand together."""
+"""How settings come to stand together: what a change brings with it, and what it rules out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.config.families import adapt
-from core.config.run import RunConfig
+from core.config.model import ModelConfig
+from core.config.rules import conflicts
+from core.config.run import RunConfig, choices
 from core.config.wiring import NEEDS
 
 DEFAULTS = RunConfig().flat()
@@ -40,3 +42,23 @@ def resolve(values: Mapping[str, Any], changed: str) -> dict[str, Any]:
             now["model.final_norm"] = "auto"
         now["model.qk_norm"], now["model.embedding_norm"] = "off", False
     return {dotted: value for dotted, value in now.items() if value != values[dotted]}
+
+
+def impossible(values: Mapping[str, Any], field: str) -> dict[str, str]:
+    """The words of a choice that can't stand with the other settings now, each with the reason.
+
+    `values` are the network's settings by field, as a ModelConfig holds them; what is already wrong
+    with them does not count.
+    """
+
+    def wrong(changed: dict[str, Any]) -> list[str]:
+        model = ModelConfig.model_construct(**{**values, **changed})
+        return [f"{name}: {sentence}" for name, sentence in conflicts(model)]
+
+    already = wrong({})
+    found = {}
+    for word in choices(f"model.{field}"):
+        new = [sentence for sentence in wrong({field: word}) if sentence not in already]
+        if new and word != values.get(field):
+            found[word] = new[0]
+    return found

@@ -1,9 +1,12 @@
-"""Which settings of the network can't stand together: one rule for the refusal and for the page."""
+"""Which settings of the network can't stand together: one rule for the refusal and for the page.
+
+`core.config.resolving` asks it which words of a choice are impossible beside the other settings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from core.config.families import accepted, misfits
 from core.config.wiring import misplaced
@@ -75,25 +78,3 @@ def _override_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
 
 def _about(model: ModelConfig) -> dict[str, str]:
     return {"model.family": model.family, "data.corpus": ""}
-
-
-def impossible(values: Mapping[str, Any], field: str) -> dict[str, str]:
-    """The words of a choice that can't stand with the other settings now, each with the reason.
-
-    `values` are the network's settings by field, as a ModelConfig holds them; what is already wrong
-    with them does not count.
-    """
-    from core.config.model import ModelConfig
-    from core.config.run import choices
-
-    def wrong(changed: dict[str, Any]) -> list[str]:
-        model = ModelConfig.model_construct(**{**values, **changed})
-        return [f"{name}: {sentence}" for name, sentence in conflicts(model)]
-
-    already = wrong({})
-    found = {}
-    for word in choices(f"model.{field}"):
-        new = [sentence for sentence in wrong({field: word}) if sentence not in already]
-        if new and word != values.get(field):
-            found[word] = new[0]
-    return found

@@ -1,6 +1,6 @@
 """Jobs: start, queue and steer runs. Importing it does not import torch."""
 
-from core.jobs.local import control, enqueue, revive, waiting
+from core.jobs.local import control, delete, enqueue, revive, waiting
 from core.jobs.places import Machine, machine
 
-__all__ = ["Machine", "control", "enqueue", "machine", "revive", "waiting"]
+__all__ = ["Machine", "control", "delete", "enqueue", "machine", "revive", "waiting"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,16 @@ from core.jobs.queue import queue_folder, waiting
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
+from core.runs.trash import Deleted
 
-__all__ = ["control", "enqueue", "queue_folder", "revive", "standby_lock", "waiting"]
+__all__ = ["control", "delete", "enqueue", "queue_folder", "revive", "standby_lock", "waiting"]
 
 HOME = Path(__file__).resolve().parents[2]
 # Threads of libgomp spin while they wait, and spinning takes the core from a browser or another
 # run: with the default a step beside them took up to 50 times its own time. This short spin costs
 # a few per cent alone.
 WAITING = {"GOMP_SPINCOUNT": "1000"}
+POLL_SECONDS = 0.05
 
 
 def standby_lock(store: RunStore) -> Path:
@@ -82,6 +85,26 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
         _take_up(store, run, command)
     else:
         raise RunError(f"run {run.id} is {state}; it can't {command} any more")
+
+
+def delete(
+    store: RunStore, run: Run, *, stop: bool = False, now: bool = False, patience: float = 60
+) -> Deleted | None:
+    """Move a run to the trash, or remove it for good `now`; a waiting one leaves the queue.
+
+    A live run is refused, or with `stop` stopped first, for which it gets `patience` seconds.
+    Raises RunError, and then the run is where it was.
+    """
+    if run.status == "queued":
+        _unqueue(store, run)
+    if run.alive and stop:
+        run.send("stop")
+        deadline = time.monotonic() + patience
+        while run.alive:
+            if time.monotonic() > deadline:
+                raise RunError(f"run {run.id} has not stopped yet; delete it once it has")
+            time.sleep(POLL_SECONDS)
+    return store.delete(run.id, now)
 
 
 def _switch(run: Run, state: State, text: str) -> None:

@@ -15,15 +15,16 @@ from core.models import build_model
 from core.runs import Run, RunError, Status
 from core.runs.digest import keep
 from core.runs.status import Order, State, receive
+from core.training.devices import choose_device
 from core.training.optimizers import build_optimizer
-from core.training.trainer import Trainer, choose_device
+from core.training.trainer import Trainer
 
 Watch = Callable[[Status], None]
 SHARE_SECONDS = 0.25
 
 
-class WorkDesk:
-    """Commands from the run's `control/` folder, threads from the machine's registry."""
+class FileControl:
+    """A RunControl: commands from `control/` of the run, threads from the registry."""
 
     def __init__(self, run: Run, place: Place) -> None:
         self._control = run.path / "control"
@@ -82,29 +83,29 @@ def warm() -> None:
     optimizer.step()
 
 
-def work(run: Run, desk: WorkDesk, watch: Watch = lambda status: None) -> State:
+def work(run: Run, control: FileControl, watch: Watch = lambda status: None) -> State:
     """Train a run whose lock the caller holds, and write down how it ended.
 
     Never raises for what can go wrong with a run: it then ends as `failed` with one sentence.
     """
     torch.set_flush_denormal(True)  # subnormals slow a dying network by an order of magnitude
-    state = _train(run, desk, watch)
+    state = _train(run, control, watch)
     keep(run)
     return state
 
 
-def _train(run: Run, desk: WorkDesk, watch: Watch) -> State:
+def _train(run: Run, control: FileControl, watch: Watch) -> State:
     step = run.record.step
     trainer: Trainer | None = None
     try:
-        trainer = Trainer(run, desk, watch)
+        trainer = Trainer(run, control, watch)
         return trainer.train()
     except Exception as error:
         logging.exception("run %s", run.id)
         sentence = explain_failure(error)
     status = Status(
         state="failed",
-        step=getattr(trainer, "step", step),
+        step=step if trainer is None else trainer.state.step,
         steps=run.config.training.steps,
         message=sentence,
     )

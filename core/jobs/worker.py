@@ -9,6 +9,7 @@ without a daemon and without the dashboard, and a run starts at once.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -28,7 +29,7 @@ from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock, is_locked
 
 if TYPE_CHECKING:
-    from core.jobs.work import WorkDesk
+    from core.jobs.work import FileControl
 
 POLL_SECONDS = 0.04
 # Between two runs a worker stands back this long, so that whoever else waits for a place, a resumed
@@ -57,15 +58,15 @@ class Claim:
 
 @dataclass
 class Ending:
-    """Whether a signal asked the process to end, and the desk that has to hear of it."""
+    """Whether a signal asked the process to end, and the control that passes it on."""
 
     wanted: bool = False
-    desk: WorkDesk | None = None
+    control: FileControl | None = None
 
     def __call__(self, signum: int, frame: object) -> None:
         self.wanted = True
-        if self.desk is not None:
-            self.desk.stopping = True
+        if self.control is not None:
+            self.control.stopping = True
 
 
 @dataclass
@@ -121,6 +122,8 @@ def main() -> None:
     import core.jobs.work  # with torch: being warm is what a standby is for
 
     core.jobs.work.warm()
+    with contextlib.suppress(OSError):  # the runs folder is gone
+        store.trash.expire()
     adopt_orphans(store)
     search = Search(store, core.jobs.work.kinds())
     claimed = wait_for_run(store, search)
@@ -140,15 +143,15 @@ def main() -> None:
 
 def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
     """Train a claimed run; its place is given back in one's turn to take the next."""
-    from core.jobs.work import WorkDesk, tidy, work
+    from core.jobs.work import FileControl, tidy, work
 
     _log_to(claimed.run.path / "log.txt")
-    ending.desk = WorkDesk(claimed.run, claimed.place)
-    ending.desk.stopping = ending.wanted
+    ending.control = FileControl(claimed.run, claimed.place)
+    ending.control.stopping = ending.wanted
     try:
-        work(claimed.run, ending.desk)
+        work(claimed.run, ending.control)
     finally:
-        ending.desk = None
+        ending.control = None
         turn.acquire()  # before a place is free, or the standby takes it
         claimed.give_back()
     gc.collect()

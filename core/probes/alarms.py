@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.units import Unit
+from core.config.units import Unit
 from core.runs.judgement import (
     ALARM_WINDOW,
     LEARNED,
@@ -52,8 +52,16 @@ class Alarm:
         """Layers were switched: what was seen before says nothing of the network any more."""
 
 
+def first_not_finite(rows: Rows) -> int | None:
+    """The first row whose training loss or total gradient norm is NaN or infinite."""
+    bad = ~np.isfinite(rows["loss/train"])
+    if "grad_norm/total" in rows:
+        bad |= ~np.isfinite(rows["grad_norm/total"])
+    return int(np.argmax(bad)) if bad.any() else None
+
+
 class Divergence(Alarm):
-    """The loss or the gradient is no number any more."""
+    """The loss or the gradient stopped being finite."""
 
     def __init__(self) -> None:
         self.step: int | None = None
@@ -63,12 +71,9 @@ class Divergence(Alarm):
         if self.step is not None or cadence != "step":
             return []
         loss, norm = rows["loss/train"], rows.get("grad_norm/total")
-        bad = ~np.isfinite(loss)
-        if norm is not None:
-            bad |= ~np.isfinite(norm)
-        if not bad.any():
+        at = first_not_finite(rows)
+        if at is None:
             return []
-        at = int(np.argmax(bad))
         self.step = int(rows["step"][at])
         what = (
             f"the training loss is {_number(loss[at])}"

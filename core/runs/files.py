@@ -50,3 +50,15 @@ def signature(path: str | Path) -> Signature | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def folder_size(path: str | Path) -> int:
+    """Bytes of a folder's files, of links their own; what vanishes meanwhile is not counted."""
+    total = 0
+    for folder, _, files in os.walk(path):
+        for file in files:
+            try:
+                total += os.lstat(os.path.join(folder, file)).st_size
+            except OSError:
+                continue
+    return total

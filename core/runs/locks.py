@@ -30,18 +30,25 @@ class Lock:
     def acquire(self) -> bool:
         """Take the lock if nobody has it; True when it is ours.
 
+        False too where the file was moved away meanwhile, with the run that was deleted.
         Raises OSError where it can't be written, is a link, or is no file: a link that somebody
         planted would have the holder's pid written over whatever it points to.
         """
         if self.held:
             return True
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
+        except FileNotFoundError:
+            return False
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "it is no file", str(self.path))
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            moved = not os.path.samestat(os.fstat(fd), os.stat(self.path))
         except OSError:
+            moved = True
+        if moved:
             os.close(fd)
             return False
         self._fd = fd

@@ -3,11 +3,12 @@
 ``<root>/<id>/``: config.json, status.json, meta.json (name, tags, note, colour, twin), lock,
 tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), metrics/, events.jsonl,
 snapshots/, checkpoints/, control/, log.txt, and digest.json once it has ended. Nothing lives only
-in a program's memory; copying the directory copies the run.
+in a program's memory; copying the directory copies the run. Deleted runs lie in ``<root>/.trash``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -22,10 +23,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
-from core.config.norms import NORMS
 from core.runs.buckets import Steps, bucket_size, buckets
-from core.runs.files import Signature, read_json, signature, write_atomically, write_json
+from core.runs.files import (
+    Signature,
+    folder_size,
+    read_json,
+    signature,
+    write_atomically,
+    write_json,
+)
 from core.runs.locks import Lock, is_locked
+from core.runs.naming import described
 from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
@@ -37,6 +45,7 @@ from core.runs.status import (
     read_events,
     send,
 )
+from core.runs.trash import Deleted, Trash
 
 COLOURS = 8  # the Okabe-Ito colours, given out in order
 
@@ -242,7 +251,7 @@ class Run:
     def checkpoints(self) -> list[int]:
         """Steps that have a complete checkpoint, in order (its .json is written last)."""
         names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
-        return sorted(int(n) for n in names if n.isdigit())
+        return sorted(int(n) for n in names if n.isdecimal())
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""
@@ -251,13 +260,17 @@ class Run:
     @property
     def switches(self) -> tuple[Switch, ...]:
         """Every switch of a layer in this run, scheduled or turned by hand, in order of steps."""
-        try:
-            by_hand = [Switch(**one) for one in read_json(self.path / "switches.json")]
-        except (OSError, ValueError):
-            by_hand = []
         # Stable: at one step the schedule comes first, then what was turned, in its order.
-        both = (*self.config.training.switches, *by_hand)
+        both = (*self.config.training.switches, *self.turned_by_hand)
         return tuple(sorted(both, key=lambda switch: switch.step))
+
+    @property
+    def turned_by_hand(self) -> tuple[Switch, ...]:
+        """The switches of layers that somebody turned while it trained, in their order."""
+        try:
+            return tuple(Switch(**one) for one in read_json(self.path / "switches.json"))
+        except (OSError, ValueError):
+            return ()
 
     def add_switch(self, switch: Switch) -> None:
         """Write down a switch that was turned by hand, so that a resumed run repeats it."""
@@ -274,14 +287,7 @@ class Run:
 
     def size(self) -> int:
         """Bytes on disk."""
-        total = 0
-        for folder, _, files in os.walk(self.path):
-            for file in files:
-                try:
-                    total += os.lstat(os.path.join(folder, file)).st_size
-                except OSError:
-                    continue  # it vanished meanwhile
-        return total
+        return folder_size(self.path)
 
 
 # Settings by path, for all stores of a program: a page makes a store anew at each of its runs.
@@ -314,7 +320,7 @@ def _layer_of(name: str) -> tuple[str, int | None]:
     if not found:
         return name, None
     layer = found.group(1)
-    return name.replace(found.group(0), ""), int(layer) if layer.isdigit() else None
+    return name.replace(found.group(0), ""), int(layer) if layer.isdecimal() else None
 
 
 class RunStore:
@@ -335,6 +341,7 @@ class RunStore:
         made = self.root / f".new-{secrets.token_hex(6)}"
         try:
             made.mkdir(parents=True)
+            self.trash.expire()  # deleted runs give way where space is short
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
                 (made / folder).mkdir()
             (made / "lock").touch()
@@ -401,36 +408,61 @@ class RunStore:
             self._cache[id] = Run(self.root / id)
         return self._cache[id]
 
-    def delete(self, id: str) -> None:
-        """Remove a run for good. Raises RunError while it is alive."""
+    @property
+    def trash(self) -> Trash:
+        """The deleted runs that can still be restored."""
+        return Trash(self.root)
+
+    def delete(self, id: str, now: bool = False) -> Deleted | None:
+        """Move a run to the trash; with `now` remove it for good, which returns None.
+
+        Raises RunError while it is alive, and then the run is as it was. A run that waits is to be
+        taken out of the queue as well: `core.jobs.delete` does both.
+        """
         run = self.open(id)
-        if run.alive:
-            raise RunError(f"run {id} is still training; stop it first, then delete it")
-        bin_ = self.root / f".deleted-{id}"
+        lock = run.lock()  # held meanwhile, so that no worker takes the run
+        deleted = None
         try:
-            os.replace(run.path, bin_)  # at once, so that no reader meets half a run
+            if not lock.acquire():
+                raise RunError(f"run {id} is still training; stop it first, then delete it")
+            if now:
+                self.trash.destroy(run.path)
+            else:
+                deleted = self.trash.put(run.path)
         except OSError as error:
             raise RunError(f"run {id} can't be deleted: {error.strerror}") from error
-        shutil.rmtree(bin_, ignore_errors=True)
+        finally:
+            lock.release()
         self._cache.pop(id, None)
+        return deleted
+
+    def restore(self, name: str) -> Run:
+        """Bring a run back from the trash, by its id or by its key there.
+
+        One that waited when it was deleted comes back stopped. Raises RunError where there is none
+        or its id is taken, and then the trash is as it was.
+        """
+        deleted = self.trash.find(name)
+        if deleted is None:
+            raise RunError(f"there is no run {name} in the trash; `runs trash` shows what is there")
+        try:
+            with contextlib.suppress(ValueError, FileNotFoundError):  # it shows as failed
+                status = Status.read(deleted.path / "status.json")
+                if status.state == "queued":  # its place in the queue is gone
+                    stopped = status.model_copy(update={"state": "stopped"})
+                    stopped.write(deleted.path / "status.json")
+            self.trash.take_back(deleted)
+        except FileExistsError as error:
+            raise RunError(
+                f"run {deleted.id} can't be restored: a run with this id is in {self.root} already;"
+                " delete that one first, then restore this one"
+            ) from error
+        except OSError as error:
+            raise RunError(f"run {deleted.id} can't be restored: {error.strerror}") from error
+        self._cache.pop(deleted.id, None)
+        return self.open(deleted.id)
 
 
 def describe(config: RunConfig) -> str:
     """A short name made from the settings that this laboratory is about."""
-    model = config.model
-    if model.family == "resnet":
-        words = ["ResNet", "no norm" if model.norm == "none" else _NORMS[model.norm]]
-        words += ["no residual"] if model.residual == "off" else []
-        return " ".join([*words, f"L{model.blocks}"])
-    words = ["MLP"] if model.family == "mlp" else []
-    words += ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
-    if model.residual != "on":
-        words.append("no residual" if model.residual == "off" else f"{model.residual} residual")
-    if model.scaling not in ("one", "gpt2"):
-        words.append(model.scaling)
-    if model.overrides:
-        words.append("with overrides")
-    return " ".join([*words, f"L{model.depth}"])
-
-
-_NORMS = {**{name: norm.label for name, norm in NORMS.items()}, "batch": "BN", "group": "GN"}
+    return described(config.flat())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.units import Unit, unit
+from core.config.units import Unit, unit
 from core.runs.judgement import LITTLE, WINDOW, Gap, judge_gaps, memorised, scale
 from core.runs.labels import Kind
 from core.runs.store import Run

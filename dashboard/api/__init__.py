@@ -16,6 +16,7 @@ from dashboard.api import attention, inspections, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.guard import Guard
 from dashboard.shell import Shell
+from dashboard.statics import Statics
 
 
 @route
@@ -42,4 +43,4 @@ ROUTES: list[BaseRoute] = [
     Route("/api/inspections/{run}/{id}/array/{name}", inspections.array),
     Route("/api/assets/{name}", asset),
 ]
-MIDDLEWARE = [Middleware(Guard), Middleware(Shell)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Shell), Middleware(Statics)]

@@ -102,9 +102,9 @@ def confirm(runs) -> None:
     names = ", ".join(f"**{run.name}**" for run in runs[:5])
     more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
     size = in_bytes(sum(run.size() for run in runs))
-    st.markdown(f"{names}{more}: {size} on disk. Deleted runs can't be brought back.")
+    st.markdown(f"{names}{more}: {size} on disk. They stay in the trash for 30 days.")
     with st.container(horizontal=True, gap="small"):
-        if st.button("Delete for good", key="delete_for_good", type="primary"):
+        if st.button("Move to the trash", key="delete_for_good"):
             for run in runs:
                 attempt(lambda run=run: state.store().delete(run.id))
             st.rerun()

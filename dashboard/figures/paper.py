@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
 from typing import Any
 
 from core.config import RunConfig, choices, overrides, settings
-from core.runs.digest import Digest
+from core.runs.alike import mean_of, times
+from core.runs.digest import Digest, digest
 from core.runs.labels import BAD_KINDS
-from dashboard.measured import Group
+from dashboard.measured import Group, experiment
 from dashboard.palette import run_colour
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
@@ -68,8 +69,8 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
     )
     caption = (
         f"<caption><b>Table {number}.</b> What was trained. Losses are the last ones, in nats;"
-        " where several seeds make a row, their mean and standard deviation. What diverged has"
-        " none.</caption>"
+        " where several seeds make a row, their mean and standard deviation, repeats of a seed"
+        " averaged first. What diverged has none.</caption>"
     )
     rows = [_trained_row(group) for group in groups]
     return folded(
@@ -82,46 +83,64 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
 
 def _trained_row(group: Group) -> str:
     found = group.digests
-    several = f" <span class='note'>×{len(found)}</span>" if len(found) > 1 else ""
+    count = times([experiment(run) for run in group.runs])
+    several = f" <span class='note'>{count}</span>" if count else ""
     # Of several runs only what became of them, not at which step.
     states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
                      (one.words for one in found))  # fmt: skip
     words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
-    sound = [one for one in found if one.verdict.kind != "diverged"]
+
+    def last(of: Callable[[Digest], float | None]) -> str:
+        sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
+        return _mean(group, sound)
+
     bad = " class='bad'" if any(one.verdict.kind in BAD_KINDS for one in found) else ""
     steps = sorted({one.step for one in found})
     span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
     return (
         f"<tr><th>{dot(group)}{escape(group.name)}{several}</th><td{bad}>{escape(words)}</td>"
         f"<td class='number'>{span}</td>"
-        f"<td class='number'>{_mean([one.loss for one in sound])}</td>"
-        f"<td class='number'>{_mean([one.validation for one in sound])}</td>"
-        f"<td class='number'>{_mean([one.best_validation for one in sound])}</td></tr>"
+        f"<td class='number'>{last(lambda one: one.loss)}</td>"
+        f"<td class='number'>{last(lambda one: one.validation)}</td>"
+        f"<td class='number'>{last(lambda one: one.best_validation)}</td></tr>"
     )
 
 
-def _mean(numbers: Sequence[float | None]) -> str:
-    known = [number for number in numbers if number is not None]
-    if not known:
+def _mean(group: Group, numbers: Sequence[float | None]) -> str:
+    """Mean and standard deviation over seeds; of how many runs, where not all have a number."""
+    found = mean_of(zip(map(experiment, group.runs), numbers, strict=True))
+    if found.value is None:
         return "–"
-    mean = sum(known) / len(known)
-    if len(known) == 1:
-        return f"{mean:.3f}"
-    spread = math.sqrt(sum((number - mean) ** 2 for number in known) / (len(known) - 1))
-    return f"{mean:.3f} <span class='spread'>± {spread:.3f}</span>"
+    spread = [] if found.deviation is None else [f"± {found.deviation:.3f}"]
+    of = [] if found.whole else [f"({found.count} of {found.of})"]
+    beside = " ".join(spread + of)
+    return f"{found.value:.3f}" + (f" <span class='spread'>{beside}</span>" if beside else "")
 
 
 # What differs
 
 
-def varied(groups: Sequence[Group]) -> dict[str, list[Any]]:
-    """The settings that are not the same in all runs, one value for each line."""
-    flats = [group.runs[0].config.flat() for group in groups]
-    return {
-        name: [flat[name] for flat in flats]
-        for name in flats[0]
-        if any(flat[name] != flats[0][name] for flat in flats)
+def varied(groups: Sequence[Group]) -> dict[str, list[list[Any]]]:
+    """The settings that are not the same in all runs, for each line the values of its runs.
+
+    The seed, where lines are of several seeds, is none of them.
+    """
+    flats = [[run.config.flat() for run in group.runs] for group in groups]
+    first = flats[0][0]
+    found = {
+        name: [[flat[name] for flat in own] for own in flats]
+        for name in first
+        if any(flat[name] != first[name] for own in flats for flat in own)
     }
+    if any(len({flat[SEED] for flat in own}) > 1 for own in flats):
+        found.pop(SEED, None)
+    return found
+
+
+def _common_value(values: Sequence[Any]) -> str:
+    """What the runs of a line share, else their few values."""
+    distinct = list(dict.fromkeys(map(written, values)))
+    return ", ".join(distinct) if len(distinct) <= 4 else f"{len(distinct)} values"
 
 
 def difference_table(groups: Sequence[Group], number: int) -> str:
@@ -134,7 +153,7 @@ def difference_table(groups: Sequence[Group], number: int) -> str:
     heads = [f"{dot(g)}{escape(g.name)}" for g in groups] if narrow else ["Values"]
     rows = []
     for name, values in found.items():
-        cells = [written(value) for value in values] if narrow else [_counted(groups, values)]
+        cells = [_common_value(own) for own in values] if narrow else [_counted(values)]
         tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         own = f"{escape(title_of(name))}<span class='dotted'>{escape(name)}</span>"
         rows.append(f"<tr><th>{own}</th>{tds}</tr>")
@@ -158,11 +177,10 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(map(str, ordered[:8])) + (", …" if len(ordered) > 8 else "")
 
 
-def _counted(groups: Sequence[Group], values: Sequence[Any]) -> str:
+def _counted(values: Sequence[Sequence[Any]]) -> str:
     """`pre ×12 · post ×12`: how many runs have each value."""
     counts: Counter[str] = Counter()
-    for group, value in zip(groups, values, strict=True):
-        counts[written(value)] += len(group.runs)
+    counts.update(written(value) for own in values for value in own)
     rest = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
     return " · ".join([f"{value} ×{n}" for value, n in counts.most_common(8)] + rest)
 
@@ -199,19 +217,21 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
 
     A setting whose value follows from another's (no placement, no norm) is no axis.
     """
-    found = {n: [written(v) for v in values] for n, values in varied(groups).items()}
+    runs = [run for group in groups for run in group.runs]
+    flats = [run.config.flat() for run in runs]
+    found = {name: [written(flat[name]) for flat in flats] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:
         return None
     names.sort(key=lambda name: len(set(found[name])))
     rows, columns = tuple(names[:-1]), tuple(names[-1:])
     size = math.prod(len(set(found[name])) for name in names)
-    if size > MOST_CELLS or len(groups) < size / 2:
+    if size > MOST_CELLS or len(set(zip(*(found[n] for n in names), strict=True))) < size / 2:
         return None
     cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]] = {}
-    for i, group in enumerate(groups):
+    for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).extend(group.digests)
+        cells.setdefault(key, []).append(digest(run))
     return Matrix(rows, columns, cells)
 
 

@@ -49,7 +49,7 @@ def place_name(place: str) -> str:
 def place_words(place: str) -> str:
     """`blocks.3.resid_mid` -> `after attention of layer 4`."""
     name = place_name(place)
-    if not name[0].isdigit():
+    if not name[0].isdecimal():
         return f"after the {name}"
     number = name.removesuffix(" mid")
     return f"after attention of layer {number}" if name != number else f"after layer {number}"

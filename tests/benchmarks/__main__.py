@@ -11,6 +11,7 @@ from tests.benchmarks import attention, compare, dashboard, two_at_once
 BUDGETS = {
     "ratio": "two at once / best alone: at least 1.2",
     "first paint, s": "at most 1.5",
+    dashboard.TRAIN_SHOWN: "at most 2",
     "click on Train to the first point, s": "at most 1.5",
     "a live tick of 10 runs, ms of the server's processor": "at most 15",
     "a live tick of 10 runs, bytes": "at most 5,000",

@@ -19,6 +19,13 @@ from tests.browser.driver import Dashboard, open_browser, press, settled
 from tests.fake_runs import LiveFakeRun
 
 TICKS = 20
+TRAIN = ".st-key-train button:not([disabled])"
+TRAIN_SHOWN = "a visit to Train on the screen, s"
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+# Whether the Lab's chart holds a point of a run that is none of those before.
+DRAWN = """before => [...document.querySelectorAll(".st-key-loss .js-plotly-plot")].some(plot =>
+  (plot.data ?? []).some(t => t.meta && !before.includes(t.meta) && t.x.length
+    && t.y.some(Number.isFinite)))"""
 
 
 def measure() -> dict[str, float]:
@@ -36,33 +43,36 @@ def measure() -> dict[str, float]:
 def _paint(page: Page, dashboard: Dashboard) -> dict[str, float]:
     """A second visitor's wait: the server is warm, the browser's cache empty."""
     page.goto(dashboard.url)
-    page.locator(".st-key-train button").wait_for(timeout=60_000)
-    other = page.context.browser.new_page()  # type: ignore[union-attr]
-    started = time.perf_counter()
-    other.goto(dashboard.url)
-    other.locator(".st-key-train button").wait_for(timeout=60_000)
-    usable = time.perf_counter() - started
-    painted = other.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    other.close()
-    return {"first paint, s": painted / 1000, "all controls usable, s": usable}
+    page.locator(TRAIN).wait_for(timeout=60_000)
+    page.wait_for_timeout(5000)  # the worker has torch imported
+    waits, paints = [], []
+    for _ in range(5):
+        other = page.context.browser.new_page()  # type: ignore[union-attr]
+        started = time.perf_counter()
+        other.goto(dashboard.url, wait_until="commit")
+        other.locator(TRAIN).wait_for(timeout=60_000)
+        waits.append(time.perf_counter() - started)
+        paints.append(other.evaluate(PAINTED) / 1000)
+        other.close()
+    return {"first paint, s": statistics.median(paints), TRAIN_SHOWN: statistics.median(waits)}
 
 
 def _click_to_first_point(page: Page, dashboard: Dashboard) -> dict[str, float]:
+    """Until a point of the very run that the click started is drawn, a worker being warm.
+
+    The runs before it stay on the page, so a curve that is there proves nothing.
+    """
     waits = []
-    for turn in range(3):
+    for _ in range(3):
         revive(dashboard.store)
         while not is_locked(standby_lock(dashboard.store)):
             time.sleep(0.1)
         time.sleep(6)  # the standby has torch imported, the page has Plotly
         settled(page)
+        before = [run.id for run in dashboard.store.list()]
         started = time.perf_counter()
         press(page, "train")
-        page.wait_for_function(
-            """known => window.addnormHub && [...window.addnormHub.runs.values()].some(
-              run => !known.includes(run.id) && run.series.get("loss/train")?.steps.length > 0)""",
-            arg=[r.id for r in dashboard.store.list()[:turn]],
-            timeout=60_000,
-        )
+        page.wait_for_function(DRAWN, arg=before, timeout=60_000, polling=20)
         waits.append(time.perf_counter() - started)
         for run in dashboard.store.list():
             run.send("stop")

@@ -68,7 +68,7 @@ class Dashboard:
         self.store = RunStore(runs)
         self.log = runs.parent / "dashboard.log"
         self._app = app
-        self._environment = {**os.environ, "ADDNORM_RUNS": str(runs), **environment}
+        self.environment = {**os.environ, "ADDNORM_RUNS": str(runs), **environment}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -96,7 +96,7 @@ class Dashboard:
             self.process = subprocess.Popen(
                 [*command, f"--server.port={self.port}", "--server.headless=true"],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -108,7 +108,7 @@ class Dashboard:
                 time.sleep(0.25)
         raise TimeoutError("the dashboard does not answer")
 
-    def end(self, how: signal.Signals) -> None:
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the server alone; workers go on."""
         if self.process is not None:
             self.process.send_signal(how)

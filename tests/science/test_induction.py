@@ -16,7 +16,7 @@ from core.anatomy.heads import heads
 from core.anatomy.subject import Subject
 from core.config import RunConfig
 from core.runs import Run, RunStore
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 # What decides nothing but the time it takes.
@@ -33,7 +33,7 @@ def trained(store: RunStore, preset: str, **changes: object) -> Run:
     config = presets.load(preset).config.flat()
     changes = {name.replace("__", "."): value for name, value in changes.items()}
     run = store.create(RunConfig.from_flat({**config, **UNWATCHED, **changes}))
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     return run
 
 

@@ -44,9 +44,10 @@ class Courses extends Chart {
 
   // One line of the picture, made anew only when what it is made of changed, so that Plotly
   // finds the same arrays again.
-  line(runs, scale) {
+  line(runs) {
     const { props } = this
     const key = runs.map((r) => r.id).join()
+    const scale = this.scale(runs)
     const stamp = JSON.stringify([scale, props.smooth, this.details.version, runs.map((r) => [this.seriesOf(r)?.version,
       hub.run(r.id).series.get("seconds")?.version, hub.run(r.id).series.get("loss/validation")?.version])])
     const known = this.made.get(key)
@@ -58,33 +59,70 @@ class Courses extends Chart {
     return { ...made, runs, run: runs[0] }
   }
 
-  course(places, cells, { extent, log }) {
+  // What runs are smoothed by: their own length, whatever else is drawn and however the axis counts,
+  // so that a run's line is the same beside others and alone.
+  scale(runs) {
+    const extent = Math.max(...runs.map((r) => frameOf(this.seriesOf(r)?.steps.at(-1) ?? 0, this.planned(r))))
+    return { extent, log: Boolean(this.props.log_x), starts: this.starts(runs) }
+  }
+
+  // The steps from which on a run is another network, or began anew from a checkpoint.
+  starts(runs) {
+    const all = runs.flatMap((r) => hub.run(r.id).alarms.filter(([, kind]) => kind === "switch" || kind === "restart"))
+    return [...new Set(all.map(([step]) => step))].sort((a, b) => a - b)
+  }
+
+  // How long a run will be in steps; of an ended one, how long it was.
+  planned(run) {
+    const live = hub.run(run.id)
+    return (ENDED.has(live.state) && live.step) || live.steps || run.steps || 1
+  }
+
+  course(cells, scale) {
     const { smooth } = this.props
-    if (!(smooth > 0)) return cells.map((c) => c.mean)
-    return smoothed(log ? places.map((v) => (v > 0 ? Math.log10(v) : null)) : places, cells, smooth, extent)
+    return smooth > 0 ? smoothed(cells, smooth, scale) : cells.map((c) => c.mean)
+  }
+
+  // A smoothed value holds the rows up to its cell's end, so there it stands.
+  placesOf(cells) {
+    return cells.map((c) => (this.props.smooth > 0 ? c.end : c.middle))
   }
 
   single(run, cells, scale) {
-    const middles = this.axis(run, cells.map((c) => c.middle))
     const points = this.details.points(this.seriesOf(run), run.id)
     const raw = { xs: [...this.axis(run, points.steps)], ys: [...points.values] }
     if (!(this.props.smooth > 0)) return { cells, xs: raw.xs, ys: raw.ys, raw, steps: points.steps }
-    return { cells, xs: [...middles], ys: this.course(middles, cells, scale), raw, steps: cells.map((c) => c.middle) }
+    const steps = this.placesOf(cells)
+    return { cells, xs: [...this.axis(run, steps)], ys: this.course(cells, scale), raw, steps }
   }
 
   group(runs, all, scale) {
-    const cells = acrossRuns(all.filter((c) => c.length))
-    const axes = runs.map((r) => this.axis(r, cells.map((c) => c.middle)))
+    const there = runs.filter((_, i) => all[i].length) // those that wait have nothing to average yet
+    const own = all.filter((c) => c.length)
+    const experiments = experimentsOf(there)
+    const cells = acrossRuns(own, experiments)
+    const steps = this.placesOf(cells)
+    const axes = there.map((r) => this.axis(r, steps))
     // Seconds differ from member to member: the mean stands at their mean.
     const xs = cells.map((_, i) => averageOf(axes.map((a) => a[i]).filter((v) => v !== null)))
-    const whole = { low: cells.map((c) => c.low), high: cells.map((c) => c.high) }
-    const steps = cells.map((c) => c.middle)
-    if (!(this.props.smooth > 0)) return { cells, xs, ys: cells.map((c) => c.mean), band: whole, steps }
-    const { runs: rows } = onOneGrid(all.filter((c) => c.length))
-    const courses = rows.map((row) => this.course(xs, row.map((c) => c ?? { mean: null, span: 1 }), scale))
-    const range = rangeOf(courses)
-    return { cells, xs, ys: this.course(xs, cells, scale), steps, whole,
-      band: { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } }
+    const several = experiments.length > 1
+    const whole = several ? { low: cells.map((c) => c.low), high: cells.map((c) => c.high) } : undefined
+    const shared = { cells, xs, steps, until: this.until(there, own, cells) }
+    if (!(this.props.smooth > 0)) return { ...shared, ys: cells.map((c) => c.mean), band: whole }
+    const { runs: rows } = onOneGrid(own)
+    const courses = rows.map((row) => this.course(row.map((c, i) => c ?? { ...cells[i], mean: null }), scale))
+    const range = rangeOf(courses).map((r, i) => (cells[i].mean === null ? [null, null] : r))
+    return { ...shared, ys: this.course(cells, scale), whole,
+      band: several ? { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } : undefined }
+  }
+
+  // Where a mean ends before the longest of its runs, because another one ended; "" where it does not.
+  until(runs, own, cells) {
+    const last = cells.findLast((c) => c.mean !== null)
+    if (!last) return ""
+    const beyond = own.some((c) => (c.at(-1)?.begin ?? 0) > last.end)
+    const ended = runs.some((r) => ENDED.has(hub.run(r.id).state))
+    return beyond && ended ? `to step ${last.end.toLocaleString("en-US")}` : ""
   }
 
   // Who is drawn together: members of a group, of which two or more are drawn.
@@ -102,11 +140,7 @@ class Courses extends Chart {
   extent(runs) {
     const last = Math.max(1, ...runs.map((r) => this.axis(r, [this.seriesOf(r)?.steps.at(-1) ?? 0])[0] ?? 0))
     if (this.props.x === "seconds") return roundUp(last)
-    const whole = Math.max(last, ...runs.map((r) => {
-      const live = hub.run(r.id)
-      const ended = ENDED.has(live.state) && live.step
-      return this.axis(r, [ended ? live.step : live.steps || r.steps || 1])[0] ?? 0
-    }))
+    const whole = Math.max(last, ...runs.map((r) => this.axis(r, [this.planned(r)])[0] ?? 0))
     return frameOf(last, whole)
   }
 

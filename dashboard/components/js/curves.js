@@ -83,12 +83,11 @@ class Curves extends Courses {
 
   build(width, height) {
     const { props, theme } = this
-    const { metric, log_x: xLog, log_y: yLog, smooth, baseline } = props
+    const { metric, log_x: xLog, log_y: yLog, baseline } = props
     const runs = this.runs.filter((r) => !hub.run(r.id).gone)
     const extent = this.extent(runs)
     const least = this.least(runs)
-    const scale = { log: Boolean(xLog), extent: xLog ? Math.log10(extent / least) || 1 : extent }
-    const lines = this.gathered(runs).map((members) => this.line(members, scale)).filter((l) => l.xs.length)
+    const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
     this.lines = lines
     this.plot.dataset.lines = lines.length
     this.words(lines)
@@ -133,7 +132,9 @@ class Curves extends Courses {
     const thin = lines.length > MANY
     const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
     const sizes = [...new Set(grouped.map((l) => l.runs.length))]
-    const how = grouped.length ? `mean and range of ${sizes.length === 1 ? sizes[0] : "each group's"} runs` : drawn
+    const what = grouped.some((l) => l.band) ? "mean and range" : "mean"
+    const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
+    const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
     const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count,
@@ -142,8 +143,8 @@ class Curves extends Courses {
 
   name(line) {
     const [run] = line.runs
-    if (line.runs.length > 1) return `${short(run.group)} ×${line.runs.length}`
-    return short(run.name) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
+    if (line.runs.length > 1) return `${short(run.group)} ${timesOf(line.runs)}` + (line.until ? " · " + line.until : "")
+    return labelOf(run) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
   }
 
   // What diverged leaves the frame rather than flattening the others.
@@ -229,7 +230,7 @@ class Curves extends Courses {
       for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
         if (series.steps[k] >= cell.begin) held = series.values[k]
       }
-      const range = (thinned && cell.span > 1) || line.runs.length > 1 ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
+      const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
       return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
     })
   }
@@ -239,7 +240,7 @@ class Curves extends Courses {
     if (!series?.steps.length || line.runs.length > 1 || this.lines.length > NAMED) return []
     if (this.chosen && this.chosen !== line) return []
     return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
-      y: [...series.values], name: escaped(short(line.run.name)) + ", validation", cliponaxis: Boolean(this.zoom),
+      y: [...series.values], name: escaped(labelOf(line.run)) + ", validation", cliponaxis: Boolean(this.zoom),
       hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
   }
 

@@ -2,13 +2,21 @@
 
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
+const SOON = 150 // while a run begins: its first point is what a reader waits for
+const BEGINS = 15000 // for so long after it was first heard of, as others may train before it
 const TIMEOUT = 15000
 const MOST_RUNS = 250 // in one request
 const MOST_POINTS = 75000 // of one metric in a chart, and 1,024 of one run
 
 function newRun() {
   return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", state: null,
-    step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0 }
+    step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0, heard: performance.now() }
+}
+
+// Asked for and not ended, and nothing of it can be drawn yet.
+function begins(run) {
+  return !run.gone && !ENDED.has(run.state) && performance.now() - run.heard < BEGINS
+    && ![...run.series.values()].some((series) => series.steps.length)
 }
 
 // What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
@@ -131,6 +139,7 @@ class Hub {
     if (!due.length && !asks.counts) return
     // Those that were never heard of come first.
     const ids = [...due.filter((id) => !this.run(id).loaded), ...due.filter((id) => this.run(id).loaded)].slice(0, MOST_RUNS)
+    const asked = ids.map((id) => this.run(id))
     this.busy = true
     this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
@@ -160,8 +169,10 @@ class Hub {
       this.lost = false
       this.failures = 0
       this.counts = reply.counts
-      ids.forEach((id, i) => this.take(id, reply.runs[i], key(id)))
+      // What was forgotten meanwhile is asked for anew: the reply holds only what was new then.
+      ids.forEach((id, i) => this.runs.get(id) === asked[i] && this.take(id, reply.runs[i], key(id)))
       this.stats.ticks += 1
+      if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
       this.announce()
     } catch (error) {
       this.failures += 1
@@ -289,9 +300,14 @@ async function fetchText(address) {
 // The module may be loaded under two addresses after an update; the tab keeps one hub.
 const hub = (window.addnormHub ??= new Hub())
 
+// The page comes first: plotly.js is fetched and read once the browser has nothing else to do.
+const idle = () => new Promise((resolve) =>
+  (window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: 1500 }) : setTimeout(resolve, 200)))
+
 function loadPlotly(address) {
-  return (window.addnormPlotly ??= new Promise((resolve, reject) => {
+  return (window.addnormPlotly ??= new Promise(async (resolve, reject) => {
     if (window.Plotly?.react) return resolve(window.Plotly)
+    await idle()
     const script = el("script")
     script.src = address
     script.onload = () => resolve(window.Plotly)

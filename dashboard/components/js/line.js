@@ -48,9 +48,9 @@ function nameCell(node, line, opened) {
     cell.append(buttonOf("rt-caret", opened ? "▾" : "▸", { ariaExpanded: String(opened),
       ariaLabel: (opened ? "fold " : "unfold ") + line.name }))
   }
-  const more = line.group ? [] : [row.twin && `twin of ${row.twin}`, row.note]
+  const more = line.group ? [] : [row.given !== line.name && row.given, row.twin && `twin of ${row.twin}`, row.note]
   cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
-  if (line.group) cell.append(el("span", "rt-times", ` ×${line.rows.length}`))
+  if (line.group) cell.append(el("span", "rt-times", " " + timesOf(line.rows)))
   else cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
 }
 
@@ -88,9 +88,9 @@ function columnsOf(rows, lines, settings, room, theme) {
   const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
     width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
   const loss = (by, least) => ({ by, title: by, number: true, loss: true,
-    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0])))), code, least, 130) })
+    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0]), l.rows))), code, least, 130) })
   const name = { by: "run", title: "run",
-    width: widest(some.map((l) => l.name + (l.group ? " ×99" : "")), plain, 96, 160) + (some.some((l) => l.group) ? 16 : 8) }
+    width: widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, 160) + (some.some((l) => l.group) ? 16 : 8) }
   const state = { by: "state", title: "state",
     width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }
   const always = [loss("validation", 98), state]

@@ -1,48 +1,64 @@
-// Averages over steps and over runs. A *cell* is a bucket of steps: the step it begins at, its
-// middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
+// Averages over steps and over runs. A *cell* is a bucket of steps: the steps it begins and ends at,
+// its middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
 
 // The cells of a series as the server thins it; where every row is a point, each is a cell.
 function cellsOf({ steps, values, buckets, means, width }) {
   if (!(width > 1)) {
-    return steps.map((s, i) => ({ begin: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
+    return steps.map((s, i) => ({ begin: s, end: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
   }
   const last = steps.at(-1)
   let k = 0
   return buckets.map((begin, i) => {
     const span = Math.min(width, last - begin + 1)
-    let [low, high] = [null, null]
+    let [low, high, broken] = [null, null, false]
     for (; k < steps.length && steps[k] < begin + width; k++) {
       const v = values[k]
+      broken ||= v === null // a row of it is no number: its mean is not that of the whole bucket
       if (v === null) continue
       if (low === null || v < low) low = v
       if (high === null || v > high) high = v
     }
-    return { begin, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high }
+    return { begin, end: begin + span - 1, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high, broken }
   })
 }
 
-// An average that forgets by distance, not by count, so that thinned cells weigh as their rows do,
-// and looks both ways, so that it does not lag behind a fall; blind to what is not a number.
-function smoothed(places, cells, weight, extent) {
+const WINDOWS = 1000 // distances are counted in thousandths of a run
+const GAP = 4 // cells further apart than so many usual distances have a gap between them
+
+// The average of the rows up to the end of each cell, which forgets by distance in steps, so that
+// thinned cells weigh as their rows do. It knows no row that comes later, and begins anew where a
+// comparison with what was before would mislead: at each step of `starts` (a layer was rewired, the
+// run was taken up again), behind a gap, and behind what is not a number. With `log`, distances are
+// those of a logarithmic axis; `extent` is the run's length in steps, `weight` from 0 to 1.
+function smoothed(cells, weight, { extent, log = false, starts = [] }) {
+  const place = (step) => (log ? Math.log10(step) : step)
   const decay = Math.min(Math.sqrt(weight), 0.999)
-  const [rate, n] = [(Math.log(decay) * 2000) / extent, cells.length]
-  const [sums, masses] = [new Float64Array(n), new Float64Array(n)]
-  for (const step of [1, -1]) {
-    let [sum, mass, before] = [0, 0, null]
-    for (let i = step > 0 ? 0 : n - 1; i >= 0 && i < n; i += step) {
-      const { mean, span } = cells[i]
-      if (mean === null || places[i] === null || !isFinite(places[i])) continue
-      const keep = before === null ? 0 : Math.exp(rate * Math.abs(places[i] - before))
-      sum *= keep
-      mass *= keep
-      sums[i] += sum
-      masses[i] += mass
-      sum += mean * span
-      mass += span
-      before = places[i]
+  const rate = (Math.log(decay) * WINDOWS) / (log ? Math.log10(Math.max(extent, 10)) : Math.max(extent, 1))
+  const usual = usualDistance(cells)
+  const stretch = (step) => starts.filter((s) => s <= step).length
+  let [sum, mass, before, stretchBefore] = [0, 0, null, null]
+  return cells.map(({ begin, end, mean, span }) => {
+    if (mean === null) {
+      before = null
+      return null
     }
-  }
-  return cells.map(({ mean, span }, i) => (mean === null ? null : (sums[i] + mean * span) / (masses[i] + span)))
+    // A cell with a start inside it is of neither stretch.
+    const [first, last] = [stretch(begin), stretch(end)]
+    const apart = before && begin - before.begin > GAP * Math.max(usual, before.span)
+    const keep = before === null || apart || first !== stretchBefore || first !== last ? 0
+      : Math.exp(rate * (place(end) - place(before.end))) || 0
+    sum = keep * sum + mean * span
+    mass = keep * mass + span
+    before = { begin, end, span }
+    stretchBefore = first === last ? last : null
+    return sum / mass
+  })
+}
+
+// The median distance between cells.
+function usualDistance(cells) {
+  const all = cells.slice(1).map((c, i) => c.begin - cells[i].begin).sort((a, b) => a - b)
+  return all.length ? all[Math.floor(all.length / 2)] : 1
 }
 
 // Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
@@ -72,19 +88,27 @@ function merged(a, b) {
   const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
   const span = a.span + b.span
   const mean = least(a.mean, b.mean, (p, q) => (p * a.span + q * b.span) / span)
-  return { begin: a.begin, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
-    high: least(a.high, b.high, Math.max) }
+  return { begin: a.begin, end: b.end, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
+    high: least(a.high, b.high, Math.max), broken: Boolean(a.broken || b.broken || a.mean === null || b.mean === null) }
 }
 
-// The mean over runs of each one's mean in the cell, as far as it goes, and the range of all rows.
-function acrossRuns(runs) {
+// The mean over runs of each one's mean in the cell, and the range of experiments. Only where all
+// runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
+// more. `experiments` holds the places of repeats together: they are averaged first and count as
+// one; one experiment alone has no range.
+function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   const { grid, runs: rows } = onOneGrid(runs)
+  const several = experiments.length > 1
   return grid.map((begin, i) => {
-    const here = rows.map((cells) => cells[i]).filter((c) => c && c.mean !== null)
-    if (!here.length) return { begin, middle: begin, span: 1, mean: null, low: null, high: null }
+    const here = rows.map((cells) => cells[i])
+    if (!here.every((c) => c && c.mean !== null && !c.broken)) {
+      return { begin, end: begin, middle: begin, span: 1, mean: null, low: null, high: null }
+    }
     const { middle, span } = here.reduce((a, b) => (b.span > a.span ? b : a))
-    return { begin, middle, span, mean: here.reduce((sum, c) => sum + c.mean, 0) / here.length,
-      low: Math.min(...here.map((c) => c.low)), high: Math.max(...here.map((c) => c.high)) }
+    const end = Math.max(...here.map((c) => c.end))
+    const each = experiments.map((places) => averageOf(places.map((k) => here[k].mean)))
+    return { begin, end, middle, span, mean: averageOf(each), low: several ? Math.min(...here.map((c) => c.low)) : null,
+      high: several ? Math.max(...here.map((c) => c.high)) : null }
   })
 }
 

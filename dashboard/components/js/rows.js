@@ -20,20 +20,40 @@ function standing(row) {
 
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
-// Mean and half the range of a group's values; a single run has no range.
-function spread(values) {
-  const known = finite(values)
-  if (!known.length) return { mean: null, half: null }
-  const mean = known.reduce((a, b) => a + b, 0) / known.length
-  const half = values.length > 1 ? (Math.max(...known) - Math.min(...known)) / 2 : null
-  return { mean, half }
+// Repeats of one experiment, by it: [key, their places] in order.
+function experimentsOf(rows) {
+  const found = new Map()
+  rows.forEach((row, i) => {
+    const key = row.experiment ?? row.id
+    found.set(key, [...(found.get(key) ?? []), i])
+  })
+  return [...found.values()]
+}
+
+// How many runs a line stands for: ×3, ×3 (2 seeds), ×2 (one seed).
+function timesOf(rows) {
+  const seeds = experimentsOf(rows).length
+  if (seeds === rows.length) return `×${rows.length}`
+  return `×${rows.length} (${seeds === 1 ? "one seed" : seeds + " seeds"})`
+}
+
+// Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
+// their mean; one experiment has no range. `count` of the rows have a value.
+function spread(values, rows) {
+  const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
+  const count = finite(values).length
+  if (!each.length) return { mean: null, half: null, count, of: rows.length }
+  const half = each.length > 1 ? (Math.max(...each) - Math.min(...each)) / 2 : null
+  return { mean: averageOf(each), half, count, of: rows.length }
 }
 
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
-function figure({ mean, half }) {
+// A mean over some of a group's runs says of how many.
+function figure({ mean, half, count, of }) {
   if (mean === null) return "–"
-  return half === null ? fixed(mean) : `${fixed(mean)} ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
+  const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
+  return fixed(mean) + range + (count < of ? ` (${count} of ${of})` : "")
 }
 
 // A setting's value as people write it.
@@ -58,10 +78,10 @@ function sortable(line, { by, best, index }) {
   if (by === "state") return rows.map((r) => standing(r).words).join()
   if (by === "tags") return rows.flatMap((r) => r.tags).join() || null
   if (by === "validation" || by === "training") {
-    return spread(rows.map((r) => standing(r)[by][best ? 1 : 0])).mean
+    return spread(rows.map((r) => standing(r)[by][best ? 1 : 0]), rows).mean
   }
   const values = rows.map((r) => r.settings[index])
-  return values.every((v) => typeof v === "number") ? spread(values).mean : shared(values)
+  return values.every((v) => typeof v === "number") ? averageOf(values) : shared(values)
 }
 
 // Numbers before words, what is unknown last in both directions.

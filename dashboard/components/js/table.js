@@ -256,7 +256,7 @@ class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0])))
+    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows))
     const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,

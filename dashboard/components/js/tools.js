@@ -112,6 +112,9 @@ function textWidth(text, font) {
 
 const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
 
+// What a run is called where there is little room: labels differ wherever names do.
+const labelOf = (run) => run.label ?? short(run.name)
+
 function escaped(text) {
   return String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])
 }

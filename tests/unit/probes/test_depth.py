@@ -9,7 +9,7 @@ from conftest import small
 
 from core.models import build_model
 from core.probes.depth import effective_rank, entropy, profiles
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 
@@ -61,7 +61,7 @@ def test_a_network_without_attention_has_no_entropy():
 
 def test_a_run_keeps_them_by_layer(store):
     run = store.create(small())
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     steps, ranks = run.series("activation/effective_rank/resid_post")
     assert ranks.shape == (len(steps), 2)
     assert np.isfinite(ranks).all()

@@ -17,7 +17,7 @@ from core.runs.digest import FILE, digest, values
 from core.runs.filters import parse
 from core.runs.series import SeriesReader, SeriesWriter
 from core.runs.status import STATES
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from tests.fake_runs import Faker, config, finished
 
 
@@ -248,7 +248,7 @@ def test_the_worker_leaves_a_digest(store: RunStore) -> None:
     run = store.create(small(training__steps=3))
     lock = run.lock()
     assert lock.acquire()
-    assert work(run, NoDesk()) == "finished"  # type: ignore[arg-type]
+    assert work(run, NullControl()) == "finished"  # type: ignore[arg-type]
     lock.release()
     kept = json.loads((run.path / FILE).read_text())
     assert kept["of"]["state"] == "finished"

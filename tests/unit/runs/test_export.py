@@ -20,7 +20,7 @@ from core.runs import Run, RunError, RunStore, Status
 from core.runs.archive import ArchiveError, import_runs, pack
 from core.runs.export import export
 from core.runs.status import Order
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from tests.fake_runs import finished
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_vanished_gives_a_sentence(runs: list[Run], tmp_path: Path) -
 # Zips
 
 
-class StopsAt(NoDesk):
+class StopsAt(NullControl):
     """Orders a stop before a step."""
 
     def __init__(self, step: int) -> None:
@@ -174,11 +174,11 @@ class StopsAt(NoDesk):
         return [Order("stop")] if self.left < 0 else []
 
 
-def trained(store: RunStore, run: Run, desk: NoDesk) -> str:
+def trained(store: RunStore, run: Run, control: NullControl) -> str:
     lock = run.lock()
     assert lock.acquire()
     try:
-        return work(run, desk)  # type: ignore[arg-type]
+        return work(run, control)  # type: ignore[arg-type]
     finally:
         lock.release()
 
@@ -207,7 +207,7 @@ def test_a_zip_moves_runs_that_resume_bit_for_bit(store: RunStore, tmp_path: Pat
         np.testing.assert_array_equal(run.snapshots.pattern(step), moved.snapshots.pattern(step))
     for file in (run.path / "checkpoints").iterdir():
         assert file.read_bytes() == (moved.path / "checkpoints" / file.name).read_bytes()
-    assert trained(store, run, NoDesk()) == trained(second, moved, NoDesk()) == "finished"
+    assert trained(store, run, NullControl()) == trained(second, moved, NullControl()) == "finished"
     np.testing.assert_array_equal(run.series("loss/train")[1], moved.series("loss/train")[1])
     assert (second.root / moved.id / "lock").exists()
 

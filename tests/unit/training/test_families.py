@@ -14,8 +14,8 @@ from core.runs import Run, RunStore
 from core.runs.compare import verdict
 from core.runs.status import Order
 from core.training import checkpoints
-from core.training.desk import NoDesk
-from core.training.tasks import task_of
+from core.training.control import NullControl
+from core.training.objectives import task_of
 from core.training.trainer import Trainer
 
 COMMON = {
@@ -57,14 +57,14 @@ def settings(name: str, **changes: object) -> RunConfig:
     return RunConfig.from_flat({**COMMON, **FAMILIES[name], **dotted})
 
 
-def train(store: RunStore, config: RunConfig, desk: NoDesk | None = None) -> Run:
+def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
     run = store.create(config)
-    Trainer(run, desk or NoDesk()).train()
+    Trainer(run, control or NullControl()).train()
     return run
 
 
-class StopAt(NoDesk):
-    """A desk that says stop when it is asked for the n-th time."""
+class StopAt(NullControl):
+    """A control that says stop when it is asked for the n-th time."""
 
     def __init__(self, step: int) -> None:
         super().__init__(1)
@@ -132,7 +132,7 @@ def test_a_stopped_run_resumes_exactly(store: RunStore, name: str, stop: int) ->
     whole = train(store, settings(name))
     run = train(store, settings(name), StopAt(stop))
     assert (run.status, run.record.step) == ("stopped", stop)
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     assert run.status == "finished"
     for metric in ("loss/train", "loss/validation", "grad_norm/block", "activation/rms/embed"):
         for mine, theirs in zip(run.series(metric), whole.series(metric), strict=True):
@@ -150,11 +150,10 @@ def test_checkpoints_keep_running_statistics(store: RunStore) -> None:
 
 
 def test_statistics_of_feature_maps(store: RunStore) -> None:
-    trainer = Trainer(store.create(settings("groups")), NoDesk())
-    trainer.prepare()
+    trainer = Trainer(store.create(settings("groups")), NullControl())
     with torch.no_grad():
-        maps = trainer.model.eval().trace(trainer.task.probe)["blocks.2.conv1.post"].double()
-    trainer.model.train()
+        maps = trainer.state.model.eval().trace(trainer.task.probe)["blocks.2.conv1.post"].double()
+    trainer.state.model.train()
     trainer.advance()
     trainer.flush()
     measured = {

@@ -7,12 +7,12 @@ from conftest import small
 from core.jobs.local import control
 from core.runs import Run, RunError, RunStore
 from core.runs.status import Command, Order
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 
-class ByHand(NoDesk):
-    """A desk that gives orders when the trainer asks for the n-th time."""
+class ByHand(NullControl):
+    """A control that gives orders when the trainer asks for the n-th time."""
 
     def __init__(self, orders: dict[int, tuple[Command, str]]) -> None:
         super().__init__(1)
@@ -23,9 +23,9 @@ class ByHand(NoDesk):
         return [Order(*self._orders[self._asked])] if self._asked in self._orders else []
 
 
-def train(store: RunStore, desk: NoDesk | None = None, **changes: object) -> Run:
+def train(store: RunStore, control: NullControl | None = None, **changes: object) -> Run:
     run = store.create(small(**changes))
-    Trainer(run, desk or NoDesk()).train()
+    Trainer(run, control or NullControl()).train()
     return run
 
 

@@ -10,16 +10,17 @@ from conftest import small
 
 from core.config import RunConfig
 from core.jobs.places import Place
-from core.jobs.work import WorkDesk, work
+from core.jobs.work import FileControl, work
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import Command, Order
-from core.training.desk import NoDesk, Pace
+from core.training.control import NullControl
 from core.training.optimizers import build_optimizer
+from core.training.timing import Pace
 from core.training.trainer import Trainer
 
 
-class Script(NoDesk):
-    """A desk that gives its commands when the trainer asks for the n-th time."""
+class Script(NullControl):
+    """A control that gives its commands when the trainer asks for the n-th time."""
 
     def __init__(self, commands: dict[int, Command]) -> None:
         super().__init__(1)
@@ -35,9 +36,9 @@ class Script(NoDesk):
         self.left += 1
 
 
-def train(store: RunStore, config: RunConfig, desk: NoDesk | None = None) -> Run:
+def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
     run = store.create(config)
-    Trainer(run, desk or NoDesk()).train()
+    Trainer(run, control or NullControl()).train()
     return run
 
 
@@ -126,7 +127,7 @@ def test_a_stopped_run_resumes_exactly(store: RunStore, stop_after: int) -> None
     run = train(store, config, Script({stop_after: "stop"}))
     assert run.status == "stopped"
     assert run.record.step == stop_after
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     assert run.status == "finished"
     np.testing.assert_array_equal(losses(run), losses(whole))
     for name in ("loss/validation", "grad_norm/block", "activation/rms/resid_post"):
@@ -142,7 +143,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore)
     run = train(store, small(), Script({25: "stop"}))
     newest = run.path / "checkpoints" / "step-000000025.safetensors"
     newest.write_bytes(newest.read_bytes()[:100])
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     np.testing.assert_array_equal(losses(run), losses(whole))
     assert run.events[-1]["kind"] == "sample"
 
@@ -151,7 +152,9 @@ def test_steps_are_counted_through_a_resume_at_the_last_step(store: RunStore) ->
     run = train(store, small(training__steps=30))
     run.write_status(Status(state="interrupted", step=30, steps=30))  # killed after its checkpoint
     told: list[tuple[str, int]] = []
-    assert Trainer(run, NoDesk(), lambda s: told.append((s.state, s.step))).train() == "finished"
+    assert (
+        Trainer(run, NullControl(), lambda s: told.append((s.state, s.step))).train() == "finished"
+    )
     assert (run.record.step, run.record.steps) == (30, 30)
     assert {step for _, step in told} == {30}
 
@@ -176,19 +179,19 @@ def test_time_left_leaves_the_first_step_out_and_counts_evaluations(store: RunSt
     assert none.left == pytest.approx(6.0)
     told: list[tuple[int, float | None]] = []
     run = store.create(small(training__steps=40))
-    Trainer(run, NoDesk(), lambda s: told.append((s.step, s.seconds_left))).train()
+    Trainer(run, NullControl(), lambda s: told.append((s.step, s.seconds_left))).train()
     assert [left for step, left in told if step == 1] == [None] * sum(s == 1 for s, _ in told)
 
 
 def test_pause_step_and_resume(store: RunStore) -> None:
     # The trainer asks once a step, and again and again while it is paused.
-    desk = Script({3: "pause", 5: "step", 8: "step", 12: "resume"})
+    control = Script({3: "pause", 5: "step", 8: "step", 12: "resume"})
     states: list[tuple[str, int]] = []
     run = store.create(small(training__steps=8))
-    Trainer(run, desk, lambda s: states.append((s.state, s.step))).train()
+    Trainer(run, control, lambda s: states.append((s.state, s.step))).train()
     paused = [step for state, step in states if state == "paused"]
     assert paused == [3, 4, 5]
-    assert desk.left == 3
+    assert control.left == 3
     assert run.status == "finished"
     np.testing.assert_array_equal(losses(run), losses(train(store, small(training__steps=8))))
 
@@ -224,13 +227,12 @@ def test_twins_share_batches_and_common_tensors(store: RunStore) -> None:
 
 
 def test_gradient_norms_are_what_autograd_gives(store: RunStore) -> None:
-    trainer = Trainer(store.create(small(optimizer__clip=1e-3)), NoDesk())
-    trainer.prepare()
+    trainer = Trainer(store.create(small(optimizer__clip=1e-3)), NullControl())
     inputs, targets = trainer.task.batch(0)
-    logits = trainer.model(inputs)
+    logits = trainer.state.model(inputs)
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
     expected: dict[str, list[float]] = {"attn.q": [], "attn.v": [], "mlp.out": [], "block": []}
-    for block in trainer.model.blocks:
+    for block in trainer.state.model.blocks:
         qkv = block.attn.f.qkv
         for part, group in ((0, "attn.q"), (2, "attn.v")):
             rows = slice(16 * part, 16 * (part + 1))
@@ -241,8 +243,8 @@ def test_gradient_norms_are_what_autograd_gives(store: RunStore) -> None:
         expected["mlp.out"].append(both.norm().item())
         every = torch.cat([p.grad.flatten() for p in block.parameters()])
         expected["block"].append(every.norm().item())
-    total = torch.cat([p.grad.flatten() for p in trainer.model.parameters()]).norm().item()
-    trainer.optimizer.zero_grad()
+    total = torch.cat([p.grad.flatten() for p in trainer.state.model.parameters()]).norm().item()
+    trainer.state.optimizer.zero_grad()
     trainer.advance()
     trainer.flush()
     for group, values in expected.items():
@@ -268,22 +270,22 @@ def test_vanishing_gradients_are_measured_and_not_rounded_to_zero(store: RunStor
 
 
 def test_update_ratio_is_the_optimizers_real_step(store: RunStore) -> None:
-    trainer = Trainer(store.create(small(probes__every=1)), NoDesk())
-    trainer.prepare()
-    before = trainer.model.blocks[1].mlp.f.w_in.weight.detach().clone()
+    trainer = Trainer(store.create(small(probes__every=1)), NullControl())
+    before = trainer.state.model.blocks[1].mlp.f.w_in.weight.detach().clone()
     trainer.advance()
     trainer.flush()
-    after = trainer.model.blocks[1].mlp.f.w_in.weight.detach()
+    after = trainer.state.model.blocks[1].mlp.f.w_in.weight.detach()
     measured = trainer.run.series("update_ratio/mlp.in")[1][0, 1]
     assert measured == pytest.approx(((after - before).std() / before.std()).item(), rel=1e-4)
 
 
 def test_statistics_match_their_definitions(store: RunStore) -> None:
-    trainer = Trainer(store.create(small(model__activation="relu")), NoDesk())
-    trainer.prepare()
+    trainer = Trainer(store.create(small(model__activation="relu")), NullControl())
     with torch.no_grad():
-        hidden = trainer.model.eval().trace(trainer.task.probe)["blocks.1.mlp.post"][0].double()
-    trainer.model.train()
+        hidden = (
+            trainer.state.model.eval().trace(trainer.task.probe)["blocks.1.mlp.post"][0].double()
+        )
+    trainer.state.model.train()
     trainer.advance()
     trainer.flush()
     centred = hidden - hidden.mean()
@@ -304,7 +306,7 @@ def do(store: RunStore, config: RunConfig) -> Run:
     run = store.create(config)
     place = Place("cpu")
     assert place.enter()
-    work(run, WorkDesk(run, place))
+    work(run, FileControl(run, place))
     place.leave()
     return run
 
@@ -322,7 +324,7 @@ def test_a_changed_corpus_is_not_resumed_silently(store: RunStore, tmp_path: Pat
     run = train(store, config, Script({12: "stop"}))
     path.write_text("something else " * 100)
     with pytest.raises(RunError, match="SHA-256"):
-        Trainer(run, NoDesk()).train()
+        Trainer(run, NullControl()).train()
 
 
 def test_out_of_memory_and_a_full_disk_say_what_to_do(
@@ -332,7 +334,7 @@ def test_out_of_memory_and_a_full_disk_say_what_to_do(
         def raising(self: Trainer) -> None:
             raise error
 
-        monkeypatch.setattr(Trainer, "_one_step", raising)
+        monkeypatch.setattr(Trainer, "_step", raising)
         return do(store, small())
 
     assert "lower training.batch_size" in fail(torch.OutOfMemoryError()).record.message
@@ -351,9 +353,8 @@ def test_probe_text_of_ones_own(store: RunStore) -> None:
 def test_clipping_is_torchs(store: RunStore) -> None:
     # Without biases: that of the keys has no gradient but rounding, which Adam blows up.
     config = small(optimizer__clip=0.05, model__bias=False)
-    trainer = Trainer(store.create(config), NoDesk())
-    trainer.prepare()
-    twin = copy.deepcopy(trainer.model)
+    trainer = Trainer(store.create(config), NullControl())
+    twin = copy.deepcopy(trainer.state.model)
     optimizer = build_optimizer(twin, trainer.config.optimizer)
     for step in range(3):
         windows = torch.from_numpy(trainer.task.batches.at(step))
@@ -363,5 +364,5 @@ def test_clipping_is_torchs(store: RunStore) -> None:
         optimizer.step()
         optimizer.zero_grad()
         trainer.advance()
-    for mine, theirs in zip(trainer.model.parameters(), twin.parameters(), strict=True):
+    for mine, theirs in zip(trainer.state.model.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-6)

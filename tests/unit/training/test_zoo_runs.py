@@ -9,12 +9,12 @@ from core.models import build_model
 from core.runs import Run, RunStore
 from core.runs.status import Order
 from core.training import checkpoints
-from core.training.desk import NoDesk
+from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 
-class StopAfter(NoDesk):
-    """A desk that stops the run at a step."""
+class StopAfter(NullControl):
+    """A control that stops the run at a step."""
 
     def __init__(self, step: int) -> None:
         super().__init__(1)
@@ -25,9 +25,9 @@ class StopAfter(NoDesk):
         return [Order("stop")] if self._left < 0 else []
 
 
-def train(store: RunStore, config: RunConfig, desk: NoDesk | None = None) -> Run:
+def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
     run = store.create(config)
-    Trainer(run, desk or NoDesk()).train()
+    Trainer(run, control or NullControl()).train()
     return run
 
 
@@ -52,7 +52,7 @@ def test_resumes_exactly(store: RunStore, settings: dict[str, object], stop_afte
     whole = losses(train(store, config))
     run = train(store, config, StopAfter(stop_after))
     assert run.record.step == stop_after
-    Trainer(run, NoDesk()).train()
+    Trainer(run, NullControl()).train()
     np.testing.assert_array_equal(losses(run), whole)
 
 

@@ -17,7 +17,7 @@ from core.runs.series import CADENCES, SeriesWriter
 FLUSH_SECONDS = 0.25  # at most four flushes a second
 
 
-class Recorder:
+class MetricLog:
     """Collects the rows of a run's start (a segment) and flushes them."""
 
     def __init__(self, run: Run, first_step: int, alarms: list[Alarm]):
@@ -34,7 +34,6 @@ class Recorder:
         self._step_seconds = 0.0
         self._remember(first_step)
         run.add_event("start", first_step, segment=self.segment)
-        self.diverged_at: int | None = None
 
     def _remember(self, first_step: int) -> None:
         """Show the alarms what an earlier start of this run saw; its events are written already."""
@@ -102,8 +101,6 @@ class Recorder:
         self.write(cadence, rows)
         for alarm in self._alarms:
             for event in alarm(rows, cadence):
-                if event.get("name") == "diverged":
-                    self.diverged_at = event["step"]
                 self.event(event)
 
     def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:

@@ -1,53 +1,12 @@
-"""What a trainer asks of the world around it: commands, a place to work, threads."""
+"""How long a run has trained, and how long it still will."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Protocol
-
-from core.runs.status import Order
 
 
-class Desk(Protocol):
-    """The trainer's side of pause, resume, stop and step, and of sharing the machine."""
-
-    def commands(self) -> list[Order]:
-        """Commands that came since the last call, oldest first."""
-
-    def threads(self) -> int:
-        """Processor threads that this job may use now."""
-
-    def leave(self) -> None:
-        """Give the place back while paused."""
-
-    def enter(self) -> bool:
-        """Try to take a place again; True when there."""
-
-
-class NoDesk:
-    """Nobody commands and nobody else works: for tests and for measuring."""
-
-    def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-
-    def commands(self) -> list[Order]:
-        """Never any."""
-        return []
-
-    def threads(self) -> int:
-        """What it was made with."""
-        return self._threads
-
-    def leave(self) -> None:
-        """Nothing to give back."""
-
-    def enter(self) -> bool:
-        """Always there."""
-        return True
-
-
-class Clock:
+class Stopwatch:
     """Seconds of training, pauses left out, continued from a checkpoint."""
 
     def __init__(self, seconds: float = 0.0) -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.anatomy.generate import sample
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.batches import ImageBatches
@@ -24,6 +23,7 @@ from core.data.tokenizers import CharacterTokenizer, log_frequencies
 from core.models import build_model
 from core.models.mlp import MLP
 from core.models.resnet import ResNet
+from core.models.sampling import sample
 from core.models.transformer import Transformer
 
 SAMPLE_TOKENS = 64

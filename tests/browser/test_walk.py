@@ -1,0 +1,310 @@
+"""A person's walk through all pages in one server, with real training on the way.
+
+Run it alone with ``make test ARGS="tests/browser/test_walk.py -s"``: it prints what it saw at each
+stop and keeps a picture of each in ``test-results/walk``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from core.data import downloads
+from core.data.corpora import SHAKESPEARE_BYTES, SHAKESPEARE_SHA256
+from core.runs import Run
+from core.runs.status import ENDED
+from tests.browser import walking
+from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
+from tests.browser.walking import Walk, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.once]
+
+PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
+STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
+FIELD = ".st-key-{} input"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    with Dashboard(tmp_path / "runs") as one:
+        yield one
+
+
+def ended(run: Run) -> Run:
+    until(lambda: run.status in ENDED, 240)
+    return run
+
+
+def trained(walk: Walk, name: str = "train") -> Run:
+    """The run that pressing a button starts."""
+    before = {run.id for run in walk.runs}
+    press(walk.page, name)
+    until(lambda: {run.id for run in walk.runs} - before)
+    return next(run for run in walk.runs if run.id not in before)
+
+
+def drawn(walk: Walk, run: Run) -> None:
+    """Wait until a run's own curve has points on the screen."""
+    walk.page.wait_for_function(
+        """id => [...document.querySelectorAll('.st-key-loss .js-plotly-plot')].some(plot =>
+          (plot.data ?? []).some(t => t.meta === id && t.x.length > 1))""",
+        arg=run.id,
+        timeout=120_000,
+    )
+
+
+def say_steps(walk: Walk, steps: int) -> None:
+    """Open the fold Training and type a number of steps."""
+    field = walk.page.locator(FIELD.format("training_steps"))
+    if not field.is_visible():
+        walk.page.locator(".st-key-fold_training summary").click()
+    field.fill(str(steps))
+    field.press("Enter")
+    settled(walk.page)
+
+
+def opened(walk: Walk, query: str = "") -> None:
+    walk.page.goto(f"{walk.dashboard.url}/{query}")
+    walk.page.locator(".st-key-train button").wait_for(state="attached", timeout=60_000)
+    settled(walk.page)
+
+
+def what_train_starts_is_said(walk: Walk) -> Run:
+    """Train starts what the address and the switches say."""
+    wanted = walking.settings_of(walk.page.url)
+    run = trained(walk)
+    differing = {n: (v, wanted[n]) for n, v in run.config.flat().items() if v != wanted[n]}
+    if differing:
+        walk.found.append(f"Train starts another network than the address says: {differing}")
+        print(f"         found: {walk.found[-1]}", flush=True)
+    return run
+
+
+def test_a_walk_through_all_pages(dashboard: Dashboard, browser: Browser) -> None:
+    walk = Walk(dashboard, browser, "all-pages")
+    opened(walk)
+    for name in (*PAGES[1:], "Lab"):
+        walk.stop("nothing trained")
+        walk.go(name)
+
+    say_steps(walk, 2 * STEPS)
+    first = trained(walk)
+    drawn(walk, first)
+    walk.stop("training", walking.switches_are_the_address)
+    for name in ("Compare", "Lab", "Attention", "Lab", "Anatomy", "Lab", "Runs", "Lab"):
+        walk.go(name)
+        walk.stop("while it trains" if first.status not in ENDED else "trained")
+    ended(first)
+    walk.stop("trained", walking.switches_are_the_address)
+
+    press(walk.page, "train_twin")
+    twin = trained(walk, "twin_model_placement_post")
+    drawn(walk, twin)
+    walk.stop("a twin trains")
+    ended(twin)
+    walk.stop("twins")
+    for name in ("Runs", "Attention", "Compare", "Anatomy", "Lab"):
+        walk.go(name)
+        walk.stop("twins")
+
+    history(walk)
+    rewire(walk)
+    walk.end()
+
+
+def history(walk: Walk) -> None:
+    """Back, Forward, reload and a second tab: what Train would start is what is said."""
+    before = walk.page.locator(".st-key-card_state").bounding_box()
+    switch(walk.page, "model_placement", "post")
+    settled(walk.page)
+    walk.stop("another network", walking.switches_are_the_address)
+    after = walk.page.locator(".st-key-card_state").bounding_box()
+    below = walk.page.locator(".st-key-loss").bounding_box()
+    switch(walk.page, "model_placement", "pre")
+    settled(walk.page)
+    walk.page.wait_for_timeout(400)
+    jumped = walk.page.locator(".st-key-loss").bounding_box()
+    assert before
+    assert after
+    assert below
+    assert jumped
+    if abs(below["y"] - jumped["y"]) > 2 or abs(after["height"] - before["height"]) > 2:
+        walk.found.append(
+            f"the page jumps by {below['y'] - jumped['y']:.0f} pixels when the placement changes"
+        )
+        print(f"         found: {walk.found[-1]}", flush=True)
+    say_steps(walk, STEPS + 7)
+    switch(walk.page, "model_norm", "rms")
+    settled(walk.page)
+    walk.stop(
+        "settings of its own", walking.switches_are_the_address, walking.both_networks_are_named
+    )
+    mine = walking.settings_of(walk.page.url)
+    walk.go("Compare")
+    walk.go("Lab")
+    walk.stop("back by the link", walking.switches_are_the_address)
+    walk.page.go_back()
+    walk.page.go_back()
+    settled(walk.page)
+    walk.stop("Back, and Back again", walking.switches_are_the_address)
+    ended(what_train_starts_is_said(walk))
+    walk.page.go_back()
+    settled(walk.page)
+    walk.stop("Back within the Lab", walking.switches_are_the_address)
+    walk.page.go_forward()
+    settled(walk.page)
+    walk.stop("Forward", walking.switches_are_the_address)
+    walk.page.reload()
+    walk.page.locator(".st-key-train button").wait_for()
+    walk.stop("reloaded", walking.switches_are_the_address)
+    query = f"?training_steps={STEPS + 7}&model_norm=rms"
+    address = walk.page.url
+    walk.page.context.close()
+    walk.open_tab()
+    walk.page.goto(address)
+    walk.page.locator(".st-key-train button").wait_for()
+    walk.stop("the same address in another tab", walking.switches_are_the_address)
+    opened(walk, query)
+    assert {n: v for n, v in walking.settings_of(walk.page.url).items() if mine[n] != v} == {}
+    walk.stop("a link", walking.switches_are_the_address)
+    run = what_train_starts_is_said(walk)
+    drawn(walk, run)
+    ended(run)
+    walk.stop("trained from a link", walking.switches_are_the_address)
+
+
+def rewire(walk: Walk) -> None:
+    """Rewire the last layer while it trains; the picture of this run follows."""
+    opened(walk, "?training_steps=3000&model_depth=3&model_width=64")
+    run = trained(walk)
+    drawn(walk, run)
+    press(walk.page, "rewire")
+    choose(walk.page, "switch_setting", "placement")
+    settled(walk.page)
+    choose(walk.page, "switch_value", "post")
+    settled(walk.page)
+    press(walk.page, "switch")
+    until(lambda: any(event["kind"] == "switch" for event in run.events))
+    walk.page.keyboard.press("Escape")
+    press(walk.page, "stop")
+    ended(run)
+    walk.stop("rewired", drawing_follows_the_rewiring)
+
+
+def drawing_follows_the_rewiring(walk: Walk) -> list[str]:
+    """A network whose layers differ is not drawn as one whose layers are alike."""
+    text = walk.page.locator(".st-key-card_block").inner_text().lower()
+    return [] if "post" in text else ["the card of the block ignores that a layer was rewired"]
+
+
+def test_a_walk_with_many_runs(dashboard: Dashboard, browser: Browser, tmp_path: Path) -> None:
+    walk = Walk(dashboard, browser, "many-runs")
+    opened(walk, f"?training_steps={STEPS}&model_depth=3&model_width=32&model_heads=2")
+    press(walk.page, "ablation_grid")
+    for key, values in (("model_placement", ("pre", "post")), ("model_norm", ("layer", "rms"))):
+        for value in values:
+            choose(walk.page, f"grid_{key}", value)
+            settled(walk.page)
+    walk.page.keyboard.press("Escape") if walk.page.locator("[role=listbox]").count() else None
+    press(walk.page, "grid_start")
+    until(lambda: len(walk.runs) == 4)
+    walk.page.wait_for_url("**/compare**")
+    walk.stop("a grid begins")
+    for run in walk.runs:
+        ended(run)
+    walk.stop("a grid of four")
+    walk.go("Lab")
+    walk.stop("after a grid")
+
+    text = tmp_path / "own.txt"
+    text.write_text("to be or not to be, that is the question. " * 400)
+    opened(walk, f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=file")
+    walk.page.locator(".st-key-fold_data summary").click()
+    walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    settled(walk.page)
+    run = what_train_starts_is_said(walk)
+    drawn(walk, run)
+    ended(run)
+    assert run.status == "finished"
+    walk.stop("an own text")
+
+    Path(str(run.config.data.path)).unlink()
+    failed = trained(walk)
+    ended(failed)
+    assert failed.status == "failed"
+    walk.stop("a run that failed", says_why)
+    for width, scheme in ((1440, "dark"), (1024, "light"), (390, "dark")):
+        walk.page.context.close()
+        walk.open_tab(width, scheme)
+        opened(walk, f"?lab_runs={walk.runs[0].id}")
+        for name in ("Compare", "Attention", "Anatomy", "Runs", "Lab"):
+            walk.stop("all runs")
+            walk.go(name)
+        walk.stop("all runs")
+    walk.end()
+
+
+def says_why(walk: Walk) -> list[str]:
+    """A failed run says why, and shows nobody else's attention."""
+    found = []
+    focus = walking.focused(walk)
+    card = walk.page.locator(".st-key-card_state").inner_text()
+    if "failed" not in card or "no file" not in card:
+        found.append("the state card does not say why the run failed")
+    shown = walk.page.evaluate(
+        """() => [...window.addnormHub.views].filter(v => v.props?.view === "attention")
+          .some(v => v.grid && !v.body.classList.contains("anl-veiled"))"""
+    )
+    if focus and not focus.snapshots.steps and shown:
+        found.append("the attention of another run is shown beside a failed one")
+    return found
+
+
+def test_advice_that_is_followed_helps(browser: Browser, tmp_path: Path) -> None:
+    """Without the corpus a run fails and says what to do; done and restarted, it trains."""
+    corpus = shakespeare()
+    if corpus is None:
+        pytest.skip("tiny-shakespeare is not here")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "input.txt").write_bytes(corpus)
+    unreachable = {"https_proxy": "http://127.0.0.1:9", "ADDNORM_CACHE": str(tmp_path / "cache")}
+    query = f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=tiny-shakespeare"
+    dashboard = Dashboard(tmp_path / "runs", **unreachable, ADDNORM_DATA="")
+    with dashboard:
+        walk = Walk(dashboard, browser, "advice")
+        opened(walk)  # a worker waits from now on
+        opened(walk, query)
+        expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("ADDNORM_DATA")
+        dashboard.end()
+        dashboard.environment["ADDNORM_DATA"] = str(data)
+        dashboard.start()
+        walk.new_errors()  # the connection was lost, as it had to be
+        opened(walk, query)
+        walk.new_errors()
+        run = what_train_starts_is_said(walk)
+        ended(run)
+        walk.stop("after the advice was followed")
+        assert run.status == "finished", f"it still fails: {run.record.message}"
+        walk.end()
+
+
+def shakespeare() -> bytes | None:
+    """The corpus, if it is here already."""
+    for folder in (os.environ.get("ADDNORM_DATA"), downloads.cache_folder() / "corpora"):
+        if folder and Path(folder).is_dir():
+            found = downloads.matching(Path(folder), SHAKESPEARE_BYTES, SHAKESPEARE_SHA256)
+            if found:
+                return found
+    return None

@@ -1,0 +1,37 @@
+"""The switches are read once for a drawing of the page, and what is drawn is what they hold."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import live, state
+
+LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
+    live.store.cache_clear()
+    yield AppTest.from_file(LAB, default_timeout=60)
+    live.store.cache_clear()
+
+
+def test_drawing_the_page_reads_the_switches_a_few_times(lab, monkeypatch):
+    reads = []
+    read = state._read_widgets
+    monkeypatch.setattr(state, "_read_widgets", lambda: reads.append(1) or read())
+    lab.run()
+    assert not lab.exception
+    assert 0 < len(reads) < 12, "each of 54 widgets asks for the others"
+
+
+def test_what_was_chosen_is_there_at_once(lab):
+    lab.run()
+    lab.segmented_control(key="model_placement").set_value("none").run()
+    assert lab.session_state["model_norm"] == "none", "what it needs was turned with it"
+    assert lab.toggle(key="model_embedding_norm").disabled
+    lab.segmented_control(key="model_placement").set_value("pre").run()
+    assert not lab.exception
+    assert state._HELD.values is None
