@@ -10,6 +10,8 @@ from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
+# Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
+BLOCK_HEIGHT = 236
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -37,10 +39,10 @@ def block_card():
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
     now = focus.model_at(focus.record.step + 1) if focus else drawn
     if now == drawn:
-        with chrome.card("block", title(drawn.blocks), published(drawn), height="stretch"):
+        with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
             network(drawn)
         return
-    with chrome.card("block", "One block of each", height="stretch"):
+    with chrome.card("block", "One block of each", height=BLOCK_HEIGHT):
         for side, name, model in zip(
             st.columns(2, gap="small"), ("This run", "Next run"), (now, drawn), strict=True
         ):
