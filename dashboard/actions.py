@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import jobs, presets
 from core.config import RunConfig, accepted, applies, choices, layers
+from core.data.corpora import CorpusError, look_up
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import state
@@ -204,8 +205,10 @@ def _focus(*runs: Run | None) -> None:
 
 def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
     try:
+        if config.data.path:
+            look_up(config)  # an own text is first read now that somebody wants it
         return jobs.enqueue(store(), config, name, paused, **meta)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         st.session_state["action_problem"] = str(error)
         return None
 

@@ -1,5 +1,7 @@
 """Lab: turn a switch, train, watch."""
 
+from html import escape
+
 import streamlit as st
 
 from core.config import RunConfig, choices
@@ -118,7 +120,7 @@ def loss_card():
         height=320,
         baseline=(summaries.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle=f"nats per {summaries.unit_name(shown)} · raw and smoothed",
+        subtitle=f"nats per {summaries.unit_name(shown)}",
     )
 
 
@@ -227,7 +229,8 @@ def start_buttons():
 def cost(config: RunConfig, vocab: int):
     """What the run would cost."""
     speed = words.measured_speed(state.store(), config, vocab)
-    text = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+    size, duration = words.size(config, vocab), words.duration(config, vocab, speed)
+    text = f"{escape(size)}<br>{escape(duration)}"
     st.html(f'<div class="cost">{text}</div>')
 
 
