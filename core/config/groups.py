@@ -140,7 +140,8 @@ class TrainingConfig(Group):
     switches: tuple[Switch, ...] = setting(
         (),
         "Scheduled switches",
-        "Layers that change while training, each from a step on: `150/5: residual=off`, or the same"
+        "Layers, counted from 0, that change while training, each from a step on:"
+        " `150/5: residual=off`, or the same"
         " as a JSON list; any of residual, placement, norm and scaling.",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import field_validator, model_serializer, model_validator
 
+from core.config import layers as counting
 from core.config.base import Group, setting
 from core.config.literals import Norm, Placement, Residual, Scaling
 
@@ -84,8 +85,7 @@ class Switch(Override):
     @property
     def words(self) -> str:
         """What it says, for people, who count layers from 1."""
-        first, last = self.first + 1, self.last + 1
-        which = f"layer {first}" if first == last else f"layers {first} to {last}"
+        which = counting.named(self.first, self.last)
         return f"{which}: " + ", ".join(f"{k} {v}" for k, v in self.changes.items())
 
 
@@ -104,7 +104,7 @@ def parse(value: Any) -> Any:
     return [_parse_one(part) for part in text.split(";") if part.strip()]
 
 
-ACCEPTED = "accepted: 0-3: placement=post; 5: residual=off, or the same as a JSON list"
+ACCEPTED = "accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list"
 
 
 def _parse_one(part: str) -> dict[str, str]:
@@ -132,12 +132,32 @@ def parse_switches(value: Any) -> Any:
     return found
 
 
-def text(overrides: Iterable[Any]) -> str:
-    """The short form of a list of overrides or switches, or of their plain settings."""
+def typed(value: Any) -> Any:
+    """The short form as people type it, layers counted from 1, as settings have it.
+
+    What is no short form stays as it is, JSON too, whose layers count from 0. Raises ValueError for
+    a layer 0.
+    """
+    if not isinstance(value, str) or value.strip().startswith("["):
+        return value
+    parts = []
+    for part in value.split(";"):
+        where, colon, rest = part.partition(":")
+        step, slash, which = where.rpartition("/")
+        parts.append(f"{step}{slash}{counting.typed(which)}{colon}{rest}" if colon else part)
+    return ";".join(parts)
+
+
+def text(overrides: Iterable[Any], people: bool = False) -> str:
+    """The short form of a list of overrides or switches, or of their plain settings.
+
+    For `people` layers are counted from 1, else from 0 as :func:`parse` takes them.
+    """
+    which = counting.shown if people else str
     plain = [o.model_dump() if isinstance(o, Override) else dict(o) for o in overrides]
     return "; ".join(
         (f"{one['step']}/" if "step" in one else "")
-        + f"{one['layers']}: "
+        + f"{which(one['layers'])}: "
         + ", ".join(f"{k}={v}" for k, v in one.items() if k in CHANGES)
         for one in plain
     )

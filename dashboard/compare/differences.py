@@ -84,7 +84,7 @@ def _counted(name: str, values: Sequence[Any]) -> str:
 def written(name: str, value: Any) -> str:
     """A setting's value as people write it."""
     if name in LISTS and isinstance(value, tuple):
-        return overrides.text(value) or "–"
+        return overrides.text(value, people=True) or "–"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):

@@ -198,7 +198,7 @@ def _add_reference(figure: Figure, reference: tuple[float, str], theme: dict[str
         line={"color": theme["muted"], "width": 1.2, "dash": "dot"},
         annotation={
             "text": _text(name),
-            "font": {"color": theme["muted"], "size": 11.5},
+            "font": {"color": theme["muted"], "size": 12},
             "xshift": -4,
             "yshift": -3,
         },

@@ -139,7 +139,7 @@ def sink_map(shares: ArrayLike, mode: Mode, height: int, uniform: float) -> go.F
             z=shares, x=np.arange(1, heads + 1), y=np.arange(1, layers + 1), zmin=0, zmax=1,
             colorscale=ramp(mode), xgap=2, ygap=2,
             text=[[f"{v:.2f}" for v in row] for row in shares] if heads <= 12 else None,
-            texttemplate="%{text}" if heads <= 12 else None, textfont={"size": 11},
+            texttemplate="%{text}" if heads <= 12 else None, textfont={"size": 12},
             hovertemplate="layer %{y}, head %{x}: %{z:.3f}, even "
             f"{uniform:.3f}<extra></extra>",
             colorbar=colour_bar(mode, "share", tickvals=[0, 0.5, 1]),

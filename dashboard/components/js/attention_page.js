@@ -255,6 +255,7 @@ class AttentionPage {
     this.wait.hidden = !words
     if (!words) return
     say(this.wait, words.text)
+    this.wait.title = words.text // a narrow window cuts it
     this.wait.style.backgroundSize = `${Math.round(words.progress * 100)}% 100%`
     this.wait.classList.toggle("anl-failed", words.failed)
   }
