@@ -133,6 +133,7 @@ def loss_title(verdicts: list[Verdict]) -> str:
         "learned": "learns" if len(kinds) == 1 else "both learn",
         "plateau": "sits on the unigram plateau" if len(kinds) == 1 else "both sit on the plateau",
         "diverged": "diverged" if len(kinds) == 1 else "both diverged",
+        "memorised": "memorises its training data" if len(kinds) == 1 else "both memorise",
     }
     same = set(kinds)
     return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
