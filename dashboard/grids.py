@@ -12,6 +12,7 @@ from core.config import RunConfig, accepted, applies, choices
 from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
+from core.jobs import queue
 from core.runs import RunError, describe
 from core.runs.naming import short_title
 from dashboard import chrome, components, matrix
@@ -86,7 +87,8 @@ def dialog(
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
     if _queue(base, ticked, name.strip() or _made_up(ticked)):
         if leads_to:
-            st.switch_page(leads_to)
+            # An own, empty address: clearing the Lab's is refused while switches are bound to it.
+            st.switch_page(leads_to, query_params={})
         st.rerun()
 
 
@@ -100,7 +102,7 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
         options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} :gray[· {said(flat[dotted])}]",
+                f"{SETTINGS[dotted].title} · {said(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",
@@ -345,8 +347,9 @@ def _matrix(
             "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
             "rows": [matrix.label(down, value) for value in rows],
             "columns": [matrix.label(across, value) if across else "" for value in columns],
-            "cells": matrix.cells(
-                shown, (down, rows), (across, columns), defined.get("impossible", ())
+            "cells": matrix.judged(
+                matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
+                matrix.outcomes(shown, queue.held(store())),
             ),
             "members": members,
             "runs": [

@@ -284,11 +284,9 @@ def attention(camera: Camera, runs: Runs) -> None:
 def operate(camera: Camera, runs: Runs) -> None:
     """One part switched off, and what the loss and the text do."""
     page = camera.open(f"anatomy?anatomy_run={runs.lives.id}&anatomy_section=operate")
-    part = page.locator(".st-key-operate button", has_text="attn").first
-    part.wait_for()
-    part.click()
+    page.get_by_role("button", name="layer 6, residual around attention", exact=True).click()
+    camera.says(".st-key-operate", "layer 6, residual around attention: off", "loss")
     camera.rest()
-    camera.says(".st-key-operate", "loss")
     camera.take("tour-6-operate", below=660)
 
 

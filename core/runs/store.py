@@ -181,8 +181,8 @@ class Run:
             return {}
         if known is None or known[0] != stamp:
             try:
-                known = self._files[name] = (stamp, dict(read_json(path)))
-            except (OSError, ValueError, TypeError):
+                known = self._files[name] = (stamp, _shaped(name, read_json(path)))
+            except (OSError, ValueError):
                 return {}
         return known[1]
 
@@ -312,6 +312,33 @@ def _read_config(folder: Path) -> RunConfig:
             _CONFIGS.clear()
         _CONFIGS[path] = (stamp, config)
     return config
+
+
+# What readers take for granted of the small files of a run, where a file has the field.
+SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "meta.json": {
+        **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
+        **{"grid": str, "grid_name": str},
+    },
+    "corpus.json": {
+        **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},
+        **{"unigram_entropy": (int, float), "unigram_validation": (int, float)},
+        **{"probe_text": str, "probe_tokens": list},
+    },
+    "tokenizer.json": {"kind": str, "alphabet": str},
+}
+
+
+def _shaped(name: str, content: Any) -> dict[str, Any]:
+    """The fields of a small file that are of their types; raises ValueError for no object."""
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} holds no fields")
+    shape = SHAPES.get(name, {})
+    return {
+        field: value
+        for field, value in content.items()
+        if field not in shape or isinstance(value, shape[field])
+    }
 
 
 def _layer_of(name: str) -> tuple[str, int | None]:

@@ -13,7 +13,7 @@ import torch
 
 from core.config.units import unit
 from core.models import profile
-from core.probes.alarms import all_alarms
+from core.probes.alarms import all_alarms, uniform_entropy
 from core.probes.gradients import GradientNorms
 from core.runs import Run, RunError
 from core.runs.files import write_json
@@ -47,7 +47,13 @@ class Trainer:
         self.task = _task(run, self.device)
         self.state = _resumed(run, self.task, self.device)
         corpus = self.task.corpus
-        alarms = all_alarms(corpus.unigram_entropy, unit(corpus.unit))
+        alarms = all_alarms(
+            corpus.unigram_entropy,
+            unit(corpus.unit),
+            run.corpus.get("floor"),
+            corpus.unigram_validation,
+            uniform_entropy(run.config.probe_length, run.config.model.causal),
+        )
         self.log = MetricLog(run, self.state.step, alarms)
         run.add_event("threads", self.state.step, threads=processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)

@@ -15,6 +15,7 @@ from core.config import RunConfig, choices, overrides, settings
 from core.runs.alike import mean_of, times
 from core.runs.digest import Digest, digest
 from core.runs.labels import BAD_KINDS
+from core.runs.outcomes import Cell, Outcome, cell, outcome
 from dashboard.measured import Group, experiment
 from dashboard.palette import run_colour
 
@@ -209,7 +210,7 @@ class Matrix:
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]]
+    cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], Cell]
 
 
 def matrix(groups: Sequence[Group]) -> Matrix | None:
@@ -228,11 +229,11 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     size = math.prod(len(set(found[name])) for name in names)
     if size > MOST_CELLS or len(set(zip(*(found[n] for n in names), strict=True))) < size / 2:
         return None
-    cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]] = {}
+    cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Outcome]] = {}
     for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).append(digest(run))
-    return Matrix(rows, columns, cells)
+        cells.setdefault(key, []).append(outcome(digest(run), experiment(run)))
+    return Matrix(rows, columns, {key: cell(own) for key, own in cells.items()})
 
 
 def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
@@ -252,13 +253,14 @@ def matrix_table(found: Matrix, number: int) -> str:
     """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
     tops = [_ordered(n, {c[i] for _, c in found.cells}) for i, n in enumerate(found.columns)]
     sides = [_ordered(n, {r[i] for r, _ in found.cells}) for i, n in enumerate(found.rows)]
-    losses = [m for cell in found.cells.values() if (m := _alive(cell)) is not None]
+    losses = [one.value for one in found.cells.values() if one.value is not None]
     best, worst = min(losses, default=0.0), max(losses, default=1.0)
     head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops))
     body = ""
     for row in product(*sides):
         cells = "".join(
-            _cell(found.cells.get((row, column), []), best, worst) for column in product(*tops)
+            _cell(found.cells.get((row, column), Cell("empty")), best, worst)
+            for column in product(*tops)
         )
         body += f"<tr><th>{escape(' · '.join(row))}</th>{cells}</tr>"
     side = " × ".join(title_of(n) for n in found.rows)
@@ -266,9 +268,9 @@ def matrix_table(found: Matrix, number: int) -> str:
     words += " × ".join(title_of(n) for n in found.columns)
     return (
         f"<div class='above'><b>Table {number}. Which trained?</b>"
-        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else training"
-        " loss), mean over seeds: the greener the lower; red has learned nothing from its input,"
-        " hatched has diverged.</div>"
+        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else the"
+        " mean of the last training losses), the mean over the runs of a cell as each says: the"
+        " greener the lower; red has learned nothing from its input, hatched has diverged.</div>"
         "<div class='scroll'><table class='matrix' id='which-trained'>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -289,35 +291,23 @@ def _ordered(name: str, values: set[str]) -> list[str]:
     return sorted(values, key=key)
 
 
-def _loss(one: Digest) -> float | None:
-    return one.validation if one.validation is not None else one.loss
+PAINTED = {"learned": "learned", "mixed": "learned", "dead": "dead", "diverged": "diverged",
+           "failed": "diverged", "stopped": "diverged"}  # fmt: skip
 
 
-def _alive(cell: Sequence[Digest]) -> float | None:
-    known = [
-        v for one in cell if one.verdict.kind not in BAD_KINDS and (v := _loss(one)) is not None
-    ]
-    return sum(known) / len(known) if known else None
-
-
-def _cell(cell: Sequence[Digest], best: float, worst: float) -> str:
-    if not cell:
+def _cell(found: Cell, best: float, worst: float) -> str:
+    """As the page shows it: its number or word, and of how many runs."""
+    if found.kind == "empty":
         return "<td class='open'>–</td>"
-    kinds = Counter(one.verdict.kind for one in cell)
-    lost = sum(kinds[kind] for kind in ("diverged", "failed"))
-    dead = kinds["plateau"] + kinds["above"]
-    seeds = f"<small>{lost + dead} of {len(cell)} lost</small>" if lost + dead else ""
-    mean = _alive(cell)
-    if mean is not None and lost + dead <= len(cell) / 2:
-        share = 14 + 50 * (worst - mean) / (worst - best) if worst > best else 40
-        return f"<td class='learned' style='--share:{share:.0f}'>{mean:.3f}{seeds}</td>"
-    if lost >= dead and lost:
-        word = "diverged" if kinds["diverged"] else "failed"
-        return f"<td class='diverged'>{word}{seeds if lost + dead < len(cell) else ''}</td>"
-    known = [v for one in cell if (v := _loss(one)) is not None]
-    if dead and known:
-        return f"<td class='dead'>{sum(known) / len(known):.3f}<small>dead</small></td>"
-    return "<td class='open'>no loss yet</td>"
+    style = ""
+    if found.value is not None:
+        share = 14 + 50 * (worst - found.value) / (worst - best) if worst > best else 40
+        style = f" style='--share:{share:.0f}'"
+    small = f"<small>{escape(found.small)}</small>" if found.small else ""
+    name = PAINTED.get(found.kind, "open")
+    return (
+        f"<td class='{name}'{style} title='{escape(found.said)}'>{escape(found.text)}{small}</td>"
+    )
 
 
 # In words
