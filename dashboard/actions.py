@@ -50,6 +50,19 @@ def train() -> None:
         _focus(run, *state.lab_runs()[0][:1])
 
 
+STORY = ("post-ln-dies", "pre-ln-lives")
+
+
+def train_story() -> None:
+    """Train the two presets that differ in one switch, and show the second one's settings."""
+    dies, lives = (presets.load(name).config for name in STORY)
+    first = _enqueue(dies, STORY[0])
+    if first is not None:
+        _focus(first, _enqueue(lives, STORY[1], twin_of=first.id))
+        st.session_state["preset"] = STORY[1]
+        state.show(lives)
+
+
 def pause() -> None:
     """Pause or go on; takes up a run that was stopped or interrupted."""
     focus = _in_focus()

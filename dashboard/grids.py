@@ -102,7 +102,7 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
         options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} :gray[· {said(flat[dotted])}]",
+                f"{SETTINGS[dotted].title} · {said(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",

@@ -13,7 +13,7 @@ import torch
 
 from core.config.units import unit
 from core.models import profile
-from core.probes.alarms import all_alarms
+from core.probes.alarms import all_alarms, uniform_entropy
 from core.probes.gradients import GradientNorms
 from core.runs import Run, RunError
 from core.runs.files import write_json
@@ -48,7 +48,13 @@ class Trainer:
         damaged: list[str] = []
         self.state = _resumed(run, self.task, self.device, damaged)
         corpus = self.task.corpus
-        alarms = all_alarms(corpus.unigram_entropy, unit(corpus.unit))
+        alarms = all_alarms(
+            corpus.unigram_entropy,
+            unit(corpus.unit),
+            run.corpus.get("floor"),
+            corpus.unigram_validation,
+            uniform_entropy(run.config.probe_length, run.config.model.causal),
+        )
         self.log = MetricLog(run, self.state.step, alarms)
         for sentence in damaged:  # after the start, which makes older events of this step void
             text = f"{sentence}. Training goes on from step {self.state.step}."

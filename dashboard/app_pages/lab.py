@@ -4,7 +4,6 @@ from html import escape
 
 import streamlit as st
 
-from core import presets
 from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
@@ -13,6 +12,8 @@ from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
+# Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
+BLOCK_HEIGHT = 236
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -37,10 +38,25 @@ OBSERVABLES = (
 
 
 def block_card():
-    """The wiring as equation and drawing, from the settings alone."""
-    with chrome.card("block", title(drawn.blocks), published(drawn), height="stretch"):
-        st.html(equation(drawn))
-        st.markdown(diagram(drawn), unsafe_allow_html=True)  # st.html drops drawings
+    """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
+    now = focus.model_at(focus.record.step + 1) if focus else drawn
+    if now == drawn:
+        with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
+            network(drawn)
+        return
+    with chrome.card("block", "One block of each", height=BLOCK_HEIGHT):
+        for side, name, model in zip(
+            st.columns(2, gap="small"), ("This run", "Next run"), (now, drawn), strict=True
+        ):
+            with side:
+                st.html(chrome.heading(name, below=f"{title(model.blocks)}, {published(model)}"))
+                network(model)
+
+
+def network(model):
+    """Equation and drawing of one network."""
+    st.html(equation(model))
+    st.markdown(diagram(model), unsafe_allow_html=True)  # st.html drops drawings
 
 
 def state_card():
@@ -117,6 +133,7 @@ def loss_title(verdicts: list[Verdict]) -> str:
         "learned": "learns" if len(kinds) == 1 else "both learn",
         "plateau": "sits on the unigram plateau" if len(kinds) == 1 else "both sit on the plateau",
         "diverged": "diverged" if len(kinds) == 1 else "both diverged",
+        "memorised": "memorises its training data" if len(kinds) == 1 else "both memorise",
     }
     same = set(kinds)
     return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
@@ -157,20 +174,20 @@ def activation_card(focus: Run):
 
 
 def first_run():
-    """What would be here, and the button that brings it."""
+    """What this is for, and the button that leads to its story."""
     with chrome.card("first", height=320):
-        preset = presets.load(st.session_state["preset"])
         chrome.empty(
-            "Nothing has been trained yet",
-            "The loss appears here while a network trains, and below it what happens inside."
-            f" The preset at the left, {preset.title}: {preset.summary}",
+            "See why a deep Transformer needs Add and Norm",
+            "Train small Transformers side by side and watch which of them learn: here, twelve"
+            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
+            " the same twelve with the norm before each sublayer (pre-LN) learn. Or turn the"
+            " switches at the left and press Train.",
         )
         st.button(
-            "Train the first network",
+            "Train both: post-LN dies, pre-LN lives",
             key="train_first",
             type="primary",
-            on_click=actions.train,
-            disabled=config is None,
+            on_click=actions.train_story,
         )
     waiting = (
         ("Gradient norm, layer × step", "Which layers still learn."),
@@ -253,8 +270,9 @@ else:
             ids, key="residual", metric="activation/rms/resid_post", height=318
         )
     if attends:
-        with third[0]:
-            components.attention(focus.id, key="attention", height=318)
+        # A view of its own for each run: one that never trained would show the last one's heads.
+        with third[0], st.container(key="attention"):
+            components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
     activation_card(focus)
 if config and vocab:
     with cost_slot:

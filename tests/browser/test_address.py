@@ -115,6 +115,7 @@ def test_back_forward_reload_and_a_second_tab(page: Page, dashboard: Dashboard) 
     page.reload()
     agree(page, dashboard, (3, 600, "post"))
     other = page.context.browser.new_page()  # type: ignore[union-attr]
+    other.set_default_timeout(90_000)
     other.goto(page.url)
     agree(other, dashboard, (3, 600, "post"))
     other.close()

@@ -194,10 +194,10 @@ class AttentionPage {
       const label = `Attention heads; chosen: ${this.where()}. Arrows choose a head, brackets a snapshot.`
       this.grid.show(picture.grid, { theme, signed, chosen, label })
       const scores = this.source.known(picture)
-      this.cards.show({ grid: picture.grid, scores, sort: this.props.sort, chosen, theme, signed,
+      this.cards.show({ grid: picture.grid, scores, others: signed ? this.source.known(picture, 1) : null, sort: this.props.sort, chosen, theme, signed,
         tokens: picture.tokens.length, causal: this.props.runs[0].causal })
       this.large.show({ picture, layer: this.layer, index: this.head, theme, signed, scores, names: this.names(),
-        source: this.source, causal: this.props.runs[0].causal })
+        others: signed ? this.source.known(picture, 1) : null, source: this.source, causal: this.props.runs[0].causal })
     } else {
       this.grid.clear()
       this.cards.clear()
