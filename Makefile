@@ -7,7 +7,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint bench pictures clean check-python chromium
+.PHONY: lab test lint bench science pictures clean check-python chromium
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -26,6 +26,10 @@ bench: .venv/tests chromium
 # Trains the runs that README shows and takes its pictures anew.
 pictures: .venv/tests chromium
 	$(BIN)/python -m tests.pictures
+
+# An hour of one processor; an interrupted round goes on where it was.
+science: .venv/tests
+	$(BIN)/python -m tests.science.presets
 
 check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11, 3.12 or 3.13, or name one with PYTHON=..."; exit 1; }

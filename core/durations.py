@@ -15,6 +15,7 @@ from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
 GUESS_PER_CORE = 15e9
+ASSUMED = 96  # letters of a text that was not read: what ASCII can print, and the end of a line
 NEWEST = 12  # runs that tell how fast this machine is
 
 
@@ -27,10 +28,15 @@ class Measured:
     depth: int
 
 
-def vocabulary(config: RunConfig) -> tuple[int | None, str]:
-    """How many letters or classes the corpus has, or None and what is wrong with the corpus."""
+def vocabulary(config: RunConfig, read: bool = True) -> tuple[int | None, str]:
+    """How many letters or classes the corpus has, or None and what is wrong with the corpus.
+
+    Without `read` no file that a user named is opened, and `ASSUMED` letters stand for its own.
+    """
     if config.image is not None:
         return CLASSES, ""  # known without bringing the images
+    if config.data.path and not read:
+        return ASSUMED, ""
     try:
         text = describe(config.data)
         check_length(text, config.model.context)
@@ -116,8 +122,11 @@ class Cost:
     problem: str = ""
 
 
-def cost(store: RunStore, configs: Sequence[RunConfig]) -> Cost:
-    """What these runs need on this machine: time, and the memory of the largest at every place."""
+def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Cost:
+    """What these runs need on this machine: time, and the memory of the largest at every place.
+
+    `read` as in :func:`vocabulary`.
+    """
     seconds, memory = [], 0
     device = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
     places = min(slots("cuda" if device == "cuda" else "cpu"), max(len(configs), 1))
@@ -127,7 +136,7 @@ def cost(store: RunStore, configs: Sequence[RunConfig]) -> Cost:
     for config in configs:
         text = (config.data, config.model.context)
         if text not in sizes:
-            sizes[text] = vocabulary(config)
+            sizes[text] = vocabulary(config, read)
         size, problem = sizes[text]
         if size is None:
             return Cost(problem=problem)

@@ -21,9 +21,11 @@ from pydantic import ValidationError
 from core import presets
 from core.config import RunConfig, applies, explain, overrides, resolve, settings
 from core.resources import ASSETS
+from core.runs.files import RefusedFileError, read_named
 
 FOLDER = ASSETS / "sweeps"
 MOST_CELLS = 2000
+MOST_BYTES = 2**20  # of a TOML file
 SEED = "training.seed"
 KEYS = ("name", "summary", "preset", "base", "grid", "seeds")
 # Settings that choose what a cell is; the others follow them.
@@ -188,7 +190,7 @@ def value_of(dotted: str, value: Any) -> Any:
 def _values(dotted: str, values: Any) -> tuple[Any, ...]:
     known(dotted)
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)}]")
+        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)[:60]}]")
     found: list[Any] = []
     for value in values:
         checked = value_of(dotted, value)
@@ -209,7 +211,7 @@ def said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return overrides.text(value) or "none"
+        return overrides.text(value, people=True) or "none"
     return str(value) if value not in ("", None) else "none"
 
 
@@ -233,12 +235,12 @@ def load(name: str) -> Grid:
     """The grid of a TOML file, or of an example by its name. Raises GridError."""
     path = FOLDER / f"{name}.toml" if name in examples() else Path(name)
     try:
-        return from_table(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
-    except OSError as error:
+        return from_table(tomllib.loads(read_named(path, MOST_BYTES).decode("utf-8")), path.stem)
+    except RefusedFileError as error:
         there = ", ".join(examples())
-        raise GridError(
-            f"{name}: {error.strerror}; accepted: a file, or one of: {there}"
-        ) from error
+        raise GridError(f"{error}; accepted: a file, or one of: {there}") from error
+    except RecursionError as error:
+        raise GridError(f"{name}: its brackets are nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GridError(f"{name}: this is not TOML ({error})") from error
 

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, presets
-from core.config import RunConfig, accepted, applies, choices
+from core.config import RunConfig, accepted, applies, choices, layers
+from core.data.corpora import CorpusError, look_up
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import state
@@ -47,6 +48,19 @@ def train() -> None:
     if config is not None:
         run = _enqueue(config, _name(config))
         _focus(run, *state.lab_runs()[0][:1])
+
+
+STORY = ("post-ln-dies", "pre-ln-lives")
+
+
+def train_story() -> None:
+    """Train the two presets that differ in one switch, and show the second one's settings."""
+    dies, lives = (presets.load(name).config for name in STORY)
+    first = _enqueue(dies, STORY[0])
+    if first is not None:
+        _focus(first, _enqueue(lives, STORY[1], twin_of=first.id))
+        st.session_state["preset"] = STORY[1]
+        state.show(lives)
 
 
 def pause() -> None:
@@ -87,8 +101,13 @@ def rewire() -> None:
     """Switch layers of the run in focus before its next step."""
     focus, chosen = _in_focus(), st.session_state
     if focus is not None:
-        change = f"{chosen['switch_layers']}: {chosen['switch_setting']}={chosen['switch_value']}"
-        _control(focus, "switch", change)
+        try:
+            which = layers.typed(str(chosen["switch_layers"]))
+        except ValueError as error:
+            chosen["rewire_problem"] = f"{error}."
+            return
+        change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
+        _control(focus, "switch", change, "rewire_problem")
 
 
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
@@ -168,9 +187,9 @@ def train_twin(base: Run, twin: RunConfig, dotted: str, value: Any) -> Run | Non
 # What all of them share
 
 
-def problem() -> str:
+def problem(place: str = "action_problem") -> str:
     """What the last button could not do; asked for once."""
-    return str(st.session_state.pop("action_problem", ""))
+    return str(st.session_state.pop(place, ""))
 
 
 def _in_focus() -> Run | None:
@@ -186,17 +205,19 @@ def _focus(*runs: Run | None) -> None:
 
 def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
     try:
+        if config.data.path:
+            look_up(config)  # an own text is first read now that somebody wants it
         return jobs.enqueue(store(), config, name, paused, **meta)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         st.session_state["action_problem"] = str(error)
         return None
 
 
-def _control(run: Run, command: Any, text: str = "") -> None:
+def _control(run: Run, command: Any, text: str = "", place: str = "action_problem") -> None:
     try:
         jobs.control(store(), run, command, text)
     except RunError as error:
-        st.session_state["action_problem"] = str(error)
+        st.session_state[place] = layers.sentence(str(error))
 
 
 def _name(config: RunConfig) -> str:

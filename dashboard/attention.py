@@ -10,6 +10,7 @@ from core.data.tokenizers import CharacterTokenizer
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run, RunError, RunStore
+from dashboard.compare import called
 
 SORTS = ("induction", "previous token", "first token", "duplicate token", "entropy")
 SIDES = {"a": "A", "b": "B", "difference": "A − B"}
@@ -49,12 +50,8 @@ def others(runs: Sequence[Run], a: Run) -> list[Run]:
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:
-    """Names by id; where two runs share one, the end of the id tells them apart."""
-    names = [run.name for run in runs]
-    return {
-        run.id: run.name if names.count(run.name) == 1 else f"{run.name} ({run.id[-4:]})"
-        for run in runs
-    }
+    """Names by id, all different."""
+    return called.of_runs(runs)
 
 
 def nearest(steps: Sequence[int], wanted: int | None) -> int | None:

@@ -15,7 +15,7 @@ from core import presets
 from core.config import RunConfig, accepted, applies, choices, impossible
 from core.data.corpora import CorpusError, keep_upload
 from dashboard import chrome, state
-from dashboard.preset import preset_row
+from dashboard.preset import nearest_preset, preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key
 
 FIRST = (
@@ -53,8 +53,16 @@ LADDERS: dict[str, tuple[int, ...]] = {
     "optimizer.warmup_steps": (0, 5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 1000, 2000, 5000),
 }
 PLACEHOLDERS = {
-    "model.overrides": "0-3: placement=post; 5: residual=off",
+    "model.overrides": "1-3: placement=post; 5: residual=off",
     "training.switches": "150/5: residual=off",
+}
+# What people type counts layers from 1; the settings' own words are those of the command line.
+COUNTED_FROM_1 = {
+    "model.overrides": "Layers that differ, counted from 1: `1-3: placement=post; 5: residual=off`;"
+    " any of residual, placement, norm and scaling, and the last one wins.",
+    "training.switches": "Layers that change while training, counted from 1, each from a step on:"
+    " `150/5: residual=off` changes layer 5 at step 150; any of residual, placement, norm and"
+    " scaling.",
 }
 SMALL_STEPS = {
     "optimizer.learning_rate": 1e-4,
@@ -95,22 +103,30 @@ def _switches() -> tuple[RunConfig | None, str]:
             with st.expander(title, key=f"open_{group}"):
                 _folded(group)
             st.html(f'<span class="fold-values">{escape(summary(group, values))}</span>')
+    state.remember_settings()
     return state.read(state.widget_values())
 
 
 def _seed() -> list[str]:
-    """Take the settings from the address, once; what it got wrong stays readable until a change."""
+    """Turn every widget to what the address says, at each arrival on the page.
+
+    What the address got wrong stays readable until a change. A widget takes the address as it was
+    when the run began, so an address that has to be mended is mended first, and the values wait.
+    """
     remembered = st.session_state
-    if "address_problems" not in remembered:
+    if how := state.take_arrival():
         address = {k: str(v) for k, v in st.query_params.items()}
-        found, problems = state.from_address(address)
-        for dotted, value in found.items():
-            remembered[key(dotted)] = state.to_widget(dotted, value)
+        values, problems, said = state.arrived_settings(how, address)
+        remembered["address_problems"] = problems
+        remembered["arrived_settings"] = values
         if address.get("preset") in presets.names():
             remembered["preset"] = address["preset"]
-        remembered["address_problems"] = problems
-        if state.rewrite_address(address, found):
-            st.rerun()  # a widget takes the address as it was when the run began
+        elif said:
+            remembered["preset"] = nearest_preset(values)
+        if state.rewrite_address(address, values):
+            st.rerun()
+    for dotted, value in remembered.pop("arrived_settings", {}).items():
+        remembered[key(dotted)] = state.to_widget(dotted, value)
     problems_left: list[str] = remembered["address_problems"]
     return problems_left
 
@@ -211,6 +227,8 @@ def _unit(dotted: str) -> str:
 def _help(dotted: str, reason: str = "") -> str:
     unit = _unit(dotted)
     described = str(SETTINGS[dotted].description)
+    if dotted in COUNTED_FROM_1:
+        described = COUNTED_FROM_1[dotted]
     described = f"{described} Counted in {unit}." if unit.endswith("s") else described
     if reason:
         return f"{described} **Off: {reason}.**"

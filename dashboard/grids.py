@@ -9,14 +9,16 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan, said
 from core.jobs import grids as jobs
+from core.jobs import queue
 from core.runs import RunError, describe
+from core.runs.naming import short_title
 from dashboard import chrome, components, matrix
 from dashboard.compare import outcomes
 from dashboard.compare.address import complaints
 from dashboard.compare.catalogue import Entry
-from dashboard.compare.words import short_title
 from dashboard.state import SETTINGS, key, store
 
 # What can be ticked: choices with their own words, numbers with some to begin with.
@@ -85,7 +87,8 @@ def dialog(
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
     if _queue(base, ticked, name.strip() or _made_up(ticked)):
         if leads_to:
-            st.switch_page(leads_to)
+            # An own, empty address: clearing the Lab's is refused while switches are bound to it.
+            st.switch_page(leads_to, query_params={})
         st.rerun()
 
 
@@ -99,7 +102,7 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
         options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} :gray[· {said(flat[dotted])}]",
+                f"{SETTINGS[dotted].title} · {said(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",
@@ -140,7 +143,8 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
         except GridError as error:
             problem = f"{error}."
     if plan is not None:
-        cost = durations.cost(store(), [cell.config for cell in plan.runs if cell.config])
+        found = [cell.config for cell in plan.runs if cell.config]
+        cost = durations.cost(store(), found, read=False)
         problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
         _price(plan, cost)
     if problem:
@@ -162,10 +166,12 @@ def start(grid: Grid) -> bool:
     """Queue a grid; whether all of it could be. The matrix shows it from now on."""
     remembered = st.session_state
     try:
+        if grid.base.data.path:
+            look_up(grid.base)  # an own text is first read now that somebody wants it
         remembered["grid_chosen"] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
-    except RunError as error:
+    except (RunError, CorpusError) as error:
         remembered["grid_problem"] = str(error)
         return False
     return True
@@ -341,8 +347,9 @@ def _matrix(
             "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
             "rows": [matrix.label(down, value) for value in rows],
             "columns": [matrix.label(across, value) if across else "" for value in columns],
-            "cells": matrix.cells(
-                shown, (down, rows), (across, columns), defined.get("impossible", ())
+            "cells": matrix.judged(
+                matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
+                matrix.outcomes(shown, queue.held(store())),
             ),
             "members": members,
             "runs": [

@@ -17,7 +17,7 @@ def _name(host: str) -> str:
     """A Host header without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
 
 
 def _known(name: str) -> bool:

@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit import runtime
 
 from core.jobs import revive
-from dashboard import chrome, components
+from dashboard import chrome, components, state
 from dashboard.state import store
 
 PAGES = [
@@ -27,6 +27,7 @@ def draw() -> None:
     with st.container(key="topbar"):
         components.topbar(key="counts")
         components.preload()
+    state.arrive(page.title)
     revive(store())  # a warm worker, so that the next run starts at once
     page.run()
 

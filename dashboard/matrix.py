@@ -1,22 +1,24 @@
 """Which trained: runs laid out by two of the settings in which they differ. Pure, no Streamlit.
 
-The browser draws the cells and keeps those of live runs up to date; see `components/js/matrix.js`.
+What a cell says is decided here, by `core.runs.outcomes`; the browser draws it and asks
+`/api/cells` anew for those whose runs are live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.config import choices
 from core.grids import SEED, said
+from core.runs.naming import short_title
+from core.runs.outcomes import Outcome, came, cell, outcome
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title
-from dashboard.state import LIVE, SETTINGS
+from dashboard.state import SETTINGS
 
 MOST_VALUES = 48  # of one axis
 LAST = (SEED, "probes.", "data.path", "training.threads", "training.evaluate", "training.check")
-STOPPED = ("stopped", "interrupted")
 
 
 def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[Any]]:
@@ -72,28 +74,38 @@ def label(dotted: str, value: Any) -> str:
 
 
 def kind(entry: Entry) -> str:
-    """How a run counts: learned, plateau, above, diverged, failed, stopped, too_early, or live."""
-    found = entry.digest
-    if found.state in LIVE:
-        return "live"
-    if found.state in STOPPED:
-        return "stopped"
-    return "diverged" if found.state == "diverged" else found.verdict.kind
-
-
-def loss(entry: Entry) -> float | None:
-    """What a run came to: the last validation loss, else the mean of its last training losses."""
-    if kind(entry) == "diverged":
-        return None
-    found = entry.digest
-    return found.validation if found.validation is not None else found.verdict.last_mean
+    """How a run counts: its verdict once it came to its end, else stopped or live."""
+    return came(entry.digest)
 
 
 def row(entry: Entry) -> dict[str, Any]:
     """What the browser is told of one run."""
-    found, reached = entry.digest, loss(entry)
-    told = {"id": entry.id, "kind": kind(entry), "state": found.state, "step": found.step}
-    return {**told, "steps": found.steps, "loss": None if reached is None else round(reached, 4)}
+    return {"id": entry.id, "kind": kind(entry), "state": entry.digest.state}
+
+
+def outcomes(entries: Sequence[Entry], held: Collection[str] = ()) -> list[Outcome]:
+    """What each came to, or where it stands; `held` are ids of waiting runs that are held back."""
+    found = [outcome(entry.digest, entry.experiment) for entry in entries]
+    return [
+        replace(one, state="paused") if entry.id in held and one.state == "queued" else one
+        for entry, one in zip(entries, found, strict=True)
+    ]
+
+
+def judged(
+    table: Sequence[Sequence[Mapping[str, Any]]], found: Sequence[Outcome]
+) -> list[list[dict[str, Any]]]:
+    """The cells as they are shown, each with the positions of its runs."""
+    return [
+        [
+            {
+                "runs": one["runs"],
+                **cell([found[i] for i in one["runs"]], one.get("reason", "")).for_browser(),
+            }
+            for one in line
+        ]
+        for line in table
+    ]
 
 
 def cells(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.runs import Run
+from core.runs.alike import experiment_key, setting_key
 from core.runs.buckets import bucket_size, buckets
 from core.runs.digest import Digest, digest
+from core.runs.naming import Subject, names
+from dashboard.compare.called import subject_of
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 MOST_POINTS = 75_000  # of all lines in a chart
@@ -30,7 +34,7 @@ class Group:
 
     name: str
     runs: tuple[Run, ...]
-    turn: int = 0  # of the groups before it, how many have its colour
+    turn: int = 0  # its dash, by which groups of one colour are told apart
 
     @property
     def colour(self) -> int:
@@ -47,33 +51,48 @@ class Group:
 def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list[Group]:
     """The runs as lines: those with one label together, by default those that differ in the seed.
 
-    In the order of their first runs.
+    In the order of their first runs. Lines that have no label are named by what differs among them.
     """
     found: dict[str, list[Run]] = {}
     for run in runs:
-        label = but_seed(run) if labels is None else labels.get(run.id)
+        label = setting_key(*_settings(run)) if labels is None else labels.get(run.id)
         found.setdefault(f"group {label}" if label else f"run {run.id}", []).append(run)
+    unnamed = [own for own in found.values() if not (labels or {}).get(own[0].id)]
+    called = names([_subject(own) for own in unnamed])
     result: list[Group] = []
-    turns: dict[int, int] = {}
+    looks: set[tuple[int, int]] = set()
     for own in found.values():
         label = labels.get(own[0].id) if labels else None
-        group = Group(label or _common_name(own), tuple(own))
+        group = Group(label or called[own[0].id], tuple(own))
         colour = group.colour % COLOURS_OF_RUNS
-        turns[colour] = turns.get(colour, -1) + 1
-        result.append(Group(group.name, group.runs, turns[colour]))
+        turn = group.colour // COLOURS_OF_RUNS  # as on every page, unless another has this look
+        while (colour, turn) in looks:
+            turn += 1
+        looks.add((colour, turn))
+        result.append(Group(group.name, group.runs, turn))
     return result
 
 
-def but_seed(run: Run) -> str:
-    """Every setting except the seed: equal where runs differ in nothing else."""
-    return str({n: v for n, v in run.config.flat().items() if n != "training.seed"})
+def _settings(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A run's settings, and what was switched while it trained."""
+    return run.config.flat(), [switch.model_dump() for switch in run.switches]
 
 
-def _common_name(runs: Sequence[Run]) -> str:
-    if len(runs) == 1:
-        return runs[0].name
-    stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", run.name).strip() for run in runs}
-    return stems.pop() if len(stems) == 1 and all(stems) else runs[0].name
+def experiment(run: Run) -> str:
+    """Equal where runs are repeats of each other."""
+    return experiment_key(*_settings(run))
+
+
+def _subject(runs: Sequence[Run]) -> Subject:
+    """What a line's name is made from; of several seeds without them."""
+    first = runs[0]
+    one = subject_of(first)
+    settings, name = dict(one.settings), one.name
+    if len(runs) > 1:
+        settings.pop("training.seed")
+        stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", run.name).strip() for run in runs}
+        name = "" if one.made else stems.pop() if len(stems) == 1 and all(stems) else first.name
+    return replace(one, name=name, settings=settings)
 
 
 def lines(found: Sequence[Group], metric: str) -> list[Line]:
@@ -106,59 +125,69 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
         kept = np.isfinite(thinned)
         y = thinned[kept].astype(np.float64)
         return Line(group.name, group.colour, steps[kept], y, turn=group.turn, end=end)
-    steps, stack = _stacked(series)
+    if len(series) < len(group.runs):
+        return None  # a mean over those that have the metric is not the group's
+    steps, stack = _common(series)
+    if not len(steps):
+        return None
+    keys = [experiment(run) for run in group.runs]
+    stack = np.stack([stack[[k == key for k in keys]].mean(0) for key in dict.fromkeys(keys)])
     size = bucket_size(len(steps), 2 * most)
     x, mean, low, high = _band(steps, stack, size)
-    if not banded:
-        return Line(group.name, group.colour, x, mean, turn=group.turn)
-    return Line(group.name, group.colour, x, mean, low, high, group.turn)
+    name = f"{group.name}, to step {steps[-1]:,}" if _is_cut(series, steps) else group.name
+    if not banded or len(stack) < 2:
+        return Line(name, group.colour, x, mean, turn=group.turn)
+    return Line(name, group.colour, x, mean, low, high, group.turn)
 
 
-def _stacked(
+def _common(
     series: Sequence[tuple[NDArray[np.int64], Numbers]],
 ) -> tuple[NDArray[np.int64], Numbers]:
-    """Several series over all their steps, (runs, steps), NaN where one has no such step."""
-    steps = np.unique(np.concatenate([own for own, _ in series]))
-    stack = np.full((len(series), len(steps)), np.nan)
-    for row, (own, values) in zip(stack, series, strict=True):
-        row[np.searchsorted(steps, own)] = values
-    return steps, stack
+    """Several series over the steps at which every one is a number, (runs, steps).
+
+    Over more steps the runs that are averaged would change, and the mean with them.
+    """
+    steps = reduce(np.intersect1d, (own for own, _ in series))
+    stack = np.stack([values[np.searchsorted(own, steps)] for own, values in series])
+    kept = np.isfinite(stack).all(0)
+    return steps[kept], stack[:, kept]
+
+
+def _is_cut(series: Sequence[tuple[NDArray[np.int64], Numbers]], steps: NDArray[np.int64]) -> bool:
+    """Whether a run of them goes on where not all do."""
+    return any(bool(np.isfinite(values[own > steps[-1]]).any()) for own, values in series)
 
 
 def _band(
     steps: NDArray[np.int64], stack: Numbers, size: int
 ) -> tuple[NDArray[np.int64], Numbers, Numbers, Numbers]:
-    """Each bucket's last step, mean, least and greatest value, over all runs.
+    """Each bucket's last step, mean, least and greatest value, over all rows of the stack.
 
     The last step, because the mean holds the rows up to there: a line never knows what comes.
     """
-    rows = len(steps)
-    count = -(-rows // size)
-    padded = np.full((stack.shape[0], count * size), np.nan)
-    padded[:, :rows] = np.where(np.isfinite(stack), stack, np.nan)
-    cells = padded.reshape(stack.shape[0], count, size).transpose(1, 0, 2).reshape(count, -1)
-    there = np.isfinite(cells)
-    kept = there.any(1)
-    cells, there = cells[kept], there[kept]
-    mean = np.where(there, cells, 0).sum(1) / there.sum(1)
-    low = np.where(there, cells, np.inf).min(1)
-    high = np.where(there, cells, -np.inf).max(1)
-    ends = np.minimum(np.arange(1, count + 1) * size, rows) - 1
-    return steps[ends][kept], mean, low, high
+    starts = np.arange(0, len(steps), size)
+    counts = np.diff(np.append(starts, len(steps)))
+    mean = np.add.reduceat(stack.mean(0), starts) / counts
+    low = np.minimum.reduceat(stack.min(0), starts)
+    high = np.maximum.reduceat(stack.max(0), starts)
+    return steps[starts + counts - 1], mean, low, high
 
 
 def profiles(found: Sequence[Group], metric: str) -> list[Line]:
     """Each group's per-layer metric at the end of training: the mean of the last rows."""
     made = []
     for group in found:
-        ends = [p for run in group.runs if (p := _end(run, metric)) is not None]
+        by_experiment: dict[str, list[Numbers]] = {}
+        for run in group.runs:
+            if (end := _end(run, metric)) is not None:
+                by_experiment.setdefault(experiment(run), []).append(end)
+        ends = [end for own in by_experiment.values() for end in own]
         width = max((len(end) for end in ends), default=0)
-        ends = [end for end in ends if len(end) == width]
-        if not ends:
-            continue
-        stack = np.stack(ends)
+        if not ends or len(ends) < len(group.runs) or any(len(end) != width for end in ends):
+            continue  # a mean over some of them, or over other depths, is not the group's
+        stack = np.stack([np.mean(own, axis=0) for own in by_experiment.values()])
         layers = np.arange(1, width + 1)
-        several = len(ends) > 1 and len(found) <= BANDED
+        several = len(stack) > 1 and len(found) <= BANDED
         made.append(
             Line(
                 group.name,

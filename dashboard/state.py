@@ -15,9 +15,19 @@ from typing import Annotated, Any, get_args
 
 import streamlit as st
 from pydantic import TypeAdapter, ValidationError
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import presets
-from core.config import ModelConfig, RunConfig, adapt, explain, overrides, resolve, settings
+from core.config import (
+    ModelConfig,
+    RunConfig,
+    adapt,
+    explain,
+    layers,
+    overrides,
+    resolve,
+    settings,
+)
 from core.runs import Run, RunError, RunStore
 from core.runs.labels import LIVE as LIVE
 from dashboard import live
@@ -30,6 +40,7 @@ LISTS: dict[str, tuple[TypeAdapter[Any], Any]] = {
     "model.overrides": (TypeAdapter(tuple[overrides.Override, ...]), overrides.parse),
     "training.switches": (TypeAdapter(tuple[overrides.Switch, ...]), overrides.parse_switches),
 }
+REMEMBERED = "lab_settings"  # what the Lab's widgets held last
 Address = dict[str, str]
 
 
@@ -60,7 +71,7 @@ def to_widget(dotted: str, value: Any) -> Any:
     if value is None:
         return ""
     if dotted in LISTS:
-        return overrides.text(value)
+        return value if isinstance(value, str) else overrides.text(value, people=True)
     return str(value) if is_auto(dotted) else value
 
 
@@ -70,17 +81,20 @@ def from_widget(dotted: str, value: Any) -> Any:
         return DEFAULTS[dotted]
     if is_auto(dotted):
         text = str(value).strip().lower()
-        return int(text) if text.isdigit() else text
+        return int(text) if text.isdecimal() and len(text) < 20 else text
     if dotted in LISTS:
         return _list(dotted, value)
     return value
 
 
 def _list(dotted: str, value: Any) -> Any:
-    """As `RunConfig.flat` has them; what can't be read stays a text, to be refused."""
+    """As `RunConfig.flat` has them; what can't be read stays a text, to be refused.
+
+    People count layers from 1, settings from 0 (`core.config.layers`).
+    """
     try:
         adapter, parse = LISTS[dotted]
-        parsed = adapter.validate_python(parse(value))
+        parsed = adapter.validate_python(parse(overrides.typed(value)))
     except ValueError:
         return value
     return tuple(one.model_dump() for one in parsed)
@@ -117,25 +131,79 @@ def reread(dotted: str) -> None:
 def _read_widgets() -> dict[str, Any]:
     state = st.session_state
     values = {d: from_widget(d, state[k]) for k, d in KEYS.items() if k in state}
-    return {**DEFAULTS, **values}
+    return {**DEFAULTS, **state.get(REMEMBERED, {}), **values}
 
 
 def widget_values() -> dict[str, Any]:
-    """Every setting as the widgets hold it now."""
+    """Every setting as the widgets hold it now; on other pages as they held it last."""
     values = _read_widgets() if _HELD.values is None else {**_HELD.values}
     if values["data.corpus"] != "file":
         values["data.path"] = None
     return values
 
 
+def remember_settings() -> None:
+    """Keep what the widgets hold: they are forgotten where no page draws them."""
+    st.session_state[REMEMBERED] = widget_values()
+
+
+def arrive(page: str) -> None:
+    """Note how the browser came to this run of a page's script; called before the page is drawn.
+
+    `by_address`: by a new tab, a reload, or Back and Forward on the same page, whose address says
+    everything. `from_page`: from another page, by a link, or Back to an entry that Streamlit
+    emptied on the way out. Empty: it was here before.
+    """
+    remembered = st.session_state
+    context = get_script_run_ctx()
+    before = remembered.get("page_before")
+    if before is not None and before != page:
+        remembered["arrival"] = "from_page"
+    elif before is None or (context is not None and context.is_history_navigation):
+        remembered["arrival"] = "by_address"
+    remembered["page_before"] = page
+
+
+def take_arrival() -> str:
+    """How the browser came here, told once for each arrival (see `arrive`)."""
+    unknown = "" if "address_problems" in st.session_state else "by_address"
+    return str(st.session_state.pop("arrival", "") or unknown)
+
+
+def arrived_settings(how: str, address: Address) -> tuple[dict[str, Any], list[str], bool]:
+    """Every setting as an arrival means it, a sentence for each that can't be taken, and whether
+    the address said them.
+
+    What the address leaves out is the default, unless the reader comes from another page and it
+    says nothing of settings: then they are as they were left.
+    """
+    silent = not any(name in KEYS or name == "preset" for name in address)
+    if how == "from_page" and silent and REMEMBERED in st.session_state:
+        return dict(st.session_state[REMEMBERED]), [], False
+    found, problems = from_address(address)
+    return {**DEFAULTS, **found}, problems, True
+
+
 def read(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]:
     """The settings, or None and one sentence that says what is wrong with them."""
     if values["data.corpus"] == "file" and not values["data.path"]:
         return None, "data.path: choose a text file, or another corpus."
+    for dotted in LISTS:
+        if sentence := _unreadable(values[dotted]):
+            return None, f"{dotted}: {sentence}"
     try:
         return RunConfig.from_flat(values, name), ""
     except ValidationError as error:
-        return None, explain(error)
+        return None, layers.sentence(explain(error))
+
+
+def _unreadable(typed: Any) -> str:
+    """What is wrong with a list in short form where it says what the library can't see."""
+    try:
+        overrides.typed(typed)
+    except ValueError as error:
+        return f"{error}."
+    return ""
 
 
 def wiring(values: dict[str, Any]) -> ModelConfig:
@@ -228,6 +296,8 @@ def _checked(dotted: str, value: Any) -> Any:
     """One setting's value by its own limits; whether it fits the others is seen later."""
     field = SETTINGS[dotted]
     kind: Any = Annotated[field.annotation, field]
+    if _unreadable(value):
+        value = f"?{value}"  # a layer 0 that the library would take
     value = TypeAdapter(kind).validate_python(value)
     group, leaf = dotted.split(".")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import estimate
+from core import durations, estimate
 from core.config import RunConfig
 from core.durations import (
     Measured,
@@ -11,7 +11,6 @@ from core.durations import (
     measured_speed,
     step_seconds,
     step_work,
-    vocabulary,
 )
 from core.jobs import machine
 
@@ -28,10 +27,22 @@ __all__ = [
 ]
 
 
+def vocabulary(config: RunConfig) -> tuple[int | None, str]:
+    """Letters or classes of the corpus, or None and what is wrong with it.
+
+    A page is drawn for whoever wrote its address, so a path in it is opened by no drawing: only
+    once somebody presses a button.
+    """
+    return durations.vocabulary(config, read=False)
+
+
 def size(config: RunConfig, vocab: int) -> str:
-    """`612,416 parameters · 9.8 MB to train`."""
+    """`612,416 parameters · 9.8 MB to train`; of an own text that its letters are assumed."""
     count = estimate.parameters(config.model, vocab, config.image)
-    return f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
+    text = f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
+    if config.data.path:
+        text += f", with {vocab} letters assumed: {config.data.path} is read at Train"
+    return text
 
 
 def duration(config: RunConfig, vocab: int, measured: Measured | None) -> str:

@@ -29,9 +29,8 @@ def evaluate(code: str, **values: Any) -> Any:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed, so JavaScript can't be run outside a browser")
-    parts = [(assets.SOURCES / name).read_text(encoding="utf-8") for name in assets.PARTS]
     # Exports belong to modules; here all is one script.
-    sources = "\n".join(parts).replace("\nexport ", "\n")
+    sources = assets.hub().decode().replace("\nexport ", "\n")
     given = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
     call = f"(async () => {{ {given}{code}\n}})().then((r) => console.log(JSON.stringify(r)))"
     done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -15,6 +16,16 @@ from core.runs import Run, RunStore
 
 class UsageError(ValueError):
     """What was typed can't be done; the sentence names the setting and what is accepted."""
+
+
+def refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+    """Raises UsageError for an argument that is not UTF-8: no name or path of ours can hold it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            said = argument.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(f"{said[:80]} is not UTF-8; type it as text") from error
 
 
 class Parser(argparse.ArgumentParser):
@@ -91,7 +102,7 @@ def find(store: RunStore, part: str, damaged: bool = False) -> Run:
 def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:
     """The preset with the settings that were typed. Raises UsageError naming the setting."""
     try:
-        base = presets.load(options.preset).config if options.preset else RunConfig()
+        base = RunConfig() if options.preset is None else presets.load(options.preset).config
     except ValueError as error:
         raise UsageError(str(error)) from error
     typed = {n: getattr(options, n) for n in settings() if getattr(options, n, None) is not None}

@@ -29,6 +29,7 @@ class Group(BaseModel):
 
 def only_known(group: type[BaseModel], values: Any) -> Any:
     if isinstance(values, dict):
+        _refuse_what_is_no_text(values)
         known = [f.alias or name for name, f in group.model_fields.items()]
         for key in values:
             if key not in known:
@@ -42,6 +43,20 @@ def only_known(group: type[BaseModel], values: Any) -> Any:
                     },
                 )
     return values
+
+
+def _refuse_what_is_no_text(values: dict[str, Any]) -> None:
+    """Bytes that are not UTF-8 arrive as surrogates, which no file of settings can hold."""
+    for key, value in values.items():
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise PydanticCustomError(
+                    "no_text",
+                    "{key}: it is not UTF-8 at character {place}; accepted: text",
+                    {"key": str(key), "place": error.start + 1},
+                ) from error
 
 
 def _hint(key: str, known: list[str]) -> str:

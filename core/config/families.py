@@ -84,14 +84,14 @@ def applies(dotted: str, config: Any) -> str | None:
     if group == "model":
         reads = name in READS[family] if family in READS else name not in RESNET_ONLY
         if not reads:
-            return f"{NAMES[family]} does not read it"
+            return f"{NAMES.get(family, family)} does not read it"
         if name == "context" and corpus in IMAGES:
             return f"an image has no context, and data.corpus is {corpus}"
     if dotted == "training.switches" and family != "transformer":
-        return f"{NAMES[family]} has no overrides"
+        return f"{NAMES.get(family, family)} has no overrides"
     if group == "probes" and name in ("text", "tokens", "attention") and family != "transformer":
         what = "attention" if name == "attention" else "probe text"
-        return f"{NAMES[family]} has no {what}"
+        return f"{NAMES.get(family, family)} has no {what}"
     return None
 
 
@@ -109,6 +109,8 @@ def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) 
     become its own.
     """
     family = str(values["model.family"])
+    if family not in NAMES:
+        return {}  # RunConfig refuses it, and names those that there are
     now = dict(values)
     if now["data.corpus"] in REFUSED.get((family, "data.corpus"), ()):
         now["data.corpus"] = OWN_CORPUS.get(family, defaults["data.corpus"])

@@ -50,6 +50,13 @@ class DataConfig(Group):
             return {**values, "corpus": "file"}
         return values
 
+    @field_validator("path")
+    @classmethod
+    def _path_of_a_file(cls, value: Any) -> Any:
+        if value and "\0" in value:
+            raise ValueError("no file's path has a NUL in it; accepted: the path of a text file")
+        return value
+
     @model_validator(mode="after")
     def _path_with_file(self) -> DataConfig:
         if (self.corpus == "file") != bool(self.path):
@@ -133,7 +140,8 @@ class TrainingConfig(Group):
     switches: tuple[Switch, ...] = setting(
         (),
         "Scheduled switches",
-        "Layers that change while training, each from a step on: `150/5: residual=off`, or the same"
+        "Layers, counted from 0, that change while training, each from a step on:"
+        " `150/5: residual=off`, or the same"
         " as a JSON list; any of residual, placement, norm and scaling.",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import field_validator, model_serializer, model_validator
 
+from core.config import layers as counting
 from core.config.base import Group, setting
 from core.config.literals import Norm, Placement, Residual, Scaling
 
@@ -30,7 +31,9 @@ class Override(Group):
         text = re.sub(r"\s", "", str(value))
         found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
         if not found or int(found[1]) > int(found[2] or found[1]):
-            raise ValueError(f"{value!r} names no layers; accepted: one, as 5, or some, as 0-3")
+            raise ValueError(
+                f"{str(value)[:60]!r} names no layers; accepted: one, as 5, or some, as 0-3"
+            )
         return text
 
     @field_validator("residual", mode="before")
@@ -82,8 +85,7 @@ class Switch(Override):
     @property
     def words(self) -> str:
         """What it says, for people, who count layers from 1."""
-        first, last = self.first + 1, self.last + 1
-        which = f"layer {first}" if first == last else f"layers {first} to {last}"
+        which = counting.named(self.first, self.last)
         return f"{which}: " + ", ".join(f"{k} {v}" for k, v in self.changes.items())
 
 
@@ -95,19 +97,21 @@ def parse(value: Any) -> Any:
     if text.startswith("["):
         try:
             return json.loads(text)
+        except RecursionError as error:
+            raise ValueError(f"its brackets are nested too deeply; {ACCEPTED}") from error
         except ValueError as error:
             raise ValueError(f"this is not JSON ({error}); {ACCEPTED}") from error
     return [_parse_one(part) for part in text.split(";") if part.strip()]
 
 
-ACCEPTED = "accepted: 0-3: placement=post; 5: residual=off, or the same as a JSON list"
+ACCEPTED = "accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list"
 
 
 def _parse_one(part: str) -> dict[str, str]:
     layers, colon, rest = part.partition(":")
     pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", rest.strip()) if pair]
     if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
-        raise ValueError(f"{part.strip()!r} can't be read; {ACCEPTED}")
+        raise ValueError(f"{part.strip()[:60]!r} can't be read; {ACCEPTED}")
     return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
 
 
@@ -118,9 +122,9 @@ def parse_switches(value: Any) -> Any:
     found = []
     for part in value.split(";"):
         step, slash, rest = part.partition("/")
-        if part.strip() and not (slash and step.strip().isdigit()):
+        if part.strip() and not (slash and step.strip().isdecimal()):
             raise ValueError(
-                f"{part.strip()!r} can't be read; accepted: step/layers: what changes, as"
+                f"{part.strip()[:60]!r} can't be read; accepted: step/layers: what changes, as"
                 " 150/5: residual=off; 300/0-3: placement=post"
             )
         if part.strip():
@@ -128,12 +132,32 @@ def parse_switches(value: Any) -> Any:
     return found
 
 
-def text(overrides: Iterable[Any]) -> str:
-    """The short form of a list of overrides or switches, or of their plain settings."""
+def typed(value: Any) -> Any:
+    """The short form as people type it, layers counted from 1, as settings have it.
+
+    What is no short form stays as it is, JSON too, whose layers count from 0. Raises ValueError for
+    a layer 0.
+    """
+    if not isinstance(value, str) or value.strip().startswith("["):
+        return value
+    parts = []
+    for part in value.split(";"):
+        where, colon, rest = part.partition(":")
+        step, slash, which = where.rpartition("/")
+        parts.append(f"{step}{slash}{counting.typed(which)}{colon}{rest}" if colon else part)
+    return ";".join(parts)
+
+
+def text(overrides: Iterable[Any], people: bool = False) -> str:
+    """The short form of a list of overrides or switches, or of their plain settings.
+
+    For `people` layers are counted from 1, else from 0 as :func:`parse` takes them.
+    """
+    which = counting.shown if people else str
     plain = [o.model_dump() if isinstance(o, Override) else dict(o) for o in overrides]
     return "; ".join(
         (f"{one['step']}/" if "step" in one else "")
-        + f"{one['layers']}: "
+        + f"{which(one['layers'])}: "
         + ", ".join(f"{k}={v}" for k, v in one.items() if k in CHANGES)
         for one in plain
     )

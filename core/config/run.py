@@ -178,13 +178,17 @@ def explain(error: ValidationError) -> str:
     # A union reports each of its arms; "auto or a number" reads better than either.
     place = place.split(".literal[")[0].removesuffix(".")
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("impossible", "unknown_setting", "schema"):
+    if first["type"] in ("impossible", "unknown_setting", "schema", "no_text"):
         field = message.split(":")[0] if first["type"] != "unknown_setting" else ""
         return message if "." in field or not place else f"{place}.{message}"
     message = message[:1].lower() + message[1:]
     if any("literal[" in str(part) for e in error.errors() for part in e["loc"]):
         message = "input should be auto or a whole number"
     given = first.get("input") if place else {}
+    got = repr(given) if len(repr(given)) <= LONGEST else f"{repr(given)[:LONGEST]}…"
     return (f"{place}: {message}" if place else message) + (
-        f" (got {given!r})" if not isinstance(given, dict) else ""
+        f" (got {got})" if not isinstance(given, dict) else ""
     )
+
+
+LONGEST = 80  # characters of a wrong value that a sentence repeats

@@ -20,7 +20,7 @@ from core.data.images import Images
 from core.data.tasks import Synthetic, check_context, synthetic
 from core.data.texts import TRAINING_SHARE, Text
 from core.data.tokenizers import cross_entropy, encode
-from core.runs.files import write_atomically
+from core.runs.files import RefusedFileError, read_named, write_atomically
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -36,7 +36,7 @@ def describe(data: DataConfig) -> Text:
     if data.path:
         try:
             stamp = Path(data.path).expanduser().stat().st_mtime_ns
-        except OSError:
+        except (OSError, RuntimeError):
             stamp = -1  # reading it gives the sentence
     return _describe(data.corpus, data.path, stamp)
 
@@ -107,7 +107,7 @@ def _content(corpus: str, path: str | None) -> bytes:
     if corpus == "tiny-shakespeare":
         return _shakespeare()
     assert path is not None, "DataConfig gives `file` a path"
-    return _file(Path(path).expanduser())
+    return _file(_expanded(path))
 
 
 def _python_reference() -> bytes:
@@ -127,21 +127,18 @@ def _shakespeare() -> bytes:
     ).content()
 
 
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~name of a user whom nobody knows
+        raise CorpusError(f"{path[:200]} can't be read: {error}") from error
+
+
 def _file(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            raise CorpusError(f"{path} is a folder; name a text file")
-        size = path.stat().st_size
-        if size > LIMIT_BYTES:
-            raise CorpusError(
-                f"{path.name} has {size / 2**20:.0f} MB, the limit is"
-                f" {LIMIT_BYTES // 2**20} MB; cut it into a smaller file"
-            )
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise CorpusError(f"there is no file {path}; check the path") from error
-    except OSError as error:
-        raise CorpusError(f"{path} can't be read: {error.strerror}") from error
+        return read_named(path, LIMIT_BYTES)
+    except RefusedFileError as error:
+        raise CorpusError(str(error)) from error
 
 
 def _decoded(content: bytes, name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from core.runs.files import write_atomically
+from core.runs.files import RefusedFileError, read_named, write_atomically
 
 DOWNLOAD_SECONDS = 30
 
@@ -67,9 +67,9 @@ def matching(folder: Path, size: int, sha: str) -> bytes | None:
     try:
         candidates = [p for p in folder.iterdir() if p.is_file() and p.stat().st_size == size]
         for path in candidates:
-            content = path.read_bytes()
+            content = read_named(path, size)
             if hashlib.sha256(content).hexdigest() == sha:
                 return content
-    except OSError:
+    except (OSError, RefusedFileError):
         return None
     return None

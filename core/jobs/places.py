@@ -33,7 +33,7 @@ def registry() -> Path:
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
     shared = Path(base) if base and os.access(base, os.W_OK) else Path(tempfile.gettempdir())
-    problems = []
+    problems: list[str] = []
     for root in (shared / f"addnorm-{os.getuid()}", platformdirs.user_cache_path("addnorm")):
         folder = root / "places"
         problem = _not_private(root) or _not_private(folder)

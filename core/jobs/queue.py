@@ -1,17 +1,29 @@
 """The queue of a runs folder: a marker file for each run that waits, named in their order.
 
 Markers in ``.queue`` are taken by the workers; those in ``.queue/held`` wait until they are put
-back, at the same place in the order. Whoever removes a marker has the run: two can't.
+back, at the same place in the order. Whoever removes a marker has the run: two can't. A marker
+holds the environment of whoever queued the run, for a worker that was started in another one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import secrets
 import time
 from pathlib import Path
 
 from core.runs import RunStore
+from core.runs.files import read_json
+
+# What of an environment decides where a run finds its data. `ADDNORM_RUNS` is not of it: a worker
+# belongs to one folder.
+VARIABLES = (
+    *("ADDNORM_DATA", "ADDNORM_CACHE", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+)
 
 
 def queue_folder(store: RunStore) -> Path:
@@ -37,12 +49,43 @@ def held(store: RunStore) -> list[str]:
 def add(store: RunStore, id: str) -> None:
     """Put a run at the end of the queue, or back to its place when it was held.
 
-    Raises OSError when the folder can't be written.
+    It will train with this process's environment. Raises OSError when the folder can't be written.
     """
     folder = queue_folder(store)
     folder.mkdir(parents=True, exist_ok=True)
-    if id not in waiting(store) and not put_back(store, id):
-        (folder / f"{time.time_ns():020d}_{id}").touch()
+    put_back(store, id)
+    known = [name for name in _markers(folder) if _id(name) == id]
+    own = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    made = folder / f".new-{secrets.token_hex(6)}"
+    # For this user's eyes: the address of a proxy may have a password in it.
+    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(own, file)
+    if not known:
+        os.rename(made, folder / f"{time.time_ns():020d}_{id}")
+        return
+    os.rename(made, folder / known[0])
+
+
+def environment(store: RunStore, id: str) -> dict[str, str] | None:
+    """The environment with which a waiting run was queued; None where it is not known."""
+    for name in _markers(queue_folder(store)):
+        if _id(name) == id:
+            with contextlib.suppress(OSError, ValueError):
+                found = read_json(queue_folder(store) / name)
+                if isinstance(found, dict):
+                    return {n: v for n, v in found.items() if n in VARIABLES and type(v) is str}
+    return None
+
+
+def enter(environment: dict[str, str] | None) -> None:
+    """Work in this environment from now on, as the processes do that are started from here."""
+    if environment is None:
+        return
+    for name in VARIABLES:
+        if name in environment:
+            os.environ[name] = environment[name]
+        else:
+            os.environ.pop(name, None)
 
 
 def hold(store: RunStore, id: str) -> bool:

@@ -107,7 +107,9 @@ class Search:
         if not place.enter():
             return None
         # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
+        wanted = queue.environment(self.store, id)
         if lock.acquire() and queue.take(self.store, id) and run.status == "queued":
+            queue.enter(wanted)  # whoever queued it may have set what this process never saw
             return Claim(run, lock, place)
         lock.release()
         place.leave()

@@ -1,25 +1,55 @@
 """What happens, in words, at the step where it happens. Knows no torch.
 
-Each alarm reads the rows that a flush brings and answers with events. A resumed run feeds them
-the rows it already has, so they remember what a run without the interruption would.
+Each alarm reads the rows of one cadence (step, probe, evaluation) as they are written and answers
+with events. A cause is named only where it was measured. A resumed run feeds them the rows it
+already has, so they remember what a run without the interruption would; where layers are switched
+they are told to forget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from core.config.units import Unit
+from core.runs.judgement import (
+    ALARM_WINDOW,
+    LEARNED,
+    LONGEST,
+    WINDOW,
+    judge_gaps,
+    memorised,
+    scale,
+)
 
 Rows = Mapping[str, np.ndarray]
 Event = dict[str, Any]
 
-WINDOW = 100  # steps
-PLATEAU_NATS = 0.03
-LEFT_NATS = 0.1
 STARVED = 0.003
+ALIKE = 0.95  # mean cosine between tokens from which on they are called alike
+UNIFORM = 0.98  # share of the entropy of uniform attention from which on it is called uniform
+SIMILARITY = "activation/token_cosine/resid_pre"
+ENTROPY = "attention/entropy"
+# What a resumed run shows its alarms again, by cadence.
+READ = {
+    "step": ("loss/train", "loss/unigram", "grad_norm/"),
+    "probe": (SIMILARITY, ENTROPY),
+    "evaluation": ("loss/validation",),
+}
+
+
+class Alarm:
+    """Reads rows, says events."""
+
+    def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
+        """Events of these rows: columns by name, `step` among them."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Layers were switched: what was seen before says nothing of the network any more."""
 
 
 def first_not_finite(rows: Rows) -> int | None:
@@ -30,14 +60,15 @@ def first_not_finite(rows: Rows) -> int | None:
     return int(np.argmax(bad)) if bad.any() else None
 
 
-class Divergence:
+class Divergence(Alarm):
     """The loss or the gradient stopped being finite."""
 
     def __init__(self) -> None:
         self.step: int | None = None
 
-    def __call__(self, rows: Rows) -> list[Event]:
-        if self.step is not None:
+    def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
+        """Once, at the first such step."""
+        if self.step is not None or cadence != "step":
             return []
         loss, norm = rows["loss/train"], rows.get("grad_norm/total")
         at = first_not_finite(rows)
@@ -54,87 +85,185 @@ class Divergence:
         ]
 
 
-class Plateau:
+class Plateau(Alarm):
     """The loss is that of letter (or class) frequencies: the network ignores its input.
 
-    Over 100 steps |mean(loss - cross-entropy of that very batch under the training part's unigram
-    frequencies)| < 0.03 nats. Leaving it again, by more than 0.1 nats, is an event too.
+    By the rule of :mod:`core.runs.judgement`, over 100 steps. Leaving it, over 50, is an event too.
+    Besides: what was learned does not hold for validation data (memorised).
     """
 
-    def __init__(self, entropy: float, words: Unit) -> None:
+    def __init__(
+        self,
+        entropy: float,
+        words: Unit,
+        floor: float | None = None,
+        unigram_validation: float | None = None,
+    ) -> None:
         self._entropy, self._words = entropy, words
+        self._to_learn, self._validation = scale(entropy, floor), unigram_validation
+        self._digits = max(3, math.ceil(1 - math.log10(max(LEARNED * self._to_learn, 1e-6))))
         self._gaps: list[float] = []
-        self._on = False
+        self._on = self._memorised = False
 
-    def __call__(self, rows: Rows) -> list[Event]:
+    def forget(self) -> None:
+        """Judge the network anew; that it is on the plateau is known until it leaves it."""
+        self._gaps = []
+
+    def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
+        """The plateau's beginnings and ends, and once that data is memorised."""
+        if cadence == "evaluation":
+            return self._evaluated(rows)
+        if cadence != "step" or self._entropy < 1e-6:
+            return []
         events = []
         gaps = rows["loss/train"].astype(np.float64) - rows["loss/unigram"]
         for step, gap in zip(rows["step"].tolist(), gaps.tolist(), strict=True):
-            self._gaps = [*self._gaps[1 - WINDOW :], gap]
-            if len(self._gaps) < WINDOW:
-                continue
-            mean = float(np.mean(self._gaps))
-            if not self._on and abs(mean) < PLATEAU_NATS:
-                self._on = True
-                events.append(
-                    _alarm(
-                        "plateau",
-                        step,
-                        f"for {WINDOW} steps the loss has been that of {self._words.singles},"
-                        f" within {abs(mean):.3f} nats (entropy {self._entropy:.3f}): the network"
-                        f" has learned {self._words.frequencies} and ignores its input.",
-                        "warning",
-                    )
-                )
-            elif self._on and mean < -LEFT_NATS:
-                self._on = False
-                events.append(
-                    _alarm(
-                        "plateau_left",
-                        step,
-                        f"the loss has left the plateau of {self._words.singles}: {-mean:.2f} nats"
-                        f" below it over {WINDOW} steps.",
-                        "good",
-                    )
-                )
+            self._gaps = [*self._gaps[1 - LONGEST :], gap]
+            if event := self._left(step) if self._on else self._reached(step):
+                events.append(event)
         return events
 
+    def _reached(self, step: int) -> Event | None:
+        recent = np.array(self._gaps[-ALARM_WINDOW:])
+        if len(recent) < ALARM_WINDOW or recent.mean() < -LEARNED * self._to_learn / 2:
+            return None
+        found = judge_gaps(recent, self._to_learn, ALARM_WINDOW)
+        if found.level != "plateau":
+            return None
+        self._on = True
+        near = f"within {max(abs(found.mean), 10.0**-self._digits):.{self._digits}f} nats"
+        return _alarm(
+            "plateau",
+            step,
+            f"for {ALARM_WINDOW} steps the loss has been that of {self._words.frequencies} on the"
+            f" same batches, {near} (the entropy of {self._words.singles} is {self._entropy:.3f}):"
+            f" the network has learned {self._words.frequencies} and ignores its input.",
+            "warning",
+        )
 
-class Starvation:
-    """The last layer's queries get hardly any gradient (Noci et al. 2022, arXiv 2206.03126)."""
+    def _left(self, step: int) -> Event | None:
+        found = judge_gaps(np.array(self._gaps[-WINDOW:]), self._to_learn)
+        if found.level != "learned":
+            return None
+        self._on = False
+        return _alarm(
+            "plateau_left",
+            step,
+            f"the loss has left the plateau of {self._words.singles}: over {WINDOW} steps it is"
+            f" {-found.mean:.{self._digits}f} nats below that of {self._words.frequencies} on the"
+            " same batches.",
+            "good",
+        )
 
-    def __init__(self) -> None:
+    def _evaluated(self, rows: Rows) -> list[Event]:
+        if self._memorised or self._validation is None or "loss/validation" not in rows:
+            return []
+        gap = judge_gaps(np.array(self._gaps), self._to_learn)
+        for step, loss in zip(rows["step"].tolist(), rows["loss/validation"].tolist(), strict=True):
+            if not memorised(gap, loss, self._validation, self._to_learn):
+                continue
+            self._memorised = True
+            return [
+                _alarm(
+                    "memorised",
+                    step,
+                    f"the training loss is {-gap.mean:.2f} nats below that of"
+                    f" {self._words.frequencies}, but the validation loss, {loss:.3f}, is above"
+                    f" theirs, {self._validation:.3f}: what it learns holds only for its training"
+                    " data.",
+                    "warning",
+                )
+            ]
+        return []
+
+
+class Starvation(Alarm):
+    """The last layer's queries get hardly any gradient (Noci et al. 2022, arXiv 2206.03126).
+
+    Judged at the steps that are probed, so that what may cause it has been measured there.
+    `uniform` is the entropy of uniform attention over the probe text, None if unknown.
+    """
+
+    def __init__(self, uniform: float | None = None) -> None:
+        self._uniform = uniform
         self._seen = False
+        self._probes: dict[int, dict[str, float]] = {}
 
-    def __call__(self, rows: Rows) -> list[Event]:
+    def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
+        """Once, at the first such step."""
+        if self._seen:
+            return []
+        if cadence == "probe":
+            self._look(rows)
+            return []
         query, value = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
-        if self._seen or query is None or value is None:
+        if cadence != "step" or query is None or value is None:
             return []
-        last_query, last_value = query[:, -1], value[:, -1]
-        starved = last_query < STARVED * last_value
-        if not starved.any():
-            return []
-        self._seen = True
-        at = int(np.argmax(starved))
-        step = int(rows["step"][at])
-        if last_query[at] > 0:
-            many = f"{last_value[at] / last_query[at]:,.0f} × smaller than"
-        else:
-            many = "exactly 0 beside"
-        return [
-            _alarm(
-                "starvation",
-                step,
-                f"layer {query.shape[1]}: the gradient of the queries is {many} that of the"
-                " values. Its tokens are alike, so attention has nothing to choose between.",
-                "warning",
+        for at, step in enumerate(rows["step"].tolist()):
+            measured = self._probes.pop(int(step), None)
+            last_query, last_value = query[at, -1], value[at, -1]
+            if measured is None or not last_query < STARVED * last_value:
+                continue
+            self._seen = True
+            many = (
+                f"{last_value / last_query:,.0f} × smaller than"
+                if last_query > 0
+                else "exactly 0 beside"
             )
-        ]
+            text = f"layer {query.shape[1]}: the gradient of the queries is {many} that of the"
+            return [
+                _alarm("starvation", int(step), f"{text} values.{self._cause(measured)}", "warning")
+            ]
+        return []
+
+    def _look(self, rows: Rows) -> None:
+        for at, step in enumerate(rows["step"].tolist()):
+            # Step 0 of a run may be the only probe for long; older ones have been asked for.
+            self._probes[int(step)] = {
+                name: float(np.atleast_1d(rows[name][at])[-1])
+                for name in (SIMILARITY, ENTROPY)
+                if name in rows
+            }
+
+    def _cause(self, measured: Mapping[str, float]) -> str:
+        cosine, entropy = measured.get(SIMILARITY, math.nan), measured.get(ENTROPY, math.nan)
+        if cosine >= ALIKE:
+            alike = f"Its tokens are alike (mean cosine {cosine:.2f})"
+            return f" {alike}, so attention has nothing to choose between."
+        differ = f" Its tokens differ (mean cosine {cosine:.2f})" if cosine < ALIKE else ""
+        if self._uniform and entropy >= UNIFORM * self._uniform:
+            flat = (
+                f"its attention is almost uniform (entropy {entropy:.2f} of {self._uniform:.2f})"
+                ": its scores are small."
+            )
+            return f"{differ}, but {flat}" if differ else f" {flat[:1].upper()}{flat[1:]}"
+        return f"{differ}." if differ else ""
 
 
-def all_alarms(entropy: float, words: Unit) -> list[Callable[[Rows], list[Event]]]:
-    """The alarms of one run, divergence first; `entropy` is the unigram entropy in nats."""
-    return [Divergence(), Plateau(entropy, words), Starvation()]
+def uniform_entropy(tokens: int, causal: bool) -> float:
+    """The entropy of uniform attention over so many tokens, mean over queries, in nats."""
+    if not causal:
+        return math.log(max(tokens, 1))
+    return float(np.log(np.arange(1, tokens + 1)).mean()) if tokens else 0.0
+
+
+def all_alarms(
+    entropy: float,
+    words: Unit,
+    floor: float | None = None,
+    unigram_validation: float | None = None,
+    uniform: float | None = None,
+) -> list[Alarm]:
+    """The alarms of one run, divergence first; losses and entropies in nats.
+
+    `floor` is the lowest possible loss, `unigram_validation` that of the training part's
+    frequencies on the validation part, `uniform` see :class:`Starvation`.
+    """
+    return [
+        Divergence(),
+        Plateau(entropy, words, floor, unigram_validation),
+        Starvation(uniform),
+    ]
 
 
 def _alarm(name: str, step: int, text: str, level: str) -> Event:

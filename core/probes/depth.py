@@ -13,7 +13,8 @@ ROWS = 64  # tokens that the rank looks at: its cost grows with their cube
 
 @torch.no_grad()
 def profiles(trace: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`attention/entropy` and `activation/effective_rank/resid_post`, each (L,).
+    """`attention/entropy`, `activation/effective_rank/resid_post` and, where there is attention,
+    `activation/token_cosine/resid_pre`, each (L,).
 
     What the network lacks is left out: attention, or a stream of equal width.
     """
@@ -21,6 +22,11 @@ def profiles(trace: dict[str, Tensor]) -> dict[str, Tensor]:
     patterns = [v for name, v in trace.items() if name.endswith(".attn.pattern")]
     if patterns:
         found["attention/entropy"] = torch.stack([entropy(pattern) for pattern in patterns])
+        inputs = [v for name, v in trace.items() if name.endswith(".resid_pre")]
+        if inputs:
+            found["activation/token_cosine/resid_pre"] = torch.stack(
+                [token_cosine(v) for v in inputs]
+            )
     streams = [v for name, v in trace.items() if name.endswith(".resid_post")]
     if streams and all(v.ndim < 4 and v.shape == streams[0].shape for v in streams):
         rows = [v.reshape(-1, v.shape[-1])[:ROWS] for v in streams]
@@ -34,6 +40,17 @@ def entropy(pattern: Tensor) -> Tensor:
     Uniform causal attention over T tokens has the mean of log 1, ..., log T: 3.206 at T = 64.
     """
     return torch.special.entr(pattern.float()).sum(-1).mean()
+
+
+def token_cosine(x: Tensor) -> Tensor:
+    """Mean cosine between two different tokens of a sequence, over all pairs, (..., T, D) -> ().
+
+    From the norm of the sum of unit vectors, so it costs no (T, T). NaN for a single token.
+    """
+    unit = torch.nn.functional.normalize(x.float(), dim=-1)
+    tokens = x.shape[-2]
+    pairs = unit.sum(-2).square().sum(-1) - unit.square().sum((-2, -1))
+    return (pairs / (tokens * (tokens - 1) or float("nan"))).mean()
 
 
 def effective_rank(x: Tensor) -> Tensor:

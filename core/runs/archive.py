@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.runs.checks import KEPT, files_of, problems_of
-from core.runs.files import read_json, write_json
+from core.runs.files import RefusedFileError, open_named, read_json, write_json
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore
 
@@ -29,6 +29,7 @@ ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
 ABOUT = ("meta.json", "status.json", "digest.json")
 FOLDERS = ("metrics", "snapshots", "checkpoints", "control")
 MOST_FILES = 500_000
+MOST_ZIP = 2**40
 MOST_JSON = 64 * 2**20
 EXPANSION = 200  # times its own size: more than any run's files compress
 SPARE = 100 * 2**20
@@ -87,13 +88,15 @@ def import_runs(
     """
     source = Path(path)
     try:
-        with zipfile.ZipFile(source) as archive:
+        with open_named(source, MOST_ZIP) as file, zipfile.ZipFile(file) as archive:
             found = _listed(archive, source, store)
             return _take_in(store, archive, found, say)
     except zipfile.BadZipFile as error:
         raise ArchiveError([f"{source.name} is damaged or no zip: {error}"]) from error
     except (NotImplementedError, RuntimeError, zlib.error) as error:
         raise ArchiveError([f"{source.name} can't be unpacked: {error}"]) from error
+    except RefusedFileError as error:
+        raise ArchiveError([str(error)]) from error
     except OSError as error:
         raise ArchiveError([f"{source.name}: {error.strerror or error}"]) from error
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from core.config import overrides
-from core.runs import labels
+from core.runs import judgement, labels
 from core.runs.files import read_json
 from core.runs.labels import Kind
 from core.runs.series import CADENCES
@@ -30,7 +30,7 @@ from core.runs.store import Run
 from core.runs.verdicts import Verdict, diverged_at, judge
 
 FILE = "digest.json"
-RULES = 1  # changes when the same metrics would give another digest
+RULES = 2  # changes when the same metrics would give another digest
 MOST = 20_000  # runs remembered in memory
 
 
@@ -192,6 +192,7 @@ def _from_json(found: dict[str, Any], record: Status, name: str) -> Digest:
 def _made_from(run: Run, record: Status) -> dict[str, Any]:
     return {
         "rules": RULES,
+        "judged_by": judgement.VERSION,
         "state": record.state,
         "changed": record.changed,
         "step": record.step,

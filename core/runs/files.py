@@ -4,8 +4,71 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+
+class RefusedFileError(ValueError):
+    """A file that is not read; the sentence says why and what to do."""
+
+
+def open_named(path: str | Path, most: int) -> IO[bytes]:
+    """A file that a user names, open for reading: a regular one of at most so many bytes.
+
+    Devices, FIFOs, sockets and folders are refused before they are opened, because opening alone
+    may wait for ever or do something. Raises RefusedFileError.
+    """
+    shown = _shown(path)
+    fd = -1
+    try:
+        _refuse_unless_regular(os.stat(path), shown)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        found = os.fstat(fd)  # of what was opened: the name may mean something else by now
+        _refuse_unless_regular(found, shown)
+        if found.st_size > most:
+            raise RefusedFileError(
+                f"{shown} has {found.st_size / 2**20:,.0f} MB, the limit is"
+                f" {most / 2**20:,.0f} MB; cut it into a smaller file"
+            )
+        return os.fdopen(fd, "rb")
+    except FileNotFoundError as error:
+        raise RefusedFileError(f"there is no file {shown}; check the path") from error
+    except (OSError, ValueError) as error:
+        if fd >= 0:
+            os.close(fd)
+        if isinstance(error, RefusedFileError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise RefusedFileError(f"{shown} can't be read: {reason}") from error
+
+
+def read_named(path: str | Path, most: int) -> bytes:
+    """All of a file that a user names. Raises RefusedFileError, also where it grows meanwhile.
+
+    No more than the size that it had when it was opened, and one byte, is ever read.
+    """
+    with open_named(path, most) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            content = file.read(size + 1) or b""
+        except OSError as error:
+            raise RefusedFileError(f"{_shown(path)} can't be read: {error.strerror}") from error
+    if len(content) > size:
+        raise RefusedFileError(f"{_shown(path)} grows while it is read; name a file that is whole")
+    return content
+
+
+def _refuse_unless_regular(found: os.stat_result, shown: str) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise RefusedFileError(f"{shown} is a folder; name a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise RefusedFileError(f"{shown} is a device, a pipe or a socket; name a regular file")
+
+
+def _shown(path: str | Path) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -33,8 +96,21 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     """The parsed file; raises OSError or ValueError."""
-    with open(path, "rb") as file:
-        return json.loads(file.read())
+    with open(path, "rb", opener=_without_waiting) as file:
+        return parse_json(file.read())
+
+
+def parse_json(text: bytes | str) -> Any:
+    """As `json.loads`, but what is nested too deeply is a ValueError like all that is wrong."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deeply") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens files and not FIFOs, for which a reader would wait."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 Signature = tuple[int, int, int]

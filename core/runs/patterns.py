@@ -111,7 +111,12 @@ def _patches(part: NDArray[Any], size: int, most: int, pick: np.ufunc) -> NDArra
 
 def map_npy(path: Path) -> Halves:
     """An array file, mapped. Raises OSError or ValueError."""
-    mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError as error:
+        raise ValueError("it is empty") from error
+    if not isinstance(mapped, np.ndarray) or mapped.dtype != np.float16 or mapped.ndim not in (3, 4):
+        raise ValueError("it holds no attention patterns")
     return mapped
 
 

@@ -309,7 +309,7 @@ class SeriesReader:
     def _find(self) -> None:
         for path in sorted(self.folder.glob(f"{self.cadence}-*.arrow")):
             number = path.stem.removeprefix(f"{self.cadence}-")
-            if number.isdigit():
+            if number.isdecimal():
                 self._segments.setdefault(int(number), Segment(path))
 
     def _refresh(self, names: Iterable[str]) -> list[tuple[int, Segment]]:

@@ -37,7 +37,7 @@ class Snapshots:
     def steps(self) -> list[int]:
         """Steps that have a snapshot, in order."""
         names = (p.stem.removeprefix("attention-") for p in self.folder.glob("attention-*.npy"))
-        return sorted(int(n) for n in names if n.isdigit())
+        return sorted(int(n) for n in names if n.isdecimal())
 
     def __len__(self) -> int:
         return len(self.steps)

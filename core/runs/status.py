@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.runs.files import read_json, write_atomically
+from core.runs.files import parse_json, read_json, write_atomically
 
 State = Literal[
     "queued",
@@ -82,15 +82,33 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         return events
     for line in data.split(b"\n"):
         try:
-            event = json.loads(line)
+            event = parse_json(line)
         except ValueError:
             continue
-        if not isinstance(event, dict) or "kind" not in event or "step" not in event:
+        if not _is_event(event):
             continue
         if event["kind"] == "start":
             events = [e for e in events if e["step"] < event["step"]]
         events.append(event)
     return events
+
+
+# What readers take for granted of the fields of an event, where it has them.
+EVENT_TYPES = {"kind": str, "step": int, "segment": int, "text": str, "level": str, "name": str}
+
+
+def _is_event(event: Any) -> bool:
+    """Whether a line of `events.jsonl` holds an event of the types that its readers expect."""
+    return (
+        isinstance(event, dict)
+        and "kind" in event
+        and "step" in event
+        and all(
+            isinstance(event[name], kind) and not isinstance(event[name], bool)
+            for name, kind in EVENT_TYPES.items()
+            if name in event
+        )
+    )
 
 
 @dataclass(frozen=True)

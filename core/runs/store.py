@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
-from core.config.norms import NORMS
 from core.runs.buckets import Steps, bucket_size, buckets
 from core.runs.files import (
     Signature,
@@ -34,6 +33,7 @@ from core.runs.files import (
     write_json,
 )
 from core.runs.locks import Lock, is_locked
+from core.runs.naming import described
 from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
@@ -47,7 +47,7 @@ from core.runs.status import (
 )
 from core.runs.trash import Deleted, Trash
 
-COLOURS = 8  # the Okabe-Ito colours, given out in order
+COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 
 
 class RunError(ValueError):
@@ -181,8 +181,8 @@ class Run:
             return {}
         if known is None or known[0] != stamp:
             try:
-                known = self._files[name] = (stamp, dict(read_json(path)))
-            except (OSError, ValueError, TypeError):
+                known = self._files[name] = (stamp, _shaped(name, read_json(path)))
+            except (OSError, ValueError):
                 return {}
         return known[1]
 
@@ -251,7 +251,7 @@ class Run:
     def checkpoints(self) -> list[int]:
         """Steps that have a complete checkpoint, in order (its .json is written last)."""
         names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
-        return sorted(int(n) for n in names if n.isdigit())
+        return sorted(int(n) for n in names if n.isdecimal())
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""
@@ -260,13 +260,17 @@ class Run:
     @property
     def switches(self) -> tuple[Switch, ...]:
         """Every switch of a layer in this run, scheduled or turned by hand, in order of steps."""
-        try:
-            by_hand = [Switch(**one) for one in read_json(self.path / "switches.json")]
-        except (OSError, ValueError):
-            by_hand = []
         # Stable: at one step the schedule comes first, then what was turned, in its order.
-        both = (*self.config.training.switches, *by_hand)
+        both = (*self.config.training.switches, *self.turned_by_hand)
         return tuple(sorted(both, key=lambda switch: switch.step))
+
+    @property
+    def turned_by_hand(self) -> tuple[Switch, ...]:
+        """The switches of layers that somebody turned while it trained, in their order."""
+        try:
+            return tuple(Switch(**one) for one in read_json(self.path / "switches.json"))
+        except (OSError, ValueError, TypeError):
+            return ()
 
     def add_switch(self, switch: Switch) -> None:
         """Write down a switch that was turned by hand, so that a resumed run repeats it."""
@@ -310,13 +314,40 @@ def _read_config(folder: Path) -> RunConfig:
     return config
 
 
+# What readers take for granted of the small files of a run, where a file has the field.
+SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "meta.json": {
+        **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
+        **{"grid": str, "grid_name": str},
+    },
+    "corpus.json": {
+        **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},
+        **{"unigram_entropy": (int, float), "unigram_validation": (int, float)},
+        **{"probe_text": str, "probe_tokens": list},
+    },
+    "tokenizer.json": {"kind": str, "alphabet": str},
+}
+
+
+def _shaped(name: str, content: Any) -> dict[str, Any]:
+    """The fields of a small file that are of their types; raises ValueError for no object."""
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} holds no fields")
+    shape = SHAPES.get(name, {})
+    return {
+        field: value
+        for field, value in content.items()
+        if field not in shape or isinstance(value, shape[field])
+    }
+
+
 def _layer_of(name: str) -> tuple[str, int | None]:
     """`activation/rms/blocks.3.resid_post` -> (`activation/rms/resid_post`, 3)."""
     found = re.search(r"blocks\.(\d+|\{i\})\.", name)
     if not found:
         return name, None
     layer = found.group(1)
-    return name.replace(found.group(0), ""), int(layer) if layer.isdigit() else None
+    return name.replace(found.group(0), ""), int(layer) if layer.isdecimal() else None
 
 
 class RunStore:
@@ -461,20 +492,4 @@ class RunStore:
 
 def describe(config: RunConfig) -> str:
     """A short name made from the settings that this laboratory is about."""
-    model = config.model
-    if model.family == "resnet":
-        words = ["ResNet", "no norm" if model.norm == "none" else _NORMS[model.norm]]
-        words += ["no residual"] if model.residual == "off" else []
-        return " ".join([*words, f"L{model.blocks}"])
-    words = ["MLP"] if model.family == "mlp" else []
-    words += ["no norm" if model.placement == "none" else f"{model.placement}-{_NORMS[model.norm]}"]
-    if model.residual != "on":
-        words.append("no residual" if model.residual == "off" else f"{model.residual} residual")
-    if model.scaling not in ("one", "gpt2"):
-        words.append(model.scaling)
-    if model.overrides:
-        words.append("with overrides")
-    return " ".join([*words, f"L{model.depth}"])
-
-
-_NORMS = {**{name: norm.label for name, norm in NORMS.items()}, "batch": "BN", "group": "GN"}
+    return described(config.flat())

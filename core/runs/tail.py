@@ -44,7 +44,7 @@ class Folder:
             for name in sorted(os.listdir(self.path)):
                 stem, _, kind = name.partition(".")
                 start, _, number = stem.rpartition("-")
-                if kind == "arrow" and number.isdigit():
+                if kind == "arrow" and number.isdecimal():
                     found.setdefault(start, []).append(int(number))
             self._segments = found
             self._stamp = stamp if time.time() - stamp / 1e9 > SETTLED else 0

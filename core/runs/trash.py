@@ -9,6 +9,7 @@ where its removal was interrupted (a crash, a full disk), the next look clears t
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import time
@@ -52,9 +53,9 @@ class Deleted:
         return folder_size(self.path)
 
     def days_left(self, now: float | None = None) -> int:
-        """Whole days until it is removed, at least 0."""
+        """Days until it is removed, rounded up."""
         since = (time.time() if now is None else now) - self.at
-        return max(0, int(DAYS - since / DAY))
+        return max(0, math.ceil(DAYS - since / DAY))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.probes.alarms import Event, Rows
+from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
 from core.runs import Run
 from core.runs.series import CADENCES, SeriesWriter
@@ -21,7 +20,7 @@ FLUSH_SECONDS = 0.25  # at most four flushes a second
 class MetricLog:
     """Collects the rows of a run's start (a segment) and flushes them."""
 
-    def __init__(self, run: Run, first_step: int, alarms: list[Callable[[Rows], list[Event]]]):
+    def __init__(self, run: Run, first_step: int, alarms: list[Alarm]):
         self.run = run
         metrics = run.path / "metrics"
         numbers = [int(p.stem.rpartition("-")[2]) for p in metrics.glob("*.arrow")]
@@ -38,18 +37,32 @@ class MetricLog:
 
     def _remember(self, first_step: int) -> None:
         """Show the alarms what an earlier start of this run saw; its events are written already."""
-        known = self.run.metrics()
-        names = [
-            n for n in known if n in ("loss/train", "loss/unigram") or n.startswith("grad_norm/")
-        ]
-        if first_step == 0 or not names:
+        if first_step == 0:
             return
-        rows = self.run.rows("step", names)
-        keep = rows.steps < first_step
+        switched = sorted({s.step for s in self.run.switches if 0 < s.step < first_step})
+        for begin, end in zip([0, *switched], [*switched, first_step], strict=True):
+            if begin:
+                self._forget()
+            # Probes and evaluations before steps, as a run writes them.
+            for cadence in ("probe", "step", "evaluation"):
+                self._show(cadence, begin, end)
+
+    def _show(self, cadence: str, begin: int, end: int) -> None:
+        names = [n for n in self.run.cadence_metrics(cadence) if n.startswith(READ[cadence])]
+        if not names:
+            return
+        rows = self.run.rows(cadence, names)
+        keep = (rows.steps >= begin) & (rows.steps < end)
+        if cadence == "evaluation":  # is compared with the steps before it: only the last fits
+            keep &= rows.steps == rows.steps[keep].max(initial=-1)
         if keep.any():
             seen = {"step": rows.steps[keep], **{n: v[keep] for n, v in rows.columns.items()}}
             for alarm in self._alarms:
-                alarm(seen)
+                alarm(seen, cadence)
+
+    def _forget(self) -> None:
+        for alarm in self._alarms:
+            alarm.forget()
 
     def add(
         self, row: dict[str, float], device: Tensor, columns: dict[str, int], seconds: float
@@ -80,11 +93,15 @@ class MetricLog:
         for name, values in split_columns(self._columns, measured).items():
             rows[name] = values.numpy()
         self._rows, self._tensors, self._step_seconds = [], [], 0.0
-        self.write("step", rows)
-        for alarm in self._alarms:
-            for event in alarm(rows):
-                self.event(event)
+        self._written("step", rows)
         return rows
+
+    def _written(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
+        """Write rows and the events that alarms find in them."""
+        self.write(cadence, rows)
+        for alarm in self._alarms:
+            for event in alarm(rows, cadence):
+                self.event(event)
 
     def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
         """Append rows of a cadence, in one batch."""
@@ -96,14 +113,15 @@ class MetricLog:
     def one(self, cadence: str, step: int, seconds: float, values: dict[str, Any]) -> None:
         """Append a single row: scalars as (), per-layer values as (L,)."""
         arrays = {n: np.asarray(v, dtype=np.float32)[None] for n, v in values.items()}
-        self.write(cadence, {"step": np.array([step]), "seconds": np.array([seconds]), **arrays})
+        self._written(cadence, {"step": np.array([step]), "seconds": np.array([seconds]), **arrays})
 
     def event(self, event: Event) -> None:
         """Append an event."""
         self.run.add_event(**event)
 
     def renew(self) -> None:
-        """Go on in a new segment: what follows may have other columns."""
+        """Go on in a new segment: layers were switched, what follows may have other columns."""
+        self._forget()
         self.close()
         self._writers = {}
         self.segment += 1

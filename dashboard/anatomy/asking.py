@@ -12,6 +12,7 @@ from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run, RunError
 from dashboard import chrome
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.state import store
 
@@ -29,7 +30,7 @@ def standing(run: Run, kind: str, step: int, start: bool = True, **parameters: A
         if found is None and start:
             found = inspections.ask(store(), run, kind, step, **parameters)
     except RunError as error:
-        chrome.problem(f"{run.name}: {error}")
+        chrome.problem(f"{name_of(run)}: {error}")
         return None
     return (found, run) if found is not None else None
 
@@ -39,7 +40,7 @@ def ask(run: Run, kind: str, step: int, **parameters: Any) -> Asked | None:
     try:
         return inspections.ask(store(), run, kind, step, **parameters), run
     except RunError as error:
-        chrome.problem(f"{run.name}: {error}")
+        chrome.problem(f"{name_of(run)}: {error}")
         return None
 
 

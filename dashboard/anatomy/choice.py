@@ -10,6 +10,7 @@ import streamlit as st
 from core.runs import Run
 from dashboard import chrome
 from dashboard.anatomy.controls import forgive, keep, seed, segments
+from dashboard.compare.called import name_of
 from dashboard.state import LIVE
 
 SECTIONS = {
@@ -85,21 +86,21 @@ def cannot(run: Run) -> str:
     if family != "transformer":
         name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
         return (
-            f"{run.name} is {name}; this page looks into transformers. Choose another run, or see"
-            " this one's gradients and activations in the Lab."
+            f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
+            " see this one's gradients and activations in the Lab."
         )
     if run.checkpoints:
         return ""
     every = run.config.training.checkpoint_every
     if run.status in LIVE:
         return (
-            f"{run.name} has no checkpoint yet: the first comes at step"
+            f"{name_of(run)} has no checkpoint yet: the first comes at step"
             f" {every or run.config.training.steps:,} (training.checkpoint_every); it is at step"
             f" {run.record.step:,}."
         )
     return (
-        f"{run.name} ended without a checkpoint, so there are no weights to look into. Resume it in"
-        " Runs, or train one with a smaller training.checkpoint_every."
+        f"{name_of(run)} ended without a checkpoint, so there are no weights to look into. Resume"
+        " it in Runs, or train one with a smaller training.checkpoint_every."
     )
 
 
@@ -122,7 +123,7 @@ def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: st
         options,
         options.index(first if first in options else default),
         key=name,
-        format_func=lambda id: by_id[id].name if id else "none",
+        format_func=lambda id: name_of(by_id[id]) if id else "none",
         width=240,
         on_change=forgive,
         args=(name,),
@@ -154,7 +155,7 @@ def _step(run: Run) -> int | None:
 
 
 def _known(text: str, steps: Sequence[int]) -> int:
-    if not text.isdigit() or int(text) not in steps:
+    if not text.isdecimal() or int(text) not in steps:
         raise ValueError(f"its checkpoints are at {', '.join(f'{s:,}' for s in steps[-8:])}")
     return int(text)
 

@@ -13,6 +13,7 @@ from dashboard.anatomy import asking
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import number, slider, text
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.figures.marks import run_dot
@@ -82,7 +83,12 @@ def scores(choice: Choice, mode: Mode) -> None:
     with chrome.card("scored", "On held-out text"):
         st.html(score_table(answers))
     curves = [
-        (run.name, colour(run), inspection.arrays["position"], inspection.arrays["position_nats"])
+        (
+            name_of(run),
+            colour(run),
+            inspection.arrays["position"],
+            inspection.arrays["position_nats"],
+        )
         for run, _, inspection in answers
     ]
     anatomy.figure(
@@ -109,7 +115,7 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
 
 def score_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
     """The measures with what they mean, one column a run."""
-    head = "".join(f"<th>{run_dot(run)}{escape(run.name)}</th>" for run, *_ in answers)
+    head = "".join(f"<th>{run_dot(run)}{escape(name_of(run))}</th>" for run, *_ in answers)
     rows = [
         _row("loss", "nats a letter, ± standard error", [
             f"{r['nats']:.3f}" + (f" ± {r['nats_error']:.3f}" if r["nats_error"] else "")
@@ -131,7 +137,7 @@ def score_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
 
 def overlap_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
     """BLEU and ROUGE beside what text that fits nothing scores."""
-    head = "".join(f"<th>{run_dot(run)}{escape(run.name)}</th>" for run, *_ in answers)
+    head = "".join(f"<th>{run_dot(run)}{escape(name_of(run))}</th>" for run, *_ in answers)
     chance = answers[0][1]["chance"]
     rows = [
         _row("BLEU", "phrases of one to four words, of 100", [
@@ -154,7 +160,7 @@ def examples(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
     for i, example in enumerate(answers[0][1]["examples"][:4]):
         lines = [("true", example["held_out"], "")]
         lines += [
-            (run.name, result["examples"][i]["written"], run_dot(run))
+            (name_of(run), result["examples"][i]["written"], run_dot(run))
             for run, result, _ in answers
             if i < len(result["examples"])
         ]

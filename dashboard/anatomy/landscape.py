@@ -13,6 +13,7 @@ from dashboard.anatomy import asking
 from dashboard.anatomy.asking import Asked
 from dashboard.anatomy.choice import Choice, cannot, colour
 from dashboard.anatomy.controls import number, segments, several, slider
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.figures import landscape as figures
 from dashboard.palette import Mode
@@ -58,7 +59,7 @@ def section(choice: Choice, mode: Mode) -> None:
 def _others(choice: Choice) -> list[str]:
     """More runs on the same scale; run B unless told otherwise."""
     fitting = {
-        run.id: run.name
+        run.id: name_of(run)
         for run in reversed(store().list())
         if run.id != choice.run.id and not cannot(run)
     }
@@ -168,7 +169,7 @@ def trails(answers: list[tuple[Run, Inspection, dict[str, Any]]], look: str, mod
                 (low, high) if look == "surface" else None,
             )  # fmt: skip
             anatomy.figure(
-                drawn, key=f"fig_trail_{look}_{run.id}", title=descent(run.name, result),
+                drawn, key=f"fig_trail_{look}_{run.id}", title=descent(name_of(run), result),
                 subtitle=result["sentence"], about=inspection.id,
             )  # fmt: skip
 

@@ -10,6 +10,7 @@ from dashboard import chrome
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import segments, text
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.palette import Mode
@@ -43,7 +44,7 @@ def section(choice: Choice, mode: Mode) -> None:
     )  # fmt: skip
     if not answers:
         return
-    curves = [(run.name, colour(run), r["rows"], r["loss"]) for run, r, _ in answers]
+    curves = [(name_of(run), colour(run), r["rows"], r["loss"]) for run, r, _ in answers]
     first = answers[0][1]
     anatomy.figure(
         figures.by_row(curves, mode, 250, first["unigram"]), key="fig_lens",

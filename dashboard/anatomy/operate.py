@@ -14,6 +14,7 @@ from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import blame, forgive
 from dashboard.anatomy.generate import beginning
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.figures import lesions as figures
 from dashboard.palette import Mode
@@ -43,13 +44,13 @@ def table(choice: Choice) -> None:
                 standing(run, "operate", step, operations=its, prompt=prompt, length=LENGTH)
             )
         else:
-            chrome.problem(f"{run.name} does not have all of these parts; it is left alone.")
+            chrome.problem(f"{name_of(run)} does not have all of these parts; it is left alone.")
     anatomy.operate(
         [one for one in asked if one is not None], key="operate",
         network=operations.network(model), operations=mine,
         turn=int(st.session_state.get("anatomy_turn", 0)), act=turned,
         title="Press a part to operate on it",
-        subtitle=f"{choice.run.name} at step {choice.step:,}, {model.depth} layers",
+        subtitle=f"{name_of(choice.run)} at step {choice.step:,}, {model.depth} layers",
     )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def lesion(choice: Choice, mode: Mode) -> None:
             cut = "" if result["complete"] else ", cut short by the time limit"
             anatomy.figure(
                 drawn, key=f"fig_lesion_{run.id}",
-                title=worst(result, run.name if len(answers) > 1 else ""),
+                title=worst(result, name_of(run) if len(answers) > 1 else ""),
                 subtitle=f"Δloss in nats, from {before['nats']:.3f} ± {before['error']:.3f};"
                 f" {result['windows']} windows{cut}",
                 about=inspection.id,
@@ -142,7 +143,7 @@ def paths(choice: Choice, mode: Mode) -> None:
     answers = done(asked)
     if not answers:
         return
-    measured = [(run.name, colour(run), result) for run, result, _ in answers]
+    measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
     about = " ".join(inspection.id for *_, inspection in answers)
     first = answers[0][1]
     left, right = st.columns(2, gap="small")

@@ -49,7 +49,7 @@ def _read(text: str, model: ModelConfig) -> Operation:
     if layer:
         one["layer"] = int(layer)
     if target == "head":
-        one["head"] = int(rest) if rest.isdigit() else -1
+        one["head"] = int(rest) if rest.isdecimal() else -1
     elif target == "norm":
         one["place"] = rest
     elif target == "residual":

@@ -13,6 +13,7 @@ from core.runs import Run
 from dashboard import chrome
 from dashboard.anatomy.asking import done, standing, wait
 from dashboard.anatomy.choice import Choice, colour
+from dashboard.compare.called import name_of
 from dashboard.components import anatomy
 from dashboard.figures import streams as figures
 from dashboard.figures.marks import run_dot
@@ -29,7 +30,7 @@ def section(choice: Choice, mode: Mode) -> None:
     if wait(asked, "streams", "reads the residual stream", 420):
         return
     answers = done(asked)
-    measured = [(run.name, colour(run), result) for run, result, _ in answers]
+    measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
     about = " ".join(inspection.id for *_, inspection in answers)
     tokens = answers[0][1]["tokens"]
     windows = answers[0][1]["windows"]
@@ -118,7 +119,7 @@ def sinks(
     said = f"{count} head{'s' * (count != 1)} sink" if found["seen"] else "No sink seen"
     anatomy.figure(
         figures.sink_map(shares, mode, height, found["uniform"]), key=f"fig_sinks_{run.id}",
-        title=f"{said} in {run.name}", about=inspection.id,
+        title=f"{said} in {name_of(run)}", about=inspection.id,
         subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ def outliers(answers: list[Answered]) -> None:
                 if key in result
             ]
             st.html(
-                f'<div class="outliers">{run_dot(run)}<b>{escape(run.name)}</b>'
+                f'<div class="outliers">{run_dot(run)}<b>{escape(name_of(run))}</b>'
                 f"<ul>{''.join(rows)}<li>{_largest(result)}</li></ul></div>"
             )
         sinks = answers[0][1].get("sinks")

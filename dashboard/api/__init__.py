@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard import assets
-from dashboard.api import attention, inspections, live, points
+from dashboard.api import attention, cells, inspections, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.guard import Guard
 from dashboard.shell import Shell
@@ -31,6 +31,7 @@ def asset(request: Request) -> Response:
 
 ROUTES: list[BaseRoute] = [
     Route("/api/live", live.live),
+    Route("/api/cells", cells.cells),
     Route("/api/series", points.series),
     Route("/api/profile", points.profile),
     Route("/api/attention/{run}", attention.snapshots),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import math
 from collections.abc import Callable
 from functools import wraps
@@ -57,6 +58,9 @@ def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response
             return as_json({"error": str(error.args[0])}, 404)
         except ValueError as error:
             return as_json({"error": str(error)}, 400)
+        except (OSError, TypeError, AttributeError, IndexError, EOFError):
+            logging.exception("%s", request.url.path)
+            return as_json({"error": "a file that this needs is damaged"}, 404)
 
     return guarded
 

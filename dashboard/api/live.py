@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -29,6 +30,7 @@ from dashboard.thinned import POINTS
 
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
 MOST_RUNS = 250
+DAMAGED = "its files are damaged; delete it or bring them back from a copy"
 
 
 def _said(value: Any) -> Any:
@@ -77,6 +79,9 @@ def _live_run(asked: _Asked) -> dict[str, Any]:
             return _state(source, asked)
         except (RunError, OSError):
             return {"gone": True}
+        except Exception:  # one damaged run must not take the others of the tab with it
+            logging.exception("run %s", asked.id)
+            return {"state": "failed", "step": 0, "steps": 0, "message": DAMAGED}
 
 
 def _state(source: Feed, asked: _Asked) -> dict[str, Any]:

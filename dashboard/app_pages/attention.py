@@ -133,7 +133,7 @@ else:
             asked = attention.ask(state.store(), shown, "attention", wanted, text=text)
     induction = attention.Asked({})
     if any(run.checkpoints for run in shown):
-        able = [run for run in shown[:1] if run.checkpoints]
+        able = [run for run in shown if run.checkpoints]
         induction = attention.ask(state.store(), able, "heads", wanted)
     for sentence in [*said, *problems, *mistakes, *asked.problems, *induction.problems]:
         chrome.problem(sentence)

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import actions, chrome, components, grids, state
 from dashboard.compare import (
     address,
+    called,
     catalogue,
     differences,
     edit,
@@ -51,7 +52,7 @@ def table_card():
     with chrome.card("table", height="stretch"):
         columns = rows.columns(listed)
         result = table.runs_table(
-            rows.rows(listed, columns, labels, names, flops=axis == "FLOPs"),
+            rows.rows(listed, columns, labels, names, flops=axis == "FLOPs", labels=beside.labels),
             columns,
             address.order(choice),
             on_choice=address.heard,
@@ -72,7 +73,7 @@ def buttons():
     if st.button("Ablation grid", key="ablation_grid"):
         config, _ = state.read(state.widget_values())
         bases = [only] if only else drawn[:5]
-        grids.dialog(config or state.DEFAULT, {e.name: e.run.config for e in bases})
+        grids.dialog(config or state.DEFAULT, {names[e.id]: e.run.config for e in bases})
     if st.button("Report", key="report", disabled=not drawn):
         share.report_dialog(drawn, labels)
     share.export_popover(drawn)
@@ -86,7 +87,7 @@ def outcome_card():
                 by_setting = st.toggle("by setting", key="compare_matrix", bind="query-params")
             if not by_setting:
                 with chrome.card("verdicts", "What became of them", height="stretch"):
-                    st.html(outcomes.verdicts(drawn, labels))
+                    st.html(outcomes.verdicts(drawn, labels, names))
                 return
         if not grids.card(runs, listed, on_cell=open_cell, height="stretch"):
             with chrome.card("which_trained", height="stretch"):
@@ -144,7 +145,7 @@ def curves_card():
                 log_x=log_x,
                 smooth=float(smooth),
                 height=170,
-                title=f"{first.name} minus {second.name}",
+                title=f"{names[first.id]} minus {names[second.id]}",
                 frame=False,
             )
 
@@ -170,7 +171,7 @@ def depth_card():
         if len(drawn) < 2:
             st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
         else:
-            st.html(differences.table(drawn, labels))
+            st.html(differences.table(drawn, labels, names))
 
 
 def first_run():
@@ -187,7 +188,6 @@ def first_run():
 
 runs = catalogue.entries(state.store())
 by_id = {entry.id: entry for entry in runs}
-names = {entry.id: entry.name for entry in runs}
 ways = groups.ways(runs)
 metrics = listing.metrics(runs)
 choice, problems = address.read(st.query_params, by_id)
@@ -203,6 +203,8 @@ else:
     axis = st.session_state.get("compare_x", "step")
     listed, by, actions_slot = top_line()
     labels = groups.labels(listed, by)
+    beside = called.among(listed)
+    names = {**called.among(runs).names, **beside.names}
     drawn = [by_id[id] for id in choice.drawn([entry.id for entry in listed])]
     with actions_slot:
         buttons()

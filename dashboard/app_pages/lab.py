@@ -1,8 +1,9 @@
 """Lab: turn a switch, train, watch."""
 
+from html import escape
+
 import streamlit as st
 
-from core import presets
 from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
@@ -11,6 +12,8 @@ from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
+# Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
+BLOCK_HEIGHT = 236
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -35,10 +38,25 @@ OBSERVABLES = (
 
 
 def block_card():
-    """The wiring as equation and drawing, from the settings alone."""
-    with chrome.card("block", title(drawn.blocks), published(drawn), height="stretch"):
-        st.html(equation(drawn))
-        st.markdown(diagram(drawn), unsafe_allow_html=True)  # st.html drops drawings
+    """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
+    now = focus.model_at(focus.record.step + 1) if focus else drawn
+    if now == drawn:
+        with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
+            network(drawn)
+        return
+    with chrome.card("block", "One block of each", height=BLOCK_HEIGHT):
+        for side, name, model in zip(
+            st.columns(2, gap="small"), ("This run", "Next run"), (now, drawn), strict=True
+        ):
+            with side:
+                st.html(chrome.heading(name, below=f"{title(model.blocks)}, {published(model)}"))
+                network(model)
+
+
+def network(model):
+    """Equation and drawing of one network."""
+    st.html(equation(model))
+    st.markdown(diagram(model), unsafe_allow_html=True)  # st.html drops drawings
 
 
 def state_card():
@@ -80,14 +98,16 @@ def rewire_popover(run: Run):
         st.caption("Takes effect before the next step. The curves mark it.")
         depth = run.config.model.depth
         st.text_input(
-            f"Layers, counted from 0 to {depth - 1}",
-            str(depth - 1),
+            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
+            str(depth),
             key="switch_layers",
-            help="One layer, 5, or some, 0-3.",
+            help="One layer, as 5, or some, as 1-3.",
         )
         what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
+        if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
+            chrome.problem(sentence)
 
 
 def loss_card():
@@ -100,7 +120,7 @@ def loss_card():
         height=320,
         baseline=(summaries.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle=f"nats per {summaries.unit_name(shown)} · raw and smoothed",
+        subtitle=f"nats per {summaries.unit_name(shown)}",
     )
 
 
@@ -113,6 +133,7 @@ def loss_title(verdicts: list[Verdict]) -> str:
         "learned": "learns" if len(kinds) == 1 else "both learn",
         "plateau": "sits on the unigram plateau" if len(kinds) == 1 else "both sit on the plateau",
         "diverged": "diverged" if len(kinds) == 1 else "both diverged",
+        "memorised": "memorises its training data" if len(kinds) == 1 else "both memorise",
     }
     same = set(kinds)
     return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
@@ -153,20 +174,20 @@ def activation_card(focus: Run):
 
 
 def first_run():
-    """What would be here, and the button that brings it."""
+    """What this is for, and the button that leads to its story."""
     with chrome.card("first", height=320):
-        preset = presets.load(st.session_state["preset"])
         chrome.empty(
-            "Nothing has been trained yet",
-            "The loss appears here while a network trains, and below it what happens inside."
-            f" The preset at the left, {preset.title}: {preset.summary}",
+            "See why a deep Transformer needs Add and Norm",
+            "Train small Transformers side by side and watch which of them learn: here, twelve"
+            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
+            " the same twelve with the norm before each sublayer (pre-LN) learn. Or turn the"
+            " switches at the left and press Train.",
         )
         st.button(
-            "Train the first network",
+            "Train both: post-LN dies, pre-LN lives",
             key="train_first",
             type="primary",
-            on_click=actions.train,
-            disabled=config is None,
+            on_click=actions.train_story,
         )
     waiting = (
         ("Gradient norm, layer × step", "Which layers still learn."),
@@ -209,7 +230,8 @@ def start_buttons():
 def cost(config: RunConfig, vocab: int):
     """What the run would cost."""
     speed = words.measured_speed(state.store(), config, vocab)
-    text = f"{words.size(config, vocab)}<br>{words.duration(config, vocab, speed)}"
+    size, duration = words.size(config, vocab), words.duration(config, vocab, speed)
+    text = f"{escape(size)}<br>{escape(duration)}"
     st.html(f'<div class="cost">{text}</div>')
 
 
@@ -248,8 +270,9 @@ else:
             ids, key="residual", metric="activation/rms/resid_post", height=318
         )
     if attends:
-        with third[0]:
-            components.attention(focus.id, key="attention", height=318)
+        # A view of its own for each run: one that never trained would show the last one's heads.
+        with third[0], st.container(key="attention"):
+            components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
     activation_card(focus)
 if config and vocab:
     with cost_slot:

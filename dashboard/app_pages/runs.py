@@ -1,198 +1,278 @@
-"""Runs: what is on disk; rename, resume, delete."""
+"""Runs: what is on disk and in the trash; rename, tag, resume, delete, import and export."""
 
-import shutil
-import tempfile
-from datetime import UTC, datetime
+from functools import partial
 from html import escape
 
-import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.runs import RunError
-from core.runs.export import import_runs
 from core.runs.status import RESUMABLE
 from dashboard import chrome, state
-from dashboard.compare import catalogue
-from dashboard.figures.tables import runs_table
-from dashboard.state import LIVE
-from dashboard.words import in_bytes
+from dashboard.compare import catalogue, edit, listing, share
+from dashboard.components import table
+from dashboard.runs import actions, ticks
+from dashboard.runs import listing as lists
+from dashboard.runs.sizes import sizes
 
 MOST_MEGABYTES = 2000  # of a zip
+LINE, LINES = 34, 17  # pixels of a line of the table, and lines in sight at most
 
 
-def table(entries) -> pd.DataFrame:
-    """One row for each run."""
-    rows = [
-        {
-            "": "●",
-            "run": entry.name,
-            "state": entry.digest.words,
-            "step": entry.digest.step,
-            "of": entry.digest.steps,
-            "disk": in_bytes(entry.size),
-            "created": created(entry.id),
-            "device": entry.run.record.device or entry.flat["training.device"],
-            "id": entry.id,
-        }
-        for entry in entries
-    ]
-    return pd.DataFrame(rows)
+def top_line(shown):
+    """Which list, the filter and how much the list takes on disk; returns what passes it."""
+    with st.container(horizontal=True, key="runs_top", gap="small"):
+        text = st.text_input(
+            "Filter", key="runs_filter", bind="query-params", label_visibility="collapsed",
+            placeholder='Search, or filter: state == stopped and not "keep" in tags',
+        )  # fmt: skip
+        listed, problem = listing.filtered(shown, text)
+        few = "" if len(listed) == len(shown) else f"{len(listed):,} of "
+        st.html(f'<span class="found">{few}{lists.total(shown, on_disk)}</span>', width="content")
+    if problem:
+        chrome.problem(problem)
+    return listed
 
 
-def created(id: str) -> datetime | None:
-    """When a run was created, from its id."""
-    try:
-        return datetime.strptime(id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def ask(chosen) -> None:
-    """The buttons above the table; each says why it can't be pressed."""
-    one = len(chosen) == 1
-    resumable = [run for run in chosen if run.status in RESUMABLE]
-    alive = [run for run in chosen if run.status in LIVE]
-    nothing = "" if chosen else "Tick a run first."
+def buttons(chosen):
+    """What can be done to the ticked runs; each button says why it can't be pressed."""
+    runs = [entry.run for entry in chosen]
+    resumable = [run for run in runs if run.status in RESUMABLE]
+    nothing = None if chosen else "Tick a run first."
     with st.container(horizontal=True, key="run_actions", gap="small"):
-        with st.popover("Rename", key="rename", disabled=not one):
-            if one:
-                st.text_input("Name", chosen[0].name, key=f"name_{chosen[0].id}", max_chars=120)
-                st.button("Keep this name", key="keep_name", on_click=rename, args=(chosen[0],))
+        with st.popover("Rename", key="rename", disabled=len(chosen) != 1, on_change="rerun"):
+            if len(chosen) == 1:
+                rename_form(chosen[0])
+        with st.popover("Tag", key="tag_runs", disabled=not chosen, on_change="rerun"):
+            if chosen:
+                tag_form(chosen)
         st.button(
             "Resume",
             key="resume_runs",
-            on_click=resume,
+            on_click=actions.resume,
             args=(resumable,),
             disabled=not resumable,
             help=None if resumable else nothing or "None of these can be resumed.",
         )
-        why = "These runs are still at work; stop them first." if alive else ""
-        if st.button(
-            "Delete",
-            key="delete_runs",
-            disabled=not chosen or bool(alive),
-            help=nothing or why or None,
-        ):
-            confirm(chosen)
-        import_popover()
-        if chosen and st.button("Compare", key="compare_these", help="Draw their curves."):
+        if st.button("Compare", key="compare_these", disabled=not chosen, help=nothing):
             st.switch_page(
                 "app_pages/compare.py",
-                query_params={"compare_runs": ",".join(run.id for run in chosen)},
+                query_params={"compare_runs": ",".join(entry.id for entry in chosen)},
             )
+        share.export_popover(chosen, "ticked")
+        import_popover()
+        if st.button(
+            "Delete", key="delete_runs", icon=":material/delete:", disabled=not chosen, help=nothing
+        ):
+            alive = [entry for entry in chosen if entry.alive]
+            if alive:
+                confirm_stop(runs, len(alive))
+            else:
+                actions.delete(runs)
+                st.rerun()
 
 
-def rename(run) -> None:
-    """Give a run another name."""
-    name = str(st.session_state[f"name_{run.id}"]).strip()
-    if name:
-        attempt(lambda: run.update_meta(name=name))
+def rename_form(entry):
+    """One field; Enter keeps the name."""
+    field = f"name_{entry.id}"
+    with st.form("rename_form", border=False):
+        st.text_input("Name", entry.name, key=field, max_chars=120)
+        kept = st.form_submit_button("Keep this name", key="keep_name", on_click=shut)
+    if kept:
+        actions.rename(entry.run, st.session_state[field])
+        st.rerun()
 
 
-def resume(runs) -> None:
-    """Take runs up again from their last checkpoints."""
-    for run in runs:
-        attempt(lambda run=run: jobs.control(state.store(), run, "resume"))
+def tag_form(chosen):
+    """The tags that all ticked runs have, and the note where one is ticked."""
+    known = sorted({tag for entry in entries for tag in entry.tags})
+    common = [t for t in chosen[0].tags if all(t in entry.tags for entry in chosen)]
+    ids = hash(tuple(entry.id for entry in chosen))
+    with st.form("tag_form", border=False):
+        tags = st.multiselect(
+            "Tags" if len(chosen) == 1 else f"Tags of all {len(chosen)}", known, common,
+            key=f"tags_{ids}", accept_new_options=True, placeholder="Type a word, press Enter",
+        )  # fmt: skip
+        note = None
+        if len(chosen) == 1:
+            before = str(chosen[0].meta["note"])
+            note = st.text_area("Note", before, key=f"note_{ids}", max_chars=2000, height=90)
+        kept = st.form_submit_button("Keep", key="keep_tags", on_click=shut)
+    if kept:
+        actions.retag([entry.run for entry in chosen], common, tags)
+        if note is not None:
+            actions.attempt(partial(chosen[0].run.update_meta, note=note.strip()))
+        st.rerun()
+
+
+def shut():
+    """Close the popovers whose form was sent."""
+    st.session_state["rename"] = st.session_state["tag_runs"] = False
 
 
 @st.dialog("Delete runs", width="small")
-def confirm(runs) -> None:
-    """Delete after one more question."""
-    names = ", ".join(f"**{run.name}**" for run in runs[:5])
-    more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
-    size = in_bytes(sum(run.size() for run in runs))
-    st.markdown(f"{names}{more}: {size} on disk. They stay in the trash for 30 days.")
+def confirm_stop(runs, alive):
+    """Ask before runs at work are stopped."""
+    which = "One of these runs is" if alive == 1 else f"{alive} of these runs are"
+    st.markdown(
+        f"{which} at work. Stopping keeps a checkpoint; then all {len(runs)} move to the trash."
+        if len(runs) > 1
+        else "This run is at work. It is stopped with a checkpoint, then it moves to the trash."
+    )
     with st.container(horizontal=True, gap="small"):
-        if st.button("Move to the trash", key="delete_for_good"):
-            for run in runs:
-                attempt(lambda run=run: state.store().delete(run.id))
+        if st.button(
+            "Stop and delete",
+            key="delete_stopped",
+            icon=":material/delete:",
+            on_click=actions.delete,
+            args=(runs, True),
+        ):
             st.rerun()
         if st.button("Keep", key="keep_runs"):
             st.rerun()
 
 
-def import_zip() -> None:
-    """Take the runs of an uploaded zip into this folder."""
-    upload = st.session_state["import_runs"]
-    if upload is None:
-        return
-    said: list[str] = []
-    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-        try:
-            shutil.copyfileobj(upload, file)
-            file.flush()
-            taken = import_runs(state.store(), file.name, said.append)
-        except (RunError, OSError) as error:
-            st.session_state["runs_problem"] = str(error)
-            return
-    count = f"{len(taken)} run{'s' * (len(taken) != 1)} imported from {upload.name}."
-    st.session_state["runs_said"] = [count, *said[:5]]
+def trash_buttons(chosen):
+    """Bring back, or remove for good."""
+    nothing = None if chosen else "Tick a run first."
+    keys = [entry.id for entry in chosen]
+    every = [one.key for one in store.trash.list()]
+    with st.container(horizontal=True, key="trash_actions", gap="small"):
+        if st.button("Restore", key="restore_runs", disabled=not chosen, help=nothing):
+            actions.restore(keys)
+            st.rerun()
+        if st.button("Delete for good", key="delete_for_good", icon=":material/delete_forever:",
+                     disabled=not chosen, help=nothing):  # fmt: skip
+            confirm_removal(keys)
+        if st.button("Empty trash", key="delete_trash", icon=":material/delete_forever:",
+                     disabled=not every):  # fmt: skip
+            confirm_removal(every)
 
 
-def import_popover() -> None:
+@st.dialog("Delete for good", width="small")
+def confirm_removal(keys):
+    """Ask once more: this can't be undone."""
+    st.markdown(f"{lists.counted(len(keys))} in the trash. This can't be undone.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button(
+            "Delete for good",
+            key="delete_confirmed",
+            icon=":material/delete_forever:",
+            on_click=actions.remove,
+            args=(keys,),
+        ):
+            st.rerun()
+        if st.button("Keep", key="keep_trash"):
+            st.rerun()
+
+
+def import_popover():
     """Where a zip of runs is dropped."""
     with st.popover("Import runs", key="import_popover"):
-        st.caption("A zip of runs, as Compare exports it: metrics, checkpoints and all.")
+        st.caption("A zip of runs, as Export makes it: metrics, checkpoints and all.")
         st.file_uploader(
             "Zip of runs",
             type=["zip"],
             key="import_runs",
-            on_change=import_zip,
+            on_change=actions.import_zip,
             label_visibility="collapsed",
             max_upload_size=MOST_MEGABYTES,
         )
 
 
-def attempt(act) -> None:
-    """Do it, or keep the sentence that says why not."""
-    try:
-        act()
-    except (RunError, OSError) as error:
-        st.session_state["runs_problem"] = str(error)
+def the_table(listed, rows, key, shows, names, empty):
+    """The one table of runs, with this page's columns."""
+    return table.runs_table(
+        rows, [], ticks.order(key),
+        key=key, shows=shows, most=None, chosen="ticked", names=names, empty=empty,
+        height=LINE * (min(max(len(listed), 1), LINES) + 1) + 42,
+        alive=sum(entry.alive for entry in entries),
+        on_choice=partial(ticks.heard, key),
+    )  # fmt: skip
 
 
-entries = catalogue.entries(state.store())
-runs = [entry.run for entry in entries]
-unreadable = state.store().unreadable()
-if sentence := st.session_state.pop("runs_problem", ""):
-    chrome.problem(sentence)
-for sentence in st.session_state.pop("runs_said", []):
-    st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
-if not runs and not unreadable:
+def runs_list():
+    """Every run of the folder."""
+    listed = top_line(entries)
+    buttons(ticks.ticked(actions.RUNS, listed))
+    rows = lists.table(listed, on_disk)
+    empty = "No run matches this filter." if entries else "No runs; the trash has some."
+    edited = the_table(listed, rows, actions.RUNS, table.RUNS, "edit", empty).edit
+    for entry in listed:
+        if entry.id == edited:
+            edit.dialog(entry, sorted({tag for one in entries for tag in one.tags}))
+
+
+def trash_list():
+    """The deleted runs."""
+    listed = top_line(trashed)
+    trash_buttons(ticks.ticked(actions.TRASH, listed))
+    ids = {entry.id for entry in listed}
+    rows = [row for row in lists.trash_table(store, on_disk) if row["id"] in ids]
+    empty = "No run matches this filter." if trashed else "The trash is empty."
+    the_table(listed, rows, actions.TRASH, table.TRASH, "tick", empty)
+
+
+def first_run():
+    """What would be here, and the button that brings it."""
     with chrome.card("first"):
         chrome.empty("No runs yet", "Every network that you train is listed here with its state.")
         with st.container(horizontal=True, gap="small"):
             if st.button("Open the Lab", key="open_lab", type="primary"):
                 st.switch_page("app_pages/lab.py")
             import_popover()
-if runs:
-    with chrome.card("runs", "Runs", str(state.store().root)):
-        slot = st.container()
-        event = st.dataframe(
-            runs_table(table(entries), entries, st.context.theme.type == "dark"),
-            key="runs_list",
-            on_select="rerun",
-            selection_mode="multi-row",
-            hide_index=True,
-            row_height=36,
-            height=620 if len(runs) > 15 else "content",
-            column_config={
-                "": st.column_config.TextColumn("", width=28),
-                "run": st.column_config.TextColumn("Run", width=240),
-                "state": "State",
-                "step": st.column_config.NumberColumn("Step", format="localized"),
-                "of": st.column_config.NumberColumn("Steps", format="localized"),
-                "disk": st.column_config.TextColumn("On disk", alignment="right"),
-                "created": st.column_config.DatetimeColumn("Created", format="YYYY-MM-DD HH:mm"),
-                "device": "Device",
-                "id": st.column_config.TextColumn("Id", width=260),
-            },
-            alt="All runs on disk with state, size and device",
-        )
-        with slot:
-            ask([runs[row] for row in event.selection.rows if row < len(runs)])
-if unreadable:
-    with chrome.card("unreadable", "Folders that can't be read", f"{len(unreadable)}"):
-        for sentence in unreadable.values():
-            chrome.problem(sentence)
+
+
+def news():
+    """What was done, what went wrong, and Undo for the last deletion."""
+    problems, said = actions.heard()
+    for sentence in problems:
+        chrome.problem(sentence)
+    for sentence in said:
+        st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
+    if undo := actions.undo():
+        keys, sentence = undo
+        with st.container(horizontal=True, key="undo_line", vertical_alignment="center"):
+            st.html(f'<div class="undo" role="status">{escape(sentence)}</div>', width="content")
+            if st.button("Undo", key="undo_delete"):
+                actions.restore(keys)
+                st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def counting(known):
+    """Draw the page anew when more sizes are counted."""
+    if len(sizes().of([*entries, *trashed], 0)) > known:
+        st.rerun()
+
+
+store = state.store()
+actions.sweep()
+entries = catalogue.entries(store)
+trashed = lists.deleted(store)
+on_disk = sizes().of([*entries, *trashed])
+if len(on_disk) < len(entries) + len(trashed):
+    counting(len(on_disk))
+damaged = lists.damaged(store, entries)
+news()
+if not entries and not trashed and not damaged:
+    first_run()
+if entries or trashed:
+    with chrome.card("runs"):
+        with st.container(horizontal=True, key="runs_head", vertical_alignment="center"):
+            view = st.segmented_control(
+                "List", ["Runs", "Trash"], default="Runs", required=True, key="runs_view",
+                label_visibility="collapsed",
+                format_func=lambda one: f"{one} {len(trashed if one == 'Trash' else entries):,}",
+            )  # fmt: skip
+            st.html(f'<span class="card-note">{escape(str(store.root))}</span>')
+        if view == "Trash":
+            trash_list()
+        else:
+            runs_list()
+if damaged:
+    with chrome.card("unreadable", "Folders that can't be read", f"{len(damaged)}"):
+        for id, sentence in damaged.items():
+            with st.container(horizontal=True, key=f"damaged_{id}", vertical_alignment="center"):
+                chrome.problem(sentence)
+                if st.button("Delete", key=f"delete_{id}", icon=":material/delete:"):
+                    actions.delete([store.open(id)])
+                    st.rerun()

@@ -19,23 +19,35 @@ from pydantic import ValidationError
 from core import estimate
 from core.config import IMAGES, SCHEMA, ModelConfig, Shape
 from core.runs import Run, RunStore
+from core.runs.alike import experiment_key, setting_key
 from core.runs.digest import Digest, digest
 from core.runs.files import read_json
+from core.runs.status import State
 from dashboard.live import LOCK
 from dashboard.state import DEFAULTS, LIVE, to_widget
 
-FILES = ("config.json", "meta.json", "status.json")
+FILES = ("config.json", "meta.json", "status.json", "switches.json")
 Stamps = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One run: `flat` are its settings by dotted name, `meta` what people say of it."""
+    """One run: `flat` are its settings by dotted name, `meta` what people say of it.
+
+    `switches` are those that changed its layers while it trained, by hand or by schedule, as plain
+    settings; `state` is that of the moment when it was listed.
+    """
 
     run: Run
     flat: Mapping[str, Any]
     meta: Mapping[str, Any]
-    digest: Digest
+    switches: tuple[Mapping[str, Any], ...]
+    state: State
+
+    @cached_property
+    def digest(self) -> Digest:
+        """What became of it; read when it is asked for, as names need no metrics."""
+        return digest(self.run)
 
     @property
     def id(self) -> str:
@@ -66,7 +78,7 @@ class Entry:
     @property
     def alive(self) -> bool:
         """Whether it waits or is at work."""
-        return self.digest.state in LIVE
+        return self.state in LIVE
 
     @cached_property
     def size(self) -> int:
@@ -74,10 +86,14 @@ class Entry:
         return self.run.size()
 
     @cached_property
-    def but_seed(self) -> str:
-        """Every setting except the seed, as one text: equal where only the seed differs."""
-        rest = {name: value for name, value in self.flat.items() if name != "training.seed"}
-        return json.dumps(rest, sort_keys=True)
+    def setting(self) -> str:
+        """Equal where runs differ in nothing but their seed."""
+        return setting_key(self.flat, self.switches)
+
+    @cached_property
+    def experiment(self) -> str:
+        """Equal where runs are repeats of each other."""
+        return experiment_key(self.flat, self.switches)
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -170,7 +186,9 @@ class Catalogue:
         flat = known[1].flat if known and known[0][0] == stamps[0] else _flat(folder)
         if flat is None:
             return None
-        entry = Entry(run, flat, run.meta, digest(run))
+        by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
+        switches = sorted((*flat["training.switches"], *by_hand), key=lambda one: one["step"])
+        entry = Entry(run, flat, run.meta, tuple(switches), run.status)
         try:
             entry.layers  # noqa: B018 - reading it is the check
         except ValidationError:

@@ -13,23 +13,29 @@ from dashboard.compare.catalogue import Entry, differing
 from dashboard.palette import run_colour
 from dashboard.state import DEFAULTS, LISTS, SETTINGS
 
+NOBODY: Mapping[str, str] = {}
 ACROSS = 5  # runs or groups side by side; more are counted
 Unit = tuple[str, Sequence[Entry]]  # a group's or a run's name, and its runs
 
 
-def units(entries: Sequence[Entry], groups: Mapping[str, str]) -> list[Unit]:
-    """What is drawn as one line each: the groups, and the runs that stand alone."""
+def units(
+    entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str]
+) -> list[Unit]:
+    """What is drawn as one line each: the groups, and the runs that stand alone, by `names`."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         group = groups.get(entry.id)
         found.setdefault(f"group {group}" if group else entry.id, []).append(entry)
-    return [(groups.get(own[0].id) or own[0].name, own) for own in found.values()]
+    called = {**{entry.id: entry.name for entry in entries}, **names, **groups}
+    return [(called[own[0].id], own) for own in found.values()]
 
 
-def table(entries: Sequence[Entry], groups: Mapping[str, str]) -> str:
+def table(
+    entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str] = NOBODY
+) -> str:
     """HTML: the settings in which these runs differ, and how many are equal."""
     found = differing(entries)
-    across = units(entries, groups)
+    across = units(entries, groups, names)
     side_by_side = len(across) <= ACROSS
     if side_by_side:
         head = "".join(_name(name, own[0]) for name, own in across)
@@ -78,7 +84,7 @@ def _counted(name: str, values: Sequence[Any]) -> str:
 def written(name: str, value: Any) -> str:
     """A setting's value as people write it."""
     if name in LISTS and isinstance(value, tuple):
-        return overrides.text(value) or "–"
+        return overrides.text(value, people=True) or "–"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from core.grids import said
+from core.runs.naming import Subject, names, short_title
+from dashboard.compare.called import subject
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
 
@@ -38,7 +40,7 @@ def labels(entries: Sequence[Entry], by: str) -> dict[str, str]:
 
 def _key(entry: Entry, by: str) -> str | None:
     if by == SEED:
-        return entry.but_seed
+        return entry.setting
     if by == TAG:
         return entry.tags[0] if entry.tags else None
     if by == GRID:
@@ -48,20 +50,15 @@ def _key(entry: Entry, by: str) -> str | None:
 
 def _names(groups: Sequence[Sequence[Entry]], by: str) -> list[str]:
     """A name for each group, all different."""
-    names = [_name(group, by) for group in groups]
-    for name in [name for name, count in Counter(names).items() if count > 1]:
-        same = [i for i, other in enumerate(names) if other == name]
-        apart = differing([groups[i][0] for i in same])
-        apart.pop("training.seed", None)
-        for place, i in enumerate(same):
-            setting = next(iter(apart), "")
-            own = f"{short_title(setting)} {apart[setting][place]}" if setting else ""
-            names[i] = f"{name}, {own}" if own else name
-    seen: dict[str, int] = {}
-    for i, name in enumerate(names):
-        seen[name] = seen.get(name, 0) + 1
-        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
-    return names
+    if by == SEED:
+        found = names([_one_setting(group, str(i)) for i, group in enumerate(groups)])
+        return [found[str(i)] for i in range(len(groups))]
+    result: list[str] = []
+    taken: Counter[str] = Counter()
+    for name in (_name(group, by) for group in groups):
+        taken[name] += 1
+        result.append(name if taken[name] == 1 else f"{name} ({taken[name]})")
+    return result
 
 
 def _name(group: Sequence[Entry], by: str) -> str:
@@ -70,11 +67,23 @@ def _name(group: Sequence[Entry], by: str) -> str:
         return first.tags[0]
     if by == GRID:
         return str(first.meta.get("grid_name") or first.meta["grid"])
-    if by != SEED:
-        return f"{short_title(by)} {first.flat[by]}"
+    return f"{short_title(by)} {said(first.flat[by])}"
+
+
+def _one_setting(group: Sequence[Entry], id: str) -> Subject:
+    """A group of seeds as one run without a seed; its name is given where its runs' names were."""
+    first = group[0]
+    settings = {name: value for name, value in first.flat.items() if name != "training.seed"}
+    given = "" if any(subject(entry).made for entry in group) else _stem(group)
+    grids = {str(entry.meta.get("grid") or "") for entry in group}
+    return Subject(id, given, settings, first.switches, grids.pop() if len(grids) == 1 else "")
+
+
+def _stem(group: Sequence[Entry]) -> str:
+    """What the given names of a group share: each without its seed, else how they begin."""
     stems = {re.sub(r"[\s,·-]*\bseed[\s=]*\d+\s*$", "", entry.name).strip() for entry in group}
     if len(stems) == 1:
-        return stems.pop() or first.name
+        return stems.pop() or group[0].name
     stem = re.sub(r"[\W_]+$", "", _beginning(stems))
     return stem if len(stem) >= 3 else group[-1].name
 

@@ -6,21 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from core.runs.judgement import WINDOW
 from core.runs.labels import BAD_KINDS, VERDICT_LABELS
-from core.runs.verdicts import WINDOW
 from dashboard.compare.catalogue import Entry
-from dashboard.compare.differences import units
+from dashboard.compare.differences import NOBODY, units
 from dashboard.figures import marks
 
 MOST = 60  # sentences
 UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
-def verdicts(entries: Sequence[Entry], groups: Mapping[str, str]) -> str:
+def verdicts(
+    entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str] = NOBODY
+) -> str:
     """HTML: one sentence for each run or group, marked with its colour."""
     if not entries:
         return '<div class="card-below">Tick runs in the table.</div>'
-    across = units(entries, groups)
+    across = units(entries, groups, names)
     items = [_sentence(name, own) for name, own in across[:MOST]]
     if len(across) > MOST:
         items.append(f'<li class="verdict more">and {len(across) - MOST} more</li>')
@@ -31,7 +33,7 @@ def _sentence(name: str, entries: Sequence[Entry]) -> str:
     first = entries[0]
     judged = first.digest.verdict
     if len(entries) == 1:
-        rest = judged.sentence.removeprefix(name)
+        rest = judged.sentence.removeprefix(first.name)
     else:
         name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
     kinds = {entry.digest.verdict.kind for entry in entries}

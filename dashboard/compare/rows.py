@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.runs.naming import cut, short_title
 from dashboard.compare.catalogue import Entry, differing
-from dashboard.compare.words import short_title, state_of
+from dashboard.compare.words import state_of
 
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
@@ -38,14 +39,15 @@ def rows(
     groups: Mapping[str, str],
     names: Mapping[str, str],
     flops: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each run: what the table shows of it, and what charts have to know of it.
 
-    `names`: of all runs by id, for twins. `flops`: whether an axis counts them; it takes another
-    file of each run.
+    `names`: what runs are called by id, `labels` the same where room is short. `flops`: whether an
+    axis counts them; it takes another file of each run.
     """
     settings = [column["name"] for column in shown]
-    made = [_row(entry, settings, groups.get(entry.id), names) for entry in entries]
+    made = [_row(entry, settings, groups.get(entry.id), names, labels or {}) for entry in entries]
     if flops:
         for row, entry in zip(made, entries, strict=True):
             row["flops_per_step"] = entry.flops_per_step
@@ -53,14 +55,21 @@ def rows(
 
 
 def _row(
-    entry: Entry, settings: Sequence[str], group: str | None, names: Mapping[str, str]
+    entry: Entry,
+    settings: Sequence[str],
+    group: str | None,
+    names: Mapping[str, str],
+    labels: Mapping[str, str],
 ) -> dict[str, Any]:
     found, meta = entry.digest, entry.meta
     words, bad = state_of(entry)
     twin = meta["twin_of"]
     return {
         "id": entry.id,
-        "name": entry.name,
+        "name": (name := names.get(entry.id, entry.name)),
+        "label": labels.get(entry.id) or cut(name),
+        "given": entry.name,
+        "experiment": entry.experiment,
         "colour": entry.colour,
         "state": found.state,
         "words": words,

@@ -28,11 +28,11 @@ FORMS: dict[Format, tuple[str, str]] = {
 }
 
 
-def export_popover(entries: Sequence[Entry]) -> None:
-    """A button for each form."""
+def export_popover(entries: Sequence[Entry], chosen: str = "drawn") -> None:
+    """A button for each form; `chosen` is what the page calls runs that are ticked."""
     with st.popover("Export", key="export", disabled=not entries):
         runs = [entry.run for entry in entries]
-        st.caption(f"{counted(entries, entries)}: those that are drawn.")
+        st.caption(f"{counted(entries, entries)}: those that are {chosen}.")
         for form, (label, what) in FORMS.items():
             st.download_button(
                 label,

@@ -14,7 +14,11 @@ from typing import Any
 import streamlit as st
 
 from core.runs import Run, RunError
+from core.runs.digest import digest
+from core.runs.labels import BAD_KINDS
+from core.runs.status import ENDED
 from dashboard import assets, palette
+from dashboard.compare import called
 from dashboard.live import store
 from dashboard.words import step_work
 
@@ -85,7 +89,9 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     vocabulary = run.corpus.get("vocabulary")
     told: dict[str, Any] = {
         "id": run.id,
-        "name": str(meta["name"]),
+        "name": called.name_of(run),
+        "label": called.label_of(run),
+        "given": str(meta["name"]),
         "colour": meta["colour"],
         "state": run.status,
         "steps": config.training.steps,
@@ -99,7 +105,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     }
     if meta["twin_of"]:
         try:
-            told["twin"] = store().open(str(meta["twin_of"])).name
+            told["twin"] = called.name_of(store().open(str(meta["twin_of"])))
         except RunError:
             told["twin"] = "a deleted run"
     if tokens:
@@ -293,5 +299,21 @@ def happening(
     title: str | None = None,
     frame: bool = True,
 ) -> Any:
-    """Alarms in words, newest first, then each run's newest sample of text."""
-    return _mount("happening", key, run_ids, height, title=title, frame=frame)
+    """What became of runs that ended, alarms newest first, each run's newest sample of text."""
+    outcomes = {id: said for id in run_ids if (said := outcome(id)) is not None}
+    return _mount("happening", key, run_ids, height, title=title, frame=frame, outcomes=outcomes)
+
+
+def outcome(run_id: str) -> list[Any] | None:
+    """Step, level and verdict of a run that has ended; None of one under way or gone."""
+    try:
+        run = store().open(run_id)
+        found = digest(run)
+    except RunError:
+        return None
+    if found.state not in ENDED:
+        return None
+    kind = found.verdict.kind
+    level = "good" if kind == "learned" else "warning" if kind in BAD_KINDS else "note"
+    said = found.verdict.sentence.removeprefix(run.name).lstrip(": ")
+    return [found.step, level, said[:1].upper() + said[1:]]

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from dashboard import components
 from dashboard.state import LIVE
+
+# The columns of a table in their order, as line.js knows them. `settings` are those that fit into
+# the room, `more` the others.
+COMPARE = ("run", "settings", "validation", "state", "training", "more", "tags")
+RUNS = ("run", "state", "step", "training", "validation", "size", "created", "tags", "note")
+TRASH = ("run", "state", "training", "validation", "size", "deleted", "left", "tags", "note")
+Names = Literal["focus", "edit", "tick"]
 
 
 def runs_table(
@@ -18,6 +25,10 @@ def runs_table(
     height: int = 262,
     empty: str = "",
     alive: int = 0,
+    shows: Sequence[str] = COMPARE,
+    most: int | None = 250,
+    chosen: str = "drawn",
+    names: Names = "focus",
     on_choice: Callable[[], None],
 ) -> Any:
     """Mount the table; `rows` and `columns` as `dashboard.compare.rows` makes them.
@@ -26,6 +37,9 @@ def runs_table(
     the id of the run whose edit button was pressed, in that rerun alone; and `choice`, what is
     drawn now. `empty` stands below a table without rows. `alive`: how many runs of the folder wait
     or are at work; when there are more, somebody started one, and the page is drawn anew.
+
+    `shows` are the columns, `most` how many runs may be ticked (None for all), `chosen` what a
+    ticked run is called, and `names` what a press on a name does.
     """
     return components.mount(
         "runs",
@@ -37,6 +51,10 @@ def runs_table(
             "order": order,
             "empty": empty,
             "alive": alive,
+            "shows": list(shows),
+            "most": most,
+            "chosen": chosen,
+            "names": names,
             "runs": [
                 {"id": row["id"], "state": row["state"]} for row in rows if row["state"] in LIVE
             ],

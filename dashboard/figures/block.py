@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from core.config import NORMS, PLACEMENTS, ModelConfig
+from core.config import NORMS, PLACEMENTS, ModelConfig, layers
 from core.config.wiring import RESIDUALS, SUBLAYERS
 
 Which = Literal["attention", "feedforward"]
@@ -139,7 +139,7 @@ def usual(model: ModelConfig) -> ModelConfig:
 
 
 def exceptions(model: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
-    """The layers that differ from the usual one, counted from 0: `layers 0-2` and their settings.
+    """The layers that differ from the usual one, in words (`layers 1 to 3`), and their settings.
 
     Neighbours that are alike go together.
     """
@@ -155,8 +155,7 @@ def exceptions(model: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
             runs.append([layer])
     for run in runs:
         first, last = run[0], run[-1]
-        words = f"layer {first}" if first == last else f"layers {first}-{last}"
-        yield words, model.at(first).model_copy(update={"overrides": ()})
+        yield layers.named(first, last), model.at(first).model_copy(update={"overrides": ()})
 
 
 def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def surface(
         return {
             "title": {"text": title, "font": {"size": 12, "color": colours["muted"]}},
             "gridcolor": colours["grid"], "zeroline": False, "showbackground": False,
-            "tickfont": {"size": 10.5, "color": colours["muted"]}, "linecolor": colours["line"],
+            "tickfont": {"size": 12, "color": colours["muted"]}, "linecolor": colours["line"],
             "showspikes": False, "nticks": 5, **more,
         }  # fmt: skip
 

@@ -52,7 +52,7 @@ def axis(mode: Mode, title: str, log: bool = False, **more: Any) -> dict[str, An
         "type": "log" if log else "linear",
         "gridcolor": colours["grid"],
         "zeroline": False,
-        "tickfont": {"size": 11, "color": colours["muted"]},
+        "tickfont": {"size": 12, "color": colours["muted"]},
         "linecolor": colours["line"],
         "ticks": "",
         **more,
@@ -207,10 +207,10 @@ def colour_bar(mode: Mode, title: str, **more: Any) -> dict[str, Any]:
     """A narrow colour bar that says what it measures."""
     muted = COLOURS[mode]["muted"]
     return {
-        "title": {"text": title, "side": "right", "font": {"size": 11.5, "color": muted}},
+        "title": {"text": title, "side": "right", "font": {"size": 12, "color": muted}},
         "thickness": 9,
         "outlinewidth": 0,
-        "tickfont": {"size": 11, "color": muted},
+        "tickfont": {"size": 12, "color": muted},
         "xpad": 6,
         **more,
     }

@@ -52,7 +52,7 @@ def lesion_map(
             z=drawn, y=np.arange(1, layers + 1), x=list(range(len(names))), zmin=-1, zmax=1,
             colorscale=diverging(mode), xgap=2, ygap=2, hoverongaps=False,
             text=text if few else None, texttemplate="%{text}" if few else None,
-            textfont={"size": 10.5}, customdata=np.stack([values, np.zeros_like(values)], axis=-1),
+            textfont={"size": 12}, customdata=np.stack([values, np.zeros_like(values)], axis=-1),
             hovertemplate="layer %{y}: %{customdata[0]:+.4f} nats<extra></extra>",
             colorbar=colour_bar(
                 mode, "Δloss, nats", tickvals=list(marks),

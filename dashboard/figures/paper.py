@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
 from typing import Any
 
 from core.config import RunConfig, choices, overrides, settings
-from core.runs.digest import Digest
+from core.runs.alike import mean_of, times
+from core.runs.digest import Digest, digest
 from core.runs.labels import BAD_KINDS
-from dashboard.measured import Group
+from core.runs.outcomes import Cell, Outcome, cell, outcome
+from dashboard.measured import Group, experiment
 from dashboard.palette import run_colour
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
@@ -26,7 +28,7 @@ MOST_CELLS = 200
 def written(value: Any) -> str:
     """A setting's value as people write it."""
     if isinstance(value, list | tuple):
-        return overrides.text(value) or "–"
+        return overrides.text(value, people=True) or "–"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
@@ -68,8 +70,8 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
     )
     caption = (
         f"<caption><b>Table {number}.</b> What was trained. Losses are the last ones, in nats;"
-        " where several seeds make a row, their mean and standard deviation. What diverged has"
-        " none.</caption>"
+        " where several seeds make a row, their mean and standard deviation, repeats of a seed"
+        " averaged first. What diverged has none.</caption>"
     )
     rows = [_trained_row(group) for group in groups]
     return folded(
@@ -82,46 +84,64 @@ def trained_table(groups: Sequence[Group], number: int) -> str:
 
 def _trained_row(group: Group) -> str:
     found = group.digests
-    several = f" <span class='note'>×{len(found)}</span>" if len(found) > 1 else ""
+    count = times([experiment(run) for run in group.runs])
+    several = f" <span class='note'>{count}</span>" if count else ""
     # Of several runs only what became of them, not at which step.
     states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
                      (one.words for one in found))  # fmt: skip
     words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
-    sound = [one for one in found if one.verdict.kind != "diverged"]
+
+    def last(of: Callable[[Digest], float | None]) -> str:
+        sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
+        return _mean(group, sound)
+
     bad = " class='bad'" if any(one.verdict.kind in BAD_KINDS for one in found) else ""
     steps = sorted({one.step for one in found})
     span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
     return (
         f"<tr><th>{dot(group)}{escape(group.name)}{several}</th><td{bad}>{escape(words)}</td>"
         f"<td class='number'>{span}</td>"
-        f"<td class='number'>{_mean([one.loss for one in sound])}</td>"
-        f"<td class='number'>{_mean([one.validation for one in sound])}</td>"
-        f"<td class='number'>{_mean([one.best_validation for one in sound])}</td></tr>"
+        f"<td class='number'>{last(lambda one: one.loss)}</td>"
+        f"<td class='number'>{last(lambda one: one.validation)}</td>"
+        f"<td class='number'>{last(lambda one: one.best_validation)}</td></tr>"
     )
 
 
-def _mean(numbers: Sequence[float | None]) -> str:
-    known = [number for number in numbers if number is not None]
-    if not known:
+def _mean(group: Group, numbers: Sequence[float | None]) -> str:
+    """Mean and standard deviation over seeds; of how many runs, where not all have a number."""
+    found = mean_of(zip(map(experiment, group.runs), numbers, strict=True))
+    if found.value is None:
         return "–"
-    mean = sum(known) / len(known)
-    if len(known) == 1:
-        return f"{mean:.3f}"
-    spread = math.sqrt(sum((number - mean) ** 2 for number in known) / (len(known) - 1))
-    return f"{mean:.3f} <span class='spread'>± {spread:.3f}</span>"
+    spread = [] if found.deviation is None else [f"± {found.deviation:.3f}"]
+    of = [] if found.whole else [f"({found.count} of {found.of})"]
+    beside = " ".join(spread + of)
+    return f"{found.value:.3f}" + (f" <span class='spread'>{beside}</span>" if beside else "")
 
 
 # What differs
 
 
-def varied(groups: Sequence[Group]) -> dict[str, list[Any]]:
-    """The settings that are not the same in all runs, one value for each line."""
-    flats = [group.runs[0].config.flat() for group in groups]
-    return {
-        name: [flat[name] for flat in flats]
-        for name in flats[0]
-        if any(flat[name] != flats[0][name] for flat in flats)
+def varied(groups: Sequence[Group]) -> dict[str, list[list[Any]]]:
+    """The settings that are not the same in all runs, for each line the values of its runs.
+
+    The seed, where lines are of several seeds, is none of them.
+    """
+    flats = [[run.config.flat() for run in group.runs] for group in groups]
+    first = flats[0][0]
+    found = {
+        name: [[flat[name] for flat in own] for own in flats]
+        for name in first
+        if any(flat[name] != first[name] for own in flats for flat in own)
     }
+    if any(len({flat[SEED] for flat in own}) > 1 for own in flats):
+        found.pop(SEED, None)
+    return found
+
+
+def _common_value(values: Sequence[Any]) -> str:
+    """What the runs of a line share, else their few values."""
+    distinct = list(dict.fromkeys(map(written, values)))
+    return ", ".join(distinct) if len(distinct) <= 4 else f"{len(distinct)} values"
 
 
 def difference_table(groups: Sequence[Group], number: int) -> str:
@@ -134,7 +154,7 @@ def difference_table(groups: Sequence[Group], number: int) -> str:
     heads = [f"{dot(g)}{escape(g.name)}" for g in groups] if narrow else ["Values"]
     rows = []
     for name, values in found.items():
-        cells = [written(value) for value in values] if narrow else [_counted(groups, values)]
+        cells = [_common_value(own) for own in values] if narrow else [_counted(values)]
         tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         own = f"{escape(title_of(name))}<span class='dotted'>{escape(name)}</span>"
         rows.append(f"<tr><th>{own}</th>{tds}</tr>")
@@ -158,11 +178,10 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(map(str, ordered[:8])) + (", …" if len(ordered) > 8 else "")
 
 
-def _counted(groups: Sequence[Group], values: Sequence[Any]) -> str:
+def _counted(values: Sequence[Sequence[Any]]) -> str:
     """`pre ×12 · post ×12`: how many runs have each value."""
     counts: Counter[str] = Counter()
-    for group, value in zip(groups, values, strict=True):
-        counts[written(value)] += len(group.runs)
+    counts.update(written(value) for own in values for value in own)
     rest = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
     return " · ".join([f"{value} ×{n}" for value, n in counts.most_common(8)] + rest)
 
@@ -191,7 +210,7 @@ class Matrix:
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]]
+    cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], Cell]
 
 
 def matrix(groups: Sequence[Group]) -> Matrix | None:
@@ -199,20 +218,22 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
 
     A setting whose value follows from another's (no placement, no norm) is no axis.
     """
-    found = {n: [written(v) for v in values] for n, values in varied(groups).items()}
+    runs = [run for group in groups for run in group.runs]
+    flats = [run.config.flat() for run in runs]
+    found = {name: [written(flat[name]) for flat in flats] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:
         return None
     names.sort(key=lambda name: len(set(found[name])))
     rows, columns = tuple(names[:-1]), tuple(names[-1:])
     size = math.prod(len(set(found[name])) for name in names)
-    if size > MOST_CELLS or len(groups) < size / 2:
+    if size > MOST_CELLS or len(set(zip(*(found[n] for n in names), strict=True))) < size / 2:
         return None
-    cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Digest]] = {}
-    for i, group in enumerate(groups):
+    cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Outcome]] = {}
+    for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).extend(group.digests)
-    return Matrix(rows, columns, cells)
+        cells.setdefault(key, []).append(outcome(digest(run), experiment(run)))
+    return Matrix(rows, columns, {key: cell(own) for key, own in cells.items()})
 
 
 def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
@@ -232,13 +253,14 @@ def matrix_table(found: Matrix, number: int) -> str:
     """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
     tops = [_ordered(n, {c[i] for _, c in found.cells}) for i, n in enumerate(found.columns)]
     sides = [_ordered(n, {r[i] for r, _ in found.cells}) for i, n in enumerate(found.rows)]
-    losses = [m for cell in found.cells.values() if (m := _alive(cell)) is not None]
+    losses = [one.value for one in found.cells.values() if one.value is not None]
     best, worst = min(losses, default=0.0), max(losses, default=1.0)
     head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops))
     body = ""
     for row in product(*sides):
         cells = "".join(
-            _cell(found.cells.get((row, column), []), best, worst) for column in product(*tops)
+            _cell(found.cells.get((row, column), Cell("empty")), best, worst)
+            for column in product(*tops)
         )
         body += f"<tr><th>{escape(' · '.join(row))}</th>{cells}</tr>"
     side = " × ".join(title_of(n) for n in found.rows)
@@ -246,9 +268,9 @@ def matrix_table(found: Matrix, number: int) -> str:
     words += " × ".join(title_of(n) for n in found.columns)
     return (
         f"<div class='above'><b>Table {number}. Which trained?</b>"
-        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else training"
-        " loss), mean over seeds: the greener the lower; red has learned nothing from its input,"
-        " hatched has diverged.</div>"
+        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else the"
+        " mean of the last training losses), the mean over the runs of a cell as each says: the"
+        " greener the lower; red has learned nothing from its input, hatched has diverged.</div>"
         "<div class='scroll'><table class='matrix' id='which-trained'>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -269,35 +291,23 @@ def _ordered(name: str, values: set[str]) -> list[str]:
     return sorted(values, key=key)
 
 
-def _loss(one: Digest) -> float | None:
-    return one.validation if one.validation is not None else one.loss
+PAINTED = {"learned": "learned", "mixed": "learned", "dead": "dead", "diverged": "diverged",
+           "failed": "diverged", "stopped": "diverged"}  # fmt: skip
 
 
-def _alive(cell: Sequence[Digest]) -> float | None:
-    known = [
-        v for one in cell if one.verdict.kind not in BAD_KINDS and (v := _loss(one)) is not None
-    ]
-    return sum(known) / len(known) if known else None
-
-
-def _cell(cell: Sequence[Digest], best: float, worst: float) -> str:
-    if not cell:
+def _cell(found: Cell, best: float, worst: float) -> str:
+    """As the page shows it: its number or word, and of how many runs."""
+    if found.kind == "empty":
         return "<td class='open'>–</td>"
-    kinds = Counter(one.verdict.kind for one in cell)
-    lost = sum(kinds[kind] for kind in ("diverged", "failed"))
-    dead = kinds["plateau"] + kinds["above"]
-    seeds = f"<small>{lost + dead} of {len(cell)} lost</small>" if lost + dead else ""
-    mean = _alive(cell)
-    if mean is not None and lost + dead <= len(cell) / 2:
-        share = 14 + 50 * (worst - mean) / (worst - best) if worst > best else 40
-        return f"<td class='learned' style='--share:{share:.0f}'>{mean:.3f}{seeds}</td>"
-    if lost >= dead and lost:
-        word = "diverged" if kinds["diverged"] else "failed"
-        return f"<td class='diverged'>{word}{seeds if lost + dead < len(cell) else ''}</td>"
-    known = [v for one in cell if (v := _loss(one)) is not None]
-    if dead and known:
-        return f"<td class='dead'>{sum(known) / len(known):.3f}<small>dead</small></td>"
-    return "<td class='open'>no loss yet</td>"
+    style = ""
+    if found.value is not None:
+        share = 14 + 50 * (worst - found.value) / (worst - best) if worst > best else 40
+        style = f" style='--share:{share:.0f}'"
+    small = f"<small>{escape(found.small)}</small>" if found.small else ""
+    name = PAINTED.get(found.kind, "open")
+    return (
+        f"<td class='{name}'{style} title='{escape(found.said)}'>{escape(found.text)}{small}</td>"
+    )
 
 
 # In words

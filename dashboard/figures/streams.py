@@ -49,7 +49,7 @@ def place_name(place: str) -> str:
 def place_words(place: str) -> str:
     """`blocks.3.resid_mid` -> `after attention of layer 4`."""
     name = place_name(place)
-    if not name[0].isdigit():
+    if not name[0].isdecimal():
         return f"after the {name}"
     number = name.removesuffix(" mid")
     return f"after attention of layer {number}" if name != number else f"after layer {number}"
@@ -139,7 +139,7 @@ def sink_map(shares: ArrayLike, mode: Mode, height: int, uniform: float) -> go.F
             z=shares, x=np.arange(1, heads + 1), y=np.arange(1, layers + 1), zmin=0, zmax=1,
             colorscale=ramp(mode), xgap=2, ygap=2,
             text=[[f"{v:.2f}" for v in row] for row in shares] if heads <= 12 else None,
-            texttemplate="%{text}" if heads <= 12 else None, textfont={"size": 11},
+            texttemplate="%{text}" if heads <= 12 else None, textfont={"size": 12},
             hovertemplate="layer %{y}, head %{x}: %{z:.3f}, even "
             f"{uniform:.3f}<extra></extra>",
             colorbar=colour_bar(mode, "share", tickvals=[0, 0.5, 1]),

@@ -79,5 +79,5 @@ def _level(figure: go.Figure, value: float, words: str, mode: Mode) -> None:
     figure.add_hline(value, line={"color": muted, "width": 1, "dash": "dash"})
     figure.add_annotation(
         x=1, y=value, xref="paper", yref="y", text=f"{words} {value:.3f}", showarrow=False,
-        xanchor="right", yanchor="bottom", font={"size": 11.5, "color": muted},
+        xanchor="right", yanchor="bottom", font={"size": 12, "color": muted},
     )  # fmt: skip

@@ -1,7 +1,8 @@
 // What someone who looks at a page would notice, as sentences; evaluated in the page by walking.py.
 () => {
   const LAYERS = "[data-testid=stSidebar], [data-testid=stHeader], .st-key-foot, [role=dialog], [data-testid=stPopoverBody], .anl-tip, [role=tooltip], [data-testid=stToast]"
-  const HIDDEN = "[data-testid=stIconMaterial], .katex-mathml, [data-testid=stScreenCastMessage], script, style, noscript, title, desc, option"
+  // A veiled picture has words laid over it, and a sidebar that is put aside is out of sight.
+  const HIDDEN = ".anl-veiled > :not(.anl-note), [data-testid=stSidebar][aria-expanded=false], [data-testid=stIconMaterial], .katex-mathml, [data-testid=stScreenCastMessage], script, style, noscript, title, desc, option"
   const SCROLLERS = "[data-testid=stMain], [data-testid=stSidebarContent], [data-testid=stAppViewContainer], [data-testid=stApp], html, body, #root"
   const CONTROLS = "button, input:not([type=hidden]), textarea, [role=slider], [role=radio], [role=checkbox], summary, a[href]"
   const box = (e) => e.getBoundingClientRect()
@@ -116,6 +117,6 @@
 
   if (document.documentElement.scrollWidth > innerWidth + 1) found.push(`the page scrolls sideways at ${innerWidth}`)
   if (document.querySelector("[data-testid=stException]")) found.push("an exception is shown: " + words(document.querySelector("[data-testid=stException]").innerText))
-  for (const e of document.querySelectorAll(".anl-skeleton")) if (seen(e)) found.push(`${place(e)} is still an empty frame`)
+  for (const e of document.querySelectorAll(".anl-skeleton")) if (seen(e) && !e.closest(HIDDEN)) found.push(`${place(e)} is still an empty frame`)
   return [...new Set(found)]
 }

@@ -1,7 +1,8 @@
 """A person's walk through all pages in one server, with real training on the way.
 
-Run it alone with ``make test ARGS="tests/browser/test_walk.py -s"``: it prints what it saw at each
-stop and keeps a picture of each in ``test-results/walk``.
+Each test is a leg of the way, in one server over the same runs; each can also be walked alone.
+``make test ARGS="tests/browser/test_walk.py -s"`` prints what is seen at each stop, and a picture
+of each is kept in ``test-results/walk``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from core import jobs
+from core.config import RunConfig
 from core.data import downloads
 from core.data.corpora import SHAKESPEARE_BYTES, SHAKESPEARE_SHA256
 from core.runs import Run
@@ -34,9 +37,11 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-@pytest.fixture
-def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
-    with Dashboard(tmp_path / "runs") as one:
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    home = tmp_path_factory.mktemp("walk")
+    places = {"XDG_RUNTIME_DIR": str(home), "ADDNORM_CACHE": str(home / "cache")}
+    with Dashboard(home / "runs", **places) as one:
         yield one
 
 
@@ -79,6 +84,17 @@ def opened(walk: Walk, query: str = "") -> None:
     settled(walk.page)
 
 
+def back_to(walk: Walk, name: str) -> None:
+    """Press Back until a page is open; a page may have written into its address meanwhile."""
+    for _ in range(4):
+        if walk.place == name:
+            break
+        walk.page.go_back()
+        walk.page.wait_for_timeout(300)
+    assert walk.place == name, f"Back does not lead to {name}"
+    settled(walk.page)
+
+
 def what_train_starts_is_said(walk: Walk) -> Run:
     """Train starts what the address and the switches say."""
     wanted = walking.settings_of(walk.page.url)
@@ -90,8 +106,9 @@ def what_train_starts_is_said(walk: Walk) -> Run:
     return run
 
 
-def test_a_walk_through_all_pages(dashboard: Dashboard, browser: Browser) -> None:
-    walk = Walk(dashboard, browser, "all-pages")
+def test_a_first_run_and_its_twin(dashboard: Dashboard, browser: Browser) -> None:
+    """All pages while nothing was trained, while it trains, and after; then a twin."""
+    walk = Walk(dashboard, browser, "1-first-run")
     opened(walk)
     for name in (*PAGES[1:], "Lab"):
         walk.stop("nothing trained")
@@ -116,14 +133,15 @@ def test_a_walk_through_all_pages(dashboard: Dashboard, browser: Browser) -> Non
     for name in ("Runs", "Attention", "Compare", "Anatomy", "Lab"):
         walk.go(name)
         walk.stop("twins")
-
-    history(walk)
-    rewire(walk)
     walk.end()
 
 
-def history(walk: Walk) -> None:
-    """Back, Forward, reload and a second tab: what Train would start is what is said."""
+def test_what_train_starts_is_what_is_said(dashboard: Dashboard, browser: Browser) -> None:
+    """Other settings than the run's that is shown; Back, Forward, reload and a second tab."""
+    walk = Walk(dashboard, browser, "2-history")
+    if not walk.runs:
+        ended(jobs.enqueue(dashboard.store, RunConfig.from_flat({"training.steps": STEPS})))
+    opened(walk)
     before = walk.page.locator(".st-key-card_state").bounding_box()
     switch(walk.page, "model_placement", "post")
     settled(walk.page)
@@ -153,10 +171,12 @@ def history(walk: Walk) -> None:
     walk.go("Compare")
     walk.go("Lab")
     walk.stop("back by the link", walking.switches_are_the_address)
-    walk.page.go_back()
-    walk.page.go_back()
-    settled(walk.page)
+    back_to(walk, "Compare")
+    back_to(walk, "Lab")
     walk.stop("Back, and Back again", walking.switches_are_the_address)
+    now = walking.settings_of(walk.page.url)
+    lost = {name: (value, now[name]) for name, value in mine.items() if now[name] != value}
+    assert not lost, f"Back lost what was set: {lost}"
     ended(what_train_starts_is_said(walk))
     walk.page.go_back()
     settled(walk.page)
@@ -181,10 +201,12 @@ def history(walk: Walk) -> None:
     drawn(walk, run)
     ended(run)
     walk.stop("trained from a link", walking.switches_are_the_address)
+    walk.end()
 
 
-def rewire(walk: Walk) -> None:
+def test_a_layer_is_rewired(dashboard: Dashboard, browser: Browser) -> None:
     """Rewire the last layer while it trains; the picture of this run follows."""
+    walk = Walk(dashboard, browser, "3-rewired")
     opened(walk, "?training_steps=3000&model_depth=3&model_width=64")
     run = trained(walk)
     drawn(walk, run)
@@ -199,6 +221,7 @@ def rewire(walk: Walk) -> None:
     press(walk.page, "stop")
     ended(run)
     walk.stop("rewired", drawing_follows_the_rewiring)
+    walk.end()
 
 
 def drawing_follows_the_rewiring(walk: Walk) -> list[str]:
@@ -207,8 +230,10 @@ def drawing_follows_the_rewiring(walk: Walk) -> list[str]:
     return [] if "post" in text else ["the card of the block ignores that a layer was rewired"]
 
 
-def test_a_walk_with_many_runs(dashboard: Dashboard, browser: Browser, tmp_path: Path) -> None:
-    walk = Walk(dashboard, browser, "many-runs")
+def test_a_grid_of_four(dashboard: Dashboard, browser: Browser) -> None:
+    """From the Lab's dialog to Compare and back."""
+    walk = Walk(dashboard, browser, "4-grid")
+    already = {run.id for run in walk.runs}
     opened(walk, f"?training_steps={STEPS}&model_depth=3&model_width=32&model_heads=2")
     press(walk.page, "ablation_grid")
     for key, values in (("model_placement", ("pre", "post")), ("model_norm", ("layer", "rms"))):
@@ -217,15 +242,22 @@ def test_a_walk_with_many_runs(dashboard: Dashboard, browser: Browser, tmp_path:
             settled(walk.page)
     walk.page.keyboard.press("Escape") if walk.page.locator("[role=listbox]").count() else None
     press(walk.page, "grid_start")
-    until(lambda: len(walk.runs) == 4)
-    walk.page.wait_for_url("**/compare**")
+    until(lambda: len(walk.runs) == len(already) + 4)
+    walk.page.wait_for_function("location.pathname === '/compare'")
     walk.stop("a grid begins")
     for run in walk.runs:
         ended(run)
     walk.stop("a grid of four")
     walk.go("Lab")
     walk.stop("after a grid")
+    walk.end()
 
+
+def test_an_own_text_and_a_run_that_fails(
+    dashboard: Dashboard, browser: Browser, tmp_path: Path
+) -> None:
+    """A text is uploaded and learned from; it vanishes, and the next run says so."""
+    walk = Walk(dashboard, browser, "5-own-text")
     text = tmp_path / "own.txt"
     text.write_text("to be or not to be, that is the question. " * 400)
     opened(walk, f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=file")
@@ -240,10 +272,22 @@ def test_a_walk_with_many_runs(dashboard: Dashboard, browser: Browser, tmp_path:
     walk.stop("an own text")
 
     Path(str(run.config.data.path)).unlink()
-    failed = trained(walk)
-    ended(failed)
+    press(walk.page, "train")  # refused here, or failed there: either is said
+    expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("no file", timeout=60_000)
+    failed = ended(jobs.enqueue(dashboard.store, run.config))
     assert failed.status == "failed"
+    opened(walk, f"?lab_runs={failed.id}")
     walk.stop("a run that failed", says_why)
+    walk.end()
+
+
+def test_all_pages_in_the_dark_and_in_narrow_windows(
+    dashboard: Dashboard, browser: Browser
+) -> None:
+    """Whatever was trained, in the other colours and in two narrower windows."""
+    walk = Walk(dashboard, browser, "6-windows")
+    if not walk.runs:
+        ended(jobs.enqueue(dashboard.store, RunConfig.from_flat({"training.steps": STEPS})))
     for width, scheme in ((1440, "dark"), (1024, "light"), (390, "dark")):
         walk.page.context.close()
         walk.open_tab(width, scheme)
@@ -283,7 +327,7 @@ def test_advice_that_is_followed_helps(browser: Browser, tmp_path: Path) -> None
     query = f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=tiny-shakespeare"
     dashboard = Dashboard(tmp_path / "runs", **unreachable, ADDNORM_DATA="")
     with dashboard:
-        walk = Walk(dashboard, browser, "advice")
+        walk = Walk(dashboard, browser, "7-advice")
         opened(walk)  # a worker waits from now on
         opened(walk, query)
         expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("ADDNORM_DATA")

@@ -29,6 +29,8 @@ from tests.browser.driver import Dashboard, Watched, settled
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 SHOTS = Path(__file__).resolve().parents[2] / "test-results" / "walk"
 
+LINK = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
+
 # What each page promises once there is a run, by the keys of its parts.
 LAB = ("card_block", "card_state", "loss", "happening", "gradients", "residual", "card_activation")
 PROMISED = {
@@ -68,12 +70,16 @@ NUMBERS = """() => {
     numbers: [...card.querySelectorAll('.anl-numbers dd')]
       .map(d => d.innerText.replace(/[\\s,]/g, '')) }
 }"""
-QUIET = """() => {
+# What is still to come; empty once the page is at rest.
+AWAITED = """() => {
   const app = document.querySelector('[data-testid=stApp]')
-  if (app?.getAttribute('data-test-script-state') !== 'notRunning') return false
-  return !document.querySelector('.anl-skeleton')
-    && ![...document.querySelectorAll('.anl-note, .anl-events')]
-      .some(e => e.checkVisibility() && e.innerText.includes('Loading…'))
+  const key = e => /st-key-(\\S+)/.exec(e.closest('[class*=st-key-]')?.className ?? '')?.[1] ?? ''
+  const script = app?.getAttribute('data-test-script-state')
+  return [...(script === 'notRunning' ? [] : ['the script']),
+    ...[...document.querySelectorAll('.anl-skeleton, .anl-note, .anl-events')]
+      .filter(e => e.checkVisibility() && !e.parentElement.closest('.anl-veiled'))
+      .filter(e => e.matches('.anl-skeleton') || e.innerText.includes('Loading…'))
+      .map(key)]
 }"""
 SHOWN = """() => {
   const text = selector => document.querySelector(selector)?.innerText.trim()
@@ -133,12 +139,10 @@ class Walk:
 
     def go(self, name: str) -> None:
         """To another page by its link."""
-        link = self.page.locator("[data-testid=stTopNavLink]", has_text=name).first
-        if not link.is_visible():  # in a narrow window the links stand in a menu
-            self.page.get_by_role(
-                "button", name=re.compile("Menu|navigation|pages", re.I)
-            ).first.click()
-        link.click()
+        links = self.page.locator(LINK, has_text=name)
+        if not links.count() or not links.first.is_visible():  # a narrow window keeps them aside
+            self.page.locator("[data-testid=stExpandSidebarButton]").click()
+        links.first.click()
         path = "/" if name == "Lab" else f"/{name.lower()}"
         self.page.wait_for_function("path => location.pathname === path", arg=path)
 
@@ -181,7 +185,7 @@ class Walk:
     def _rest(self) -> None:
         settled(self.page)
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            self.page.wait_for_function(QUIET, timeout=15_000)
+            self.page.wait_for_function(f"!({AWAITED})().length", timeout=15_000)
         self.page.wait_for_timeout(500)
 
     def _look(self, *more: Callable[[Walk], list[str]]) -> list[str]:
@@ -206,17 +210,18 @@ def nothing_failed(walk: Walk) -> list[str]:
 
 
 def looks_right(walk: Walk) -> list[str]:
-    """No exception, nothing covered, nothing cut, nothing beside the window."""
-    found: list[str] = walk.page.evaluate(LOOK)
-    return found[:8]
+    """At rest, no exception, nothing covered, nothing cut, nothing beside the window."""
+    awaited = walk.page.evaluate(AWAITED)
+    found: list[str] = [f"the page still waits for {', '.join(awaited)}"] if awaited else []
+    return [*found, *walk.page.evaluate(LOOK)][:9]
 
 
 def train_is_there(walk: Walk) -> list[str]:
     """On the Lab, Train and its twin can be pressed, and what they cost is said."""
     if walk.place != "Lab":
         return []
-    if walk.width < 768 and not walk.page.locator("[data-testid=stSidebar]").is_visible():
-        return []
+    if walk.page.locator("[data-testid=stSidebar][aria-expanded=false]").count():
+        return []  # a narrow window shows the switches on demand
     found = []
     for key in ("train", "train_twin"):
         button = walk.page.locator(f".st-key-{key} button")

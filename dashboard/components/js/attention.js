@@ -164,7 +164,7 @@ class Attention extends Card {
 
   labels(context, columns, rows, cell, label, across) {
     context.fillStyle = this.theme.muted
-    context.font = `10.5px ${this.theme.font}`
+    context.font = `12px ${this.theme.font}`
     context.textBaseline = "middle"
     const skip = (cell < 16 ? Math.ceil(16 / cell) : 1)
     context.textAlign = "center"

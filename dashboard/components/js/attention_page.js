@@ -194,10 +194,10 @@ class AttentionPage {
       const label = `Attention heads; chosen: ${this.where()}. Arrows choose a head, brackets a snapshot.`
       this.grid.show(picture.grid, { theme, signed, chosen, label })
       const scores = this.source.known(picture)
-      this.cards.show({ grid: picture.grid, scores, sort: this.props.sort, chosen, theme, signed,
+      this.cards.show({ grid: picture.grid, scores, others: signed ? this.source.known(picture, 1) : null, sort: this.props.sort, chosen, theme, signed,
         tokens: picture.tokens.length, causal: this.props.runs[0].causal })
       this.large.show({ picture, layer: this.layer, index: this.head, theme, signed, scores, names: this.names(),
-        source: this.source, causal: this.props.runs[0].causal })
+        others: signed ? this.source.known(picture, 1) : null, source: this.source, causal: this.props.runs[0].causal })
     } else {
       this.grid.clear()
       this.cards.clear()
@@ -255,6 +255,7 @@ class AttentionPage {
     this.wait.hidden = !words
     if (!words) return
     say(this.wait, words.text)
+    this.wait.title = words.text // a narrow window cuts it
     this.wait.style.backgroundSize = `${Math.round(words.progress * 100)}% 100%`
     this.wait.classList.toggle("anl-failed", words.failed)
   }

@@ -80,7 +80,7 @@ class AttentionSource {
     })
     if (places.some((p) => !p)) return null
     const apart = places[1] && places[1].step !== places[0].step ? `B at its step ${places[1].step}` : ""
-    return { ...addresses(places), step: places[0].step, own: false, tokens: shown[0].tokens, note: apart }
+    return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: false, tokens: shown[0].tokens, note: apart }
   }
 
   ownPicture(shown, answers) {
@@ -89,7 +89,7 @@ class AttentionSource {
       return { run: run.id, at: "text-" + id, step, v: step }
     })
     const apart = places[1] && places[1].step !== places[0].step ? ` (B ${places[1].step})` : ""
-    return { ...addresses(places), step: places[0].step, own: true, tokens: answers[0].result.tokens,
+    return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: true, tokens: answers[0].result.tokens,
       note: `checkpoint ${places[0].step}${apart}` }
   }
 
@@ -137,14 +137,17 @@ class AttentionSource {
     await Promise.all(picture.scores.map((address) => patterns.get(address, "json").catch(() => {})))
   }
 
-  // Scores of the first shown run's heads, induction from the nearest checkpoint's answer.
-  known(picture) {
-    const found = picture && patterns.peek(picture.scores[0])?.data
+  // Scores of the heads of a picture, of the first shown run or of the place that is asked for:
+  // those of its own moment alone. Induction is measured at checkpoints; at another step than a
+  // checkpoint's it is left out, and `induced` names the step at which it is known.
+  known(picture, place = 0) {
+    const found = picture?.scores[place] && patterns.peek(picture.scores[place])?.data
     if (!found) return null
-    const [run] = this.page.shown
+    const run = this.page.shown[place]
     const asked = this.props.induction?.[run.id]
     const induction = asked && this.answer(run.id, asked)?.result?.scores?.induction
-    return { ...found, ...(induction ? { induction } : {}), from: asked?.step }
+    const same = asked?.step === picture.steps[place]
+    return { ...found, ...(induction && same ? { induction } : {}), ...(induction && !same ? { induced: asked.step } : {}) }
   }
 
   prefetch(at, layer, head) {

@@ -115,7 +115,7 @@ class Chart extends Card {
     this.pending = false
     try {
       const Plotly = await loadPlotly(this.props.plotly)
-      if (this.dead || !this.body.clientWidth) return
+      if (this.dead || !drawable(this.body.clientWidth, this.body.clientHeight)) return
       const { traces, layout } = this.build(this.body.clientWidth, this.body.clientHeight)
       await Plotly.react(this.plot, traces, layout, CONFIG)
       if (!this.ready) this.listen()
@@ -157,7 +157,7 @@ class Chart extends Card {
     const axis = (title, range, log) => ({
       title: { text: title, font: { size: 12, color: theme.muted }, standoff: 6 },
       range, type: log ? "log" : "linear", gridcolor: theme.grid, gridwidth: 1, zeroline: false,
-      tickfont: { size: 11, color: theme.muted }, linecolor: theme.line, showline: false,
+      tickfont: { size: 12, color: theme.muted }, linecolor: theme.line, showline: false,
       ticks: "", fixedrange: false,
       ...(log ? logTicks(range) : {}),
     })
@@ -176,25 +176,26 @@ class Chart extends Card {
     }
   }
 
-  // Names at the ends of lines, pushed apart where they would overlap.
+  // Names in the order of the lines' ends, in a gutter beside the frame, where they cover no curve;
+  // pushed apart where they would overlap, and only as many as there is room for.
   endLabels(layout, ends) {
     const inner = layout.height - layout.margin.t - layout.margin.b
     const [low, high] = layout.yaxis.range
     const log = layout.yaxis.type === "log"
     const place = (v) => (1 - ((log ? Math.log10(v) : v) - low) / (high - low)) * inner
-    const shown = ends.filter((e) => e && isFinite(e.y) && (!log || e.y > 0))
+    const shown = ends.filter((e) => e && Number.isFinite(e.x) && Number.isFinite(e.y) && (!log || e.y > 0))
       .map((e) => ({ ...e, at: Math.min(Math.max(place(e.y), 4), inner - 4), true: place(e.y) }))
-      .sort((a, b) => a.at - b.at)
+      .sort((a, b) => a.at - b.at).slice(0, Math.max(Math.floor(inner / 14), 0))
     for (let i = 1; i < shown.length; i++) {
       shown[i].at = Math.max(shown[i].at, shown[i - 1].at + 14)
     }
     for (let i = shown.length - 1, floor = inner; i >= 0; i--, floor -= 14) {
       shown[i].at = Math.min(shown[i].at, floor)
     }
-    for (const label of shown) {
+    for (const label of inner > 0 && high > low ? shown : []) {
       layout.annotations.push({
-        x: label.x, y: 1 - label.at / inner, xref: "x", yref: "paper", text: escaped(label.text),
-        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, captureevents: false,
+        x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(label.text),
+        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, hovertext: escaped(label.full ?? ""),
         bgcolor: faded(this.theme.card, 0.66), borderpad: 1,
         font: { size: 12, color: label.colour },
       })
@@ -212,15 +213,28 @@ function frameOf(last, planned) {
   return whole
 }
 
-// Whole powers of ten, or with 2 and 5 between them where there is room, in plain numbers.
+// Whether a box has room for axes. In one that is folded or not laid out yet, Plotly would place
+// ticks at NaN; the observer of its size draws it when it opens.
+const drawable = (width, height) => width >= 90 && height >= 60
+
+// Ticks of a logarithmic axis whose range is in powers of ten: whole powers, with 2 and 5 or every
+// tenth between them where there is room, and at least two of them whatever the range.
 function logTicks([low, high]) {
-  const between = high - low > 1.6 ? [1] : [1, 2, 5]
-  const vals = []
   const every = Math.max(1, Math.ceil((high - low) / 6))
-  for (let p = Math.floor(low); p <= Math.ceil(high); p += every) {
-    for (const m of between) vals.push(m * 10 ** p)
+  const inside = (v) => Math.log10(v) >= low - 1e-9 && Math.log10(v) <= high + 1e-9
+  for (const between of high - low > 2 ? [[1], [1, 2, 5]] : [[1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
+    const vals = []
+    for (let p = Math.floor(low); p <= Math.ceil(high); p += every) for (const m of between) vals.push(m * 10 ** p)
+    const shown = vals.filter(inside)
+    if (shown.length > 1) return labelled(shown)
   }
-  return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, 2)) }
+  // Less than a tenth apart: there the axis is as good as linear.
+  return labelled(ticks(10 ** low, 10 ** high, 4))
+}
+
+function labelled(vals) {
+  const digits = [2, 3, 4, 5, 6, 7, 8].find((d) => new Set(vals.map((v) => number(v, d))).size === vals.length) ?? 9
+  return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, digits)) }
 }
 
 // A range with a little air, wide enough to be a range.

@@ -97,18 +97,32 @@ class Courses extends Chart {
   }
 
   group(runs, all, scale) {
-    const cells = acrossRuns(all.filter((c) => c.length))
+    const there = runs.filter((_, i) => all[i].length) // those that wait have nothing to average yet
+    const own = all.filter((c) => c.length)
+    const experiments = experimentsOf(there)
+    const cells = acrossRuns(own, experiments)
     const steps = this.placesOf(cells)
-    const axes = runs.map((r) => this.axis(r, steps))
+    const axes = there.map((r) => this.axis(r, steps))
     // Seconds differ from member to member: the mean stands at their mean.
     const xs = cells.map((_, i) => averageOf(axes.map((a) => a[i]).filter((v) => v !== null)))
-    const whole = { low: cells.map((c) => c.low), high: cells.map((c) => c.high) }
-    if (!(this.props.smooth > 0)) return { cells, xs, ys: cells.map((c) => c.mean), band: whole, steps }
-    const { runs: rows } = onOneGrid(all.filter((c) => c.length))
+    const several = experiments.length > 1
+    const whole = several ? { low: cells.map((c) => c.low), high: cells.map((c) => c.high) } : undefined
+    const shared = { cells, xs, steps, until: this.until(there, own, cells) }
+    if (!(this.props.smooth > 0)) return { ...shared, ys: cells.map((c) => c.mean), band: whole }
+    const { runs: rows } = onOneGrid(own)
     const courses = rows.map((row) => this.course(row.map((c, i) => c ?? { ...cells[i], mean: null }), scale))
-    const range = rangeOf(courses)
-    return { cells, xs, ys: this.course(cells, scale), steps, whole,
-      band: { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } }
+    const range = rangeOf(courses).map((r, i) => (cells[i].mean === null ? [null, null] : r))
+    return { ...shared, ys: this.course(cells, scale), whole,
+      band: several ? { low: range.map((r) => r[0]), high: range.map((r) => r[1]) } : undefined }
+  }
+
+  // Where a mean ends before the longest of its runs, because another one ended; "" where it does not.
+  until(runs, own, cells) {
+    const last = cells.findLast((c) => c.mean !== null)
+    if (!last) return ""
+    const beyond = own.some((c) => (c.at(-1)?.begin ?? 0) > last.end)
+    const ended = runs.some((r) => ENDED.has(hub.run(r.id).state))
+    return beyond && ended ? `to step ${last.end.toLocaleString("en-US")}` : ""
   }
 
   // Who is drawn together: members of a group, of which two or more are drawn.

@@ -132,7 +132,9 @@ class Curves extends Courses {
     const thin = lines.length > MANY
     const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
     const sizes = [...new Set(grouped.map((l) => l.runs.length))]
-    const how = grouped.length ? `mean and range of ${sizes.length === 1 ? sizes[0] : "each group's"} runs` : drawn
+    const what = grouped.some((l) => l.band) ? "mean and range" : "mean"
+    const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
+    const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
     const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count,
@@ -141,8 +143,8 @@ class Curves extends Courses {
 
   name(line) {
     const [run] = line.runs
-    if (line.runs.length > 1) return `${short(run.group)} ×${line.runs.length}`
-    return short(run.name) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
+    if (line.runs.length > 1) return `${short(run.group)} ${timesOf(line.runs)}` + (line.until ? " · " + line.until : "")
+    return labelOf(run) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
   }
 
   // What diverged leaves the frame rather than flattening the others.
@@ -193,7 +195,7 @@ class Curves extends Courses {
 
   main(line, color, width, together) {
     const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)),
-      meta: line.run.id, line: { color, width } }
+      meta: line.run.id, line: { color, width, dash: runDash(line.run) } }
     if (together) return { ...shared, customdata: this.told(line), hovertemplate: "%{customdata}" }
     return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${this.props.x} %{x}: %{y:.4~g}<extra></extra>` }
   }
@@ -204,7 +206,7 @@ class Curves extends Courses {
     const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
     for (let i = line.xs.length - 1; i >= 0; i--) {
       if (line.ys[i] !== null && line.xs[i] <= right) {
-        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line),
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name,
           colour: runColour(this.theme, line.run, true) }
       }
     }
@@ -228,7 +230,7 @@ class Curves extends Courses {
       for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
         if (series.steps[k] >= cell.begin) held = series.values[k]
       }
-      const range = (thinned && cell.span > 1) || line.runs.length > 1 ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
+      const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
       return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
     })
   }
@@ -238,7 +240,7 @@ class Curves extends Courses {
     if (!series?.steps.length || line.runs.length > 1 || this.lines.length > NAMED) return []
     if (this.chosen && this.chosen !== line) return []
     return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
-      y: [...series.values], name: escaped(short(line.run.name)) + ", validation", cliponaxis: Boolean(this.zoom),
+      y: [...series.values], name: escaped(labelOf(line.run)) + ", validation", cliponaxis: Boolean(this.zoom),
       hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
   }
 
@@ -258,7 +260,7 @@ class Curves extends Courses {
     const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata
     const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
-    if (!point || away(point) > 30) return
+    if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines
     hub.focusRun(this.chosen?.run.id === id(point) ? null : id(point))
   }
 
@@ -292,12 +294,12 @@ class Curves extends Courses {
 function bundled(traces) {
   const found = new Map()
   for (const trace of traces) {
-    const { color } = trace.line
-    if (!found.has(color)) {
-      found.set(color, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
+    const look = `${trace.line.color} ${trace.line.dash}`
+    if (!found.has(look)) {
+      found.set(look, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
         hovertemplate: trace.hovertemplate.replace(/<b>.*?<\/b>/, "<b>%{text}</b>") })
     }
-    const { x, y, customdata, text } = found.get(color)
+    const { x, y, customdata, text } = found.get(look)
     for (let i = 0; i < trace.x.length; i++) {
       x.push(trace.x[i])
       y.push(trace.y[i])

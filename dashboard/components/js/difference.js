@@ -52,7 +52,7 @@ class Difference extends Curves {
 
   words(lines) {
     const { props } = this
-    const [a, b] = this.pair.map((r) => short(r.name))
+    const [a, b] = this.pair.map(labelOf)
     const now = lines[0]?.ys.findLast((v) => v !== null)
     const size = Number.isFinite(now) ? number(Math.abs(now), 3) : null
     const what = titleOf(props.metric).toLowerCase()

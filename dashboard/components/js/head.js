@@ -59,7 +59,7 @@ class Head {
     const { theme } = this
     const [w, h] = [this.holder.clientWidth, this.holder.clientHeight]
     if (w < 20 || h < 20) return
-    const named = Math.min(w, h) / n >= 7.5
+    const named = Math.min(w, h) / n >= 11
     const margin = named ? 16 : 0
     const cell = (Math.min(w, h) - margin) / n
     const side = cell * n
@@ -81,7 +81,7 @@ class Head {
     context.imageSmoothingEnabled = false
     context.drawImage(stamp, margin, 0, side, side)
     if (named) {
-      context.font = `${Math.min(11, cell + 1.5)}px ${theme.code}`
+      context.font = `12px ${theme.code}`
       context.fillStyle = theme.muted
       context.textBaseline = "middle"
       context.textAlign = "center"

@@ -32,10 +32,10 @@ class HeadCards {
     this.node.onkeydown = (event) => this.key(event)
   }
 
-  show({ grid, scores, sort, chosen, theme, signed, tokens, causal }) {
+  show({ grid, scores, others, sort, chosen, theme, signed, tokens, causal }) {
     const before = this.chosen?.join()
     const fresh = this.grid !== grid || this.theme !== theme || this.signed !== signed
-    Object.assign(this, { grid, scores, sort, chosen, theme, signed, tokens, causal })
+    Object.assign(this, { grid, scores, others, sort, chosen, theme, signed, tokens, causal })
     this.uniform = uniformEntropy(tokens, causal)
     this.sortHeads()
     if (fresh) for (const card of this.cards.values()) card.stale = true
@@ -127,10 +127,14 @@ class HeadCards {
     say(card.name, name)
     const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
+    const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
+    const b = this.others?.[key]?.[layer]?.[head]
+    const both = this.signed && Number.isFinite(value)
+      ? `${what} A ${portion(value)}` + (Number.isFinite(b) ? `, B ${portion(b)}, A − B ${portion(value - b, true)}` : "") : ""
     const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
     const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
-    say(card.more, said)
-    card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${said}`)
+    say(card.more, both || said)
+    card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${both || said}`)
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
   }

@@ -81,15 +81,12 @@ class HeadLarge {
     this.list.replaceChildren()
   }
 
-  // props: picture layer head theme signed scores names source causal
+  // props: picture layer head theme signed scores others names source causal
   show(props) {
     const before = this.theme
-    Object.assign(this, props)
-    const [title, note] = [`Layer ${props.layer + 1}, head ${props.index + 1}`, props.names.join(" − ")]
-    this.title.show(title, note)
     const here = props.source.headHere(props.picture, props.layer, props.index)
     if (here) {
-      this.take(here)
+      this.take(here, props)
       return
     }
     const asked = `${props.picture.key} ${props.layer} ${props.index}`
@@ -99,12 +96,15 @@ class HeadLarge {
     clearTimeout(this.stale)
     this.stale = setTimeout(() => this.asked === asked && this.veil(), this.head ? 120 : 0)
     props.source.head(props.picture, props.layer, props.index).then(
-      (head) => this.asked === asked && this.take(head),
+      (head) => this.asked === asked && this.take(head, props),
       () => (this.asked = null),
     )
   }
 
-  take(head) {
+  // The map together with what is said of it: title, caption and scores change with it, not before.
+  take(head, props) {
+    Object.assign(this, props)
+    this.title.show(`Layer ${props.layer + 1}, head ${props.index + 1}`, props.names.join(" − "))
     clearTimeout(this.stale)
     this.asked = null
     this.head = head
@@ -164,18 +164,34 @@ class HeadLarge {
       : `query ${this.named(query)} looks at ${this.named(key)}: ${this.value(query, key)}`)
   }
 
-  // What the head does, in numbers, and how to read the picture.
+  // What the head does, in numbers, and how to read the picture: of the run and the moment that is
+  // drawn. Of a difference the scores of A, of B, and how they differ.
   summary() {
-    const { scores, layer, index } = this
+    const { scores, others, picture } = this
     if (!scores) return this.signed ? "orange: A looks there more; blue: B does" : "rows are queries, columns the keys they look at"
-    const of = (name) => scores[name]?.[layer]?.[index]
+    if (!this.signed) {
+      const induced = scores.induced === undefined ? "" : ` · induction is measured at checkpoints, the nearest is step ${scores.induced}`
+      return `step ${picture.step}: ${this.does(scores)}${induced}`
+    }
+    if (!others) return `A, step ${picture.steps[0]}: ${this.does(scores)}`
+    const differs = ["entropy", "previous", "first", "induction"].map((name) => [name, this.of(scores, name), this.of(others, name)])
+      .filter(([, a, b]) => Number.isFinite(a) && Number.isFinite(b)).map(([name, a, b]) => `${name} ${portion(a - b, true)}`)
+    return [`A, step ${picture.steps[0]}: ${this.does(scores)}`, `B, step ${picture.steps[1]}: ${this.does(others)}`,
+      `A − B: ${differs.join(" · ")}`].join("\n")
+  }
+
+  of(scores, name) {
+    return scores[name]?.[this.layer]?.[this.index]
+  }
+
+  does(scores) {
     const uniform = uniformEntropy(this.tokens.length, this.causal)
-    const induction = of("induction")
-    const pattern = strongest(scores, layer, index, uniform)
-    const said = [UNCLEAR[pattern] ?? `mostly ${pattern}`, `entropy ${portion(of("entropy"))} of ${portion(uniform)} nats`,
-      `previous ${portion(of("previous"))}`, `first ${portion(of("first"))}`]
-    if (Number.isFinite(induction)) said.push(`induction ${portion(induction)} (step ${scores.from})`)
-    return (this.signed ? "A: " : "") + said.join(" · ")
+    const pattern = strongest(scores, this.layer, this.index, uniform)
+    const said = [UNCLEAR[pattern] ?? `mostly ${pattern}`, `entropy ${portion(this.of(scores, "entropy"))} of ${portion(uniform)} nats`,
+      `previous ${portion(this.of(scores, "previous"))}`, `first ${portion(this.of(scores, "first"))}`]
+    const induction = this.of(scores, "induction")
+    if (Number.isFinite(induction)) said.push(`induction ${portion(induction)}`)
+    return said.join(" · ")
   }
 
   // The tokens that the locked row looks at most, or that look most at the locked column.

@@ -100,7 +100,7 @@ class HeadLines {
         context.fillStyle = on ? theme.add_text : theme.ink
         context.globalAlpha = value !== null && Math.abs(value) < FAINTEST ? 0.4 : 1
         context.fillText(text, left ? from - 4 : to + 4, y)
-        context.font = `10.5px ${theme.font}`
+        context.font = `12px ${theme.font}`
         context.fillStyle = theme.muted
         const said = value !== null && Math.abs(value) >= FAINTEST ? portion(value, this.signed) : String(i + 1)
         context.fillStyle = value !== null && Math.abs(value) >= FAINTEST ? theme.ink : theme.muted

@@ -86,7 +86,7 @@ class HeadMatrix {
   // Too many tokens to write them: their places, counted from 1.
   numbers(context) {
     const { n, left, side, cell } = this.place
-    context.font = `10.5px ${this.theme.font}`
+    context.font = `12px ${this.theme.font}`
     context.fillStyle = this.theme.muted
     for (const at of ticks(0, n, side / 52)) {
       const i = Math.max(at, 1)

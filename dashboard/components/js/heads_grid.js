@@ -92,7 +92,7 @@ class HeadsGrid {
     context.lineWidth = width
     context.strokeRect(start + x * size - width / 2, start + y * size - width / 2, size - gap + width, size - gap + width)
     context.scale(scale, scale)
-    context.font = `10.5px ${this.theme.font}`
+    context.font = `12px ${this.theme.font}`
     context.textBaseline = "middle"
     const cell = size / scale
     const skip = Math.max(1, Math.ceil(17 / cell))

@@ -51,7 +51,7 @@ class Lines extends Chart {
       layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: step, x1: step,
         line: { color: this.theme.add, width: 1.2, dash: "dash" } })
       layout.annotations.push({ x: step, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-        text: LEVEL_MARKS.switch, font: { size: 11, color: this.theme.add }, hovertext: `step ${step}: ${escaped(text)}` })
+        text: LEVEL_MARKS.switch, font: { size: 12, color: this.theme.add }, hovertext: `step ${step}: ${escaped(text)}` })
     }
     const named = depth > 1 ? [0, depth - 1] : depth ? [0] : []
     this.endLabels(layout, named.map((i) => ({ x: steps.at(-1), y: rows.at(-1)[i], text: `layer ${i + 1}`,

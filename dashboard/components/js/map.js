@@ -65,7 +65,7 @@ class LayerMap extends Card {
     context.clearRect(0, 0, width, height)
     const box = { x: 42, y: 6, w: width - 42 - 66, h: height - 6 - 40 }
     this.box = null
-    context.font = `11px ${theme.font}`
+    context.font = `12px ${theme.font}`
     context.fillStyle = theme.sidebar
     context.fillRect(box.x, box.y, box.w, box.h)
     if (!series?.values.length || !Array.isArray(series.values[0])) return
@@ -156,7 +156,7 @@ class LayerMap extends Card {
 
   axes(context, box, depth, extent, width) {
     const { theme } = this
-    context.font = `11px ${theme.font}`
+    context.font = `12px ${theme.font}`
     context.fillStyle = theme.muted
     context.textAlign = "right"
     context.textBaseline = "middle"
@@ -190,7 +190,7 @@ class LayerMap extends Card {
       context.fillStyle = `rgb(${table[Math.round((1 - i / box.h) * 255)].join()})`
       context.fillRect(x, box.y + i, 9, 1.5)
     }
-    context.font = `11px ${this.theme.font}`
+    context.font = `12px ${this.theme.font}`
     context.fillStyle = this.theme.muted
     context.textAlign = "left"
     context.textBaseline = "middle"

@@ -55,7 +55,7 @@ function marks(chart, layout, lines) {
       layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: place, x1: place,
         line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
       layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-        text: LEVEL_MARKS[kind] ?? "▼", font: { size: 11, color: colour },
+        text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
         hovertext: `${escaped(line.run.name)}, step ${step}<br>${wrapped(escaped(text), 44)}`,
         hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
     }

@@ -1,8 +1,9 @@
 // Which trained: a table of cells, each the runs of one combination, coloured by their final loss.
-// What has ended comes from the page; what waits or trains is followed here between its reruns.
+// What a cell says comes from the server, which alone judges: with the page, and for cells whose
+// runs wait or train anew between its reruns.
 
 const FAR = 12 // waiting runs that are asked for: the next ones
-const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length
+const MOST_CELLS = 64 // in one request
 
 class Matrix extends Card {
   constructor(root) {
@@ -19,6 +20,7 @@ class Matrix extends Card {
     this.body.append(this.line, this.scroll, this.legend)
     this.scroll.onkeydown = (event) => this.key(event)
     this.at = [0, 0]
+    this.heard = new Map() // of cells with live runs: what the server said last
   }
 
   get members() {
@@ -30,11 +32,6 @@ class Matrix extends Card {
     return hub.counts?.grids?.find((g) => g.id === this.props.grid)
   }
 
-  // Whether its waiting runs are held back.
-  get held() {
-    return Boolean(this.grid?.paused && !this.grid.waiting)
-  }
-
   asks() {
     const live = this.members.filter((m) => m.kind === "live").map((m) => m.id)
     const waits = (id) => (hub.runs.get(id)?.state ?? this.stateOf.get(id)) === "queued"
@@ -43,6 +40,8 @@ class Matrix extends Card {
   }
 
   update(component) {
+    this.heard.clear() // the page was drawn anew, with cells as they are now
+    this.news = ""
     this.stateOf = new Map((component.data.members ?? []).map((m) => [m.id, m.state]))
     super.update(component)
   }
@@ -51,57 +50,43 @@ class Matrix extends Card {
     this.mark()
   }
 
-  // A run as it stands now.
-  standing(member) {
-    const live = member.kind === "live" ? hub.runs.get(member.id) : null
-    if (!live?.loaded || live.gone) return member
-    return { ...member, state: live.state ?? member.state, step: live.step, steps: live.steps || member.steps,
-      loss: typeof live.validation === "number" ? live.validation : live.loss }
+  // What the server says of a cell now: of one with live runs as it was heard last.
+  shown(cell) {
+    return this.heard.get(this.keyOf(cell)) ?? cell
   }
 
-  // What a cell says: its colour's kind, its number, and the words below and for readers.
-  judge(cell) {
-    const runs = cell.runs.map((i) => this.standing(this.members[i]))
-    if (!runs.length) return { kind: cell.reason ? "impossible" : "empty", text: cell.reason ? "not possible" : "", said: cell.reason ?? "no run" }
-    const count = (kind) => runs.filter((r) => r.kind === kind).length
-    const ended = runs.filter((r) => r.kind !== "live")
-    const losses = ended.map((r) => r.loss).filter((v) => Number.isFinite(v))
-    const value = losses.length ? mean(losses) : null
-    const [learned, diverged, live] = [count("learned"), count("diverged"), count("live")]
-    const share = mean(runs.map((r) => (r.kind === "live" ? Math.min(r.step / Math.max(r.steps, 1), 1) : 1)))
-    const shown = { value, share: live ? share : null, of: runs.length, small: "" }
-    const told = value === null ? "" : value.toFixed(2)
-    if (live) {
-      const training = runs.filter((r) => r.state === "running" || r.state === "starting")
-      const paused = runs.some((r) => r.state === "paused") || this.held
-      const now = training.map((r) => r.loss).filter((v) => Number.isFinite(v))
-      const done = ended.length - count("stopped")
-      const word = training.length ? "training" : paused ? "paused" : "waiting"
-      return { ...shown, kind: "live", value: null, text: now.length ? mean(now).toFixed(2) : told || word,
-        small: runs.length > 1 ? `${done} of ${runs.length} done` : now.length ? word : "",
-        said: `${word}, ${done} of ${runs.length} done` }
+  keyOf(cell) {
+    return cell.runs.map((i) => this.members[i].id).join("~")
+  }
+
+  // Cells whose runs train, or wait next: the server judges them anew when something was heard.
+  async ask() {
+    const asked = new Set(this.asks().runs)
+    const cells = this.props.cells.flat().filter((c) => c.runs.some((i) => asked.has(this.members[i].id))).slice(0, MOST_CELLS)
+    const news = JSON.stringify([...asked].map((id) => [id, hub.runs.get(id)?.state, hub.runs.get(id)?.step]))
+    if (!cells.length || news === this.news || this.asking) return
+    this.asking = true
+    const keys = cells.map((c) => this.keyOf(c))
+    try {
+      const reply = JSON.parse(await fetchText("/api/cells?" + new URLSearchParams({ cells: keys.join() })))
+      keys.forEach((key, i) => this.heard.set(key, { ...cells[i], ...reply.cells[i] }))
+      this.news = news
+    } catch {
+      // asked again at the next tick
     }
-    const mixed = new Set(runs.map((r) => (r.kind === "above" ? "plateau" : r.kind))).size > 1
-    if (mixed) {
-      const good = runs.filter((r) => r.kind === "learned" && Number.isFinite(r.loss)).map((r) => r.loss)
-      const telling = ["learned", "diverged", "failed", "stopped", "too_early"].find(count)
-      const what = `${count(telling)} of ${runs.length} ${telling === "too_early" ? "too early" : telling}`
-      return { ...shown, kind: learned ? "mixed" : diverged ? "diverged" : "dead", value: good.length ? mean(good) : null,
-        text: good.length ? mean(good).toFixed(2) : told || "diverged", small: what, said: what }
-    }
-    const [{ kind }] = runs
-    const words = { learned: "learned", plateau: "on the plateau", above: "worse than the plateau", diverged: "diverged",
-      failed: "failed", stopped: "stopped", too_early: "too few steps to judge" }[kind] ?? kind
-    const drawn = { plateau: "dead", above: "dead", too_early: "plain" }[kind] ?? kind
-    const number = drawn === "diverged" || drawn === "failed" || !told
-    return { ...shown, kind: drawn, text: number ? words : told, small: kind === "stopped" && told ? "stopped" : "",
-      said: words }
+    this.asking = false
+    if (!this.dead) this.drawCells()
   }
 
   tick(force = false) {
+    if (!this.props.cells) return
+    this.ask()
+    this.drawCells(force)
+  }
+
+  drawCells(force = false) {
     const { props } = this
-    if (!props.cells) return
-    const cells = props.cells.map((row) => row.map((cell) => this.judge(cell)))
+    const cells = props.cells.map((row) => row.map((cell) => this.shown(cell)))
     const now = JSON.stringify([cells, hub.lost])
     this.progress()
     if (!force && now === this.drawn) return
@@ -253,5 +238,7 @@ class Matrix extends Card {
     this.rove(true)
   }
 
-  destroy() {}
+  destroy() {
+    this.dead = true
+  }
 }

@@ -10,14 +10,15 @@ function cellsOf({ steps, values, buckets, means, width }) {
   let k = 0
   return buckets.map((begin, i) => {
     const span = Math.min(width, last - begin + 1)
-    let [low, high] = [null, null]
+    let [low, high, broken] = [null, null, false]
     for (; k < steps.length && steps[k] < begin + width; k++) {
       const v = values[k]
+      broken ||= v === null // a row of it is no number: its mean is not that of the whole bucket
       if (v === null) continue
       if (low === null || v < low) low = v
       if (high === null || v > high) high = v
     }
-    return { begin, end: begin + span - 1, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high }
+    return { begin, end: begin + span - 1, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high, broken }
   })
 }
 
@@ -87,20 +88,27 @@ function merged(a, b) {
   const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
   const span = a.span + b.span
   const mean = least(a.mean, b.mean, (p, q) => (p * a.span + q * b.span) / span)
-  return { begin: a.begin, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
-    high: least(a.high, b.high, Math.max) }
+  return { begin: a.begin, end: b.end, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
+    high: least(a.high, b.high, Math.max), broken: Boolean(a.broken || b.broken || a.mean === null || b.mean === null) }
 }
 
-// The mean over runs of each one's mean in the cell, as far as it goes, and the range of all rows.
-function acrossRuns(runs) {
+// The mean over runs of each one's mean in the cell, and the range of experiments. Only where all
+// runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
+// more. `experiments` holds the places of repeats together: they are averaged first and count as
+// one; one experiment alone has no range.
+function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   const { grid, runs: rows } = onOneGrid(runs)
+  const several = experiments.length > 1
   return grid.map((begin, i) => {
-    const here = rows.map((cells) => cells[i]).filter((c) => c && c.mean !== null)
-    if (!here.length) return { begin, end: begin, middle: begin, span: 1, mean: null, low: null, high: null }
+    const here = rows.map((cells) => cells[i])
+    if (!here.every((c) => c && c.mean !== null && !c.broken)) {
+      return { begin, end: begin, middle: begin, span: 1, mean: null, low: null, high: null }
+    }
     const { middle, span } = here.reduce((a, b) => (b.span > a.span ? b : a))
     const end = Math.max(...here.map((c) => c.end))
-    return { begin, end, middle, span, mean: here.reduce((sum, c) => sum + c.mean, 0) / here.length,
-      low: Math.min(...here.map((c) => c.low)), high: Math.max(...here.map((c) => c.high)) }
+    const each = experiments.map((places) => averageOf(places.map((k) => here[k].mean)))
+    return { begin, end, middle, span, mean: averageOf(each), low: several ? Math.min(...here.map((c) => c.low)) : null,
+      high: several ? Math.max(...here.map((c) => c.high)) : null }
   })
 }
 

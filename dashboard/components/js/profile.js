@@ -119,7 +119,7 @@ class Profile extends Chart {
     const font = `12px ${theme.font}`
     const focused = props.follow && lines.find((l) => l.run.id === hub.choice.focus)
     const named = lines.length <= NAMED ? lines : focused ? [focused] : []
-    const right = Math.min(Math.max(20, ...named.map((l) => textWidth(short(l.run.name, 18), font) + 14)), width * 0.4)
+    const right = Math.min(Math.max(20, ...named.map((l) => textWidth(labelOf(l.run), font) + 14)), width * 0.4)
     let y = aired(...(all.length ? [least, most] : [NaN, NaN]), log)
     if (!log && positive && y[0] < most * 0.5) y = [0, y[1]]
     const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
@@ -132,11 +132,11 @@ class Profile extends Chart {
     const order = focused ? [...lines.filter((l) => l !== focused), focused] : lines
     const traces = order.map((l) => {
       const colour = focused && l !== focused ? faded(runColour(theme, l.run), 0.25) : runColour(theme, l.run)
-      return { type: "scatter", mode: thin ? "lines" : "lines+markers", x: l.x, y: l.y, name: escaped(short(l.run.name)),
-        cliponaxis: Boolean(this.zoom), line: { color: colour, width: l === focused ? 2.8 : thin ? 1.2 : 2.2 },
+      return { type: "scatter", mode: thin ? "lines" : "lines+markers", x: l.x, y: l.y, name: escaped(labelOf(l.run)),
+        cliponaxis: Boolean(this.zoom), line: { color: colour, dash: runDash(l.run), width: l === focused ? 2.8 : thin ? 1.2 : 2.2 },
         marker: { size: 5.5, color: colour }, hovertemplate: "%{y:.4~g}" }
     })
-    this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: short(l.run.name, 18),
+    this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: labelOf(l.run), full: l.run.name,
       colour: runColour(theme, l.run, true) })))
     return { traces, layout }
   }

@@ -6,34 +6,55 @@ const LIVE_STATES = new Set(LABELS.live)
 function standing(row) {
   const { state: was, words, full, bad } = row
   const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
-  const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training) }
+  const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training),
+    step: row.step ?? 0, steps: row.steps ?? 0 }
   const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
   if (!live?.loaded || live.gone) return known
   const state = live.state ?? row.state
   const part = live.steps ? ` ${Math.floor((100 * live.step) / live.steps)} %` : ""
   const newer = (now, [last, best]) =>
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
-  return { ...known, state, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
+  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
     full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
-// Mean and half the range of a group's values; a single run has no range.
-function spread(values) {
-  const known = finite(values)
-  if (!known.length) return { mean: null, half: null }
-  const mean = known.reduce((a, b) => a + b, 0) / known.length
-  const half = values.length > 1 ? (Math.max(...known) - Math.min(...known)) / 2 : null
-  return { mean, half }
+// Repeats of one experiment, by it: [key, their places] in order.
+function experimentsOf(rows) {
+  const found = new Map()
+  rows.forEach((row, i) => {
+    const key = row.experiment ?? row.id
+    found.set(key, [...(found.get(key) ?? []), i])
+  })
+  return [...found.values()]
+}
+
+// How many runs a line stands for: ×3, ×3 (2 seeds), ×2 (one seed).
+function timesOf(rows) {
+  const seeds = experimentsOf(rows).length
+  if (seeds === rows.length) return `×${rows.length}`
+  return `×${rows.length} (${seeds === 1 ? "one seed" : seeds + " seeds"})`
+}
+
+// Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
+// their mean; one experiment has no range. `count` of the rows have a value.
+function spread(values, rows) {
+  const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
+  const count = finite(values).length
+  if (!each.length) return { mean: null, half: null, count, of: rows.length }
+  const half = each.length > 1 ? (Math.max(...each) - Math.min(...each)) / 2 : null
+  return { mean: averageOf(each), half, count, of: rows.length }
 }
 
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
-function figure({ mean, half }) {
+// A mean over some of a group's runs says of how many.
+function figure({ mean, half, count, of }) {
   if (mean === null) return "–"
-  return half === null ? fixed(mean) : `${fixed(mean)} ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
+  const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
+  return fixed(mean) + range + (count < of ? ` (${count} of ${of})` : "")
 }
 
 // A setting's value as people write it.
@@ -51,6 +72,30 @@ function shared(values) {
   return several.length <= 3 ? several.join(", ") : `${several.length} values`
 }
 
+const DATES = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+
+// A moment (seconds since 1970) as the reader's clock and calendar have it.
+function moment(seconds) {
+  if (!Number.isFinite(seconds)) return "–"
+  const date = new Date(seconds * 1000)
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
+  return new Intl.DateTimeFormat("en-GB", { ...DATES, ...year }).format(date)
+}
+
+// What a line says in a column of words: the same of all its runs, or how many there are.
+function told(line, by) {
+  const each = line.rows.map((row) => {
+    if (by === "created" || by === "deleted") return moment(row[by])
+    if (by === "left") return Number.isFinite(row.left) ? `${row.left} day${row.left === 1 ? "" : "s"}` : "–"
+    if (by === "size") return row.on_disk ?? "…"
+    if (by !== "step") return row[by] || ""
+    const { step, steps } = standing(row)
+    return `${step.toLocaleString("en-US")} / ${steps.toLocaleString("en-US")}`
+  })
+  const several = [...new Set(each)]
+  return several.length === 1 ? several[0] : `${several.length} values`
+}
+
 // What a line is sorted by.
 function sortable(line, { by, best, index }) {
   const { rows } = line
@@ -58,10 +103,13 @@ function sortable(line, { by, best, index }) {
   if (by === "state") return rows.map((r) => standing(r).words).join()
   if (by === "tags") return rows.flatMap((r) => r.tags).join() || null
   if (by === "validation" || by === "training") {
-    return spread(rows.map((r) => standing(r)[by][best ? 1 : 0])).mean
+    return spread(rows.map((r) => standing(r)[by][best ? 1 : 0]), rows).mean
   }
+  if (by === "note") return rows.map((r) => r.note).join() || null
+  if (by === "step") return Math.max(...rows.map((r) => standing(r).step))
+  if (by === "size" || by === "created" || by === "deleted" || by === "left") return spread(rows.map((r) => r[by]), rows).mean
   const values = rows.map((r) => r.settings[index])
-  return values.every((v) => typeof v === "number") ? spread(values).mean : shared(values)
+  return values.every((v) => typeof v === "number") ? averageOf(values) : shared(values)
 }
 
 // Numbers before words, what is unknown last in both directions.

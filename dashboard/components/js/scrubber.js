@@ -79,7 +79,7 @@ class Scrubber {
     const { left, width, top, height } = this.box
     const [low, high] = sensible(this.curves.flatMap((c) => c.values))
     const y = (v) => top + (1 - (v - low) / Math.max(high - low, 1e-9)) * height
-    context.font = `10.5px ${theme.font}`
+    context.font = `12px ${theme.font}`
     context.fillStyle = theme.muted
     context.textBaseline = "middle"
     if (Number.isFinite(low)) {

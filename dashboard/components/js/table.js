@@ -1,5 +1,7 @@
 // The table of runs: what is ticked here is drawn by every view that follows the choice, at once;
 // Python hears of it a moment later, for the address. Only the lines in sight are in the page.
+// A page says which columns it shows, how many runs may be ticked (`most`), in a word what a tick
+// means (`chosen`), and whether names and Enter edit a run or make it stand out (`names`).
 
 const LINE = 34 // height of a line in pixels, as the style sheet has it
 const TELL_AFTER = 400 // ms of quiet before Python is told
@@ -31,6 +33,9 @@ class RunsTable extends Card {
     this.grid.addEventListener("scroll", () => this.show(), { passive: true })
     this.grid.addEventListener("keydown", (event) => this.key(event))
     this.sheet.addEventListener("click", (event) => this.click(event))
+    // What is done to the ticked runs is done outside of the table: nothing may be untold there.
+    this.grid.addEventListener("pointerleave", () => this.flush())
+    this.grid.addEventListener("focusout", () => this.flush())
     this.resize = new ResizeObserver(() => this.resized())
     this.resize.observe(this.grid)
   }
@@ -83,7 +88,7 @@ class RunsTable extends Card {
   }
 
   choose() {
-    this.ticked = new Set(this.ticks.of(this.props.rows))
+    this.ticked = new Set(this.ticks.of(this.props.rows, this.most))
     const { focus } = hub.choice
     hub.choose([...this.ticked])
     // A run may stand out without being drawn: it stays so while it is listed.
@@ -95,9 +100,9 @@ class RunsTable extends Card {
   tickAll(ids, on) {
     const after = new Set(this.ticked)
     for (const id of ids) on ? after.add(id) : after.delete(id)
-    this.refused = after.size > MOST_DRAWN
+    this.refused = after.size > this.most
     if (this.refused && ids.length === 1) return this.show()
-    this.ticks = this.ticks.to(after, this.props.rows)
+    this.ticks = this.ticks.to(after, this.props.rows, this.most)
     this.choose()
   }
 
@@ -123,12 +128,20 @@ class RunsTable extends Card {
 
   tell() {
     clearTimeout(this.later)
-    this.later = setTimeout(() => {
-      const now = this.report()
-      if (now === this.said) return
-      this.said = now
-      this.component.setStateValue("choice", JSON.parse(now))
-    }, TELL_AFTER)
+    this.later = setTimeout(() => this.flush(), TELL_AFTER)
+  }
+
+  flush() {
+    clearTimeout(this.later)
+    if (!this.ticked) return
+    const now = this.report()
+    if (now === this.said) return
+    this.said = now
+    this.component.setStateValue("choice", JSON.parse(now))
+  }
+
+  get most() {
+    return this.props.most ?? Infinity
   }
 
   // Runs that were started elsewhere: the page learns of them, once for each number of them.
@@ -161,11 +174,11 @@ class RunsTable extends Card {
 
   columns() {
     const { settings, rows } = this.props
-    this.parts = columnsOf(rows, this.lines, settings, this.grid.clientWidth, this.theme)
-    const [name, ...others] = this.parts.map((part) => part.width)
-    const whole = 30 + name + others.reduce((a, b) => a + b, 0)
+    this.parts = columnsOf(rows, this.lines, settings, this.grid.clientWidth, this.theme, this.props.shows)
+    const whole = 30 + this.parts.reduce((sum, part) => sum + part.width, 0)
+    const wide = this.parts.map(({ by, width, grows }) => (by === "run" || grows ? `minmax(${width}px, 1fr)` : width + "px"))
     const { style } = this.grid
-    style.setProperty("--rt-columns", `30px minmax(${name}px, 1fr) ${others.map((w) => w + "px").join(" ")}`)
+    style.setProperty("--rt-columns", `30px ${wide.join(" ")}`)
     style.setProperty("--rt-width", whole + "px")
     this.sheet.style.height = this.lines.length * LINE + "px"
     this.titles()
@@ -177,7 +190,7 @@ class RunsTable extends Card {
     this.titled = now
     this.every = fillHeader(this.header, this.parts, this.sort, {
       every: (on) => {
-        this.ticks = on ? new Ticks() : this.ticks.to(new Set(), this.props.rows)
+        this.ticks = on ? new Ticks() : this.ticks.to(new Set(), this.props.rows, this.most)
         this.choose()
       },
       sort: (by) => this.sortBy(by),
@@ -225,11 +238,12 @@ class RunsTable extends Card {
     }
     const { rows } = this.props
     const drawn = this.ticked.size
-    this.every.checked = drawn > 0 && drawn === Math.min(rows.length, MOST_DRAWN)
+    this.every.checked = drawn > 0 && drawn === Math.min(rows.length, this.most)
     this.every.indeterminate = drawn > 0 && !this.every.checked
-    const newest = drawn === MOST_DRAWN && rows.length > MOST_DRAWN ? "the newest " : ""
-    say(this.foot, this.refused ? `At most ${MOST_DRAWN} runs are drawn; untick others first.`
-      : rows.length ? `${newest}${drawn} of ${rows.length.toLocaleString("en-US")} drawn` : this.props.empty)
+    const newest = drawn === this.most && rows.length > this.most ? "the newest " : ""
+    const count = (n) => n.toLocaleString("en-US")
+    say(this.foot, this.refused ? `At most ${count(this.most)} runs are ${this.props.chosen}; untick others first.`
+      : rows.length ? `${newest}${count(drawn)} of ${count(rows.length)} ${this.props.chosen}` : this.props.empty)
     this.refused = false
   }
 
@@ -256,11 +270,11 @@ class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0])))
+    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows))
     const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,
-      this.theme.dark, line.rows.length, line.rows.map((r) => [r.colour, r.settings, r.tags, r.note]), line.key === this.active])
+      this.theme.dark, line.rows.length, line.rows.map((r) => [r.colour, r.settings, r.tags, r.note, r.on_disk, r.created, r.left, standing(r).step]), line.key === this.active])
     let node = this.nodes.get(line.key)
     if (node?.shows === now) return
     if (!node) {
@@ -279,7 +293,7 @@ class RunsTable extends Card {
     node.setAttribute("aria-selected", String(on === line.rows.length))
     if (focused) node.setAttribute("aria-current", "true")
     else node.removeAttribute("aria-current")
-    fillLine(node, line, { on, state, figures, opened, parts: this.parts })
+    fillLine(node, line, { on, state, figures, opened, parts: this.parts, edits: this.props.names !== "tick" })
     if (!node.parentNode) this.sheet.append(node)
     if (line.key === this.active) this.grid.setAttribute("aria-activedescendant", node.id)
   }
@@ -292,8 +306,8 @@ class RunsTable extends Card {
     const before = this.active
     this.active = key
     if (event.target.closest(".rt-caret")) this.fold(line)
-    else if (event.target.closest(".rt-edit")) this.component.setTriggerValue("edit", line.rows[0].id)
-    else if (event.target.closest(".rt-name")) this.focusOn(line)
+    else if (event.target.closest(".rt-edit")) this.edit(line)
+    else if (event.target.closest(".rt-name")) this.named(line, event)
     else this.mark(line, { range: event.shiftKey && before, only: event.altKey })
   }
 
@@ -308,6 +322,19 @@ class RunsTable extends Card {
     if (!range || !this.at.has(range)) return this.tickAll(ids, on)
     const [a, b] = [this.at.get(range), this.at.get(line.key)].sort((x, y) => x - y)
     this.tickAll(this.lines.slice(a, b + 1).flatMap((l) => l.rows.map((r) => r.id)), on)
+  }
+
+  // What a name and Enter do.
+  named(line, { shiftKey = false, altKey = false } = {}) {
+    const { names } = this.props
+    if (names === "edit" && !line.group) this.edit(line)
+    else if (names === "focus") this.focusOn(line)
+    else this.mark(line, { range: shiftKey && this.active, only: altKey })
+  }
+
+  edit(line) {
+    this.flush()
+    this.component.setTriggerValue("edit", line.rows[0].id)
   }
 
   // A run stands out in every view; once more, and it does not.
@@ -340,8 +367,8 @@ class RunsTable extends Card {
       if (event.shiftKey) this.mark(this.lines[to])
       else this.show()
     } else if (event.key === " ") this.mark(line, { only: event.altKey })
-    else if (event.key === "Enter") this.focusOn(line)
-    else if (event.key === "F2" && !line.group) this.component.setTriggerValue("edit", line.rows[0].id)
+    else if (event.key === "Enter") this.named(line)
+    else if (event.key === "F2" && !line.group && this.props.names !== "tick") this.edit(line)
     else if (line.group && event.key === (this.open.has(line.group) ? "ArrowLeft" : "ArrowRight")) this.fold(line)
     else return
     event.preventDefault()

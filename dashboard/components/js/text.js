@@ -129,6 +129,10 @@ class Happening extends Card {
     this.heading(this.props.title ?? "What is happening")
     const alarms = runs.flatMap((run, i) => live[i].alarms.map((a) => ({ run, step: a[0], level: a[1], text: a[2] })))
     alarms.sort((a, b) => b.step - a.step)
+    runs.forEach((run, i) => {
+      const said = (this.props.outcomes ?? {})[run.id]
+      if (said && ENDED.has(live[i].state) && !live[i].gone) alarms.unshift({ run, step: said[0], level: said[1], text: said[2] })
+    })
     const nodes = alarms.slice(0, 30).map((alarm) => this.alarm(alarm, runs.length > 1))
     if (!nodes.length) nodes.push(el("p", "anl-quiet", this.quiet(live)))
     runs.forEach((run, i) => live[i].sample && nodes.push(this.sample(run, live[i].sample, runs.length > 1)))
@@ -145,11 +149,11 @@ class Happening extends Card {
   }
 
   alarm({ run, step, level, text }, several) {
-    const node = el("div", "anl-event anl-" + ({ good: "good", switch: "switch", restart: "restart" }[level] ?? "warn"))
+    const node = el("div", "anl-event anl-" + ({ good: "good", note: "note", switch: "switch", restart: "restart" }[level] ?? "warn"))
     const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
     node.append(head)
     if (several) {
-      const who = el("span", "anl-by", " " + short(run.name, 22))
+      const who = el("span", "anl-by", " " + labelOf(run))
       who.style.color = runColour(this.theme, run, true)
       node.append(who)
     }
@@ -159,7 +163,7 @@ class Happening extends Card {
 
   sample(run, [step, text], several) {
     const node = el("div", "anl-sample")
-    node.append(el("div", "anl-sample-head", `Sample, step ${step.toLocaleString("en-US")}${several ? " · " + short(run.name, 22) : ""}`))
+    node.append(el("div", "anl-sample-head", `Sample, step ${step.toLocaleString("en-US")}${several ? " · " + labelOf(run) : ""}`))
     node.append(el("pre", "", text))
     return node
   }

@@ -48,6 +48,10 @@ const runColour = (theme, run, text = false) => {
   return colours[(run.colour ?? 0) % colours.length]
 }
 
+// The runs that share a colour, from the ninth on, are told apart by their dashes.
+const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
+const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
+
 function faded(hex, alpha) {
   const [r, g, b] = colourOf(hex)
   return `rgba(${r},${g},${b},${alpha})`
@@ -111,6 +115,9 @@ function textWidth(text, font) {
 }
 
 const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
+
+// What a run is called where there is little room: labels differ wherever names do.
+const labelOf = (run) => run.label ?? short(run.name)
 
 function escaped(text) {
   return String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])

@@ -61,7 +61,7 @@ def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
     switch = widget(fresh, state.key(dotted))
     assert switch is not None
     assert switch.label == settings()[dotted].title
-    assert str(settings()[dotted].description) in switch.help
+    assert controls.COUNTED_FROM_1.get(dotted, str(settings()[dotted].description)) in switch.help
     assert state.from_widget(dotted, switch.value) == DEFAULTS[dotted]
 
 
@@ -136,10 +136,10 @@ def test_a_scaling_brings_its_placement_and_leaves_with_it():
 
 
 def test_overrides_in_short_form_and_in_the_address():
-    app = opened(model_overrides="1: placement=post; 3-4: residual=off")
+    app = opened(model_overrides="2: placement=post; 4-5: residual=off")
     model = found(app)[0].model
     assert (model.at(1).placement, model.at(4).residual) == ("post", "off")
-    app.text_input(key="model_overrides").set_value("1: scaling=lns").run()
+    app.text_input(key="model_overrides").set_value("2: scaling=lns").run()
     assert found(app)[0].model.at(1).scaling == "lns"
     app.text_input(key="model_overrides").set_value("9: residual=off").run()
     assert "model.overrides: layers 9 are beyond model.depth 6" in found(app)[1]

@@ -147,7 +147,7 @@ BARE = {"placement": "none", "norm": "none"}
         (
             {"placement": "mix", "depth": 12},
             "Mix-LN",
-            "y = x + F( LN(x) ); layers 0-2, post-LN: y = LN( x + F(x) )",
+            "y = x + F( LN(x) ); layers 1 to 3, post-LN: y = LN( x + F(x) )",
         ),
         (
             {"placement": "hybrid"},
@@ -164,8 +164,8 @@ BARE = {"placement": "none", "norm": "none"}
         (
             {"overrides": "1: placement=post; 3-4: residual=off"},
             "pre-LN",
-            "y = x + F( LN(x) ); layer 1, post-LN: y = LN( x + F(x) ); layers 3-4, pre-LN without"
-            " Add: y = F( LN(x) )",
+            "y = x + F( LN(x) ); layer 2, post-LN: y = LN( x + F(x) ); layers 4 to 5, pre-LN"
+            " without Add: y = F( LN(x) )",
         ),
         (
             {"placement": "post", "scaling": "deepnorm", "residual": "off"},
@@ -182,8 +182,8 @@ def test_the_zoo_in_the_papers_words(settings, name, formula):
 def test_layers_that_differ_have_a_drawing_of_their_own():
     drawn = diagram(ModelConfig(overrides="1: placement=post; 3-4: residual=off"))
     assert drawn.count("<svg") == 3
-    assert "layer 1: post-LN" in drawn
-    assert "layers 3-4: pre-LN without Add" in drawn
+    assert "layer 2: post-LN" in drawn
+    assert "layers 4 to 5: pre-LN without Add" in drawn
     main, *small = drawn.split("</svg>")
     assert main.count('class="plus"') == small[0].count('class="plus"') == 2
     assert small[1].count('class="plus"') == 0

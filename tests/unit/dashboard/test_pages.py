@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import jobs
+from core.config.overrides import Switch
 from core.runs import RunStore
 from dashboard import chrome, components, live
 from dashboard.app import app
@@ -74,3 +77,44 @@ def test_an_error_of_a_script_is_a_sentence() -> None:
     assert "Reload the page" in said
     assert "<script" not in said
     assert app._on_script_error is chrome.failed
+
+
+def cards(at: AppTest) -> str:
+    """Everything that the page says in HTML of its own."""
+    return " ".join(str(one.proto.body) for one in at.get("html"))
+
+
+def test_the_running_network_and_the_next_one_are_both_drawn_where_they_differ(
+    store: RunStore,
+) -> None:
+    run = finished(store)
+    at = opened("lab")
+    assert "This run" not in cards(at)  # the settings are those of the run
+    at.session_state["model_placement"] = "post"
+    at.run()
+    said = cards(at)
+    assert said.index("This run") < said.index("Next run")
+    run.add_switch(Switch(step=1, layers="0-2", placement="post"))
+    at = opened("lab")
+    assert "This run" in cards(at)
+    assert "layers 1 to 3" in cards(at)
+
+
+def test_the_first_press_trains_the_story(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "enqueue", lambda s, c, n, *_, **meta: s.create(c, **meta))
+    at = opened("lab")
+    assert "See why a deep Transformer needs Add and Norm" in cards(at)
+    at.button(key="train_first").click().run()
+    dies, lives = store.list()
+    differing = {n for n, v in dies.config.flat().items() if lives.config.flat()[n] != v}
+    assert differing == {"model.placement"}
+    assert (dies.config.model.placement, lives.config.model.placement) == ("post", "pre")
+    assert lives.meta["twin_of"] == dies.id
+    assert at.session_state["model_depth"] == lives.config.model.depth
+
+
+def test_no_accessible_name_holds_markup() -> None:
+    source = "".join(f.read_text() for f in PAGES.parent.rglob("*.py"))
+    labels = re.findall(r"st\.(?:multiselect|selectbox|text_input|button)\(\s*f?\"([^\"]*)", source)
+    assert len(labels) > 20
+    assert [label for label in labels if ":gray[" in label] == []

@@ -13,7 +13,7 @@ import pytest
 from conftest import small as smallest
 
 from core.config import RunConfig
-from core.jobs import control, enqueue, machine, places, waiting
+from core.jobs import control, enqueue, machine, places, queue, waiting
 from core.jobs.local import queue_folder, revive, standby_lock
 from core.machine import cores, slots
 from core.runs import Run, RunError, RunStore, Status
@@ -247,3 +247,45 @@ def test_bad_input_is_refused_in_one_line(
     for word in words:
         assert word in said
     assert store.list() == []
+
+
+def test_a_warm_worker_trains_in_the_environment_of_whoever_queued(
+    farm: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The standby is older than the setting, and so is the worker that goes on with the next."""
+
+    def queued(name: str, cache: str) -> Run:
+        text = tmp_path / f"{name}.txt"
+        text.write_text(f"the {name} text of many letters " * 60)
+        monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / cache))
+        return enqueue(farm, small(data__corpus="file", data__path=str(text), training__steps=3))
+
+    for turn, cache in (("first", "old"), ("second", "new"), ("third", "newer")):
+        run = queued(turn, cache)
+        wait_until(lambda run=run: run.status == "finished")
+        assert len(list((tmp_path / cache / "tokens").iterdir())) == 1, turn
+        wait_until(lambda: is_locked(standby_lock(farm)))
+
+
+def test_a_run_that_is_queued_again_takes_the_environment_along(
+    farm: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.delenv("ADDNORM_DATA", raising=False)
+    run = enqueue(farm, small())
+    assert "ADDNORM_DATA" not in (queue.environment(farm, run.id) or {"ADDNORM_DATA": ""})
+    assert queue.hold(farm, run.id)
+    monkeypatch.setenv("ADDNORM_DATA", "/data")
+    control(farm, run, "resume")
+    assert waiting(farm) == [run.id]
+    found = queue.environment(farm, run.id)
+    assert found is not None
+    assert found["ADDNORM_DATA"] == "/data"
+    marker = next(queue_folder(farm).glob("*_*"))
+    assert marker.stat().st_mode & 0o077 == 0
+    monkeypatch.delenv("ADDNORM_DATA")
+    queue.enter(found)
+    assert os.environ["ADDNORM_DATA"] == "/data"
+    del found["ADDNORM_DATA"]
+    queue.enter(found)
+    assert "ADDNORM_DATA" not in os.environ

@@ -152,3 +152,49 @@ def test_differences_and_what_is_equal():
 
 def test_names_are_not_settings():
     assert differences([RunConfig(name="a"), RunConfig(name="b")]) == {}
+
+
+def memorising(make, validation, at=(0, 100)):
+    """A run whose training loss is far below frequencies, with these validation losses."""
+    run = make(noise(0.37, 120, 0.02), unigram=noise(2.30, 120, 0.02), entropy=2.302)
+    write_json(run.path / "corpus.json", {"unigram_entropy": 2.302, "unigram_validation": 2.31})
+    writer = SeriesWriter(run.path / "metrics", "evaluation", 0)
+    for step, loss in zip(at, validation, strict=True):
+        row = {"step": np.array([step]), "seconds": np.array([float(step)])}
+        writer.write(row | {"loss/validation": np.array([loss])})
+    writer.close()
+    return run
+
+
+def test_memorised_digits_are_not_learned(make):
+    found = verdict(memorising(make, (2.4, 6.30)))
+    assert found.kind == "memorised"
+    assert "uses its input" not in found.sentence
+    assert "6.30" in found.sentence
+    assert "2.31" in found.sentence
+
+
+@pytest.mark.parametrize(("validation", "at"), [((2.4, 0.6), (0, 100)), ((6.3,), (0,)), ((), ())])
+def test_without_a_telling_validation_it_is_learned(make, validation, at):
+    """Below the frequencies; before any training; none at all."""
+    assert verdict(memorising(make, validation, at)).kind == "learned"
+
+
+def test_a_slow_learner_has_learned_a_little(make):
+    unigram = noise(3.309, 200, 0.06)
+    found = verdict(make(unigram - 0.051 + noise(0, 200, 0.03), unigram=unigram))
+    assert found.kind == "learned"
+    assert "only a little" in found.sentence
+    assert found.gap == pytest.approx(-0.051, abs=0.015)
+
+
+def test_batches_that_fall_by_themselves_leave_a_dead_network_dead(make):
+    unigram = np.linspace(3.38, 3.24, 100)
+    assert verdict(make(unigram + noise(0, 100, 0.004), unigram=unigram)).kind == "plateau"
+
+
+def test_a_text_of_low_entropy_is_learned(make):
+    unigram = noise(0.056, 200, 0.01)
+    found = verdict(make(unigram - 0.02, unigram=unigram, entropy=0.056))
+    assert found.kind == "learned"
+    assert verdict(make(unigram + 0.0002, unigram=unigram, entropy=0.056)).kind == "plateau"

@@ -1,0 +1,49 @@
+"""Cells of "Which trained?" whose runs are live, judged by the one rule as they stand now."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.jobs import queue
+from core.runs import RunError
+from core.runs.digest import digest
+from core.runs.outcomes import Outcome, cell, outcome
+from dashboard.api.answers import BadRequestError, as_json, route, words
+from dashboard.live import LOCK, feed, store
+from dashboard.measured import experiment
+from dashboard.state import LIVE
+
+MOST_CELLS = 64
+MOST_RUNS = 1000
+LOSSES = ("loss/validation", "loss/train")
+
+
+@route
+def cells(request: Request) -> Response:
+    """`?cells=id~id,id`: what each of these cells says, in their order."""
+    asked = [word.split("~") for word in words(request, "cells")]
+    if len(asked) > MOST_CELLS or sum(map(len, asked)) > MOST_RUNS:
+        raise BadRequestError(
+            f"{len(asked)} cells asked for; accepted: {MOST_CELLS} cells of {MOST_RUNS} runs"
+        )
+    held = set(queue.held(store()))
+    found = [[one for id in ids if (one := _standing(id, id in held))] for ids in asked]
+    return as_json({"cells": [cell(runs).for_browser() for runs in found]})
+
+
+def _standing(id: str, held: bool) -> Outcome | None:
+    """Where a run stands; None once it is deleted."""
+    with LOCK:
+        try:
+            source = feed(id)
+            run, record = source.run, source.run.record
+            if record.state not in LIVE:
+                return outcome(digest(run), experiment(run))
+            source.refresh(LOSSES)
+            rows = [row for metric in LOSSES if (row := source.latest(metric))]
+            state = "paused" if held and record.state == "queued" else record.state
+            loss = float(rows[0][1]) if rows else None
+            return Outcome("live", state, record.step, record.steps, loss, experiment(run))
+        except (RunError, OSError):
+            return None

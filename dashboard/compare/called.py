@@ -1,0 +1,73 @@
+"""What runs are called on a page: by what differs among those that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.runs import Run
+from core.runs.naming import Subject, cut, labels, names
+from dashboard.compare import catalogue
+from dashboard.compare.catalogue import Entry
+from dashboard.live import store
+
+
+@dataclass(frozen=True)
+class Called:
+    """Names by id, all different, and the same cut to what has room at the end of a line."""
+
+    names: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
+def subject(entry: Entry) -> Subject:
+    """What a run's name is made from."""
+    grid = str(entry.meta.get("grid") or "")
+    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid)
+
+
+def among(entries: Sequence[Entry]) -> Called:
+    """What these runs are called beside each other."""
+    return _among(tuple(entries))
+
+
+# Entries are kept as long as nothing about their runs changes, so they are the key.
+@lru_cache(maxsize=8)
+def _among(entries: tuple[Entry, ...]) -> Called:
+    return called(list(map(subject, entries)))
+
+
+def called(subjects: Sequence[Subject]) -> Called:
+    """The names of subjects and their labels."""
+    found = names(subjects)
+    return Called(found, labels(found))
+
+
+def everywhere() -> Called:
+    """What all runs of the folder are called: the same on every page that shows some of them."""
+    return among(catalogue.entries(store()))
+
+
+def of_runs(runs: Sequence[Run]) -> dict[str, str]:
+    """Names of runs of the folder by id; of runs from elsewhere beside each other."""
+    known = everywhere().names
+    if all(run.id in known for run in runs):
+        return {run.id: known[run.id] for run in runs}
+    return names([subject_of(run) for run in runs])
+
+
+def subject_of(run: Run) -> Subject:
+    """As :func:`subject`, of a run that no listing has."""
+    switches = [switch.model_dump() for switch in run.switches]
+    return Subject(run.id, run.name, run.config.flat(), switches, str(run.meta.get("grid") or ""))
+
+
+def name_of(run: Run) -> str:
+    """What a run is called beside all others of the folder."""
+    return everywhere().names.get(run.id, run.name)
+
+
+def label_of(run: Run) -> str:
+    """The same where room is short."""
+    return everywhere().labels.get(run.id) or cut(run.name)

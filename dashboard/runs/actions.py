@@ -1,0 +1,141 @@
+"""What is done to the runs that are ticked. What fails leaves a sentence, and the others go on."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+import streamlit as st
+
+from core import jobs
+from core.durations import in_bytes
+from core.runs import Run, RunError
+from core.runs.export import import_runs
+from core.runs.trash import DAYS, SHORT, counted
+from dashboard import state
+from dashboard.runs import ticks
+
+RUNS, TRASH = "runs_table", "trash_table"
+
+
+def attempt(act: Callable[[], object]) -> bool:
+    """Do it, or keep the sentence that says why not; whether it was done."""
+    try:
+        act()
+    except (RunError, OSError) as error:
+        st.session_state.setdefault("runs_problems", []).append(str(error))
+        return False
+    return True
+
+
+def say(*sentences: str) -> None:
+    """Keep sentences for the next look at the page."""
+    st.session_state.setdefault("runs_said", []).extend(sentences)
+
+
+def heard() -> tuple[list[str], list[str]]:
+    """The sentences that wait: problems, and what was done."""
+    taken = st.session_state.pop
+    return taken("runs_problems", []), taken("runs_said", [])
+
+
+def sweep() -> None:
+    """Clear what interrupted deletions left and what is due in the trash, and say so."""
+    attempt(lambda: say(*state.store().trash.sweep().sentences()))
+
+
+def delete(runs: Iterable[Run], stop: bool = False) -> None:
+    """Move runs to the trash, those at work after they have stopped; Undo brings them back."""
+    moved: list[str] = []
+    size = 0
+
+    def move(run: Run) -> None:
+        nonlocal size
+        gone = jobs.delete(state.store(), run, stop=stop)
+        assert gone is not None
+        moved.append(gone.key)
+        size += gone.size()
+
+    for run in runs:
+        attempt(lambda run=run: move(run))  # type: ignore[misc]
+    if moved:
+        st.session_state["runs_undo"] = {"keys": moved, "size": size}
+        ticks.clear(RUNS)
+
+
+def undo() -> tuple[list[str], str] | None:
+    """What Undo would bring back and what the page says of it; None where there is nothing."""
+    last = st.session_state.get("runs_undo")
+    if not last:
+        return None
+    there = {one.key for one in state.store().trash.list()}
+    keys = [key for key in last["keys"] if key in there]
+    if not keys:
+        return None
+    stay = "It stays" if len(keys) == 1 else "They stay"
+    said = (
+        f"{counted(len(keys))} moved to the trash, {in_bytes(last['size'])}. {stay} there for"
+        f" {DAYS} days, or until less than {SHORT // 2**30} GB are free."
+    )
+    return keys, said
+
+
+def restore(keys: Collection[str]) -> None:
+    """Bring runs back from the trash."""
+    done = [key for key in keys if attempt(lambda key=key: state.store().restore(key))]  # type: ignore[misc]
+    if done:
+        say(f"{counted(len(done))} restored.")
+    st.session_state.pop("runs_undo", None)
+    ticks.clear(TRASH)
+
+
+def remove(keys: Collection[str]) -> None:
+    """Remove runs of the trash for good."""
+    trash = state.store().trash
+    chosen = [one for one in trash.list() if one.key in keys]
+    before = len(trash.list())
+    freed: list[int] = []
+    attempt(lambda: freed.append(trash.remove(chosen).bytes))
+    gone = before - len(trash.list())
+    if gone:
+        say(f"{counted(gone)} removed for good, {in_bytes(sum(freed))} freed.")
+    ticks.clear(TRASH)
+
+
+def rename(run: Run, name: str) -> None:
+    """Give a run another name; an empty one leaves the old."""
+    if name.strip():
+        attempt(lambda: run.update_meta(name=name.strip()))
+
+
+def retag(runs: Sequence[Run], before: Collection[str], after: Sequence[str]) -> None:
+    """The tags that all of them had are now these; each keeps what it has of its own."""
+    for run in runs:
+        own = [tag for tag in map(str, run.meta["tags"]) if tag not in before]
+        tags = list(dict.fromkeys([*own, *after]))
+        attempt(lambda run=run, tags=tags: run.update_meta(tags=tags))  # type: ignore[misc]
+
+
+def resume(runs: Iterable[Run]) -> None:
+    """Take runs up again from their last checkpoints."""
+    for run in runs:
+        attempt(lambda run=run: jobs.control(state.store(), run, "resume"))  # type: ignore[misc]
+
+
+def import_zip() -> None:
+    """Take the runs of an uploaded zip into this folder. A callback."""
+    upload = st.session_state["import_runs"]
+    if upload is None:
+        return
+    notes: list[str] = []
+    taken: list[Run] = []
+
+    def take() -> None:
+        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+            shutil.copyfileobj(upload, file)
+            file.flush()
+            taken.extend(import_runs(state.store(), file.name, notes.append))
+
+    if attempt(take):
+        say(f"{counted(len(taken))} imported from {upload.name}.", *notes[:5])

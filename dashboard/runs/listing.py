@@ -1,0 +1,91 @@
+"""The lists of the page Runs: what is in the folder, what is in its trash, what can't be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.durations import in_bytes
+from core.runs import Run, RunError, RunStore
+from core.runs.trash import counted
+from dashboard.compare import catalogue, rows
+from dashboard.compare.catalogue import Entry
+from dashboard.state import LIVE
+
+
+@cache
+def _trash_store(path: Path) -> RunStore:
+    # A deleted run is still a run's directory, so its list is made as every other.
+    return RunStore(path)
+
+
+def deleted(store: RunStore) -> list[Entry]:
+    """The runs in the trash, the last deleted first; their ids are their keys there."""
+    return catalogue.entries(_trash_store(store.trash.path))
+
+
+def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
+    """A sentence for each directory that looks like a run but is not listed, by its id.
+
+    Only these are opened: checking the settings of thousands of runs takes seconds.
+    """
+    listed = {entry.id for entry in entries}
+    try:
+        names = sorted(os.listdir(store.root))
+    except OSError:
+        return {}
+    found = {}
+    for name in names:
+        if name[0] == "." or name in listed or not (store.root / name / "config.json").is_file():
+            continue
+        try:
+            Run(store.root / name).config  # noqa: B018 - reading it is the check
+        except RunError as error:
+            found[name] = str(error)
+    return found
+
+
+def created(id: str) -> float | None:
+    """When a run was created, from its id, in seconds since 1970."""
+    try:
+        return datetime.strptime(id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def table(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The rows of the runs in the folder, without their settings."""
+    names = {entry.id: entry.name for entry in entries}
+    made = rows.rows(entries, [], {}, names)
+    for row, entry in zip(made, entries, strict=True):
+        row |= {"step": entry.digest.step, "created": created(entry.id)} | _size(sizes, entry.id)
+    return made
+
+
+def trash_table(store: RunStore, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The rows of the deleted runs: when each was deleted, and how many days it stays."""
+    known = {one.key: one for one in store.trash.list()}
+    entries = [entry for entry in deleted(store) if entry.id in known]
+    made = rows.rows(entries, [], {}, {})
+    for row, entry in zip(made, entries, strict=True):
+        one = known[entry.id]
+        row |= {"deleted": one.at, "left": one.days_left()} | _size(sizes, entry.id)
+        if row["state"] in LIVE:  # it waited; nothing in the trash is asked for news
+            row |= {"state": "stopped", "words": "stopped"}
+    return made
+
+
+def _size(sizes: Mapping[str, int], id: str) -> dict[str, Any]:
+    size = sizes.get(id)
+    return {"size": size, "on_disk": None if size is None else in_bytes(size)}
+
+
+def total(entries: Sequence[Entry], sizes: Mapping[str, int]) -> str:
+    """`60 runs, 1.2 GB`; says where not all are counted yet."""
+    size = in_bytes(sum(sizes[entry.id] for entry in entries if entry.id in sizes))
+    known = all(entry.id in sizes for entry in entries)
+    return f"{counted(len(entries))}, {size if known else f'{size} counted so far'}"

@@ -1,0 +1,54 @@
+"""Sizes of runs on disk, counted by a thread beside the page: thousands of folders take a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from dashboard.compare.catalogue import Entry
+
+MOST = 20_000  # runs remembered
+AGAIN = 60  # seconds after which all are counted anew: answers of inspections lie with the runs
+
+
+class Sizes:
+    """Bytes by run, as last counted."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._counter: threading.Thread | None = None
+        self._whole = 0.0  # when all were counted last
+
+    def of(self, entries: Sequence[Entry], patience: float = 0.2) -> Mapping[str, int]:
+        """Bytes by id of those that are counted; waits at most `patience` seconds for the others.
+
+        Runs at work are counted anew at each call, the others once a minute at most.
+        """
+        missing = [entry for entry in entries if entry.run.place not in self._known]
+        alive = [entry for entry in entries if entry.alive and entry.run.place in self._known]
+        if self._counter is None or not self._counter.is_alive():
+            old = time.monotonic() - self._whole > AGAIN
+            wanted = [*missing, *(entries if old else alive)]
+            if wanted:
+                if old:
+                    self._whole = time.monotonic()
+                self._counter = threading.Thread(target=self._count, args=(wanted,), daemon=True)
+                self._counter.start()
+        if missing and self._counter is not None:
+            self._counter.join(patience)
+        known = self._known
+        return {e.id: known[e.run.place] for e in entries if e.run.place in known}
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        if len(self._known) > MOST:
+            self._known.clear()
+        for entry in entries:
+            self._known[entry.run.place] = entry.run.size()
+
+
+@cache
+def sizes() -> Sizes:
+    """The server's one counter."""
+    return Sizes()

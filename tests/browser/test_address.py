@@ -1,0 +1,147 @@
+"""What Train starts is what the address and the page say, however the browser came to the Lab."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.driver import Dashboard, Watched, open_browser, press, settled, switch
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+SMALL = (
+    "model_width=16&model_heads=2&model_context=16&training_batch_size=4&training_checkpoint_every=0"
+    "&data_corpus=repeat"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with Dashboard(tmp_path_factory.mktemp("address") / "runs") as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(90_000)
+    watched = Watched(page)
+    yield page
+    assert watched.errors == []
+    page.close()
+
+
+def arrived(page: Page) -> None:
+    page.locator(".st-key-train button:not([disabled])").wait_for()
+    settled(page)
+
+
+def said(page: Page) -> tuple[int, int, str]:
+    """Depth, steps and placement as the page shows them."""
+    depth = page.locator(".st-key-switch_model_depth .aside").inner_text()
+    steps = page.locator(".st-key-fold_training .fold-values").inner_text()
+    placement = page.locator(".st-key-model_placement [aria-checked=true]").inner_text()
+    return int(depth.split()[0]), int(re.sub(r"\D", "", steps.split(" step")[0])), placement
+
+
+def addressed(page: Page) -> tuple[int, int, str]:
+    """The same as the address says it; what it leaves out is the default."""
+    query = {k: v[0] for k, v in parse_qs(urlparse(page.url).query).items()}
+    return (
+        int(query.get("model_depth", 6)),
+        int(query.get("training_steps", 600)),
+        query.get("model_placement", "pre"),
+    )
+
+
+def would_train(page: Page, dashboard: Dashboard) -> tuple[int, int, str]:
+    """Press Train: what the config of the run says."""
+    before = {run.id for run in dashboard.store.list()}
+    press(page, "train")
+    for _ in range(300):
+        fresh = [run for run in dashboard.store.list() if run.id not in before]
+        if fresh:
+            break
+        page.wait_for_timeout(100)
+    config = json.loads((fresh[0].path / "config.json").read_text())
+    settled(page)
+    return (
+        config["model"]["depth"],
+        config["training"]["steps"],
+        config["model"]["placement"],
+    )
+
+
+def agree(page: Page, dashboard: Dashboard, wanted: tuple[int, int, str]) -> None:
+    arrived(page)
+    page.wait_for_timeout(500)
+    assert said(page) == addressed(page) == wanted
+    assert would_train(page, dashboard) == wanted
+    assert said(page) == addressed(page) == wanted
+
+
+def test_back_forward_reload_and_a_second_tab(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/?{SMALL}&model_depth=2&training_steps=77")
+    agree(page, dashboard, (2, 77, "pre"))
+    switch(page, "model_placement", "post")
+    settled(page)
+    agree(page, dashboard, (2, 77, "post"))
+    page.goto(f"{dashboard.url}/?{SMALL}&model_depth=3")
+    agree(page, dashboard, (3, 600, "pre"))
+    page.get_by_role("link", name="Compare").click()
+    page.locator(".st-key-compare_filter").wait_for()
+    settled(page)
+    page.go_back()
+    agree(page, dashboard, (3, 600, "pre"))
+    switch(page, "model_placement", "post")
+    settled(page)
+    page.get_by_role("link", name="Runs").click()
+    page.locator(".st-key-train").wait_for(state="detached")
+    settled(page)
+    page.get_by_role("link", name="Lab").click()
+    agree(page, dashboard, (3, 600, "post"))
+    page.reload()
+    agree(page, dashboard, (3, 600, "post"))
+    other = page.context.browser.new_page()  # type: ignore[union-attr]
+    other.set_default_timeout(90_000)
+    other.goto(page.url)
+    agree(other, dashboard, (3, 600, "post"))
+    other.close()
+
+
+def test_back_on_the_same_page_takes_all_settings_back(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/?{SMALL}&model_depth=2&training_steps=77")
+    agree(page, dashboard, (2, 77, "pre"))  # Train adds an entry to the browser's history
+    page.get_by_role("link", name="Compare").click()
+    page.locator(".st-key-compare_filter").wait_for()
+    settled(page)
+    page.get_by_role("link", name="Lab").click()
+    arrived(page)
+    switch(page, "model_placement", "post")
+    settled(page)
+    assert said(page) == addressed(page) == (2, 77, "post")
+    press(page, "train")
+    settled(page)
+    for _ in range(4):
+        page.go_back()
+        page.wait_for_timeout(700)
+        settled(page)
+        if urlparse(page.url).path != "/":
+            continue
+        arrived(page)
+        page.wait_for_timeout(500)
+        assert said(page) == addressed(page)
+    wanted = addressed(page)
+    assert would_train(page, dashboard) == wanted

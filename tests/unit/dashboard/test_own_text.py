@@ -1,0 +1,56 @@
+"""An own text on the Lab's page: named in the address, opened when somebody presses Train."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.data import corpora
+from core.runs import RunStore
+from dashboard import live
+
+LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
+
+
+@pytest.fixture(autouse=True)
+def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    live.store.cache_clear()
+    yield
+    live.store.cache_clear()
+
+
+def test_a_path_from_an_address_is_opened_by_no_drawing(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    real = corpora.read_named
+
+    def watched(path: Path, most: int) -> bytes:
+        opened.append(str(path))
+        return real(path, most)
+
+    monkeypatch.setattr(corpora, "read_named", watched)
+    at = AppTest.from_file(LAB, default_timeout=120)
+    at.query_params["data_path"] = "/dev/zero"
+    at.query_params["data_corpus"] = "file"
+    at.session_state["data_path"], at.session_state["data_corpus"] = "/dev/zero", "file"
+    at.run()
+    assert not at.exception
+    assert opened == []
+    said = " ".join(str(e.proto.body) for e in at.sidebar if e.type == "html")
+    assert "/dev/zero is read at Train" in said
+
+    at.button(key="train").click().run()
+    assert opened == ["/dev/zero"]
+    assert not at.exception
+    assert store.list() == []
+
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be " * 100)
+    at.text_input(key="data_path").set_value(str(text)).run()
+    assert opened == ["/dev/zero"]
+    at.button(key="train").click().run()
+    assert opened == ["/dev/zero", str(text)]
+    assert len(store.list()) == 1
