@@ -1,5 +1,11 @@
 // Layers x heads on one canvas; the chosen head stands enlarged beside it.
 
+import { Card } from "./chart.js"
+import { Head } from "./head.js"
+import { fetchText, hub } from "./hub.js"
+import { ENDED } from "./states.js"
+import { el, ramp } from "./tools.js"
+
 const grids = new Map() // a few decoded replies, so that stepping back and forth is instant
 
 async function fetchArray(address, kind) {
@@ -14,7 +20,7 @@ async function fetchArray(address, kind) {
   return found
 }
 
-class Attention extends Card {
+export class Attention extends Card {
   constructor(root) {
     super(root)
     this.layer = this.head_ = 0

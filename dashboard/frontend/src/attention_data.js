@@ -1,5 +1,7 @@
 // Patterns as the routes give them: fetched once, kept while there is room, drawn as bytes.
 
+import { colourOf, ramp } from "./tools.js"
+
 const PATTERN_BYTES = 96 * 2 ** 20
 
 class PatternCache {
@@ -46,10 +48,10 @@ class PatternCache {
   }
 }
 
-const patterns = new PatternCache()
+export const patterns = new PatternCache()
 
 // Colour tables of 256 entries as the canvas stores pixels: one word, red in the lowest byte.
-function pixelTable(theme, signed) {
+export function pixelTable(theme, signed) {
   const name = signed ? "diverging" : "ramp"
   const made = (pixelTable.made ??= new Map())
   const key = theme[name].join()
@@ -77,14 +79,14 @@ function byteOf(value, signed) {
   return Math.floor(signed ? Math.sign(value) * root * 127 + 128.5 : value < 0 ? 0 : root * 255 + 0.5)
 }
 
-function bytesOf(values, signed) {
+export function bytesOf(values, signed) {
   const out = new Uint8Array(values.length)
   for (let i = 0; i < out.length; i++) out[i] = byteOf(values[i], signed)
   return out
 }
 
 // Which of n cells each of `size` pixels shows: one where cells are large, else a range of them.
-function edgesOf(size, n) {
+export function edgesOf(size, n) {
   const [from, to] = [new Int32Array(size), new Int32Array(size)]
   for (let p = 0; p < size; p++) {
     if (size >= n) {
@@ -100,7 +102,7 @@ function edgesOf(size, n) {
 
 // Draw n x n bytes as a square of `size` pixels into an image. Where several cells share a pixel
 // the strongest is shown, so that a thin diagonal is not lost.
-function stamp(image, x, y, size, bytes, base, n, table, signed, cells = edgesOf(size, n)) {
+export function stamp(image, x, y, size, bytes, base, n, table, signed, cells = edgesOf(size, n)) {
   const pixels = new Uint32Array(image.data.buffer)
   const { from, to } = cells
   const strength = signed ? (v) => Math.abs(v - 128) : (v) => v
@@ -125,7 +127,7 @@ function stamp(image, x, y, size, bytes, base, n, table, signed, cells = edgesOf
 }
 
 // Give a canvas a size in the page's pixels; its context counts in the screen's.
-function sized(canvas, width, height) {
+export function sized(canvas, width, height) {
   const scale = window.devicePixelRatio || 1
   const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))]
   if (canvas.width !== w) canvas.width = w
@@ -135,15 +137,17 @@ function sized(canvas, width, height) {
 }
 
 // A token as it can be seen.
-function shownToken(text) {
+export function shownToken(text) {
   return { " ": "·", "\n": "↵", "\t": "⇥", "\r": "␍" }[text] ?? text
 }
 
 // .87, 1, or +.12 of a difference.
-function portion(value, signed = false) {
+export function portion(value, signed = false) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"
   if (value === 0) return "0"
   const size = Math.abs(value)
   const text = size < 0.0005 ? "<.001" : size.toFixed(size < 0.01 ? 3 : 2).replace(/^0(?=\.)/, "")
   return (value < 0 ? "−" : signed && value > 0 ? "+" : "") + text
 }
+
+export const REST_MS = 250 // what only matters when the reader rests waits so long

@@ -1,6 +1,17 @@
 // The Attention page: all heads, the chosen one over its tokens, cards, and training time below.
 
-const REST_MS = 250 // what only matters when the reader rests waits so long
+import { REST_MS, portion } from "./attention_data.js"
+import { AttentionSource } from "./attention_source.js"
+import { frameOf } from "./chart.js"
+import { HeadCards, strongest, uniformEntropy } from "./head_cards.js"
+import { HeadLarge } from "./head_large.js"
+import { HeadsGrid } from "./heads_grid.js"
+import { hub } from "./hub.js"
+import { Legend, PanelTitle, keysDialog } from "./panel.js"
+import { Scrubber, lossAt, nearest } from "./scrubber.js"
+import { ENDED } from "./states.js"
+import { applyTheme, el, runColour, say, short, themeOf } from "./tools.js"
+
 const KEYS = [
   ["← ↑ ↓ →", "the next head"],
   ["[  ]", "the snapshot before, after"],
@@ -12,7 +23,7 @@ const KEYS = [
   ["?", "these keys"],
 ]
 
-class AttentionPage {
+export class AttentionPage {
   constructor(root) {
     this.root = root
     this.props = {}

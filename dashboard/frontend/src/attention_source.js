@@ -1,9 +1,13 @@
 // Where the Attention page's pictures come from: the snapshots of the probe text of one run or
 // two, or the answers about an own text.
 
+import { REST_MS, patterns } from "./attention_data.js"
+import { fetchText, hub } from "./hub.js"
+import { nearest } from "./scrubber.js"
+
 const ASK_MS = 400 // between looks at a question that waits for its answer
 
-class AttentionSource {
+export class AttentionSource {
   constructor(page) {
     this.page = page
     this.snapshots = new Map() // run id -> { steps, stamps, newest }

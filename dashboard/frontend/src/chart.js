@@ -1,6 +1,12 @@
 // A card, and a Plotly graph inside it that is made once and kept.
 
-class Card {
+import { Exports } from "./export.js"
+import { hub } from "./hub.js"
+import { CONFIG, loadPlotly } from "./plotly.js"
+import { ENDED } from "./states.js"
+import { applyTheme, el, escaped, faded, number, say, textWidth, themeOf, ticks } from "./tools.js"
+
+export class Card {
   constructor(root) {
     this.root = root
     this.props = {}
@@ -73,7 +79,7 @@ class Card {
   destroy() {}
 }
 
-class Chart extends Card {
+export class Chart extends Card {
   constructor(root) {
     super(root)
     this.plot = el("div", "anl-plot")
@@ -203,11 +209,8 @@ class Chart extends Card {
   }
 }
 
-const CONFIG = { displaylogo: false, displayModeBar: false, doubleClick: false, showTips: false, responsive: false,
-  scrollZoom: false }
-
 // How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.
-function frameOf(last, planned) {
+export function frameOf(last, planned) {
   let whole = Math.max(last, planned, 1)
   while (whole / 2 > last * 1.6 && whole > 2) whole /= 2
   return whole
@@ -215,11 +218,11 @@ function frameOf(last, planned) {
 
 // Whether a box has room for axes. In one that is folded or not laid out yet, Plotly would place
 // ticks at NaN; the observer of its size draws it when it opens.
-const drawable = (width, height) => width >= 90 && height >= 60
+export const drawable = (width, height) => width >= 90 && height >= 60
 
 // Ticks of a logarithmic axis whose range is in powers of ten: whole powers, with 2 and 5 or every
 // tenth between them where there is room, and at least two of them whatever the range.
-function logTicks([low, high]) {
+export function logTicks([low, high]) {
   const every = Math.max(1, Math.ceil((high - low) / 6))
   const inside = (v) => Math.log10(v) >= low - 1e-9 && Math.log10(v) <= high + 1e-9
   for (const between of high - low > 2 ? [[1], [1, 2, 5]] : [[1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
@@ -238,7 +241,7 @@ function labelled(vals) {
 }
 
 // A range with a little air, wide enough to be a range.
-function aired(low, high, log = false) {
+export function aired(low, high, log = false) {
   if (!isFinite(low) || !isFinite(high)) return log ? [-1, 1] : [0, 1]
   if (log) [low, high] = [Math.log10(low), Math.log10(high)]
   const gap = high - low || Math.abs(high) * 0.1 || 1
@@ -246,7 +249,7 @@ function aired(low, high, log = false) {
 }
 
 // The finite values' range without what would squash the rest: a diverging tail leaves the frame.
-function sensible(values, log = false) {
+export function sensible(values, log = false) {
   const good = Float64Array.from(values.filter((v) => Number.isFinite(v) && (!log || v > 0))).sort()
   if (!good.length) return [NaN, NaN]
   const at = (q) => good[Math.floor(q * (good.length - 1))]

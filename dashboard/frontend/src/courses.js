@@ -1,6 +1,13 @@
 // What curves are made of: the course of a run or a group along the chosen axis.
 
-class Courses extends Chart {
+import { Chart, frameOf } from "./chart.js"
+import { Details } from "./details.js"
+import { hub } from "./hub.js"
+import { acrossRuns, averageOf, cellsOf, onOneGrid, rangeOf, smoothed } from "./means.js"
+import { experimentsOf } from "./rows.js"
+import { ENDED } from "./states.js"
+
+export class Courses extends Chart {
   constructor(root) {
     super(root)
     this.details = new Details()
@@ -149,10 +156,6 @@ class Courses extends Chart {
     const first = runs.map((r) => this.axis(r, [Math.max(1, this.seriesOf(r)?.steps.find((s) => s > 0) ?? 1)])[0])
     return Math.min(...first.filter((v) => v > 0), Infinity) === Infinity ? 1 : Math.min(...first.filter((v) => v > 0))
   }
-}
-
-function averageOf(values) {
-  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
 }
 
 // y at each of the places, between known points in order; beyond them the nearest.

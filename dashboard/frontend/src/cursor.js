@@ -1,7 +1,10 @@
 // A dashed line at one step, shared by the page's parts: dragged anywhere, set by a click on the x
 // axis or beside the curves, moved with the arrow keys. It lies over the graph, so that moving it redraws nothing.
 
-class StepCursor {
+import { hub } from "./hub.js"
+import { el, say } from "./tools.js"
+
+export class StepCursor {
   constructor(chart) {
     this.chart = chart
     this.node = el("div", "anl-cursor")

@@ -1,11 +1,21 @@
 // A metric through training, all chosen runs in one graph: raw faint, smoothed bold, names at the
 // ends. Runs of one group are drawn as their mean in the range of its members.
 
-const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
-const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
-const NAMED = 12 // lines with their names at the ends and their marks
+import { aired, sensible } from "./chart.js"
+import { Courses } from "./courses.js"
+import { StepCursor } from "./cursor.js"
+import { hub } from "./hub.js"
+import { area, divergences, level, marks } from "./marks.js"
+import { timesOf } from "./rows.js"
+import {
+  escaped, faded, labelOf, number, runColour, runDash, short, textWidth, titleOf, unitOf,
+} from "./tools.js"
 
-class Curves extends Courses {
+const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
+export const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
+export const NAMED = 12 // lines with their names at the ends and their marks
+
+export class Curves extends Courses {
   constructor(root) {
     super(root)
     this.cursor = new StepCursor(this)

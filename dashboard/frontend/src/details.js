@@ -1,8 +1,11 @@
 // The exact points of the range that was zoomed into, of every run in one request.
 
+import { MOST_RUNS, fetchText, pointsFor, unpacked } from "./hub.js"
+import { cellsOf } from "./means.js"
+
 const QUIET = 200 // ms after the last zoom
 
-class Details {
+export class Details {
   constructor() {
     this.runs = new Map() // id -> { from, to, series }
     this.version = 0

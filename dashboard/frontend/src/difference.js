@@ -1,6 +1,12 @@
 // One run's metric minus its twin's at equal steps, below their curves: `runs` holds the two.
 
-class Difference extends Curves {
+import { aired, sensible } from "./chart.js"
+import { Curves } from "./curves.js"
+import { hub } from "./hub.js"
+import { level } from "./marks.js"
+import { labelOf, number, titleOf } from "./tools.js"
+
+export class Difference extends Curves {
   get pair() {
     return this.props.runs ?? []
   }

@@ -1,8 +1,12 @@
 // A chart as a picture file, with its title and what it shows in the picture.
 
+import { hub } from "./hub.js"
+import { CONFIG } from "./plotly.js"
+import { el, escaped } from "./tools.js"
+
 const HEAD = 46 // pixels above the graph
 
-class Exports {
+export class Exports {
   constructor(chart) {
     this.chart = chart
     this.node = el("div", "anl-exports")

@@ -1,6 +1,8 @@
 // A figure that the page made: drawn once, changed in place, so that zoom and camera stay.
 
-class Figure extends Chart {
+import { Chart } from "./chart.js"
+
+export class Figure extends Chart {
   // What the page sends is the whole picture; nothing is pulled.
   signature() {
     return this.props.revision ?? ""

@@ -1,6 +1,8 @@
 // One head, enlarged over its tokens: who looks at whom.
 
-class Head {
+import { el, ramp, say } from "./tools.js"
+
+export class Head {
   constructor() {
     this.node = el("div", "anl-head-large")
     this.title = el("div", "anl-head-title")

@@ -1,5 +1,8 @@
 // Heads as cards, the highest score first; only those in view are in the page.
 
+import { pixelTable, portion, sized, stamp } from "./attention_data.js"
+import { el, say } from "./tools.js"
+
 const CARD_HEIGHT = 82
 const CARD_GAP = 8
 const PATTERNS = { previous: "previous token", first: "first token", duplicate: "duplicate token", induction: "induction" }
@@ -8,7 +11,7 @@ const SORT_KEYS = { "induction": "induction", "previous token": "previous", "fir
 const CLEAR = 0.3 // a share of attention from which a pattern gives a head its name
 
 // What a head mostly does, from its scores.
-function strongest(scores, layer, head, uniform) {
+export function strongest(scores, layer, head, uniform) {
   const of = (name) => scores[name]?.[layer]?.[head] ?? null
   const found = Object.keys(PATTERNS).map((name) => [name, of(name)]).filter(([, v]) => v !== null)
   const [name, value] = found.reduce((a, b) => (b[1] > a[1] ? b : a), ["", -1])
@@ -17,7 +20,7 @@ function strongest(scores, layer, head, uniform) {
   return entropy !== null && entropy > 0.9 * uniform ? "uniform" : "mixed"
 }
 
-class HeadCards {
+export class HeadCards {
   constructor({ pick }) {
     this.pick = pick
     this.node = el("div", "anl-cards")
@@ -168,7 +171,7 @@ class HeadCards {
 }
 
 // Nats of a head that attends evenly to all that it can see, the mean over the rows.
-function uniformEntropy(tokens, causal) {
+export function uniformEntropy(tokens, causal) {
   if (!causal) return Math.log(tokens)
   let sum = 0
   for (let t = 1; t <= tokens; t++) sum += Math.log(t)

@@ -1,9 +1,16 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
+import { portion, shownToken } from "./attention_data.js"
+import { strongest, uniformEntropy } from "./head_cards.js"
+import { HeadLines } from "./head_lines.js"
+import { HeadMatrix } from "./head_matrix.js"
+import { PanelTitle } from "./panel.js"
+import { el, say } from "./tools.js"
+
 const LISTED = 8 // attended tokens that are named
 const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
 
-class HeadLarge {
+export class HeadLarge {
   constructor({ changed }) {
     this.changed = changed
     this.lines = false

@@ -1,9 +1,12 @@
 // One head as lines between two columns of tokens: queries at the left, keys at the right.
 
+import { portion, shownToken, sized } from "./attention_data.js"
+import { el, faded } from "./tools.js"
+
 const LINE_ROW = 19
 const FAINTEST = 0.02 // lines below this would only grey the picture
 
-class HeadLines {
+export class HeadLines {
   constructor({ hover, lock }) {
     this.tell = hover
     this.lock = lock

@@ -1,6 +1,9 @@
 // One head over its tokens as a picture: rows are queries, columns the keys that they look at.
 
-class HeadMatrix {
+import { bytesOf, pixelTable, shownToken, sized, stamp } from "./attention_data.js"
+import { el, faded, ticks } from "./tools.js"
+
+export class HeadMatrix {
   constructor({ hover, lock }) {
     this.tell = hover // (query, key), or null
     this.lock = lock // ({ kind: "row" | "column", index })

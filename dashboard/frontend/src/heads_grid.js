@@ -1,6 +1,9 @@
 // Layers x heads on one canvas: hit-testing, the chosen head framed, names on hover.
 
-class HeadsGrid {
+import { edgesOf, pixelTable, sized, stamp } from "./attention_data.js"
+import { el, say } from "./tools.js"
+
+export class HeadsGrid {
   constructor({ pick, about }) {
     this.pick = pick // (layer, head)
     this.about = about // (layer, head) -> what the tip says

@@ -1,11 +1,13 @@
 // One poller for the tab: a request a second for the union of what the mounted views show.
 
+import { ENDED } from "./states.js"
+
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
 const SOON = 150 // while a run begins: its first point is what a reader waits for
 const BEGINS = 15000 // for so long after it was first heard of, as others may train before it
 const TIMEOUT = 15000
-const MOST_RUNS = 250 // in one request
+export const MOST_RUNS = 250 // in one request
 const MOST_POINTS = 75000 // of one metric in a chart, and 1,024 of one run
 
 function newRun() {
@@ -14,7 +16,7 @@ function newRun() {
 }
 
 // Asked for and not ended, and nothing of it can be drawn yet.
-function begins(run) {
+export function begins(run) {
   return !run.gone && !ENDED.has(run.state) && performance.now() - run.heard < BEGINS
     && ![...run.series.values()].some((series) => series.steps.length)
 }
@@ -27,7 +29,7 @@ function noChoice() {
 }
 
 // Points of each of n runs: a power of two, as the server's buckets are.
-const pointsFor = (n) => Math.min(1024, 2 ** Math.floor(Math.log2(MOST_POINTS / Math.max(n, 1))))
+export const pointsFor = (n) => Math.min(1024, 2 ** Math.floor(Math.log2(MOST_POINTS / Math.max(n, 1))))
 
 class Hub {
   constructor() {
@@ -273,7 +275,7 @@ class Hub {
 
 // Points of a reply. Where rows were thinned, `buckets` holds the first step of each bucket and
 // `means` the mean of all its rows; where they were not, a bucket is a row.
-function unpacked({ s, v, w, a }) {
+export function unpacked({ s, v, w, a }) {
   let step = 0
   const steps = s.map((difference) => (step += difference))
   if (!a) return { steps, values: v, buckets: [], means: [], width: 1 }
@@ -285,7 +287,7 @@ function unpacked({ s, v, w, a }) {
   return { steps, values: v, buckets, means: a, width: w }
 }
 
-async function fetchText(address) {
+export async function fetchText(address) {
   const stop = new AbortController()
   const timer = setTimeout(() => stop.abort(), TIMEOUT)
   try {
@@ -298,23 +300,8 @@ async function fetchText(address) {
 }
 
 // The module may be loaded under two addresses after an update; the tab keeps one hub.
-const hub = (window.addnormHub ??= new Hub())
+export const hub = (window.addnormHub ??= new Hub())
 
 // The page comes first: plotly.js is fetched and read once the browser has nothing else to do.
-const idle = () => new Promise((resolve) =>
+export const idle = () => new Promise((resolve) =>
   (window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: 1500 }) : setTimeout(resolve, 200)))
-
-function loadPlotly(address) {
-  return (window.addnormPlotly ??= new Promise(async (resolve, reject) => {
-    if (window.Plotly?.react) return resolve(window.Plotly)
-    await idle()
-    const script = el("script")
-    script.src = address
-    script.onload = () => resolve(window.Plotly)
-    script.onerror = () => {
-      window.addnormPlotly = undefined
-      reject(new Error("plotly.js did not load"))
-    }
-    document.head.appendChild(script)
-  }))
-}

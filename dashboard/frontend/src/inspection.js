@@ -1,8 +1,12 @@
 // Questions on their way: asked for a few times a second while they are at work, once for all views
 // of the tab that follow the same one.
 
+import { Card } from "./chart.js"
+import { fetchText } from "./hub.js"
+import { el, runColour, say } from "./tools.js"
+
 const LOOK = 250
-const OVER = new Set(["done", "failed", "cancelled"])
+export const OVER = new Set(["done", "failed", "cancelled"])
 
 class Asked {
   constructor(run, id) {
@@ -91,7 +95,7 @@ class Inspections {
 const inspections = (window.addnormInspections ??= new Inspections())
 
 // A view that follows questions: `props.asked` is a list of {run, id, state, name, colour, label}.
-class Follower extends Card {
+export class Follower extends Card {
   update(component) {
     const asked = component.data.asked ?? []
     const same = JSON.stringify(asked.map((a) => [a.run, a.id])) === JSON.stringify((this.props.asked ?? []).map((a) => [a.run, a.id]))
@@ -138,7 +142,7 @@ class Follower extends Card {
 }
 
 // A question's line: whose it is, what it does, how far it is; Cancel, or Ask again.
-class Progress {
+export class Progress {
   constructor(act) {
     this.node = el("div", "anl-question")
     this.text = el("span", "anl-question-text")
@@ -177,7 +181,7 @@ class Progress {
 }
 
 // In place of a picture that is still being measured, or could not be.
-class InspectionView extends Follower {
+export class InspectionView extends Follower {
   constructor(root) {
     super(root)
     this.head.remove()

@@ -1,9 +1,14 @@
 // What every layer would say next, at every token: a table of layers and tokens, one for each run,
 // that scroll and point together.
 
+import { fetchText } from "./hub.js"
+import { Follower, Progress } from "./inspection.js"
+import { choices, rampLegend, shade, share, visible } from "./tokens.js"
+import { el, runColour, say } from "./tools.js"
+
 const ARRAYS = { i4: Int32Array, f4: Float32Array, f8: Float64Array, i8: BigInt64Array }
 
-async function fetchAnswer(one, names = []) {
+export async function fetchAnswer(one, names = []) {
   const result = fetchText(one.address + "/result").then(JSON.parse)
   const arrays = names.map(async (name) => {
     const reply = await fetch(`${one.address}/array/${name}`)
@@ -168,7 +173,7 @@ class LensTable {
   }
 }
 
-class Lens extends Follower {
+export class Lens extends Follower {
   constructor(root) {
     super(root)
     this.columns = el("div", "anl-columns")

@@ -1,5 +1,9 @@
 // One line of the runs table as elements.
 
+import { figure, shared, spread, standing, stateOf, timesOf, told } from "./rows.js"
+import { SIGNS } from "./states.js"
+import { el, textWidth } from "./tools.js"
+
 function cellOf(row, className = "", role = "gridcell") {
   const cell = el("div", ("rt-cell " + className).trim())
   cell.setAttribute("role", role)
@@ -12,7 +16,7 @@ function buttonOf(className, text, more) {
 }
 
 // `on`: how many of its runs are ticked; `opened`: whether a group is, null for a run.
-function fillLine(node, line, { on, state, figures, opened, parts, edits = true }) {
+export function fillLine(node, line, { on, state, figures, opened, parts, edits = true }) {
   const tick = node.querySelector(".rt-tick") ?? el("input", "rt-tick") // kept, with a click on it
   node.replaceChildren()
   Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
@@ -60,7 +64,7 @@ function nameCell(node, line, opened, edits) {
 }
 
 // The titles of the columns, which sort; returns the tick for all runs.
-function fillHeader(header, parts, sort, on) {
+export function fillHeader(header, parts, sort, on) {
   header.replaceChildren()
   const every = Object.assign(el("input", "rt-tick"), { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
   every.onclick = () => on.every(every.checked)
@@ -84,7 +88,7 @@ function fillHeader(header, parts, sort, on) {
 
 // The columns of the table and how wide they are. `shows` names them in their order: `settings` are
 // those that fit into the room, `more` those that do not.
-function columnsOf(rows, lines, settings, room, theme, shows) {
+export function columnsOf(rows, lines, settings, room, theme, shows) {
   const plain = `13px ${theme.font}`
   const code = `12.5px ${theme.code}`
   const some = lines.slice(0, 300)
@@ -106,7 +110,7 @@ function columnsOf(rows, lines, settings, room, theme, shows) {
     validation: () => loss("validation", 98),
     training: () => loss("training", 60),
     tags: () => (rows.some((r) => r.tags.length) ? { by: "tags", title: "tags", width: shows.includes("note")
-      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `11.5px ${theme.font}`), 20)))) : 130 } : null),
+      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `12px ${theme.font}`), 20)))) : 130 } : null),
     note: () => (rows.some((r) => r.note) ? words("note", 60, 160, { grows: true }) : null),
     step: () => words("step", 60, 160, { number: true }),
     size: () => words("size", 60, 90, { number: true, title: "on disk" }),

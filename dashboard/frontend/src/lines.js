@@ -1,6 +1,11 @@
 // A statistic of every layer through training: one line a layer, coloured by its depth.
 
-class Lines extends Chart {
+import { Chart, aired, frameOf, sensible } from "./chart.js"
+import { hub } from "./hub.js"
+import { ENDED } from "./states.js"
+import { LEVEL_MARKS, OBSERVABLES, escaped, ramp, short } from "./tools.js"
+
+export class Lines extends Chart {
   asks() {
     const { runs, metric } = this.props
     return { focus: runs.map((r) => r.id), layers: [metric] }

@@ -1,6 +1,11 @@
 // Layer x step: one column for each bucket of steps, one row for each layer, on one canvas.
 
-class LayerMap extends Card {
+import { Card, frameOf } from "./chart.js"
+import { hub } from "./hub.js"
+import { ENDED } from "./states.js"
+import { GROUPS, OBSERVABLES, el, faded, number, ramp, say, short, ticks, unitOf } from "./tools.js"
+
+export class LayerMap extends Card {
   constructor(root) {
     super(root)
     this.canvas = el("canvas", "anl-canvas")

@@ -1,7 +1,10 @@
 // What is drawn around the lines of a chart: bands, levels, and marks of what happened at a step.
 
+import { hub } from "./hub.js"
+import { LEVEL_MARKS, escaped, faded, levelColour, short } from "./tools.js"
+
 // A band between two courses; nothing where either is unknown.
-function area(xs, { low, high }, colour) {
+export function area(xs, { low, high }, colour) {
   const known = xs.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null && xs[i] !== null)
   const back = [...known].reverse()
   return { type: "scatter", mode: "lines", fill: "toself", fillcolor: colour, hoverinfo: "skip", line: { width: 0 },
@@ -9,14 +12,14 @@ function area(xs, { low, high }, colour) {
 }
 
 // Named in the line below the title: a curve that sits on it would cover a label.
-function level(layout, theme, value, dash) {
+export function level(layout, theme, value, dash) {
   layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,
     line: { color: theme.muted, width: 1.4, dash }, layer: dash === "solid" ? "below" : "above" })
 }
 
 // A cross where a line ends because its values are no numbers any more, with the run's name.
 // Above the frame, which a diverging line leaves, it stands on its edge.
-function divergences(chart, lines, named, layout) {
+export function divergences(chart, lines, named, layout) {
   const { theme } = chart
   const [bottom, top] = layout.yaxis.range.map((v) => (layout.yaxis.type === "log" ? 10 ** v : v))
   const found = []
@@ -42,7 +45,7 @@ function divergences(chart, lines, named, layout) {
 }
 
 // Switches, restarts and alarms of the lines that are named, the newest dozen of each run.
-function marks(chart, layout, lines) {
+export function marks(chart, layout, lines) {
   const { theme } = chart
   const log = layout.xaxis.type === "log"
   for (const line of lines) {

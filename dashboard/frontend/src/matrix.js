@@ -2,10 +2,15 @@
 // What a cell says comes from the server, which alone judges: with the page, and for cells whose
 // runs wait or train anew between its reruns.
 
+import { Card } from "./chart.js"
+import { fetchText, hub } from "./hub.js"
+import { endedOf, gridWords } from "./text.js"
+import { colourOf, el, say, short } from "./tools.js"
+
 const FAR = 12 // waiting runs that are asked for: the next ones
 const MOST_CELLS = 64 // in one request
 
-class Matrix extends Card {
+export class Matrix extends Card {
   constructor(root) {
     super(root)
     this.line = el("div", "anl-grid-line")

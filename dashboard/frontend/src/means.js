@@ -2,7 +2,7 @@
 // its middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
 
 // The cells of a series as the server thins it; where every row is a point, each is a cell.
-function cellsOf({ steps, values, buckets, means, width }) {
+export function cellsOf({ steps, values, buckets, means, width }) {
   if (!(width > 1)) {
     return steps.map((s, i) => ({ begin: s, end: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
   }
@@ -30,7 +30,7 @@ const GAP = 4 // cells further apart than so many usual distances have a gap bet
 // comparison with what was before would mislead: at each step of `starts` (a layer was rewired, the
 // run was taken up again), behind a gap, and behind what is not a number. With `log`, distances are
 // those of a logarithmic axis; `extent` is the run's length in steps, `weight` from 0 to 1.
-function smoothed(cells, weight, { extent, log = false, starts = [] }) {
+export function smoothed(cells, weight, { extent, log = false, starts = [] }) {
   const place = (step) => (log ? Math.log10(step) : step)
   const decay = Math.min(Math.sqrt(weight), 0.999)
   const rate = (Math.log(decay) * WINDOWS) / (log ? Math.log10(Math.max(extent, 10)) : Math.max(extent, 1))
@@ -62,7 +62,7 @@ function usualDistance(cells) {
 }
 
 // Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
-function onOneGrid(runs) {
+export function onOneGrid(runs) {
   if (!runs.length) return { grid: [], runs: [] } // none has been loaded yet
   const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
   const grid = [...runs].sort((a, b) => coarse(b) - coarse(a) || b.length - a.length)[0].map((c) => c.begin)
@@ -84,7 +84,7 @@ function rebinned(cells, grid) {
   })
 }
 
-function merged(a, b) {
+export function merged(a, b) {
   const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
   const span = a.span + b.span
   const mean = least(a.mean, b.mean, (p, q) => (p * a.span + q * b.span) / span)
@@ -96,7 +96,7 @@ function merged(a, b) {
 // runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
 // more. `experiments` holds the places of repeats together: they are averaged first and count as
 // one; one experiment alone has no range.
-function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
+export function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   const { grid, runs: rows } = onOneGrid(runs)
   const several = experiments.length > 1
   return grid.map((begin, i) => {
@@ -113,9 +113,13 @@ function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
 }
 
 // The range of the runs' own smoothed lines at each place of their grid.
-function rangeOf(lines) {
+export function rangeOf(lines) {
   return (lines[0] ?? []).map((_, i) => {
     const here = lines.map((line) => line[i]).filter((v) => v !== null)
     return here.length ? [Math.min(...here), Math.max(...here)] : [null, null]
   })
+}
+
+export function averageOf(values) {
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
 }

@@ -1,5 +1,22 @@
 // The door that loader.js comes through.
 
+import { Attention } from "./attention.js"
+import { AttentionPage } from "./attention_page.js"
+import { Curves } from "./curves.js"
+import { Difference } from "./difference.js"
+import { Figure } from "./figure.js"
+import { hub } from "./hub.js"
+import { InspectionView } from "./inspection.js"
+import { Lens } from "./lens.js"
+import { Lines } from "./lines.js"
+import { LayerMap } from "./map.js"
+import { Matrix } from "./matrix.js"
+import { Operate } from "./operate.js"
+import { Profile } from "./profile.js"
+import { RunsTable } from "./table.js"
+import { Happening, Preload, RunState, Topbar } from "./text.js"
+import { Tokens } from "./tokens.js"
+
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
   figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }

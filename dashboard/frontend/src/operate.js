@@ -1,5 +1,10 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
+import { Follower, Progress } from "./inspection.js"
+import { fetchAnswer } from "./lens.js"
+import { visible } from "./tokens.js"
+import { el, faded, number, runColour, say } from "./tools.js"
+
 const ALLOWED = { head: ["off", "mean", "scale"], attention: ["off", "mean", "scale"],
   feedforward: ["off", "mean", "scale"], block: ["off"], norm: ["off"], residual: ["off", "scale"] }
 const MODES = [["off", "Off", "its output becomes 0; a norm becomes the identity"],
@@ -11,7 +16,7 @@ const NORMS = { pre: "norm before", inner: "norm at the end of", post: "norm aft
 
 const targetOf = ({ target, layer, head, place, sublayer }) => [target, layer, head, place, sublayer].join("|")
 
-class Operate extends Follower {
+export class Operate extends Follower {
   constructor(root) {
     super(root)
     this.mode = "off"

@@ -1,6 +1,8 @@
 // Small parts of a panel: its title, the colour's legend, the list of keys.
 
-class PanelTitle {
+import { el, say } from "./tools.js"
+
+export class PanelTitle {
   constructor() {
     this.node = el("div", "anl-panel-title")
     this.title = el("h3", "anl-title")
@@ -16,7 +18,7 @@ class PanelTitle {
 }
 
 // What the colours mean: √p, or √|Δp| on one symmetric scale.
-class Legend {
+export class Legend {
   constructor() {
     this.node = el("div", "anl-legend")
     this.bar = el("span", "anl-legend-bar")
@@ -35,7 +37,7 @@ class Legend {
   }
 }
 
-function keysDialog(rows) {
+export function keysDialog(rows) {
   const dialog = el("dialog", "anl-keys")
   dialog.setAttribute("aria-label", "Keys")
   const list = el("dl")

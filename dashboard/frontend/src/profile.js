@@ -1,9 +1,16 @@
 // A statistic against depth, at the newest probe or at the step under the cursor: how the residual
 // stream grows, or does not.
 
+import { Chart, aired } from "./chart.js"
+import { NAMED, TOLD_TOGETHER } from "./curves.js"
+import { fetchText, hub } from "./hub.js"
+import {
+  OBSERVABLES, escaped, faded, labelOf, runColour, runDash, textWidth, ticks, unitOf,
+} from "./tools.js"
+
 const MOST_PROFILES = 40 // lines; the focused run is always among them
 
-class Profile extends Chart {
+export class Profile extends Chart {
   constructor(root) {
     super(root)
     this.at = new Map() // id -> { metric: { step, value } } at the cursor's step

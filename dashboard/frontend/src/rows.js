@@ -1,9 +1,12 @@
 // The lines of the runs table: runs, and groups of runs folded into one line; their order and words.
 
-const LIVE_STATES = new Set(LABELS.live)
+import { hub } from "./hub.js"
+import { averageOf } from "./means.js"
+import { BAD, ENDED, LIVE_STATES, STATES } from "./states.js"
+import { number } from "./tools.js"
 
 // Where a run stands: what the page knew, and for a live run what the hub has heard since.
-function standing(row) {
+export function standing(row) {
   const { state: was, words, full, bad } = row
   const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
   const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training),
@@ -22,7 +25,7 @@ function standing(row) {
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
 // Repeats of one experiment, by it: [key, their places] in order.
-function experimentsOf(rows) {
+export function experimentsOf(rows) {
   const found = new Map()
   rows.forEach((row, i) => {
     const key = row.experiment ?? row.id
@@ -32,7 +35,7 @@ function experimentsOf(rows) {
 }
 
 // How many runs a line stands for: ×3, ×3 (2 seeds), ×2 (one seed).
-function timesOf(rows) {
+export function timesOf(rows) {
   const seeds = experimentsOf(rows).length
   if (seeds === rows.length) return `×${rows.length}`
   return `×${rows.length} (${seeds === 1 ? "one seed" : seeds + " seeds"})`
@@ -40,7 +43,7 @@ function timesOf(rows) {
 
 // Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
 // their mean; one experiment has no range. `count` of the rows have a value.
-function spread(values, rows) {
+export function spread(values, rows) {
   const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
   const count = finite(values).length
   if (!each.length) return { mean: null, half: null, count, of: rows.length }
@@ -51,7 +54,7 @@ function spread(values, rows) {
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
 // A mean over some of a group's runs says of how many.
-function figure({ mean, half, count, of }) {
+export function figure({ mean, half, count, of }) {
   if (mean === null) return "–"
   const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
   return fixed(mean) + range + (count < of ? ` (${count} of ${of})` : "")
@@ -66,7 +69,7 @@ function written(value) {
 }
 
 // One value for a group: what all its runs share, else the few that they have.
-function shared(values) {
+export function shared(values) {
   const several = [...new Set(values.map(written))]
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
   return several.length <= 3 ? several.join(", ") : `${several.length} values`
@@ -83,7 +86,7 @@ function moment(seconds) {
 }
 
 // What a line says in a column of words: the same of all its runs, or how many there are.
-function told(line, by) {
+export function told(line, by) {
   const each = line.rows.map((row) => {
     if (by === "created" || by === "deleted") return moment(row[by])
     if (by === "left") return Number.isFinite(row.left) ? `${row.left} day${row.left === 1 ? "" : "s"}` : "–"
@@ -126,7 +129,7 @@ function ordered(lines, sort) {
 }
 
 // Runs in the order given, each group at its first run's place, its runs below it where it is open.
-function linesOf(rows, open, sort) {
+export function linesOf(rows, open, sort) {
   const groups = Map.groupBy?.(rows.filter((r) => r.group), (r) => r.group) ?? grouped(rows)
   const lines = []
   const placed = new Set()
@@ -153,7 +156,7 @@ function grouped(rows) {
 }
 
 // The state of a line in words: of a group, how many of its runs ended how.
-function stateOf(line) {
+export function stateOf(line) {
   const each = line.rows.map(standing)
   if (each.length === 1) return each[0]
   const counts = new Map()
@@ -164,12 +167,11 @@ function stateOf(line) {
 }
 
 // A sign of its own for each dead end, so that nothing is told by colour alone.
-const SIGNS = LABELS.signs
 
 // "validation", "-validation.best" and the like, as the address writes it.
-function sortOf(text) {
+export function sortOf(text) {
   const found = /^(-?)([^]*?)(\.best)?$/.exec(text ?? "")
   return { down: found[1] === "-", by: found[2], best: Boolean(found[3]) }
 }
 
-const sortText = ({ by, down, best }) => (down && by ? "-" : "") + by + (best ? ".best" : "")
+export const sortText = ({ by, down, best }) => (down && by ? "-" : "") + by + (best ? ".best" : "")

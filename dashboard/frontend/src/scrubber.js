@@ -1,8 +1,12 @@
 // Training time at the foot: the loss curve, the snapshots on it, and the one that is shown.
 
+import { sized } from "./attention_data.js"
+import { sensible } from "./chart.js"
+import { el, faded, say, ticks } from "./tools.js"
+
 const PLAY_MS = 250 // a snapshot, while it plays
 
-class Scrubber {
+export class Scrubber {
   constructor({ seek }) {
     this.seek = seek // (index of a snapshot)
     this.node = el("div", "anl-scrubber")
@@ -165,12 +169,12 @@ class Scrubber {
 }
 
 // The index of the entry that is closest to a value, in an ascending list.
-function nearest(list, value) {
+export function nearest(list, value) {
   let best = 0
   for (let i = 1; i < list.length; i++) if (Math.abs(list[i] - value) < Math.abs(list[best] - value)) best = i
   return best
 }
 
-function lossAt(curve, step) {
+export function lossAt(curve, step) {
   return curve?.steps.length ? curve.values[nearest(curve.steps, step)] : null
 }

@@ -3,10 +3,17 @@
 // A page says which columns it shows, how many runs may be ticked (`most`), in a word what a tick
 // means (`chosen`), and whether names and Enter edit a run or make it stand out (`names`).
 
+import { Card } from "./chart.js"
+import { hub } from "./hub.js"
+import { columnsOf, fillHeader, fillLine } from "./line.js"
+import { figure, linesOf, sortOf, sortText, spread, standing, stateOf } from "./rows.js"
+import { Ticks } from "./ticks.js"
+import { el, runColour, say } from "./tools.js"
+
 const LINE = 34 // height of a line in pixels, as the style sheet has it
 const TELL_AFTER = 400 // ms of quiet before Python is told
 
-class RunsTable extends Card {
+export class RunsTable extends Card {
   constructor(root) {
     super(root)
     this.chooses = true

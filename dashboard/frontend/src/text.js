@@ -1,20 +1,23 @@
 // The views made of words and numbers.
 
-const STATES = LABELS.states
-const BAD = new Set(LABELS.bad_states)
+import { Card } from "./chart.js"
+import { hub } from "./hub.js"
+import { loadPlotly } from "./plotly.js"
+import { BAD, ENDED, STATES } from "./states.js"
+import { clock, el, headline, labelOf, runColour, say } from "./tools.js"
 
 // Runs of a grid that came to an end, however.
-const endedOf = (grid) => grid.done + grid.failed + grid.stopped
+export const endedOf = (grid) => grid.done + grid.failed + grid.stopped
 
 // How far a grid is: `grid of 24 · 19 done · 2 training · 0:48 left`.
-function gridWords(grid) {
+export function gridWords(grid) {
   const parts = [["done", "done"], ["training", "training"], ["paused", "paused"], ["diverged", "diverged"],
     ["failed", "failed"], ["stopped", "stopped"]].filter(([n]) => grid[n] || n === "done").map(([n, word]) => `${grid[n]} ${word}`)
   const left = grid.seconds_left === null ? [] : [`${clock(grid.seconds_left)} left`]
   return [`grid of ${grid.total}`, ...parts, ...left].join(" · ")
 }
 
-class Topbar extends Card {
+export class Topbar extends Card {
   constructor(root) {
     super(root)
     this.head.remove()
@@ -41,7 +44,7 @@ class Topbar extends Card {
   }
 }
 
-class RunState extends Card {
+export class RunState extends Card {
   constructor(root) {
     super(root)
     this.head.remove()
@@ -106,7 +109,7 @@ class RunState extends Card {
   }
 }
 
-class Happening extends Card {
+export class Happening extends Card {
   constructor(root) {
     super(root)
     this.list = el("div", "anl-events")
@@ -170,7 +173,7 @@ class Happening extends Card {
 }
 
 // Draws nothing; being there loads the module and plotly.js before a chart needs them.
-class Preload {
+export class Preload {
   constructor(root) {
     this.props = {}
     root.style.display = "none"

@@ -3,7 +3,7 @@
 
 const MOST_DRAWN = 250
 
-class Ticks {
+export class Ticks {
   constructor(kind = "all", ids = []) {
     this.kind = kind
     this.ids = new Set(ids)

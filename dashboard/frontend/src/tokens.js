@@ -1,14 +1,17 @@
 // Text as a network writes it: each token in the colour of its probability, what else it could have
 // been under the pointer or the keys.
 
-function visible(text) {
+import { Follower, OVER, Progress } from "./inspection.js"
+import { el, ramp, runColour, say } from "./tools.js"
+
+export function visible(text) {
   return text === " " ? "·" : text === "\n" ? "↵" : text === "\t" ? "⇥" : text
 }
 
-const share = (p) => (p >= 0.9995 ? "1" : p < 0.0005 ? "<.001" : p.toFixed(3).replace(/^0/, ""))
+export const share = (p) => (p >= 0.9995 ? "1" : p < 0.0005 ? "<.001" : p.toFixed(3).replace(/^0/, ""))
 
 // A probability's colour and the ink that can be read on it.
-function shade(theme, p) {
+export function shade(theme, p) {
   const table = (theme.table ??= ramp(theme.ramp))
   const [r, g, b] = table[Math.round(Math.min(Math.max(p, 0), 1) * 255)]
   const light = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
@@ -17,7 +20,7 @@ function shade(theme, p) {
 }
 
 // The ramp with its ends, so that a colour can be read as a number.
-function rampLegend(words) {
+export function rampLegend(words) {
   const node = el("div", "anl-ramp")
   const bar = el("span", "anl-ramp-bar")
   const text = el("span", "anl-ramp-words", words)
@@ -28,7 +31,7 @@ function rampLegend(words) {
 }
 
 // Rows of `token, bar, probability`.
-function choices(list, right, theme) {
+export function choices(list, right, theme) {
   const node = el("div", "anl-choices")
   for (const [text, p] of list) {
     const row = el("span", "anl-choice" + (text === right ? " anl-right" : ""))
@@ -133,7 +136,7 @@ class Written {
   }
 }
 
-class Tokens extends Follower {
+export class Tokens extends Follower {
   constructor(root) {
     super(root)
     this.columns = el("div", "anl-columns")

@@ -1,9 +1,6 @@
 // What all views share: elements, colours, numbers, ticks.
 
-// LABELS is the one table of words for states and verdicts: core/runs/labels.py.
-const ENDED = new Set(LABELS.ended)
-
-function el(tag, className = "", text = "") {
+export function el(tag, className = "", text = "") {
   const node = document.createElement(tag)
   if (className) node.className = className
   if (text !== "") node.textContent = text
@@ -11,11 +8,11 @@ function el(tag, className = "", text = "") {
 }
 
 // Only touches the page when something changed, so that selections and screen readers keep still.
-function say(node, text) {
+export function say(node, text) {
   if (node.textContent !== text) node.textContent = text
 }
 
-function colourOf(text) {
+export function colourOf(text) {
   const probe = el("canvas").getContext("2d")
   probe.fillStyle = "#fff"
   probe.fillStyle = text.trim()
@@ -24,7 +21,7 @@ function colourOf(text) {
 }
 
 // Streamlit tells a component its theme only in CSS variables; a dark ground means dark colours.
-function themeOf(node, palette) {
+export function themeOf(node, palette) {
   const style = getComputedStyle(node)
   const [r, g, b] = colourOf(style.getPropertyValue("--st-background-color") || "#ffffff")
   const dark = 0.2126 * r + 0.7152 * g + 0.0722 * b < 128
@@ -36,29 +33,29 @@ function themeOf(node, palette) {
   }
 }
 
-function applyTheme(root, theme) {
+export function applyTheme(root, theme) {
   for (const name of ["card", "line", "grid", "ink", "muted", "add", "norm", "warning", "attention",
     "ground", "sidebar", "warning_text", "norm_text", "add_text"]) {
     root.style.setProperty("--anl-" + name.replace("_", "-"), theme[name])
   }
 }
 
-const runColour = (theme, run, text = false) => {
+export const runColour = (theme, run, text = false) => {
   const colours = text ? theme.runs_text : theme.runs
   return colours[(run.colour ?? 0) % colours.length]
 }
 
 // The runs that share a colour, from the ninth on, are told apart by their dashes.
-const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
+export const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
 const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
 
-function faded(hex, alpha) {
+export function faded(hex, alpha) {
   const [r, g, b] = colourOf(hex)
   return `rgba(${r},${g},${b},${alpha})`
 }
 
 // A value as people read it: four significant digits, no more zeros than needed.
-function number(value, digits = 4) {
+export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–"
   if (typeof value === "string") return value
   if (!isFinite(value)) return "NaN"
@@ -72,14 +69,14 @@ function number(value, digits = 4) {
 }
 
 // Fixed decimals keep a running number's width.
-function headline(value) {
+export function headline(value) {
   if (typeof value !== "number") return value ?? "–"
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1)
   return value.toFixed(size >= 100 ? 1 : 3)
 }
 
-function clock(seconds) {
+export function clock(seconds) {
   if (seconds === null || seconds === undefined) return "–"
   const s = Math.max(0, Math.round(seconds))
   const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)]
@@ -88,7 +85,7 @@ function clock(seconds) {
 }
 
 // At most `most` round numbers between low and high.
-function ticks(low, high, most) {
+export function ticks(low, high, most) {
   const raw = (high - low) / Math.max(most, 1)
   if (!(raw > 0)) return [low]
   const power = 10 ** Math.floor(Math.log10(raw))
@@ -99,7 +96,7 @@ function ticks(low, high, most) {
 }
 
 // Piecewise linear colours through `stops`, as a table of 256 [r, g, b].
-function ramp(stops) {
+export function ramp(stops) {
   const rgb = stops.map(colourOf)
   return Array.from({ length: 256 }, (_, i) => {
     const at = (i / 255) * (rgb.length - 1)
@@ -108,18 +105,18 @@ function ramp(stops) {
   })
 }
 
-function textWidth(text, font) {
+export function textWidth(text, font) {
   const context = (textWidth.context ??= el("canvas").getContext("2d"))
   context.font = font
   return context.measureText(text).width
 }
 
-const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
+export const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
 
 // What a run is called where there is little room: labels differ wherever names do.
-const labelOf = (run) => run.label ?? short(run.name)
+export const labelOf = (run) => run.label ?? short(run.name)
 
-function escaped(text) {
+export function escaped(text) {
   return String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])
 }
 
@@ -136,12 +133,12 @@ const UNITS = [
   [/^attention\/entropy/, "nats"],
   [/^activation\/(\w+)\//, "$1 of activations"],
 ]
-const GROUPS = {
+export const GROUPS = {
   block: "whole layer", norm: "norms", "attn.q": "query matrix", "attn.k": "key matrix",
   "attn.v": "value matrix", "attn.o": "attention output matrix", "mlp.in": "feed-forward input matrix",
   "mlp.gate": "feed-forward gate matrix", "mlp.out": "feed-forward output matrix",
 }
-function unitOf(metric) {
+export function unitOf(metric) {
   for (const [pattern, unit] of UNITS) {
     const found = metric.match(pattern)
     if (found) return unit.replace("$1", found[1] === "rms" ? "RMS" : found[1])
@@ -151,19 +148,19 @@ function unitOf(metric) {
 const TITLES = { "loss/train": "Training loss", "loss/validation": "Validation loss",
   "grad_norm/total": "Gradient norm", "grad_norm/embed": "Gradient norm of the embedding",
   "grad_norm/head": "Gradient norm of the output layer", tokens_per_second: "Speed" }
-function titleOf(metric) {
+export function titleOf(metric) {
   const title = TITLES[metric] ?? unitOf(metric)
   return title[0].toUpperCase() + title.slice(1)
 }
-const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream before the layer",
+export const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream before the layer",
   resid_mid: "residual stream after attention", "attn.q": "queries", "attn.k": "keys",
   "attn.v": "values", "attn.out": "attention output", "mlp.pre": "feed-forward pre-activation",
   "mlp.post": "feed-forward activation", "mlp.out": "feed-forward output" }
 
 // Marks of what happened at a step: something is wrong, something went well, a layer was rewired,
 // the run was taken up again.
-const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart: "↻" }
+export const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart: "↻" }
 
-function levelColour(theme, level) {
+export function levelColour(theme, level) {
   return { good: theme.norm, switch: theme.add, restart: theme.muted }[level] ?? theme.warning
 }
