@@ -3,8 +3,9 @@
 Streamlit serves one index page for every address. This middleware adds to its head: where the
 server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
 dark page flashes white), a rule for the browser's history (see `COMPLETED`), and preloads of the
-modules that the page will need (they come while Streamlit starts). plotly.js is not among them: reading its 4.8 MB takes a second of the one thread
-that draws the page, so charts load it, once the page has come to rest.
+modules that the page will need (they come while Streamlit starts). plotly.js is not among them:
+reading its 4.8 MB takes a second of the one thread that draws the page, so charts load it, once the
+page has come to rest.
 """
 
 from __future__ import annotations
