@@ -190,20 +190,17 @@ def _gradients(measured: Measured) -> str:
     if len(measured.gradients) < 2:
         return ""
     first, last = measured.gradients[0], measured.gradients[-1]
-    both = f"At step {measured.at:,} the gradient norm of layer 1 is {first:.1e}, that of layer"
-    both += f" {len(measured.gradients)} {last:.1e}"
-    if first > APART * last:
-        return f"{both}: {_times(first, last)} larger. The map of the gradient norm shows it."
-    if last > APART * first:
-        return f"{both}: {_times(last, first)} smaller. The map of the gradient norm shows it."
-    return f"{both}: both ends of the network get a gradient of about the same size."
-
-
-def _times(large: float, small: float) -> str:
-    if small == 0:
-        return "infinitely"
-    ratio = large / small
-    return f"{ratio:.1f} times" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f} times"
+    at, depth = f"At step {measured.at:,} the gradient norm of layer 1", len(measured.gradients)
+    shown = "The map of the gradient norm shows every layer and step."
+    if APART * min(first, last) >= max(first, last):
+        return f"{at} ({first:.1e}) is about that of layer {depth} ({last:.1e}). {shown}"
+    if not min(first, last):
+        return f"{at} is {first:.1e}, that of layer {depth} is {last:.1e}. {shown}"
+    ratio = max(first, last) / min(first, last)
+    times = f"{ratio:.1f}" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}"
+    size = "smaller" if first < last else "larger"
+    other = f"that of layer {depth} ({last:.1e})"
+    return f"{at} ({first:.1e}) is {times} times {size} than {other}. {shown}"
 
 
 Question = tuple[str, str, dict[str, Any]]

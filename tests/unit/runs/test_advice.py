@@ -44,8 +44,8 @@ CASES: list[tuple[str, Verdict, RunConfig, Measured, str, list[dict[str, Any]]]]
         judged("plateau", 0.002),
         config(model__placement="post", model__depth=3),
         measured(gradients=DEEP, at=599),
-        "At step 599 the gradient norm of layer 1 is 3.2e-07, that of layer 3 1.1e-02:"
-        " 34,000 times smaller",
+        "At step 599 the gradient norm of layer 1 (3.2e-07) is 34,000 times smaller than that of"
+        " layer 3 (1.1e-02).",
         [{"model.placement": "pre"}, {"optimizer.warmup_steps": 200}],
     ),
     (
@@ -61,7 +61,7 @@ CASES: list[tuple[str, Verdict, RunConfig, Measured, str, list[dict[str, Any]]]]
         judged("above", 0.2),
         config(model__residual="off"),
         measured(gradients=(0.02, 0.02), at=5),
-        "about the same size",
+        "layer 1 (2.0e-02) is about that of layer 2",
         [{"model.residual": "on"}, {"optimizer.warmup_steps": 200}],
     ),
     (
