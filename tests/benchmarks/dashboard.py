@@ -1,4 +1,11 @@
-"""What watching costs the server and how long a person waits, measured on the real dashboard."""
+"""What watching costs the server and how long a person waits, measured on the real dashboard.
+
+Of a first visit, most is Streamlit's own: reading its modules takes the page's thread about a
+second, the server's script 50 ms. What helped: its files from memory, those of the widgets named in
+the page's head, plotly.js only once the page is at rest, the switches read once a script; together
+a third of the page's processor time and of the server's. What did not: never loading plotly.js at
+all is no faster than loading it late; packing the files saves nothing on one machine.
+"""
 
 from __future__ import annotations
 

@@ -176,7 +176,8 @@ class Chart extends Card {
     }
   }
 
-  // Names at the ends of lines, pushed apart where they would overlap.
+  // Names in the order of the lines' ends, in a gutter beside the frame, where they cover no curve;
+  // pushed apart where they would overlap, and only as many as there is room for.
   endLabels(layout, ends) {
     const inner = layout.height - layout.margin.t - layout.margin.b
     const [low, high] = layout.yaxis.range
@@ -184,7 +185,7 @@ class Chart extends Card {
     const place = (v) => (1 - ((log ? Math.log10(v) : v) - low) / (high - low)) * inner
     const shown = ends.filter((e) => e && Number.isFinite(e.x) && Number.isFinite(e.y) && (!log || e.y > 0))
       .map((e) => ({ ...e, at: Math.min(Math.max(place(e.y), 4), inner - 4), true: place(e.y) }))
-      .sort((a, b) => a.at - b.at)
+      .sort((a, b) => a.at - b.at).slice(0, Math.max(Math.floor(inner / 14), 0))
     for (let i = 1; i < shown.length; i++) {
       shown[i].at = Math.max(shown[i].at, shown[i - 1].at + 14)
     }
@@ -193,8 +194,8 @@ class Chart extends Card {
     }
     for (const label of inner > 0 && high > low ? shown : []) {
       layout.annotations.push({
-        x: label.x, y: 1 - label.at / inner, xref: "x", yref: "paper", text: escaped(label.text),
-        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, captureevents: false,
+        x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(label.text),
+        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, hovertext: escaped(label.full ?? ""),
         bgcolor: faded(this.theme.card, 0.66), borderpad: 1,
         font: { size: 12, color: label.colour },
       })

@@ -1,5 +1,5 @@
-// A dashed line at one step, shared by the page's parts: dragged by its handle, set by a click on
-// the x axis, moved with the arrow keys. It lies over the graph, so that moving it redraws nothing.
+// A dashed line at one step, shared by the page's parts: dragged anywhere, set by a click on the x
+// axis or beside the curves, moved with the arrow keys. It lies over the graph, so that moving it redraws nothing.
 
 class StepCursor {
   constructor(chart) {
@@ -9,7 +9,8 @@ class StepCursor {
     this.handle = el("div", "anl-cursor-handle")
     this.strip = el("div", "anl-cursor-strip")
     this.strip.title = "Click or drag: the step at which profiles are drawn"
-    this.node.append(this.label, this.handle)
+    this.grip = el("div", "anl-cursor-grip") // the whole line, as wide as a finger finds
+    this.node.append(this.label, this.grip, this.handle)
     this.node.hidden = this.strip.hidden = true
     chart.body.append(this.strip, this.node)
   }
@@ -19,7 +20,7 @@ class StepCursor {
     chart.body.tabIndex = 0
     chart.body.setAttribute("role", "group")
     chart.body.addEventListener("keydown", (event) => this.key(event))
-    for (const part of [this.strip, this.handle]) {
+    for (const part of [this.strip, this.grip, this.handle]) {
       part.onpointerdown = (event) => {
         part.setPointerCapture(event.pointerId)
         this.dragging = true

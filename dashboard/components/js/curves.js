@@ -195,7 +195,7 @@ class Curves extends Courses {
 
   main(line, color, width, together) {
     const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)),
-      meta: line.run.id, line: { color, width } }
+      meta: line.run.id, line: { color, width, dash: runDash(line.run) } }
     if (together) return { ...shared, customdata: this.told(line), hovertemplate: "%{customdata}" }
     return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${this.props.x} %{x}: %{y:.4~g}<extra></extra>` }
   }
@@ -206,7 +206,7 @@ class Curves extends Courses {
     const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
     for (let i = line.xs.length - 1; i >= 0; i--) {
       if (line.ys[i] !== null && line.xs[i] <= right) {
-        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line),
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name,
           colour: runColour(this.theme, line.run, true) }
       }
     }
@@ -260,7 +260,7 @@ class Curves extends Courses {
     const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata
     const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
-    if (!point || away(point) > 30) return
+    if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines
     hub.focusRun(this.chosen?.run.id === id(point) ? null : id(point))
   }
 
@@ -294,12 +294,12 @@ class Curves extends Courses {
 function bundled(traces) {
   const found = new Map()
   for (const trace of traces) {
-    const { color } = trace.line
-    if (!found.has(color)) {
-      found.set(color, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
+    const look = `${trace.line.color} ${trace.line.dash}`
+    if (!found.has(look)) {
+      found.set(look, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
         hovertemplate: trace.hovertemplate.replace(/<b>.*?<\/b>/, "<b>%{text}</b>") })
     }
-    const { x, y, customdata, text } = found.get(color)
+    const { x, y, customdata, text } = found.get(look)
     for (let i = 0; i < trace.x.length; i++) {
       x.push(trace.x[i])
       y.push(trace.y[i])

@@ -106,7 +106,7 @@ function columnsOf(rows, lines, settings, room, theme, shows) {
     validation: () => loss("validation", 98),
     training: () => loss("training", 60),
     tags: () => (rows.some((r) => r.tags.length) ? { by: "tags", title: "tags", width: shows.includes("note")
-      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `11.5px ${theme.font}`), 20)))) : 130 } : null),
+      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `12px ${theme.font}`), 20)))) : 130 } : null),
     note: () => (rows.some((r) => r.note) ? words("note", 60, 160, { grows: true }) : null),
     step: () => words("step", 60, 160, { number: true }),
     size: () => words("size", 60, 90, { number: true, title: "on disk" }),

@@ -133,10 +133,10 @@ class Profile extends Chart {
     const traces = order.map((l) => {
       const colour = focused && l !== focused ? faded(runColour(theme, l.run), 0.25) : runColour(theme, l.run)
       return { type: "scatter", mode: thin ? "lines" : "lines+markers", x: l.x, y: l.y, name: escaped(labelOf(l.run)),
-        cliponaxis: Boolean(this.zoom), line: { color: colour, width: l === focused ? 2.8 : thin ? 1.2 : 2.2 },
+        cliponaxis: Boolean(this.zoom), line: { color: colour, dash: runDash(l.run), width: l === focused ? 2.8 : thin ? 1.2 : 2.2 },
         marker: { size: 5.5, color: colour }, hovertemplate: "%{y:.4~g}" }
     })
-    this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: labelOf(l.run),
+    this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: labelOf(l.run), full: l.run.name,
       colour: runColour(theme, l.run, true) })))
     return { traces, layout }
   }

@@ -48,6 +48,10 @@ const runColour = (theme, run, text = false) => {
   return colours[(run.colour ?? 0) % colours.length]
 }
 
+// The runs that share a colour, from the ninth on, are told apart by their dashes.
+const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
+const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
+
 function faded(hex, alpha) {
   const [r, g, b] = colourOf(hex)
   return `rgba(${r},${g},${b},${alpha})`
