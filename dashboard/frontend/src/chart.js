@@ -2,7 +2,7 @@
 
 import { Exports } from "./export.js"
 import { hub } from "./hub.js"
-import { CONFIG, loadPlotly } from "./plotly.js"
+import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 import { ENDED } from "./states.js"
 import { applyTheme, el, escaped, faded, number, say, textWidth, themeOf, ticks } from "./tools.js"
 
@@ -113,7 +113,7 @@ export class Chart extends Card {
 
   async redraw() {
     if (!this.props.plotly || this.dead) return
-    if (this.busy || this.plot._dragging) {
+    if (this.busy || isDragging(this.plot)) {
       this.pending = true // a redraw under the pointer would end the drag
       return
     }
@@ -133,14 +133,13 @@ export class Chart extends Card {
     } finally {
       this.busy = false
     }
-    if (this.pending && !this.plot._dragging) this.redraw()
+    if (this.pending && !isDragging(this.plot)) this.redraw()
   }
 
   listen() {
     this.plot.on("plotly_relayout", (change) => {
       if (!Object.keys(change).some((k) => /axis\.range|axis\.autorange/.test(k))) return
-      const { xaxis, yaxis } = this.plot._fullLayout
-      this.zoom = { x: [...xaxis.range], y: [...yaxis.range] }
+      this.zoom = shownRanges(this.plot)
       this.zoomed()
     })
     this.plot.on("plotly_doubleclick", () => {

@@ -6,6 +6,7 @@ import { Courses } from "./courses.js"
 import { StepCursor } from "./cursor.js"
 import { hub } from "./hub.js"
 import { area, divergences, level, marks } from "./marks.js"
+import { heightOf } from "./plotly.js"
 import { timesOf } from "./rows.js"
 import {
   escaped, faded, labelOf, number, runColour, runDash, short, textWidth, titleOf, unitOf,
@@ -267,7 +268,7 @@ export class Curves extends Courses {
   clicked({ points, event }) {
     if (!this.props.follow || !points.length) return
     const top = this.plot.getBoundingClientRect().top
-    const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
+    const away = (p) => Math.abs(heightOf(p) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata
     const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
     if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines

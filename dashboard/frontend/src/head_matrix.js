@@ -43,7 +43,7 @@ export class HeadMatrix {
   }
 
   paint() {
-    const { n, named, left, side, cell, scale } = this.place
+    const { named, left, side, cell, scale } = this.place
     const { theme } = this
     const context = this.canvas.getContext("2d")
     context.setTransform(1, 0, 0, 1, 0, 0)

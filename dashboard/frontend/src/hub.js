@@ -176,7 +176,7 @@ class Hub {
       this.stats.ticks += 1
       if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
       this.announce()
-    } catch (error) {
+    } catch {
       this.failures += 1
       this.lost = true
       delay = Math.min(TICK * 2 ** this.failures, 15000)

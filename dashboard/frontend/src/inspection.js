@@ -42,7 +42,7 @@ class Asked {
     try {
       const { streaming } = this
       const text = await fetchText(this.address + (streaming ? `/stream?since=${this.items.length}` : ""))
-      const { items = [], next, more = false, ...now } = JSON.parse(text)
+      const { items = [], more = false, ...now } = JSON.parse(text)
       this.now = now
       this.items.push(...items)
       this.whole = streaming && !more && OVER.has(now.state)

@@ -169,7 +169,7 @@ class LensTable {
       words.append(": right is ", el("code", "", visible(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
     }
     words.append(` · entropy ${arrays.entropy[i].toFixed(2)} nats`)
-    this.detail.replaceChildren(words, choices(list, right, this.theme))
+    this.detail.replaceChildren(words, choices(list, right))
   }
 }
 

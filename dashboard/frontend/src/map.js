@@ -81,7 +81,7 @@ export class LayerMap extends Card {
     const range = this.range(series)
     this.cells(context, box, series, depth, extent, range)
     this.switches(context, box, extent, live)
-    this.axes(context, box, depth, extent, width)
+    this.axes(context, box, depth, extent)
     this.bar(context, box, range)
     this.box = { ...box, depth, extent, series }
     this.canvas.setAttribute("aria-label",
@@ -159,7 +159,7 @@ export class LayerMap extends Card {
     return tile
   }
 
-  axes(context, box, depth, extent, width) {
+  axes(context, box, depth, extent) {
     const { theme } = this
     context.font = `12px ${theme.font}`
     context.fillStyle = theme.muted

@@ -31,7 +31,7 @@ export function rampLegend(words) {
 }
 
 // Rows of `token, bar, probability`.
-export function choices(list, right, theme) {
+export function choices(list, right) {
   const node = el("div", "anl-choices")
   for (const [text, p] of list) {
     const row = el("span", "anl-choice" + (text === right ? " anl-right" : ""))
@@ -132,7 +132,7 @@ class Written {
     this.flow.children[i].classList.add("anl-picked")
     const words = el("span", "anl-detail-words")
     words.append(el("code", "", visible(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
-    this.detail.replaceChildren(words, choices(item.alternatives, item.text, this.theme))
+    this.detail.replaceChildren(words, choices(item.alternatives, item.text))
   }
 }
 
