@@ -22,6 +22,7 @@ lint: .venv/tests $(FRONTEND)/node_modules/.package-lock.json
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(NPM) --silent run lint
+	$(NPM) --silent run types
 
 bench: .venv/tests chromium
 	$(BIN)/python -m tests.benchmarks

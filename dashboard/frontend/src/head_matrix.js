@@ -4,6 +4,17 @@ import { bytesOf, pixelTable, shownToken, sized, stamp } from "./attention_data.
 import { el, faded, ticks } from "./tools.js"
 
 export class HeadMatrix {
+  /** @type {import("./types").Grid} */
+  head
+  /** @type {string[]} */
+  tokens
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {{ kind: string, index: number } | null} */
+  locked
+
   constructor({ hover, lock }) {
     this.tell = hover // (query, key), or null
     this.lock = lock // ({ kind: "row" | "column", index })

@@ -45,7 +45,10 @@ export class LayerMap extends Card {
     this.draw(series, run && hub.run(run.id))
   }
 
-  // Colours span half decades, so that they change seldom while values come in.
+  /**
+   * Powers of ten that the colours span: half decades, so that they change seldom while values come in.
+   * @returns {[low: number, high: number]}
+   */
   range(series) {
     const good = []
     for (const column of series.values) for (const v of column) if (v > 0 && isFinite(v)) good.push(v)

@@ -7,6 +7,10 @@ import { el } from "./tools.js"
 export const CONFIG = { displaylogo: false, displayModeBar: false, doubleClick: false, showTips: false, responsive: false,
   scrollZoom: false }
 
+/**
+ * @param {string} address
+ * @returns {Promise<any>}
+ */
 export function loadPlotly(address) {
   return (window.addnormPlotly ??= fetched(address))
 }
@@ -41,13 +45,19 @@ function axesOf(plot) {
   return layout?.xaxis && layout.yaxis ? { x: layout.xaxis, y: layout.yaxis } : null
 }
 
-// The ranges that are shown, in the axes' own counting (powers of ten on a logarithmic one).
+/**
+ * The ranges that are shown, in the axes' own counting (powers of ten on a logarithmic one).
+ * @returns {{ x: number[], y: number[] }}
+ */
 export function shownRanges(plot) {
   const { x, y } = axesOf(plot)
   return { x: [...x.range], y: [...y.range] }
 }
 
-// The frame inside the axes, in pixels from the graph's corner; null before the first drawing.
+/**
+ * The frame inside the axes, in pixels from the graph's corner; null before the first drawing.
+ * @returns {{ left: number, top: number, width: number, height: number } | null}
+ */
 export function frameBox(plot) {
   const axes = axesOf(plot)
   if (!axes) return null
