@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.runs import Run, Status
 from tests.browser.driver import Dashboard, open_browser, settled, switch
-from tests.fake_runs import LiveFakeRun, config, finished
+from tests.fake_runs import LiveFakeRun, finished
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -23,7 +23,6 @@ WORDS = {
     "diverged": "diverged",
     "failed": "failed",
     "stopped": "stopped",
-    "queued": "waiting",
     "running": "training",
 }
 WRONG = (Path(__file__).parent / "state_card.js").read_text(encoding="utf-8")
@@ -59,7 +58,6 @@ def states(dashboard: Dashboard) -> Iterator[dict[str, Run]]:
         run = found[state] = finished(store, LONG, steps=300)
         said = "the disk is full: free some space and press Resume" if state == "failed" else ""
         run.write_status(Status(state=state, step=300, steps=12345, message=said))
-    found["queued"] = store.create(config(LONG, 12345))
     live = LiveFakeRun(store, LONG, steps=123_456, rate=5).start(at=300)
     found["running"] = live.run
     yield found
