@@ -7,7 +7,7 @@ import streamlit as st
 from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
-from dashboard import actions, chrome, components, controls, grids, state, summaries, words
+from dashboard import actions, advice, chrome, components, controls, grids, state, summaries, words
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
@@ -261,6 +261,7 @@ else:
         loss_card()
     with right:
         components.happening(ids, key="happening", height=320)
+    advice.card(shown, verdicts)
     attends = "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
