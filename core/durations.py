@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core import estimate
 from core.config import CLASSES, RunConfig
 from core.data.corpora import CorpusError, check_length, describe
-from core.jobs.places import cores, limit
+from core.machine import cores, slots
 from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
@@ -129,7 +129,7 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Co
     """
     seconds, memory = [], 0
     device = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
-    places = min(limit("cuda" if device == "cuda" else "cpu"), max(len(configs), 1))
+    places = min(slots("cuda" if device == "cuda" else "cpu"), max(len(configs), 1))
     share = max(1, cores() // places)
     speeds = measurements(store, device)
     sizes: dict[tuple[object, int], tuple[int | None, str]] = {}

@@ -1,4 +1,4 @@
-"""Where the files that ship with the lab are: presets, sweeps, style sheets, logos.
+"""Where the files that ship with the lab are: presets, sweeps, logos.
 
 In a checkout they stand in `assets/` beside this package; an installed wheel carries them inside.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +182,15 @@ def train_twin(base: Run, twin: RunConfig, dotted: str, value: Any) -> Run | Non
     if name == describe(base.config):
         name = f"{name}, {str(SETTINGS[dotted].title).lower()} {value}"
     return _enqueue(twin, name, twin_of=base.id)
+
+
+def try_twin(changes: Mapping[str, Any]) -> None:
+    """Train a twin of the run in focus with these settings, and show both."""
+    focus = _in_focus()
+    if focus is not None:
+        twin = RunConfig.from_flat({**focus.config.flat(), **changes})
+        dotted, value = next(iter(changes.items()))
+        _focus(train_twin(focus, twin, dotted, value), focus)
 
 
 # What all of them share

@@ -1,4 +1,8 @@
-"""The browser's files, served once under names that change with their content."""
+"""The browser's files, served once under addresses that change with their content.
+
+The front end is native modules, each a file of `frontend/src`, which import one another by name;
+the browser fetches them below one address that holds a hash of them all. Nothing is built.
+"""
 
 from __future__ import annotations
 
@@ -11,59 +15,39 @@ from pathlib import Path
 
 from core.runs import labels
 
-SOURCES = Path(__file__).parent / "components" / "js"
-# In this order they make one module; each is a view or what the views share.
-PARTS = (
-    "tools.js",
-    "hub.js",
-    "chart.js",
-    "export.js",
-    "means.js",
-    "details.js",
-    "marks.js",
-    "cursor.js",
-    "courses.js",
-    "curves.js",
-    "difference.js",
-    "profile.js",
-    "lines.js",
-    "map.js",
-    "attention.js",
-    "head.js",
-    "attention_data.js",
-    "panel.js",
-    "heads_grid.js",
-    "head_matrix.js",
-    "head_lines.js",
-    "head_large.js",
-    "head_cards.js",
-    "scrubber.js",
-    "attention_source.js",
-    "attention_page.js",
-    "text.js",
-    "rows.js",
-    "line.js",
-    "ticks.js",
-    "table.js",
-    "matrix.js",
-    "figure.js",
-    "inspection.js",
-    "tokens.js",
-    "lens.js",
-    "operate.js",
-    "mount.js",
-)
+FRONTEND = Path(__file__).parent / "frontend"
+SOURCES = FRONTEND / "src"
+ENTRY = "mount.js"  # what loader.js imports
+LABELS = SOURCES / "labels.js"
+
+
+def text(name: str) -> str:
+    """A file of the front end that travels inside a page."""
+    return (FRONTEND / name).read_text(encoding="utf-8")
+
+
+def labels_module() -> str:
+    """`labels.js`: the table of words for states and verdicts, as the browser imports it."""
+    table = json.dumps(labels.for_browser(), ensure_ascii=False, indent=2)
+    return (
+        "// The one table of words for states and verdicts. Written by `python -m dashboard.assets`"
+        " from\n// core/runs/labels.py; a test holds the two together.\n\n"
+        f"export const LABELS = {table}\n"
+    )
 
 
 @cache
-def hub() -> bytes:
-    """The live views' module."""
-    return b"\n".join((data(), *((SOURCES / part).read_bytes() for part in PARTS)))
+def modules() -> dict[str, bytes]:
+    """The live views' modules by file name."""
+    return {path.name: path.read_bytes() for path in sorted(SOURCES.glob("*.js"))}
 
 
-def data() -> bytes:
-    """What the module is told of Python's tables before its first part: LABELS."""
-    return f"const LABELS = {json.dumps(labels.for_browser(), ensure_ascii=False)}\n".encode()
+@cache
+def _version() -> str:
+    found = hashlib.sha256()
+    for name, content in modules().items():
+        found.update(name.encode() + b"\0" + content + b"\0")
+    return found.hexdigest()[:12]
 
 
 @cache
@@ -72,9 +56,15 @@ def plotly() -> bytes:
     return files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
 
 
+def module_urls() -> list[str]:
+    """Where the browser finds each module, the entry first."""
+    names = sorted(modules(), key=lambda name: (name != ENTRY, name))
+    return [f"/api/assets/{_version()}/{name}" for name in names]
+
+
 def hub_url() -> str:
-    """Where the browser finds the module."""
-    return f"/api/assets/hub-{hashlib.sha256(hub()).hexdigest()[:12]}.js"
+    """Where the browser finds the module that mounts a view."""
+    return module_urls()[0]
 
 
 def plotly_url() -> str:
@@ -87,7 +77,12 @@ def plotly_url() -> str:
 @cache
 def compressed(path: str) -> bytes | None:
     """The gzipped content of an address given out above; None for any other."""
-    for url, content, level in ((hub_url(), hub, 9), (plotly_url(), plotly, 6)):
-        if path == url:
-            return gzip.compress(content(), level)
+    if path == plotly_url():
+        return gzip.compress(plotly(), 6)
+    if path in module_urls():
+        return gzip.compress(modules()[path.rpartition("/")[2]], 9)
     return None
+
+
+if __name__ == "__main__":
+    LABELS.write_text(labels_module(), encoding="utf-8")

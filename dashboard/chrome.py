@@ -13,21 +13,23 @@ from typing import Any
 import streamlit as st
 
 from core.resources import ASSETS
+from dashboard.assets import FRONTEND
 from dashboard.palette import DARK, LIGHT
 
-REPORT = "report.css"  # of files that leave the dashboard
+# Sheets of files that leave the dashboard, and of the live parts, which bring theirs.
+APART = ("report.css", "live.css")
 
 
 @cache
 def style() -> str:
-    """The palette as CSS variables, and the style sheets in `assets/css`, the report's left out.
+    """The palette as CSS variables, and the style sheets in `frontend/css` that are for pages.
 
     ``light-dark()`` follows the colour scheme that Streamlit sets, without a rerun.
     """
     names = ((name.replace("_", "-"), light, DARK[name]) for name, light in LIGHT.items())
     colours = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in names)
-    paths = sorted((ASSETS / "css").glob("*.css"))
-    sheets = "".join(p.read_text(encoding="utf-8") for p in paths if p.name != REPORT)
+    paths = sorted((FRONTEND / "css").glob("*.css"))
+    sheets = "".join(p.read_text(encoding="utf-8") for p in paths if p.name not in APART)
     return f"<style>:root{{{colours}}}{sheets}</style>"
 
 

@@ -108,10 +108,22 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",
                 accept_new_options=not words,
+                filter_mode="fuzzy" if words else "prefix",
+                format_func=str if words else _unmatched,
             )
         if values:
-            found[dotted] = [value if words else _number(value) for value in values]
+            found[dotted] = (
+                values if words else list(dict.fromkeys(_number(value) for value in values))
+            )
     return found
+
+
+def _unmatched(number: str) -> str:
+    """An offered number as its label: led by a space that nobody types.
+
+    Enter takes the first offered value that what was typed is the start of, and 60 is one of 600.
+    """
+    return f"\u00a0{number}"
 
 
 def _numbers(dotted: str, now: float) -> list[float]:

@@ -34,7 +34,7 @@ class Group:
 
     name: str
     runs: tuple[Run, ...]
-    turn: int = 0  # of the groups before it, how many have its colour
+    turn: int = 0  # its dash, by which groups of one colour are told apart
 
     @property
     def colour(self) -> int:
@@ -60,13 +60,16 @@ def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list
     unnamed = [own for own in found.values() if not (labels or {}).get(own[0].id)]
     called = names([_subject(own) for own in unnamed])
     result: list[Group] = []
-    turns: dict[int, int] = {}
+    looks: set[tuple[int, int]] = set()
     for own in found.values():
         label = labels.get(own[0].id) if labels else None
         group = Group(label or called[own[0].id], tuple(own))
         colour = group.colour % COLOURS_OF_RUNS
-        turns[colour] = turns.get(colour, -1) + 1
-        result.append(Group(group.name, group.runs, turns[colour]))
+        turn = group.colour // COLOURS_OF_RUNS  # as on every page, unless another has this look
+        while (colour, turn) in looks:
+            turn += 1
+        looks.add((colour, turn))
+        result.append(Group(group.name, group.runs, turn))
     return result
 
 

@@ -129,6 +129,14 @@ def run_colour(index: int, mode: Mode = "light", text: bool = False) -> str:
     return colours[index % len(colours)]
 
 
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def run_dash(index: int) -> str:
+    """The dash of a run's line: from the ninth run on, runs that share a colour differ in it."""
+    return DASHES[index // len(RUNS["light"]) % len(DASHES)]
+
+
 def contrast(a: str, b: str) -> float:
     """The WCAG contrast ratio of two hex colours, 1 to 21."""
     low, high = sorted((_luminance(a), _luminance(b)))

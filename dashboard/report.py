@@ -12,7 +12,6 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from core.resources import ASSETS
 from core.runs import Run, RunStore
 from core.runs.compare import command
 from core.runs.labels import VERDICT_LABELS
@@ -212,7 +211,7 @@ class _Parts:
         # In a script no text may end it, whatever it is.
         data = json.dumps(self.figures, allow_nan=False, separators=(",", ":"))
         data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028")
-        code = (ASSETS / "js" / "report.js").read_text(encoding="utf-8")
+        code = assets.text("report.js")
         return (
             f"<script>{assets.plotly().decode()}</script>"
             f'<script type="application/json" id="figures">{data}</script>'
@@ -344,7 +343,7 @@ def _css() -> str:
         '--sans:"Source Sans 3","Source Sans Pro","Source Sans","Segoe UI",system-ui,sans-serif;'
         '--mono:"Source Code Pro",ui-monospace,Menlo,Consolas,monospace;'
     )
-    own = (ASSETS / "css" / "report.css").read_text(encoding="utf-8")
+    own = assets.text("css/report.css")
     return (
         f":root{{color-scheme:light dark;{fonts}{variables('light')}}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}"

@@ -2,9 +2,10 @@
 
 Streamlit serves one index page for every address. This middleware adds to its head: where the
 server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
-dark page flashes white), and preloads of the modules that the page will need (they come while
-Streamlit starts). plotly.js is not among them: reading its 4.8 MB takes a second of the one thread
-that draws the page, so charts load it, once the page has come to rest.
+dark page flashes white), a rule for the browser's history (see `COMPLETED`), and preloads of the
+modules that the page will need (they come while Streamlit starts). plotly.js is not among them:
+reading its 4.8 MB takes a second of the one thread that draws the page, so charts load it, once the
+page has come to rest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ from dashboard import assets, statics
 from dashboard.palette import DARK, LIGHT
 
 MARK = b"<head>"
+# A link leads to a page's bare address, which the page's script then completes. Streamlit adds an
+# entry to the history for each of the two, so Back would first lead to an address that says
+# nothing. Here the complete address takes the bare one's place.
+COMPLETED = """(() => {
+const push = history.pushState
+let bare = false
+history.pushState = function (state, title, address) {
+  const other = new URL(address ?? "", location.href).pathname !== location.pathname
+  const completes = bare && !other && !location.search
+  bare = other
+  return completes ? history.replaceState(state, title, address) : push.apply(this, arguments)
+}
+addEventListener("popstate", () => { bare = false })
+})()"""
 
 
 @cache
@@ -25,11 +40,12 @@ def head() -> bytes:
     """What is added right after `<head>`."""
     return (
         "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
+        f"<script>{COMPLETED}</script>"
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         + "".join(
             f'<link rel="modulepreload" crossorigin href="{address}">'
-            for address in (*statics.first_modules(), assets.hub_url())
+            for address in (*statics.first_modules(), *assets.module_urls())
         )
     ).encode()
 

@@ -29,12 +29,18 @@ def evaluate(code: str, **values: Any) -> Any:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed, so JavaScript can't be run outside a browser")
-    # Exports belong to modules; here all is one script.
-    sources = assets.hub().decode().replace("\nexport ", "\n")
+    loads = "".join(
+        f"Object.assign(globalThis, await import({json.dumps(path.as_uri())}));\n"
+        for path in sorted(assets.SOURCES.glob("*.js"))
+    )
     given = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
     call = f"(async () => {{ {given}{code}\n}})().then((r) => console.log(JSON.stringify(r)))"
     done = subprocess.run(
-        [node, "-"], input=f"{BROWSER}{sources}\n{call}", capture_output=True, text=True, timeout=60
+        [node, "--input-type=module", "-"],
+        input=f"{BROWSER}{loads}\n{call}",
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.strip().splitlines()[-1])

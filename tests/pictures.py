@@ -23,10 +23,11 @@ from core import jobs, presets
 from core.runs import Run, RunStore
 from core.runs.compare import verdict
 from core.runs.status import ENDED
-from dashboard.main import PAGES
 from tests.browser.driver import Dashboard, open_browser, settled
 
-PLACE = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
+ROOT = Path(__file__).resolve().parents[1]
+PLACE = ROOT / "assets" / "screenshots"
+PAGES = sorted(page.stem.capitalize() for page in (ROOT / "dashboard" / "app_pages").glob("*.py"))
 WIDTH = 1440
 TALL = 1500  # of a window that shows the whole of the Lab
 LOADED = """() => !document.querySelector('.anl-skeleton')
@@ -149,8 +150,7 @@ class Camera:
         links.first.wait_for()
         self.rest()
         named = [text.split("\n")[0].strip() for text in links.all_inner_texts()]
-        titles = [page.title for page in PAGES]
-        _true(named == titles, f"the navigation shows {named}, the pages are {titles}")
+        _true(sorted(named) == PAGES, f"the navigation shows {named}, the pages are {PAGES}")
         return self.page
 
     def rest(self) -> None:

@@ -76,7 +76,7 @@ def lesion(subject: Subject, parameters: dict[str, Any], report: Report) -> Answ
     for group, one, operation in plan:
         if time.monotonic() - began > OVERTIME * seconds:
             break
-        tick = partial(report, len(rows) / len(plan), operation.words)
+        tick = partial(report, len(rows) / len(plan), operation.said())
         with operated(model, [operation]):
             after = window_losses(subject, model, inputs, targets, tick)
         delta, error = mean_and_error(after - before)

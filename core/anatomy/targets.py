@@ -38,20 +38,24 @@ class Operation:
 
     @property
     def words(self) -> str:
-        """What is done, as people say it: "head 3.2 off", layers counted from 0 as in addresses."""
-        target = NAMES.get(self.target, self.target)
+        """What is done, as files and the command line have it, counted from 0: "head 3.2 off"."""
+        return self.said(0)
+
+    def said(self, start: int = 1) -> str:
+        """What is done, in words, with layers and heads counted from `start`; people's from 1."""
+        target, layer = NAMES.get(self.target, self.target), self.layer + start
         where = {
-            "head": f"head {self.layer}.{self.head}",
+            "head": f"head {layer}.{self.head + start}",
             "norm": f"norm {self.place}"
             if self.place in WHOLE
-            else f"norm {self.place} of layer {self.layer}",
-            "residual": f"residual past {NAMES.get(self.sublayer, self.sublayer)} {self.layer}",
-        }.get(self.target, f"{target} {self.layer}")
+            else f"norm {self.place} of layer {layer}",
+            "residual": f"residual past {NAMES.get(self.sublayer, self.sublayer)} {layer}",
+        }.get(self.target, f"{target} {layer}")
         what = {
             "off": "off",
             "scale": f"× {self.scale:g}",
             "mean": "replaced by its mean",
-            "swap": f"swapped with {self.layer + 1}",
+            "swap": f"swapped with {layer + 1}",
         }[self.action]
         return f"{where} {what}"
 

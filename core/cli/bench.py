@@ -142,7 +142,7 @@ def _unwatched(config: RunConfig) -> RunConfig:
 
 
 def _trainer(store: RunStore, config: RunConfig) -> Trainer:
-    from core.jobs.places import cores
+    from core.machine import cores
     from core.training.control import NullControl
     from core.training.trainer import Trainer
 

@@ -47,13 +47,14 @@ def encode(text: str, sha: str, folder: Path) -> Tokens:
     symbols = np.flatnonzero(np.bincount(points))
     alphabet = "".join(map(chr, symbols))
     path = folder / f"{sha}-characters.u16"
-    with contextlib.suppress(OSError, ValueError):
-        ids = np.memmap(path, dtype=np.uint16, mode="r")
-        if len(ids) == len(points):
-            return Tokens(ids, alphabet)
     table = np.zeros(int(symbols[-1]) + 1, dtype=np.uint16)
     table[symbols] = np.arange(len(symbols), dtype=np.uint16)
     ids = table[points]
+    with contextlib.suppress(OSError, ValueError):
+        kept = np.memmap(path, dtype=np.uint16, mode="r")
+        # Compared as a whole: making them costs no more than a checksum of those that are kept.
+        if np.array_equal(kept, ids):
+            return Tokens(kept, alphabet)
     with contextlib.suppress(OSError):  # without a cache they are made again the next time
         folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO(ids.tobytes())

@@ -22,7 +22,7 @@ from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.grids import Grid
 from core.jobs import local, queue
-from core.jobs.places import Kind, cores, limit
+from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
 from core.runs.digest import digest
 from core.runs.files import read_json, write_json
@@ -236,7 +236,7 @@ def _seconds_left(
     }
     if not speeds or not vocabularies:
         return None
-    places = limit(_kind(records))
+    places = slots(_kind(records))
     share = max(1, cores() // places)
     left = []
     for run, record in ahead:
@@ -248,7 +248,7 @@ def _seconds_left(
     return together(left, places)
 
 
-def _kind(records: Sequence[tuple[Run, Status]]) -> Kind:
+def _kind(records: Sequence[tuple[Run, Status]]) -> DeviceKind:
     devices = {record.device or run.config.training.device for run, record in records}
     return "cuda" if "cuda" in devices else "cpu"
 

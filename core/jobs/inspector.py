@@ -31,7 +31,8 @@ from core.anatomy.subject import Subject, device_of
 from core.data.corpora import CorpusError
 from core.jobs import inspections, questions
 from core.jobs.inspections import Inspection, Record
-from core.jobs.places import Place, cores
+from core.jobs.places import Place
+from core.machine import cores
 from core.runs import Run, RunError, RunStore
 from core.runs.files import write_atomically, write_json
 from core.runs.locks import Lock

@@ -16,15 +16,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 
+from core.machine import DeviceKind, cores, slots
 from core.runs.locks import Lock, is_locked
 from core.runs.store import RunError
-
-Kind = Literal["cpu", "cuda"]
-CUDA_PLACES = 2  # a run and its twin; more would only fight for the GPU's memory
 
 
 def registry() -> Path:
@@ -74,16 +71,6 @@ def _warn(sentence: str) -> None:
     logging.getLogger(__name__).warning("%s", sentence)
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def limit(kind: Kind) -> int:
-    """How many jobs of a kind may work at once: one a core, since small models scale poorly."""
-    return CUDA_PLACES if kind == "cuda" else cores()
-
-
 def active() -> list[str]:
     """Names of the jobs at work, oldest first; files whose holder is gone are swept away."""
     held = []
@@ -95,9 +82,9 @@ def active() -> list[str]:
     return held
 
 
-def free(kind: Kind) -> int:
+def free(kind: DeviceKind) -> int:
     """Places of a kind that nobody has taken."""
-    return max(0, limit(kind) - sum(name.endswith(kind) for name in active()))
+    return max(0, slots(kind) - sum(name.endswith(kind) for name in active()))
 
 
 @dataclass(frozen=True)
@@ -111,13 +98,13 @@ class Machine:
 
 def machine() -> Machine:
     """Cores, places for processor runs, and jobs at work in all runs folders."""
-    return Machine(cores(), limit("cpu"), len(active()))
+    return Machine(cores(), slots("cpu"), len(active()))
 
 
 class Place:
     """A job's entry in the registry."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: DeviceKind) -> None:
         self.kind = kind
         self._lock: Lock | None = None
 
@@ -136,7 +123,7 @@ class Place:
             time.sleep(0.002)
         try:
             mine = [name for name in active() if name.endswith(self.kind)]
-            if wait and len(mine) >= limit(self.kind):
+            if wait and len(mine) >= slots(self.kind):
                 return False
             # Locked under another name first, so that no one sees it unlocked and sweeps it.
             name = f"{time.time_ns():020d}-{os.getpid()}-{self.kind}"

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import torch
 
 from core.config import RunConfig
-from core.jobs.places import Kind, Place
+from core.jobs.places import Place
+from core.machine import DeviceKind
 from core.models import build_model
 from core.runs import Run, RunError, Status
 from core.runs.digest import keep
@@ -52,7 +53,7 @@ class FileControl:
         return self._place.enter()
 
 
-def kind_of(run: Run) -> Kind:
+def kind_of(run: Run) -> DeviceKind:
     """Which places a run needs; a run that can't start needs none in particular."""
     try:
         return "cuda" if choose_device(run.config).type == "cuda" else "cpu"
@@ -60,7 +61,7 @@ def kind_of(run: Run) -> Kind:
         return "cpu"
 
 
-def kinds() -> tuple[Kind, ...]:
+def kinds() -> tuple[DeviceKind, ...]:
     """The kinds of places that this machine has."""
     return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 
 from core.jobs import queue
 from core.jobs.local import revive, standby_lock
-from core.jobs.places import Kind, Place, free
+from core.jobs.places import Place, free
 from core.jobs.turns import Turn, is_someones
+from core.machine import DeviceKind
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock, is_locked
 
@@ -74,8 +75,8 @@ class Search:
     """Looks for a run that can start, opening no more of the queue than it has to."""
 
     store: RunStore
-    kinds: tuple[Kind, ...]  # of places that this machine has
-    _needs: dict[str, Kind] = field(default_factory=dict)
+    kinds: tuple[DeviceKind, ...]  # of places that this machine has
+    _needs: dict[str, DeviceKind] = field(default_factory=dict)
 
     def __call__(self) -> Claim | None:
         """The first waiting run for which a place is free."""
@@ -90,7 +91,7 @@ class Search:
                     return claimed
         return None
 
-    def _claim(self, id: str, open_places: Iterable[Kind]) -> Claim | None:
+    def _claim(self, id: str, open_places: Iterable[DeviceKind]) -> Claim | None:
         from core.jobs.work import kind_of
 
         try:

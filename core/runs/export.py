@@ -30,7 +30,7 @@ import pyarrow.parquet
 
 from core.runs.archive import import_runs, pack
 from core.runs.digest import values
-from core.runs.series import CADENCES
+from core.runs.series import flat_names, CADENCES
 from core.runs.store import Run, RunError
 
 __all__ = ["FORMATS", "Format", "export", "import_runs", "pack", "to_csv", "to_parquet"]
@@ -155,11 +155,6 @@ def _keys() -> list[pa.Field]:
 def _flat_fields(widths: Widths) -> list[pa.Field]:
     names = [flat for name, width in widths.items() for flat in flat_names(name, width)]
     return [pa.field(name, pa.float32()) for name in names]
-
-
-def flat_names(name: str, width: int) -> list[str]:
-    """A metric's columns: itself, or one for each layer."""
-    return [f"{name}/layer_{layer}" for layer in range(width)] if width else [name]
 
 
 def _cadences(runs: Sequence[Run], metrics: Sequence[str] | None) -> Iterator[tuple[str, Widths]]:

@@ -47,7 +47,7 @@ from core.runs.status import (
 )
 from core.runs.trash import Deleted, Trash
 
-COLOURS = 8  # the Okabe-Ito colours, given out in order
+COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 
 
 class RunError(ValueError):

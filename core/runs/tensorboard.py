@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.runs.series import CADENCES
+from core.runs.series import CADENCES, flat_names
 from core.runs.store import Run
 
 
@@ -63,8 +63,6 @@ def _rows(
 ) -> Iterator[tuple[int, float, Any]]:
     """(step, seconds, summary) of each row; the summary has a value for each tag."""
     from tensorboard.compat.proto.summary_pb2 import Summary
-
-    from core.runs.export import flat_names
 
     widths = run.cadence_metrics(cadence)
     names = [name for name in widths if metrics is None or name in metrics]

@@ -7,21 +7,30 @@ does not exist. No pickle is written or read.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.runs.files import read_json, write_atomically, write_json
 
+SCHEMA = 1
+WEIGHTS, STATE = ".safetensors", ".state.safetensors"
 STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
 
 
 class CheckpointError(ValueError):
     """A checkpoint that can't be used; the sentence says which."""
+
+
+class NewerCheckpointError(CheckpointError):
+    """A checkpoint of a later release, which this one neither reads nor overwrites."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +54,13 @@ def write(
     for index, values in optimizer.state_dict()["state"].items():
         for key, value in values.items():
             state[f"optimizer.{index}.{key}"] = value.detach().contiguous()
-    write_atomically(base.with_suffix(".safetensors"), save(weights))
-    write_atomically(base.with_suffix(".state.safetensors"), save(state))
-    write_json(base.with_suffix(".json"), {"schema": 1, **vars(progress)})
+    sums = {}
+    for suffix, tensors in ((WEIGHTS, weights), (STATE, state)):
+        content = save(tensors)
+        sums[suffix] = hashlib.sha256(content).hexdigest()
+        write_atomically(base.with_suffix(suffix), content)
+    about = {"schema": SCHEMA, **vars(progress), "sha256": sums}
+    write_json(base.with_suffix(".json"), {**about, "check": _check(about)})
     for old in sorted(folder.glob("*.state.safetensors"))[:-STATES_KEPT]:
         old.unlink(missing_ok=True)
 
@@ -55,7 +68,7 @@ def write(
 def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Copy a checkpoint's weights into `model`. Raises CheckpointError."""
     own = _kept(model)
-    weights = _load(_base(folder, step).with_suffix(".safetensors"))
+    weights = _load(_base(folder, step), WEIGHTS, _about(_base(folder, step)))
     if weights.keys() != own.keys():
         raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
     with torch.no_grad():
@@ -73,16 +86,53 @@ def _kept(model: nn.Module) -> dict[str, Tensor]:
 def resume(
     folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> Progress | None:
-    """Restore the checkpoint of a step; None, and nothing touched, where it is not whole."""
+    """Restore the checkpoint of a step; None where it was thinned to its weights.
+
+    Raises CheckpointError where it is damaged, NewerCheckpointError where it is not for this
+    release; the model is then of no use any more.
+    """
     base = _base(folder, step)
+    if not base.with_suffix(".json").exists() or not base.with_suffix(STATE).exists():
+        return None
+    about = _about(base)
+    state = _load(base, STATE, about)
+    load_weights(folder, step, model)
     try:
-        progress = read_json(base.with_suffix(".json"))
-        state = _load(base.with_suffix(".state.safetensors"))
-        load_weights(folder, step, model)
-    except (OSError, ValueError):
-        return None  # damaged, or thinned to its weights
-    _restore(optimizer, state)
-    return Progress(int(progress["step"]), float(progress["seconds"]))
+        _restore(optimizer, state)
+        return Progress(int(about["step"]), float(about["seconds"]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the checkpoint of step {step} is damaged: {error}") from error
+
+
+def set_aside(folder: Path, step: int) -> None:
+    """A damaged checkpoint counts no more, so that another of its step can be written."""
+    about = _base(folder, step).with_suffix(".json")
+    about.replace(about.with_suffix(".damaged"))
+
+
+def _about(base: Path) -> dict[str, Any]:
+    """What a checkpoint's JSON says. Raises CheckpointError. Older ones have no checksums."""
+    path = base.with_suffix(".json")
+    try:
+        about = read_json(path)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+    if not isinstance(about, dict):
+        raise CheckpointError(f"{path.name} is damaged: it holds no fields")
+    schema = about.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerCheckpointError(
+            f"{path.name} is of schema {schema}, this program reads {SCHEMA}; resume it with the"
+            " release that wrote it"
+        )
+    check = about.pop("check", None)
+    if check is not None and check != _check(about):
+        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+    return about
+
+
+def _check(about: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
@@ -98,9 +148,14 @@ def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None
         torch.cuda.set_rng_state(state["random.cuda"])
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+def _load(base: Path, suffix: str, about: dict[str, Any]) -> dict[str, Tensor]:
+    path = base.with_suffix(suffix)
+    sums = about.get("sha256")
     try:
-        return load_file(path)
+        content = path.read_bytes()
+        if isinstance(sums, dict) and hashlib.sha256(content).hexdigest() != sums.get(suffix):
+            raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+        return load(content)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
 

@@ -45,7 +45,8 @@ class Trainer:
         self._report.become("starting")
         processor = hooks.ShareProcessor(run, control)
         self.task = _task(run, self.device)
-        self.state = _resumed(run, self.task, self.device)
+        damaged: list[str] = []
+        self.state = _resumed(run, self.task, self.device, damaged)
         corpus = self.task.corpus
         alarms = all_alarms(
             corpus.unigram_entropy,
@@ -55,6 +56,9 @@ class Trainer:
             uniform_entropy(run.config.probe_length, run.config.model.causal),
         )
         self.log = MetricLog(run, self.state.step, alarms)
+        for sentence in damaged:  # after the start, which makes older events of this step void
+            text = f"{sentence}. Training goes on from step {self.state.step}."
+            run.add_event("note", self.state.step, text=text)
         run.add_event("threads", self.state.step, threads=processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)
         self._checkpoints = hooks.KeepCheckpoints(run, self.flush)
@@ -212,15 +216,29 @@ def _task(run: Run, device: torch.device) -> Task:
     return task
 
 
-def _resumed(run: Run, task: Task, device: torch.device) -> TrainingState:
-    """The network and its optimizer as the newest whole checkpoint has them, or new ones."""
+def _resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> TrainingState:
+    """The network and its optimizer as the newest whole checkpoint has them, or new ones.
+
+    What is wrong with a newer checkpoint is added to `damaged`, a sentence each.
+    """
     for step in (*reversed(run.checkpoints), 0):  # a damaged one falls back
         # Rebuilt for each: a layer may have been switched between two checkpoints.
         torch.manual_seed(run.config.training.seed)
         wiring = run.model_at(step)
         model = task.build(wiring).to(device)
         optimizer = build_optimizer(model, run.config.optimizer)
-        progress = checkpoints.resume(run.path / "checkpoints", step, model, optimizer)
+        try:
+            progress = checkpoints.resume(run.path / "checkpoints", step, model, optimizer)
+        except checkpoints.NewerCheckpointError:
+            raise
+        except checkpoints.CheckpointError as error:
+            progress = None
+            damaged.append(str(error))
+            checkpoints.set_aside(run.path / "checkpoints", step)
+            if not step:  # the network has what was read of it
+                torch.manual_seed(run.config.training.seed)
+                model = task.build(wiring).to(device)
+                optimizer = build_optimizer(model, run.config.optimizer)
         if progress is not None:
             break
     else:

@@ -21,7 +21,7 @@ from dashboard.statics import Statics
 
 @route
 def asset(request: Request) -> Response:
-    """plotly.js and the live views' module."""
+    """plotly.js and the live views' modules."""
     content = assets.compressed(request.url.path)
     if content is None:
         raise KeyError("there is no such file; reload the page for the current one")
@@ -43,5 +43,6 @@ ROUTES: list[BaseRoute] = [
     Route("/api/inspections/{run}/{id}/result", inspections.result),
     Route("/api/inspections/{run}/{id}/array/{name}", inspections.array),
     Route("/api/assets/{name}", asset),
+    Route("/api/assets/{version}/{name}", asset),
 ]
 MIDDLEWARE = [Middleware(Guard), Middleware(Shell), Middleware(Statics)]

@@ -8,6 +8,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.config import layers
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from dashboard.api.answers import FRESH, as_json, binary, number, rounded, route
@@ -23,12 +24,15 @@ def _asked(request: Request) -> Inspection:
 
 
 def _standing(inspection: Inspection) -> dict[str, Any]:
-    """State, progress from 0 to 1, and one sentence."""
+    """State, progress from 0 to 1, and one sentence, layers counted from 1 as on all pages.
+
+    Progress is told so already; a refusal is one of the library, which counts from 0.
+    """
     record = inspection.record
     return {
         "state": record.state,
         "progress": rounded(record.progress, 3),
-        "message": record.message,
+        "message": layers.sentence(record.message) if record.state == "failed" else record.message,
     }
 
 

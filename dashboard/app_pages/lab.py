@@ -7,13 +7,13 @@ import streamlit as st
 from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
-from dashboard import actions, chrome, components, controls, grids, state, summaries, words
+from dashboard import actions, advice, chrome, components, controls, grids, state, summaries, words
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
 # Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
-BLOCK_HEIGHT = 236
+BLOCK_HEIGHT = 252
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -44,13 +44,15 @@ def block_card():
         with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
             network(drawn)
         return
-    with chrome.card("block", "One block of each", height=BLOCK_HEIGHT):
-        for side, name, model in zip(
-            st.columns(2, gap="small"), ("This run", "Next run"), (now, drawn), strict=True
-        ):
-            with side:
-                st.html(chrome.heading(name, below=f"{title(model.blocks)}, {published(model)}"))
-                network(model)
+    with chrome.card("block", height=BLOCK_HEIGHT):  # one below the other: side by side too small
+        for name, model in (("This run", now), ("Next run", drawn)):
+            with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
+                wiring = published(model)
+                st.html(
+                    f'<div class="network"><b>{name}</b><span title="{escape(wiring)}">'
+                    f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
+                )
+                st.markdown(diagram(model), unsafe_allow_html=True)
 
 
 def network(model):
@@ -262,6 +264,7 @@ else:
         loss_card()
     with right:
         components.happening(ids, key="happening", height=320)
+    advice.card(shown, verdicts)
     attends = "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:

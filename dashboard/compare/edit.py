@@ -40,7 +40,10 @@ def dialog(entry: Entry, known_tags: list[str]) -> None:
     if keep:
         try:
             entry.run.update_meta(
-                name=name.strip(), tags=tags, note=note.strip(), colour=COLOURS.index(colour)
+                name=name.strip(),
+                tags=tags,
+                note=note.strip(),
+                colour=_recoloured(entry.colour, colour),
             )
         except (RunError, OSError) as error:
             chrome.problem(f"This could not be kept: {error}")
@@ -60,3 +63,8 @@ def _swatches() -> str:
 
 
 assert len(COLOURS) == len(RUNS["light"])
+
+
+def _recoloured(before: int, colour: str) -> int:
+    """The index of a colour, in the dash that the run has."""
+    return before - before % len(COLOURS) + COLOURS.index(colour)

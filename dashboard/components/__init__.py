@@ -8,7 +8,6 @@ except once when a shown run changes its state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -22,16 +21,12 @@ from dashboard.compare import called
 from dashboard.live import store
 from dashboard.words import step_work
 
-_HERE = Path(__file__).parent
-
-
-def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
 # Not isolated: plotly.js puts its rules into the document, a shadow root would not see them.
 _LIVE = st.components.v2.component(
-    "addnorm_live", js=_read("js/loader.js"), css=_read("live.css"), isolate_styles=False
+    "addnorm_live",
+    js=assets.text("loader.js"),
+    css=assets.text("css/live.css"),
+    isolate_styles=False,
 )
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.palette import COLOURS, Mode, run_colour
+from dashboard.palette import COLOURS, DASHES, Mode, run_colour
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FONT = '"Source Sans 3", "Source Sans Pro", "Source Sans", "Segoe UI", system-ui, sans-serif'
-DASHES = ("solid", "dash", "dot", "dashdot")
 NAMED = 10  # lines that carry their names at their ends; more are named under the pointer
 UNIFIED = 8  # lines whose values are all shown at once under the pointer
 COLOURS_OF_RUNS = 8

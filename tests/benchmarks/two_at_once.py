@@ -17,7 +17,7 @@ from core import presets
 from core.config import RunConfig
 from core.jobs import enqueue
 from core.jobs.local import standby_lock
-from core.jobs.places import cores
+from core.machine import cores
 from core.runs import Run, RunStore
 from core.runs.locks import is_locked
 

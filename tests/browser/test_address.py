@@ -100,9 +100,7 @@ def test_back_forward_reload_and_a_second_tab(page: Page, dashboard: Dashboard) 
     agree(page, dashboard, (2, 77, "post"))
     page.goto(f"{dashboard.url}/?{SMALL}&model_depth=3")
     agree(page, dashboard, (3, 600, "pre"))
-    page.get_by_role("link", name="Compare").click()
-    page.locator(".st-key-compare_filter").wait_for()
-    settled(page)
+    to_compare(page)
     page.go_back()
     agree(page, dashboard, (3, 600, "pre"))
     switch(page, "model_placement", "post")
@@ -121,27 +119,46 @@ def test_back_forward_reload_and_a_second_tab(page: Page, dashboard: Dashboard) 
     other.close()
 
 
-def test_back_on_the_same_page_takes_all_settings_back(page: Page, dashboard: Dashboard) -> None:
+def test_back_and_forward_through_pages_and_settings(page: Page, dashboard: Dashboard) -> None:
     page.goto(f"{dashboard.url}/?{SMALL}&model_depth=2&training_steps=77")
-    agree(page, dashboard, (2, 77, "pre"))  # Train adds an entry to the browser's history
+    agree(page, dashboard, (2, 77, "pre"))
+    to_compare(page)
+    page.get_by_role("link", name="Lab").click()
+    arrived(page)
+    page.wait_for_timeout(500)
+    assert said(page) == addressed(page) == (2, 77, "pre")
+    go(page, "back")  # not to an entry of the Lab that says nothing
+    assert urlparse(page.url).path == "/compare"
+    go(page, "forward")
+    arrived(page)
+    assert said(page) == addressed(page) == (2, 77, "pre")
+    switch(page, "model_placement", "post")
+    settled(page)
+    assert would_train(page, dashboard) == (2, 77, "post")  # adds an entry to the history
+    switch(page, "model_placement", "pre")
+    settled(page)
+    assert said(page) == addressed(page) == (2, 77, "pre")
+    go(page, "back")
+    assert urlparse(page.url).path == "/"
+    assert said(page) == addressed(page) == (2, 77, "post")
+    go(page, "forward")
+    assert said(page) == addressed(page) == (2, 77, "pre")
+    go(page, "back")
+    agree(page, dashboard, (2, 77, "post"))
+
+
+def to_compare(page: Page) -> None:
     page.get_by_role("link", name="Compare").click()
     page.locator(".st-key-compare_filter").wait_for()
     settled(page)
-    page.get_by_role("link", name="Lab").click()
-    arrived(page)
-    switch(page, "model_placement", "post")
+
+
+def go(page: Page, way: str) -> None:
+    """Back or Forward by one entry, until the page has been drawn for it."""
+    before = page.url
+    page.go_back() if way == "back" else page.go_forward()
+    assert page.url != before
+    page.wait_for_timeout(1000)
     settled(page)
-    assert said(page) == addressed(page) == (2, 77, "post")
-    press(page, "train")
+    page.wait_for_timeout(500)
     settled(page)
-    for _ in range(4):
-        page.go_back()
-        page.wait_for_timeout(700)
-        settled(page)
-        if urlparse(page.url).path != "/":
-            continue
-        arrived(page)
-        page.wait_for_timeout(500)
-        assert said(page) == addressed(page)
-    wanted = addressed(page)
-    assert would_train(page, dashboard) == wanted

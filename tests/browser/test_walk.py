@@ -174,6 +174,9 @@ def test_what_train_starts_is_what_is_said(dashboard: Dashboard, browser: Browse
     back_to(walk, "Compare")
     back_to(walk, "Lab")
     walk.stop("Back, and Back again", walking.switches_are_the_address)
+    now = walking.settings_of(walk.page.url)
+    lost = {name: (value, now[name]) for name, value in mine.items() if now[name] != value}
+    assert not lost, f"Back lost what was set: {lost}"
     ended(what_train_starts_is_said(walk))
     walk.page.go_back()
     settled(walk.page)

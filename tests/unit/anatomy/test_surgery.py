@@ -275,3 +275,18 @@ def test_operations_are_said_in_words() -> None:
         "residual past feed-forward 2 off",
         "block 1 swapped with 2",
     ]
+
+
+def test_people_read_operations_counted_from_1() -> None:
+    said = [
+        Operation("head", "off", 3, 2).said(),
+        Operation("norm", "off", 3, place="attention.pre").said(),
+        Operation("norm", "off", place="final").said(),
+        Operation("block", "swap", 1).said(),
+    ]
+    assert said == [
+        "head 4.3 off",
+        "norm attention.pre of layer 4 off",
+        "norm final off",
+        "block 2 swapped with 3",
+    ]

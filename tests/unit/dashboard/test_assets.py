@@ -1,29 +1,22 @@
-"""The live views' parts make one module: its names are declared once, and it can be read."""
-
-import re
-import shutil
-import subprocess
-from collections import Counter
-
-import pytest
+"""The front end's files as the server gives them out."""
 
 from dashboard import assets
-
-DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let)\s+(\w+)", re.M)
-
-
-def test_no_two_parts_declare_one_name():
-    counted = Counter(DECLARED.findall(assets.hub().decode()))
-    assert [name for name, times in counted.items() if times > 1] == []
+from tests.javascript import evaluate
 
 
-def test_every_part_is_in_the_module():
-    loader = {"loader.js"}  # Streamlit itself runs it
-    assert {path.name for path in assets.SOURCES.glob("*.js")} - loader == set(assets.PARTS)
+def test_the_table_of_labels_is_the_one_of_core():
+    written = assets.LABELS.read_text("utf-8")
+    assert written == assets.labels_module(), "run python -m dashboard.assets"
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node reads the module where there is one")
-def test_the_module_can_be_read(tmp_path):
-    module = tmp_path / "hub.mjs"
-    module.write_bytes(assets.hub())
-    subprocess.run(["node", "--check", str(module)], check=True, capture_output=True, text=True)
+def test_every_module_has_an_address_and_the_entry_comes_first():
+    urls = assets.module_urls()
+    assert {url.rpartition("/")[2] for url in urls} == {p.name for p in assets.SOURCES.glob("*.js")}
+    assert urls[0].endswith("/mount.js")
+    assert len({url.rpartition("/")[0] for url in urls}) == 1, "they import one another by name"
+    assert all(assets.compressed(url) for url in urls)
+    assert assets.compressed(urls[0].replace("mount.js", "../assets.py")) is None
+
+
+def test_every_module_loads_outside_of_a_browser():
+    assert evaluate("return typeof mount") == "function"

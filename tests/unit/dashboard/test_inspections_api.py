@@ -51,6 +51,13 @@ def answer(asked, result, **arrays):
     asked.write(Record("done", 1.0, ""))
 
 
+def test_a_refusal_counts_layers_from_1_as_the_pages_do(client, asked):
+    asked.write(
+        Record("failed", 0.0, "operations: layer 3 is the last; there is none to swap with")
+    )
+    assert client.get(address(asked)).json()["message"].startswith("operations: layer 4 is the")
+
+
 def test_where_a_question_stands(client, asked):
     reply = client.get(address(asked))
     assert reply.json() == {"state": "waiting", "progress": 0, "message": "waits for its turn"}

@@ -118,3 +118,28 @@ def test_no_accessible_name_holds_markup() -> None:
     labels = re.findall(r"st\.(?:multiselect|selectbox|text_input|button)\(\s*f?\"([^\"]*)", source)
     assert len(labels) > 20
     assert [label for label in labels if ":gray[" in label] == []
+
+
+def test_after_a_run_a_press_trains_the_twin_that_the_page_suggests(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "enqueue", lambda s, c, n, *_, **meta: s.create(c, **meta))
+    run = finished(store, fate="plateau", model__placement="post")
+    at = opened("lab")
+    said = cards(at)
+    assert "What next" in said
+    assert "the gradient norm of layer 1 (" in said
+    pressed = next(b for b in at.button if b.label == "Placement pre")
+    pressed.click().run()
+    twin = store.list()[-1]
+    assert twin.meta["twin_of"] == run.id
+    flat = run.config.flat()
+    assert {n: v for n, v in twin.config.flat().items() if flat[n] != v} == {
+        "model.placement": "pre"
+    }
+    assert "What next" not in cards(at)  # the twin in focus has not ended
+
+
+def test_while_a_run_trains_nothing_is_suggested(store: RunStore) -> None:
+    store.create(finished(store).config)
+    assert "What next" not in cards(opened("lab"))

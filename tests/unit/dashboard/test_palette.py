@@ -42,7 +42,7 @@ def test_runs_have_colours_of_their_own(mode):
 
 
 def test_words_on_the_chosen_switches_are_readable():
-    # .st-key-model_residual and .st-key-model_placement in assets/css/lab.css
+    # .st-key-model_residual and .st-key-model_placement in frontend/css/lab.css
     assert contrast("#1d2136", COLOURS["light"]["add"]) >= 4.5
     assert contrast("#ffffff", COLOURS["light"]["norm"]) >= 4.5
     assert contrast("#11131c", COLOURS["dark"]["add"]) >= 4.5

@@ -15,6 +15,7 @@ from conftest import small as smallest
 from core.config import RunConfig
 from core.jobs import control, enqueue, machine, places, queue, waiting
 from core.jobs.local import queue_folder, revive, standby_lock
+from core.machine import cores, slots
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
 from tests.farm import farm, pid_of, wait_until
@@ -195,9 +196,9 @@ def test_a_killed_job_leaves_no_place_taken(tmp_path: Path) -> None:
     job.kill()
     job.wait()
     assert places.active() == []
-    mine = [places.Place("cpu") for _ in range(places.limit("cpu") + 1)]
-    assert [p.enter() for p in mine] == [True] * places.limit("cpu") + [False]
-    assert sum(p.share() for p in mine[:-1]) == places.cores()
+    mine = [places.Place("cpu") for _ in range(slots("cpu") + 1)]
+    assert [p.enter() for p in mine] == [True] * slots("cpu") + [False]
+    assert sum(p.share() for p in mine[:-1]) == cores()
     mine[0].leave()
     assert mine[-1].enter()
     for place in mine:

@@ -1,20 +1,16 @@
 """Which runs are seeds of one setting, which are repeats, and means that say of how many."""
 
-import json
 import math
-import shutil
-import subprocess
 
 import numpy as np
-import pytest
 
 from core.runs.alike import experiment_key, mean_of, setting_key, times
 from core.runs.files import write_json
-from dashboard import assets
 from dashboard.compare import catalogue, groups, rows
 from dashboard.measured import groups as report_groups
 from dashboard.measured import lines
 from tests.fake_runs import Faker, config, finished
+from tests.javascript import evaluate
 
 OFF = {"step": 5, "layers": "1", "residual": "off"}
 
@@ -112,22 +108,8 @@ def test_the_reports_mean_ends_where_one_of_its_runs_ends(store):
 
 
 def browser(script):
-    """Run a script after the parts that average, with what it returns."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("needs node")
-    code = "".join(
-        (assets.SOURCES / name).read_text(encoding="utf-8") for name in ("means.js", "rows.js")
-    )
-    average = "const averageOf = (v) => (v.length ? v.reduce((a, b) => a + b, 0) / v.length : null);"
-    number = "const number = String; const LABELS = { live: [], signs: {} };"
-    out = subprocess.run(
-        [node, "-e", f"{average}{number}{code};console.log(JSON.stringify((() => {{{script}}})()))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(out.stdout)
+    """What a script returns in the browser's modules."""
+    return evaluate(script)
 
 
 MADE = (

@@ -1,15 +1,12 @@
 """One table of words for states and verdicts: complete, the same in Python and in the browser."""
 
-import json
-import shutil
-import subprocess
 from typing import get_args
 
 import pytest
 
 from core.runs import labels
 from core.runs.status import ENDED, STATES
-from dashboard import assets
+from tests.javascript import evaluate
 
 
 def test_every_state_and_verdict_has_its_words():
@@ -41,12 +38,7 @@ def test_words_of_runs_under_way():
     assert labels.state_words("diverged", "diverged", 50, 400, 41) == "diverged at step 41"
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node reads the module where there is one")
 def test_the_browser_uses_the_same_table():
-    files = [(assets.SOURCES / n).read_text("utf-8") for n in ("tools.js", "text.js", "rows.js")]
-    script = [assets.data().decode(), "class Card {}", *files]
-    script.append("console.log(JSON.stringify([STATES, [...ENDED], [...BAD], SIGNS]))")
-    said = subprocess.run(["node", "-e", "\n".join(script)], capture_output=True, check=True)
-    states, ended, bad, signs = json.loads(said.stdout)
+    states, ended, bad, signs = evaluate("return [STATES, [...ENDED], [...BAD], SIGNS]")
     assert states == {state: label.word for state, label in labels.STATE_LABELS.items()}
     assert (ended, bad, signs) == (list(ENDED), list(labels.BAD_STATES), labels.SIGNS)

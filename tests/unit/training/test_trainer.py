@@ -148,6 +148,42 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore)
     assert run.events[-1]["kind"] == "sample"
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".state.safetensors", ".json"])
+def test_a_flipped_bit_in_a_checkpoint_falls_back_and_is_said(store: RunStore, suffix: str) -> None:
+    whole = train(store, small())
+    run = train(store, small(), Script({25: "stop"}))
+    newest = run.path / "checkpoints" / f"step-000000025{suffix}"
+    content = bytearray(newest.read_bytes())
+    content[-20] ^= 1
+    newest.write_bytes(bytes(content))
+    Trainer(run, NullControl()).train()
+    np.testing.assert_array_equal(losses(run), losses(whole))
+    notes = [e["text"] for e in run.events if e["kind"] == "note"]
+    assert len(notes) == 1
+    assert "step-000000025" in notes[0]
+    assert "goes on from step 20" in notes[0]
+
+
+def test_a_checkpoint_of_a_later_release_is_neither_used_nor_overwritten(store: RunStore) -> None:
+    run = train(store, small(), Script({25: "stop"}))
+    newest = run.path / "checkpoints" / "step-000000025.json"
+    newest.write_text(newest.read_text().replace('"schema": 1', '"schema": 2'))
+    kept = newest.read_bytes()
+    with pytest.raises(ValueError, match="schema 2"):
+        Trainer(run, NullControl()).train()
+    assert newest.read_bytes() == kept
+
+
+def test_a_checkpoint_without_checksums_still_resumes(store: RunStore) -> None:
+    whole = train(store, small())
+    run = train(store, small(), Script({25: "stop"}))
+    newest = run.path / "checkpoints" / "step-000000025.json"
+    newest.write_text('{"schema": 1, "step": 25, "seconds": 1.0}')
+    Trainer(run, NullControl()).train()
+    np.testing.assert_array_equal(losses(run), losses(whole))
+    assert not [e for e in run.events if e["kind"] == "note"]
+
+
 def test_steps_are_counted_through_a_resume_at_the_last_step(store: RunStore) -> None:
     run = train(store, small(training__steps=30))
     run.write_status(Status(state="interrupted", step=30, steps=30))  # killed after its checkpoint

@@ -1,0 +1,42 @@
+"""The card that says what to look at and what to try next, each with the button that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.runs import Run
+from core.runs.advice import Suggestion, measure, next_steps
+from core.runs.status import ENDED
+from core.runs.verdicts import Verdict
+from dashboard import actions, chrome
+
+
+def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
+    """Suggestions for the run in focus, the first of `shown`; nothing while it trains."""
+    focus, twin = shown[0], None
+    if len(shown) > 1:
+        ended = shown[1].status in ENDED
+        twin = (verdicts[1] if ended else None, shown[1].config)
+    found = next_steps(verdicts[0], focus.config, measure(focus), twin)
+    if not found:
+        return
+    with chrome.card("next", "What next", focus.name):
+        for place, one in enumerate(found):
+            with st.container(horizontal=True, key=f"advice_{place}", gap="small"):
+                st.html(f'<p class="advice">{escape(one.sentence)}</p>', width="stretch")
+                _button(one, f"next_{place}", [run.id for run in shown])
+
+
+def _button(one: Suggestion, key: str, ids: list[str]) -> None:
+    if one.action == "twin":
+        st.button(one.label, key=key, on_click=actions.try_twin, args=(one.changes,))
+    elif one.action == "resume":
+        st.button(one.label, key=key, on_click=actions.pause)
+    elif one.action == "attention" and st.button(one.label, key=key):
+        st.session_state["attention_run"] = ids[0]
+        st.switch_page("app_pages/attention.py", query_params={"attention_runs": ids[0]})
+    elif one.action == "compare" and st.button(one.label, key=key):
+        st.switch_page("app_pages/compare.py", query_params={"compare_runs": ",".join(ids)})

@@ -1,0 +1,213 @@
+"""After a run: what to look at and what to try, true to the run's own numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.config import RunConfig
+from core.config.units import unit
+from core.runs import RunStore
+from core.runs.advice import Measured, Suggestion, measure, next_steps
+from core.runs.compare import verdict
+from core.runs.labels import KINDS
+from core.runs.verdicts import Verdict
+from tests.fake_runs import finished
+
+DEEP = (3.2e-7, 1e-4, 1.1e-2)
+
+
+def config(**flat: Any) -> RunConfig:
+    return RunConfig.from_flat({k.replace("__", "."): v for k, v in flat.items()})
+
+
+def judged(kind: str, gap: float | None = None, error: float | None = 0.001) -> Verdict:
+    return Verdict(kind, None, 3.3, "", gap, error)  # type: ignore[arg-type]
+
+
+def measured(state: str = "finished", step: int = 600, **others: Any) -> Measured:
+    return Measured(state, step, unit("character"), **others)  # type: ignore[arg-type]
+
+
+def tried(found: list[Suggestion]) -> list[dict[str, Any]]:
+    return [dict(one.changes) for one in found if one.action == "twin"]
+
+
+def said(found: list[Suggestion]) -> str:
+    return " ".join(one.sentence for one in found)
+
+
+CASES: list[tuple[str, Verdict, RunConfig, Measured, str, list[dict[str, Any]]]] = [
+    (
+        "a dead post-LN",
+        judged("plateau", 0.002),
+        config(model__placement="post", model__depth=3),
+        measured(gradients=DEEP, at=599),
+        "At step 599 the gradient norm of layer 1 (3.2e-07) is 34,000 times smaller than that of"
+        " layer 3 (1.1e-02).",
+        [{"model.placement": "pre"}, {"optimizer.warmup_steps": 200}],
+    ),
+    (
+        "a dead post-LN that had a warm-up",
+        judged("plateau", 0.002),
+        config(model__placement="post", optimizer__warmup_steps=50),
+        measured(),
+        "placement is post",
+        [{"model.placement": "pre"}, {"model.init": "gpt2"}, {"training.steps": 1200}],
+    ),
+    (
+        "a dead network without residual connections",
+        judged("above", 0.2),
+        config(model__residual="off"),
+        measured(gradients=(0.02, 0.02), at=5),
+        "layer 1 (2.0e-02) is about that of layer 2",
+        [{"model.residual": "on"}, {"optimizer.warmup_steps": 200}],
+    ),
+    (
+        "one that learned",
+        judged("learned", -0.934),
+        config(),
+        measured(),
+        "Its loss ends 0.93 nats below letter frequencies",
+        [{"model.residual": "off"}, {"model.placement": "post"}],
+    ),
+    (
+        "one that learned a little",
+        judged("learned", -0.05),
+        config(),
+        measured(),
+        "0.05 nats below letter frequencies",
+        [{"training.steps": 1200}, {"model.residual": "off"}],
+    ),
+    (
+        "one that diverged without a norm",
+        judged("diverged"),
+        config(model__placement="none", model__norm="none", optimizer__learning_rate=0.03),
+        measured("diverged", 41),
+        "It diverged at a learning rate of 0.03. Does it hold at 0.01?",
+        [
+            {"optimizer.learning_rate": 0.01},
+            {"model.placement": "pre", "model.norm": "layer"},
+            {"optimizer.clip": 1.0},
+        ],
+    ),
+    (
+        "too few steps",
+        judged("too_early", None, None),
+        config(training__steps=30),
+        measured(step=30),
+        "A verdict needs 50 training losses. Train it for 100 steps?",
+        [{"training.steps": 100}],
+    ),
+    (
+        "still falling",
+        judged("too_early", 0.4),
+        config(),
+        measured(),
+        "twice as many steps",
+        [{"training.steps": 1200}],
+    ),
+    (
+        "batches that scatter",
+        judged("too_early", -0.03, 0.02),
+        config(training__batch_size=2),
+        measured(),
+        "known to ± 0.02 only",
+        [{"training.batch_size": 8}, {"training.steps": 1200}],
+    ),
+    (
+        "memorised",
+        judged("memorised", -1.2),
+        config(),
+        measured(),
+        "no dropout",
+        [{"model.dropout": 0.2}, {"optimizer.weight_decay": 0.1}, {"model.depth": 3}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "verdict", "config", "found", "sentence", "changes"), CASES)
+def test_what_to_look_at_and_to_try(
+    name: str,
+    verdict: Verdict,
+    config: RunConfig,
+    found: Measured,
+    sentence: str,
+    changes: list[dict[str, Any]],
+) -> None:
+    suggestions = next_steps(verdict, config, found)
+    assert sentence in said(suggestions)
+    assert tried(suggestions) == changes
+    assert len(suggestions) <= 3
+
+
+def test_a_pair_is_compared_and_what_it_tried_is_not_tried_again() -> None:
+    dies, lives = config(model__placement="post"), config()
+    found = next_steps(
+        judged("plateau", 0.004), dies, measured(), (judged("learned", -0.62), lives)
+    )
+    assert found[0].action == "compare"
+    assert found[0].sentence == (
+        "The two differ only in norm placement: with post it ends 0.004 nats above letter"
+        " frequencies, with pre it ends 0.62 nats below letter frequencies."
+    )
+    assert {"model.placement": "pre"} not in tried(found)
+    while_it_trains = next_steps(judged("plateau", 0.004), dies, measured(), (None, lives))
+    assert "compare" not in [one.action for one in while_it_trains]
+    assert {"model.placement": "pre"} not in tried(while_it_trains)
+
+
+def test_a_stopped_run_is_resumed_before_anything_else() -> None:
+    found = next_steps(judged("too_early", 0.2), config(), measured("stopped", 120))
+    assert [one.action for one in found] == ["resume"]
+    assert "step 120 of 600" in found[0].sentence
+
+
+@pytest.mark.parametrize("state", ["queued", "starting", "running", "paused"])
+def test_nothing_is_said_of_a_run_under_way(state: str) -> None:
+    assert next_steps(judged("learned", -1.0), config(), measured(state)) == []
+
+
+def test_of_a_rewired_run_nothing_is_said_about_its_wiring() -> None:
+    found = next_steps(
+        judged("plateau", 0.0), config(model__placement="post"), measured(rewired=True)
+    )
+    assert "placement" not in said(found)
+    assert all("model.placement" not in one for one in tried(found))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "flat",
+    [
+        {},
+        {"model.family": "mlp", "data.corpus": "digits"},
+        {"model.family": "resnet", "model.norm": "batch", "data.corpus": "digits"},
+        {"model.placement": "sandwich"},
+        {"model.overrides": "0: placement=post"},
+        {"model.sublayers": "feedforward"},
+        {"model.depth": 1, "training.steps": 1},
+        {"training.steps": 10**8},
+    ],
+)
+@pytest.mark.parametrize("gap", [None, 0.3, -0.3])
+def test_every_twin_can_be_built(kind: str, flat: dict[str, Any], gap: float | None) -> None:
+    base = RunConfig.from_flat(flat)
+    for one in next_steps(judged(kind, gap), base, measured(gradients=(0.0, 1.0))):
+        assert one.sentence.endswith((".", "?"))
+        assert bool(one.label) == (one.action != "none")
+        if one.action == "twin":
+            twin = RunConfig.from_flat({**base.flat(), **one.changes})
+            assert twin.flat() != base.flat()
+
+
+@pytest.mark.parametrize("fate", ["lives", "plateau", "diverges"])
+def test_a_run_is_measured_as_its_files_say(store: RunStore, fate: str) -> None:
+    run = finished(store, fate=fate)
+    found = measure(run)
+    steps, values = run.series("grad_norm/block")
+    at = int(steps.tolist().index(found.at))
+    assert found.gradients == tuple(float(v) for v in values[at])
+    assert found.at == (120 if fate == "diverges" else 400)
+    assert said(next_steps(verdict(run), run.config, found))

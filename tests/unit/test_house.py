@@ -1,0 +1,153 @@
+"""The shape of the house: who may import whom, and that nothing goes round in a circle.
+
+Read from the sources, so that an import inside a function counts too; one that only a type checker
+sees (`if TYPE_CHECKING`) does not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What each room of `core` may import of the others. `core.cli` and `core.__main__` stand above all.
+MAY_IMPORT: dict[str, set[str]] = {
+    "config": set(),
+    "resources": set(),
+    "machine": set(),
+    "presets": {"config", "resources"},
+    "grids": {"config", "presets", "resources"},
+    "estimate": {"config", "estimate_resnet"},
+    "estimate_resnet": {"config"},
+    "files": set(),
+    "data": {"config", "files"},
+    "models": {"config"},
+    "probes": {"config", "models", "runs"},
+    "runs": {"config", "files", "data"},
+    "durations": {"config", "data", "estimate", "machine", "runs"},
+    "training": {"config", "data", "files", "models", "probes", "runs"},
+    "anatomy": {"config", "data", "files", "models", "runs", "training"},
+    "jobs": {
+        *("anatomy", "config", "data", "durations", "files", "grids", "machine", "models"),
+        *("runs", "training"),
+    },
+}
+# What of `core` the dashboard may use: rooms that know no torch.
+FOR_THE_DASHBOARD = {
+    *("anatomy", "config", "data", "durations", "estimate", "files", "grids", "jobs", "machine"),
+    *("presets", "resources", "runs"),
+}
+
+
+def modules(top: str) -> dict[str, Path]:
+    """Dotted name of each module below a folder, and its file."""
+    found = {}
+    for path in (ROOT / top).rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules("core") | modules("dashboard")
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """The project's modules that a syntax tree imports, wherever in it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        if isinstance(child, ast.ImportFrom) and child.module:
+            for alias in child.names:
+                whole = f"{child.module}.{alias.name}"
+                yield whole if whole in MODULES else child.module
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        yield from imports(child)
+
+
+GRAPH = {
+    name: {one for one in imports(ast.parse(path.read_text("utf-8"))) if one in MODULES} - {name}
+    for name, path in MODULES.items()
+}
+
+
+def room(module: str) -> str:
+    """The second part of a dotted name: a package, or a module beside the packages."""
+    return ".".join(module.split(".")[:2])
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of names that reach one another (Tarjan's strongly connected components)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in graph.get(name, ()):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found
+
+
+def rooms() -> dict[str, set[str]]:
+    """Which rooms each room imports."""
+    graph: dict[str, set[str]] = {}
+    for name, others in GRAPH.items():
+        graph.setdefault(room(name), set()).update(
+            room(other) for other in others if room(other) != room(name)
+        )
+    return graph
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_no_file_imports_itself_through_others():
+    assert circles(GRAPH) == []
+
+
+def test_no_room_imports_itself_through_others():
+    assert circles(rooms()) == []
+
+
+def test_each_room_of_core_imports_only_what_it_may():
+    found = {
+        name.removeprefix("core."): {other.removeprefix("core.") for other in others} - {"core"}
+        for name, others in rooms().items()
+        if name.startswith("core.") and name not in ("core.cli", "core.__main__")
+    }
+    assert set(found) == set(MAY_IMPORT), "a room without a rule, or a rule without a room"
+    assert {name: others - MAY_IMPORT[name] for name, others in found.items()} == {
+        name: set() for name in found
+    }
+
+
+def test_core_knows_no_dashboard_and_the_dashboard_only_what_knows_no_torch():
+    reached = {name: others for name, others in rooms().items() if name.startswith("core")}
+    assert not [other for others in reached.values() for other in others if "dashboard" in other]
+    used = {
+        other.removeprefix("core.")
+        for name, others in rooms().items()
+        if name.startswith("dashboard")
+        for other in others
+        if other.startswith("core.")
+    }
+    assert used <= FOR_THE_DASHBOARD
