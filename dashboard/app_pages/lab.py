@@ -246,6 +246,7 @@ drawn = state.wiring(state.widget_values())
 shown, problems = state.lab_runs()
 focus = shown[0] if shown else None
 ids = [run.id for run in shown]
+state.settle_lab_runs(ids)
 verdicts = [verdict(run) for run in shown]
 
 for sentence in problems:
