@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from core import estimate
 from core.config import CLASSES, RunConfig
-from core.data.corpora import CorpusError, check_length, describe
+from core.data.corpora import CorpusError, check_length, describe, letters
 from core.machine import cores, slots
 from core.runs import Run, RunStore
 
@@ -31,13 +31,14 @@ class Measured:
 def vocabulary(config: RunConfig, read: bool = True) -> tuple[int | None, str]:
     """How many letters or classes the corpus has, or None and what is wrong with the corpus.
 
-    Without `read` no file that a user named is opened, and `ASSUMED` letters stand for its own.
+    Without `read` no file that a user named is opened, `ASSUMED` letters stand for its own, and
+    nothing is downloaded.
     """
     if config.image is not None:
         return CLASSES, ""  # known without bringing the images
-    if config.data.path and not read:
-        return ASSUMED, ""
     try:
+        if not read:
+            return letters(config.data, config.model.context) or ASSUMED, ""
         text = describe(config.data)
         check_length(text, config.model.context)
     except CorpusError as error:

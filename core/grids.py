@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from core import presets
-from core.config import RunConfig, applies, explain, overrides, resolve, settings
+from core.config import RunConfig, applies, explain, resolve, settings
+from core.config.words import said, words_of
 from core.resources import ASSETS
 from core.runs.files import RefusedFileError, read_named
 
@@ -199,28 +200,6 @@ def _values(dotted: str, values: Any) -> tuple[Any, ...]:
     if not found:
         raise GridError(f"{dotted}: the list is empty; accepted: one value or more")
     return tuple(found)
-
-
-# Words
-
-
-def said(value: Any) -> str:
-    """A value as people read it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list | tuple):
-        return overrides.text(value, people=True) or "none"
-    return str(value) if value not in ("", None) else "none"
-
-
-def words_of(values: Mapping[str, Any]) -> str:
-    """`residual off, placement post, depth 12`."""
-    return ", ".join(
-        f"{dotted.split('.')[1].replace('_', ' ')} {said(value)}"
-        for dotted, value in values.items()
-    )
 
 
 # Files

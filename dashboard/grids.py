@@ -9,8 +9,9 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.config.words import said, words_of
 from core.data.corpora import CorpusError, look_up
-from core.grids import SEED, Grid, GridError, Plan, said
+from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs import queue
 from core.runs import RunError, describe
@@ -205,11 +206,11 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     if plan.merged:
         cell, first = plan.merged[0]
         more = f" and {len(plan.merged) - 1} more" if len(plan.merged) > 1 else ""
-        told = grids.words_of(cell.values)
+        told = words_of(cell.values)
         notes.append(f"One run where settings come to the same: {told} is {first.name}{more}")
     brought = sorted(
         {
-            f"{grids.words_of({dotted: value})}"
+            f"{words_of({dotted: value})}"
             for cell in plan.runs
             for dotted, value in cell.brought.items()
         }

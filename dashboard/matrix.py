@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from core.config import choices
-from core.grids import SEED, said
+from core.config.words import said
+from core.grids import SEED
 from core.runs.naming import short_title
 from core.runs.outcomes import Outcome, came, cell, outcome
 from dashboard.compare.catalogue import Entry, differing

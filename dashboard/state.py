@@ -30,7 +30,7 @@ from core.config import (
 )
 from core.runs import Run, RunError, RunStore
 from core.runs.labels import LIVE as LIVE
-from dashboard import live
+from dashboard import chosen, live
 
 SETTINGS = settings()
 DEFAULT = RunConfig()
@@ -354,11 +354,25 @@ def put_runs(name: str, ids: Iterable[str]) -> None:
 
 
 def lab_runs() -> tuple[list[Run], list[str]]:
-    """The Lab's run in focus and the one beside it: the address's, else the newest and its twin."""
+    """The Lab's run in focus and the one beside it: the address's, else those that were chosen on
+    another page, else the newest and its twin."""
     shown, problems = runs_in_address("lab_runs")
     if not shown:
         every = store().list()
+        by_id = {run.id: run for run in every}
+        shown = [by_id[id] for id in chosen.remembered(by_id)]
+        if shown:
+            return shown, problems
         shown = every[-1:]
         twin = shown[0].meta["twin_of"] if shown else None
         shown += [run for run in every if run.id == twin]
     return shown[:2], problems
+
+
+def settle_lab_runs(ids: Iterable[str]) -> None:
+    """Runs that the Lab's address names are chosen for all pages; chosen ones go into it."""
+    shown, named = list(ids), str(st.query_params.get("lab_runs", "")).split(",")
+    if set(shown) <= set(named):
+        chosen.follow(*shown)
+    elif "lab_runs" not in st.query_params and chosen.remembered(shown):
+        put_runs("lab_runs", shown)

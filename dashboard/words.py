@@ -30,8 +30,8 @@ __all__ = [
 def vocabulary(config: RunConfig) -> tuple[int | None, str]:
     """Letters or classes of the corpus, or None and what is wrong with it.
 
-    A page is drawn for whoever wrote its address, so a path in it is opened by no drawing: only
-    once somebody presses a button.
+    A page is drawn for whoever wrote its address, so no drawing opens a path in it or downloads
+    a corpus: both happen once somebody presses a button.
     """
     return durations.vocabulary(config, read=False)
 

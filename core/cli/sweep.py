@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from core import durations, grids
 from core.cli.options import UsageError, add_store, store_of
-from core.grids import Cell, GridError, Plan, said
+from core.config.words import said
+from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.local import revive
 from core.runs import RunStore

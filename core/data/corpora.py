@@ -27,6 +27,7 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_BYTES = 1_115_394
+SHAKESPEARE_LETTERS = 65
 LIMIT_BYTES = 100 * 2**20
 
 
@@ -48,6 +49,21 @@ def look_up(config: RunConfig) -> Text | Images:
     text = describe(config.data)
     check_length(text, config.model.context)
     return text
+
+
+def letters(data: DataConfig, context: int) -> int:
+    """How many letters a text has, known without opening a file or the network.
+
+    0 where that takes reading it: of a user's own text. Raises :class:`CorpusError`.
+    """
+    if data.path:
+        return 0
+    if data.corpus == "tiny-shakespeare":  # its hash says all of it
+        _check_characters(data.corpus, SHAKESPEARE_BYTES, context)
+        return SHAKESPEARE_LETTERS
+    text = describe(data)
+    check_length(text, context)
+    return text.vocabulary
 
 
 @functools.lru_cache(maxsize=8)
@@ -80,10 +96,14 @@ def check_length(text: Text, context: int) -> None:
     if isinstance(text, Synthetic):
         check_context(text.name, context)
         return
-    if len(text.training) <= context:
+    _check_characters(text.name, text.length, context)
+
+
+def _check_characters(name: str, length: int, context: int) -> None:
+    if int(TRAINING_SHARE * length) <= context:
         needed = int(np.ceil((context + 1) / TRAINING_SHARE))
         raise CorpusError(
-            f"{text.name} has {text.length} characters, but model.context {context} needs at"
+            f"{name} has {length} characters, but model.context {context} needs at"
             f" least {needed}; choose a longer text or a smaller context"
         )
 

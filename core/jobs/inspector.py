@@ -29,7 +29,7 @@ from torch import nn
 from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.subject import Subject, device_of
 from core.data.corpora import CorpusError
-from core.jobs import inspections, questions
+from core.jobs import inspections, questions, queue
 from core.jobs.inspections import Inspection, Record
 from core.jobs.places import Place
 from core.machine import cores
@@ -105,13 +105,18 @@ class Inspector:
         except OSError:
             questions.forget(self.store.root, run_id, id)
             return False
+        before = queue.own_environment()  # of the slow question that this one interrupts
         try:
+            wanted = questions.environment(self.store.root, run_id, id)
             questions.forget(self.store.root, run_id, id)
             if inspection.record.state != "waiting":
                 return False
+            queue.enter(wanted)  # whoever asked may have set what this process never saw
             self.answer(run, inspection)
             return True
         finally:
+            if self._nested:
+                queue.enter(before)
             lock.release()
 
     def answer(self, run: Run, inspection: Inspection) -> Record:

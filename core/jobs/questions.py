@@ -1,7 +1,8 @@
 """Questions that wait for an inspector, and calling one. Knows no torch.
 
 One marker in ``<root>/.inspections`` for each question that waits, named so that sorting gives
-their order; see :mod:`core.jobs.inspections`.
+their order; see :mod:`core.jobs.inspections`. As a waiting run's marker does, it holds the
+environment of whoever asked, for an inspector that was started in another one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from core.jobs import queue as markers
 from core.jobs.local import HOME, worker_environment
 from core.runs.locks import is_locked
 
@@ -40,19 +42,39 @@ def waiting(root: Path) -> list[tuple[str, str]]:
 
 
 def mark(root: Path, run: str, id: str) -> None:
-    """Put a question into the queue and see that somebody answers it. Raises OSError."""
+    """Put a question into the queue and see that somebody answers it. Raises OSError.
+
+    It will be answered in this process's environment, also where another one asked it before.
+    """
     folder = queue(root)
     folder.mkdir(parents=True, exist_ok=True)
-    if (run, id) not in waiting(root):
-        (folder / f"{time.time_ns():020d}_{id}_{run}").touch()
+    known = _names(root, run, id)
+    path = folder / (known[0] if known else f"{time.time_ns():020d}_{id}_{run}")
+    if not known or markers.read_marker(path) != markers.own_environment():
+        markers.write_marker(path)
     revive(root)
+
+
+def environment(root: Path, run: str, id: str) -> dict[str, str] | None:
+    """The environment in which a waiting question was asked; None where it is not known."""
+    for name in _names(root, run, id):
+        return markers.read_marker(queue(root) / name)
+    return None
 
 
 def forget(root: Path, run: str, id: str) -> None:
     """Take a question out of the queue, whether or not it can still be read."""
-    for name in os.listdir(queue(root)) if queue(root).is_dir() else []:
-        if name.partition("_")[2] == f"{id}_{run}":
-            (queue(root) / name).unlink(missing_ok=True)
+    for name in _names(root, run, id):
+        (queue(root) / name).unlink(missing_ok=True)
+
+
+def _names(root: Path, run: str, id: str) -> list[str]:
+    """The markers of a question, the oldest first."""
+    try:
+        names = sorted(os.listdir(queue(root)))
+    except OSError:
+        return []  # nothing was ever asked
+    return [name for name in names if name.partition("_")[2] == f"{id}_{run}"]
 
 
 def revive(root: Path) -> None:

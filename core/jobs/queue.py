@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.runs import RunStore
 from core.runs.files import read_json
+from core.runs.trash import NEW
 
 # What of an environment decides where a run finds its data. `ADDNORM_RUNS` is not of it: a worker
 # belongs to one folder.
@@ -55,25 +56,37 @@ def add(store: RunStore, id: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     put_back(store, id)
     known = [name for name in _markers(folder) if _id(name) == id]
-    own = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    made = folder / f".new-{secrets.token_hex(6)}"
+    write_marker(folder / (known[0] if known else f"{time.time_ns():020d}_{id}"))
+
+
+def write_marker(path: Path) -> None:
+    """A marker, whole at once, that holds this process's environment. Raises OSError."""
+    made = path.with_name(f"{NEW}{secrets.token_hex(6)}")
     # For this user's eyes: the address of a proxy may have a password in it.
     with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(own, file)
-    if not known:
-        os.rename(made, folder / f"{time.time_ns():020d}_{id}")
-        return
-    os.rename(made, folder / known[0])
+        json.dump(own_environment(), file)
+    os.rename(made, path)
+
+
+def own_environment() -> dict[str, str]:
+    """What of this process's environment a marker holds."""
+    return {name: os.environ[name] for name in VARIABLES if name in os.environ}
+
+
+def read_marker(path: Path) -> dict[str, str] | None:
+    """The environment that a marker holds; None where it holds none."""
+    with contextlib.suppress(OSError, ValueError):
+        found = read_json(path)
+        if isinstance(found, dict):
+            return {n: v for n, v in found.items() if n in VARIABLES and type(v) is str}
+    return None
 
 
 def environment(store: RunStore, id: str) -> dict[str, str] | None:
     """The environment with which a waiting run was queued; None where it is not known."""
     for name in _markers(queue_folder(store)):
         if _id(name) == id:
-            with contextlib.suppress(OSError, ValueError):
-                found = read_json(queue_folder(store) / name)
-                if isinstance(found, dict):
-                    return {n: v for n, v in found.items() if n in VARIABLES and type(v) is str}
+            return read_marker(queue_folder(store) / name)
     return None
 
 

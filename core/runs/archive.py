@@ -20,8 +20,10 @@ from pathlib import Path
 
 from core.runs.checks import KEPT, files_of, problems_of
 from core.runs.files import RefusedFileError, open_named, read_json, write_json
+from core.runs.locks import Lock
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore
+from core.runs.trash import IMPORTED
 
 LEFT = re.compile(r"lock|log\.txt|control/.*|(.*/)?\.[^/]*")
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
@@ -189,8 +191,10 @@ def _take_in(
             new[one.id] = _free_id(store, one.id, taken)
             taken.add(new[one.id])
             say(f"{one.id} is there already, with other content; this one is {new[one.id]}")
-    folder = store.root / f".import-{secrets.token_hex(6)}"
+    folder = store.root / f"{IMPORTED}{secrets.token_hex(6)}"
     folder.mkdir()
+    lock = Lock(folder / "lock")  # says that somebody is at it
+    lock.acquire()
     moved: list[Path] = []
     try:
         problems: list[str] = []
@@ -210,6 +214,7 @@ def _take_in(
             path.rename(folder / path.name)
         raise
     finally:
+        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
     return [store.open(id) for id in new.values()]
 

@@ -18,6 +18,7 @@ from typing import Any
 from core.config import settings
 from core.config.norms import NORMS
 from core.config.overrides import Switch
+from core.config.words import said, words_of
 
 LABEL = 24  # letters that have room at the end of a line
 SEED = "training.seed"
@@ -111,8 +112,6 @@ def is_made(name: str, values: Values, of_grid: bool = False) -> bool:
 
 def _is_cell(name: str, values: Values) -> bool:
     """Whether a grid called it so: the value of some settings, cut where it was too long."""
-    from core.grids import words_of  # which reads files through core.runs
-
     phrases = [words_of({dotted: value}) for dotted, value in values.items()]
     rest = name
     while rest:
@@ -270,8 +269,6 @@ def _phrase(dotted: str, values: Values) -> str:
         return "; ".join(_layers(one) for one in value) if value else "no overrides"
     if dotted == "data.path" and value:
         value = PurePath(str(value)).name
-    from core.grids import said
-
     return f"{short_title(dotted)} {said(value)}"
 
 

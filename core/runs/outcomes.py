@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from core.runs.alike import Mean, mean_of
 from core.runs.digest import Digest
-from core.runs.labels import DEAD_KINDS, LIVE, VERDICT_LABELS, Kind
+from core.runs.labels import BAD_KINDS, DEAD_KINDS, LIVE, VERDICT_LABELS, Kind
 from core.runs.status import State
 
 Came = Kind | Literal["stopped", "live"]  # what a run came to, as cells count it
@@ -127,7 +127,7 @@ def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:
     counts = Counter(run.kind for run in runs)
     kind = _drawn(counts)
     told = ", ".join(
-        f"{counts[k]} {_word(k)}" if len(runs) > 1 else _word(k) for k in ORDER if counts[k]
+        f"{counts[k]} {_past(k)}" if len(runs) > 1 else _word(k) for k in ORDER if counts[k]
     )
     shade = mean.value if kind in ("learned", "mixed") else None
     shared: dict[str, Any] = {"value": shade, "count": mean.count, "of": len(runs)}
@@ -140,6 +140,8 @@ def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:
         return Cell(kind, _word(worst), small, told, **shared)
     of = f"mean of {mean.count}" + ("" if mean.count == len(runs) else f" of {len(runs)}")
     small = of if len(counts) == 1 else f"{of}, {counts['learned']} learned"
+    if len(counts) == 1 and kind == "plain":  # nothing but the words tells it from a good one
+        small = f"{of}, {_below(runs[0].kind)}"
     said = f"{told}; {mean.value:.2f} is the {of} runs" + (
         f", of {mean.experiments} seeds or settings" if mean.experiments < mean.count else ""
     )
@@ -153,7 +155,7 @@ def _one(run: Outcome, kind: Drawn, told: str, shared: dict[str, Any]) -> Cell:
         return Cell(kind, "stopped", f"at {run.step:,}", at + now, **shared)
     if run.loss is None or run.kind in LOST:
         return Cell(kind, told, "", told, **shared)
-    small = "" if run.kind in ("learned", *DEAD_KINDS) else _word(run.kind)
+    small = "" if run.kind in ("learned", *DEAD_KINDS) else _below(run.kind)
     return Cell(kind, f"{run.loss:.2f}", small, told, **shared)
 
 
@@ -171,3 +173,15 @@ def _drawn(counts: Counter[Came]) -> Drawn:
 
 def _word(kind: Came) -> str:
     return kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].said
+
+
+def _past(kind: Came) -> str:
+    """After a number of runs: `2 memorised the training data`."""
+    return kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].past
+
+
+def _below(kind: Came) -> str:
+    """As it fits under a number."""
+    if kind == "stopped" or kind == "live" or kind not in BAD_KINDS:
+        return _word(kind)
+    return VERDICT_LABELS[kind].short

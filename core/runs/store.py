@@ -45,7 +45,7 @@ from core.runs.status import (
     read_events,
     send,
 )
-from core.runs.trash import Deleted, Trash
+from core.runs.trash import NEW, Deleted, Trash
 
 COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 
@@ -365,16 +365,18 @@ class RunStore:
         last = self._run(newest).meta["colour"] if newest else -1
         colour = (last + 1) % COLOURS if isinstance(last, int) else 0
         # Under a name that nobody lists until it is whole, so that no reader meets half a run.
-        made = self.root / f".new-{secrets.token_hex(6)}"
+        made = self.root / f"{NEW}{secrets.token_hex(6)}"
+        lock = Lock(made / "lock")  # says that somebody is at it
         try:
             made.mkdir(parents=True)
+            lock.acquire()
             self.trash.expire()  # deleted runs give way where space is short
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
                 (made / folder).mkdir()
-            (made / "lock").touch()
             write_json(made / "meta.json", {"name": title, "colour": colour, **meta})
             Status(steps=config.training.steps).write(made / "status.json")
             write_atomically(made / "config.json", config.model_dump_json(indent=1) + "\n")
+            lock.release()
             path = self._appear(made, slug)
         except OSError as error:
             shutil.rmtree(made, ignore_errors=True)
@@ -382,6 +384,8 @@ class RunStore:
                 f"no run can be written to {self.root}: {error.strerror};"
                 " free some room or name another folder with ADDNORM_RUNS"
             ) from error
+        finally:
+            lock.release()
         return self._run(path.name)
 
     def _appear(self, made: Path, slug: str) -> Path:

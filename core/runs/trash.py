@@ -3,7 +3,8 @@
 The trash lies inside the runs folder, so that deleting and restoring are one rename on one file
 system: no reader meets half a run. No listing of runs looks at names that begin with a dot.
 What is removed for good is first renamed to ``<root>/.deleted-...``, which is never a run again;
-where its removal was interrupted (a crash, a full disk), the next look clears the remnant.
+where its removal was interrupted (a crash, a full disk), the next look clears the remnant. So it
+does with what was being made or imported under a hidden name when its maker ended.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.runs.files import folder_size, read_json
+from core.runs.locks import is_locked
 
 FOLDER = ".trash"
 DOOMED = ".deleted-"
+# Hidden names of runs that are not whole yet. Their maker holds the folder's `lock`.
+NEW, IMPORTED = ".new-", ".import-"
+QUEUES = (".queue", ".inspections")
+ABANDONED = 3_600  # seconds without a change after which something unfinished has no maker
+JUST_MADE = 60  # seconds that a maker has to take the lock, or to give the folder its name
 DAYS = 30
 DAY = 86_400
 SHORT = 2**30  # bytes free: with less the oldest deleted runs go
@@ -60,8 +67,8 @@ class Deleted:
 
 @dataclass(frozen=True)
 class Cleared:
-    """What was removed for good: how many `remnants` of interrupted deletions, how many runs that
-    were `expired`, how many because space was `short`, and the `bytes` of all of them."""
+    """What was removed for good: how many `remnants` of interrupted deletions, of runs and of
+    imports that were never whole, how many runs that were `expired`, how many because space was `short`, and the `bytes` of all of them."""
 
     remnants: int = 0
     expired: int = 0
@@ -75,9 +82,9 @@ class Cleared:
         """One for each reason for which something was removed."""
         said = []
         if self.remnants:
-            what = "what an interrupted deletion had left"
+            what = "what an interrupted deletion or import had left"
             if self.remnants > 1:
-                what = f"what {self.remnants:,} interrupted deletions had left"
+                what = f"what {self.remnants:,} interrupted deletions or imports had left"
             said.append(f"Cleared {what}.")
         if self.expired:
             said.append(
@@ -152,13 +159,24 @@ class Trash:
     def sweep(self, now: float | None = None, free: int | None = None) -> Cleared:
         """Clear remnants, and what :meth:`expire` removes."""
         remnants = size = 0
-        for name in _names(self.root):
-            if name.startswith(DOOMED):
-                bytes_ = folder_size(self.root / name)
-                if _gone(self.root / name):
-                    remnants, size = remnants + 1, size + bytes_
+        for path in self._remnants(time.time() if now is None else now):
+            bytes_ = folder_size(path)
+            if _gone(path):
+                remnants, size = remnants + 1, size + bytes_
         old = self.expire(now, free)
         return Cleared(remnants, old.expired, old.short, size + old.bytes)
+
+    def _remnants(self, now: float) -> Iterator[Path]:
+        """What is left of deletions, and of what was being made by somebody who is gone."""
+        for name in _names(self.root):
+            if name.startswith(DOOMED):
+                yield self.root / name
+            elif name.startswith((NEW, IMPORTED)) and _abandoned(self.root / name, now):
+                yield self.root / name
+        for folder in QUEUES:  # markers of a run or a question that waits
+            for name in _names(self.root / folder):
+                if name.startswith(NEW) and _abandoned(self.root / folder / name, now):
+                    yield self.root / folder / name
 
     def expire(self, now: float | None = None, free: int | None = None) -> Cleared:
         """Remove what was deleted more than 30 days ago, and the oldest while space is short.
@@ -181,6 +199,20 @@ class Trash:
                 expired, short = expired + old, short + (not old)
                 size, free = size + bytes_, free + bytes_
         return Cleared(expired=expired, short=short, bytes=size)
+
+
+def _abandoned(path: Path, now: float) -> bool:
+    """Whether nobody makes this any more: its lock is free, or it has not changed for an hour."""
+    lock = path / "lock"
+    if is_locked(lock):
+        return False
+    try:
+        changed = [path.lstat().st_mtime]
+        if not path.is_symlink():
+            changed += [one.lstat().st_mtime for one in path.rglob("*")]
+    except OSError:
+        return False  # it has just got its name
+    return now - max(changed) > (JUST_MADE if lock.exists() else ABANDONED)
 
 
 def _names(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chrome
+from dashboard import chosen, chrome
 from dashboard.anatomy.controls import forgive, keep, seed, segments
 from dashboard.compare.called import name_of
 from dashboard.state import LIVE
@@ -59,9 +59,13 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
     with st.container(
         key="anatomy_line", horizontal=True, gap="small", vertical_alignment="bottom"
     ):
-        run = by_id[_run("anatomy_run", "Run A", by_id, first_choice(runs))]
+        wanted = chosen.remembered([id for id in by_id if not cannot(by_id[id])])
+        run = by_id[_run("anatomy_run", "Run A", by_id, first_choice(runs), wanted[:1])]
         step = _step(run)
-        other = _run("anatomy_other", "Run B", by_id, NOBODY, without=run.id)
+        beside = [id for id in wanted[1:] if wanted[0] == run.id]
+        other = _run("anatomy_other", "Run B", by_id, NOBODY, beside, without=run.id)
+        if run.id == st.query_params.get("anatomy_run") or other:
+            chosen.follow(run.id, other)
         section = segments(
             "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
         )
@@ -71,12 +75,12 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         return None, section
     shown = [(run, step)]
     if other:
-        beside = by_id[other]
-        if sentence := cannot(beside):
+        second = by_id[other]
+        if sentence := cannot(second):
             chrome.problem(sentence)
         else:
-            newest = step == run.checkpoints[-1] or step not in beside.checkpoints
-            shown.append((beside, beside.checkpoints[-1] if newest else step))
+            newest = step == run.checkpoints[-1] or step not in second.checkpoints
+            shown.append((second, second.checkpoints[-1] if newest else step))
     return Choice(tuple(shown)), section
 
 
@@ -104,7 +108,15 @@ def cannot(run: Run) -> str:
     )
 
 
-def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: str = "") -> str:
+def _run(
+    name: str,
+    label: str,
+    by_id: dict[str, Run],
+    default: str,
+    wanted: Sequence[str] = (),
+    without: str = "",
+) -> str:
+    """A run by its id. It is first drawn with the address's, else with the first one `wanted`."""
     ids = [id for id in by_id if id != without]
     options = ids if default else [NOBODY, *ids]
 
@@ -115,7 +127,7 @@ def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: st
             raise ValueError("it is run A already")
         return text
 
-    first = seed(name, default, read)
+    first = seed(name, next(iter(wanted), default), read)
     if st.session_state.get(name, default) not in options:  # deleted, or chosen as run A
         st.session_state[name] = default
     value = st.selectbox(
@@ -125,10 +137,15 @@ def _run(name: str, label: str, by_id: dict[str, Run], default: str, without: st
         key=name,
         format_func=lambda id: name_of(by_id[id]) if id else "none",
         width=240,
-        on_change=forgive,
+        on_change=_chose,
         args=(name,),
     )
     return str(keep(name, value, default))
+
+
+def _chose(name: str) -> None:
+    forgive(name)
+    chosen.remember(*(st.session_state.get(key) for key in ("anatomy_run", "anatomy_other")))
 
 
 def _step(run: Run) -> int | None:

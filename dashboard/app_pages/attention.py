@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import attention, chrome, state
+from dashboard import attention, chosen, chrome, state
 from dashboard.components.attention_page import attention_page, chosen_checkpoint
 
 PROBE = "Probe text. Type your own to see it here."
@@ -14,7 +14,7 @@ def remembered(key, options, default):
     st.session_state[key] = held if held in options else default
 
 
-# Widgets whose words for people are not those of the address: kept there by `chosen`.
+# Widgets whose words for people are not those of the address: kept there by `chose`.
 WORDS = {"sort": attention.SORTS, "view": tuple(attention.SIDES)}
 
 
@@ -32,11 +32,13 @@ def address_problems():
     return st.session_state["attention_problems"]
 
 
-def chosen():
+def chose():
     """Widgets say something new: the address follows, its mistakes are forgotten."""
     st.session_state["attention_problems"] = []
     ids = [st.session_state.get(key) for key in ("attention_run", "attention_other")]
     state.put_runs("attention_runs", [id for id in ids if id])
+    chosen.told("attention", *ids)
+    chosen.remember(*ids)
     for name, words in WORDS.items():
         word = st.session_state.get(f"attention_{name}") or words[0]
         if word != words[0]:
@@ -51,19 +53,24 @@ def controls():
     problems = [*wrong, *(f"{r.name} has no attention." for r in named if r not in runs)]
     ids = [run.id for run in named if run in runs]
     names = attention.labels(runs)
-    remembered("attention_run", names, ids[0] if ids else runs[0].id)
+    told = chosen.news("attention", ids, names)
+    if told:
+        st.session_state["attention_run"] = told[0]
+    remembered("attention_run", names, runs[0].id)
     a = next(run for run in runs if run.id == st.session_state["attention_run"])
     beside = [run.id for run in attention.others(runs, a)]
     twin = a.meta["twin_of"] if a.meta["twin_of"] in beside else None
-    remembered("attention_other", [None, *beside], ids[1] if len(ids) > 1 else twin)
+    if told:
+        st.session_state["attention_other"] = told[1] if told[1:] else twin
+    remembered("attention_other", [None, *beside], twin)
     with st.container(horizontal=True, key="attention_bar", gap="small"):
         st.selectbox(
             "Run A", list(names), key="attention_run", format_func=names.__getitem__,
-            on_change=chosen, label_visibility="collapsed", width=176, persist_state="session",
+            on_change=chose, label_visibility="collapsed", width=176, persist_state="session",
         )  # fmt: skip
         other = st.selectbox(
             "Run B", beside, index=None, key="attention_other", format_func=names.__getitem__,
-            on_change=chosen, label_visibility="collapsed", width=176, persist_state="session",
+            on_change=chose, label_visibility="collapsed", width=176, persist_state="session",
             placeholder="Compare with a run",
         )  # fmt: skip
         text = st.text_input(
@@ -74,7 +81,7 @@ def controls():
         side = view(a, b, attention.unfit(a, b, bool(text)) if b else "", names)
         remembered("attention_sort", attention.SORTS, attention.SORTS[0])
         sort = st.selectbox(
-            "Heads sorted by", attention.SORTS, key="attention_sort", on_change=chosen,
+            "Heads sorted by", attention.SORTS, key="attention_sort", on_change=chose,
             label_visibility="collapsed", width=238, format_func=lambda s: f"Heads by {s}",
             persist_state="session",
         )  # fmt: skip
@@ -89,7 +96,7 @@ def view(a, b, unfit, names):
     if b is None:
         return "a"
     side = st.segmented_control(
-        "View", sides, key="attention_view", required=True, on_change=chosen,
+        "View", sides, key="attention_view", required=True, on_change=chose,
         format_func=lambda s: words.get(s) or attention.SIDES[s],
         label_visibility="collapsed", width="content", persist_state="session",
     )  # fmt: skip

@@ -195,6 +195,7 @@ problems += address.complaints(
     group_by=ways, compare_metric=metrics, compare_x=AXES, compare_smooth=SMOOTHING,
     compare_profile=PROFILES,
 )  # fmt: skip
+choice = address.kept(choice, by_id, problems)
 for sentence in address.remembered(problems):
     chrome.problem(sentence)
 if not runs:

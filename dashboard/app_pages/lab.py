@@ -13,7 +13,7 @@ from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
 # Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
-BLOCK_HEIGHT = 236
+BLOCK_HEIGHT = 258
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -44,13 +44,15 @@ def block_card():
         with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
             network(drawn)
         return
-    with chrome.card("block", "One block of each", height=BLOCK_HEIGHT):
-        for side, name, model in zip(
-            st.columns(2, gap="small"), ("This run", "Next run"), (now, drawn), strict=True
-        ):
-            with side:
-                st.html(chrome.heading(name, below=f"{title(model.blocks)}, {published(model)}"))
-                network(model)
+    with chrome.card("block", height=BLOCK_HEIGHT):  # one below the other: side by side too small
+        for name, model in (("This run", now), ("Next run", drawn)):
+            with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
+                wiring = published(model)
+                st.html(
+                    f'<div class="network"><b>{name}</b><span title="{escape(wiring)}">'
+                    f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
+                )
+                st.markdown(diagram(model), unsafe_allow_html=True)
 
 
 def network(model):
@@ -244,6 +246,7 @@ drawn = state.wiring(state.widget_values())
 shown, problems = state.lab_runs()
 focus = shown[0] if shown else None
 ids = [run.id for run in shown]
+state.settle_lab_runs(ids)
 verdicts = [verdict(run) for run in shown]
 
 for sentence in problems:

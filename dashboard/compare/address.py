@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from dashboard import chosen
 from dashboard.state import SETTINGS
 
 Kind = Literal["all", "only", "but"]
@@ -40,6 +41,26 @@ class Choice:
         named = set(self.ids)
         kept = [id for id in listed if self.kind == "all" or (id in named) == (self.kind == "only")]
         return kept[:most]
+
+    def chosen(self, known: Sequence[str] = ()) -> tuple[str, ...]:
+        """The runs that other pages open with: the one in focus, and of a drawn pair the other.
+
+        `known` are all runs; unticking all but one or two of them chooses these.
+        """
+        drawn = self.ids if self.kind == "only" else ()
+        if self.kind == "but":
+            left = tuple(id for id in known if id not in self.ids)
+            drawn = left if len(left) <= 2 else ()
+        pair = drawn if len(drawn) == 2 else ()
+        first = (self.focus,) if self.focus else drawn[:1]
+        return (*first, *(id for id in pair if id not in first))
+
+    def showing(self, ids: Sequence[str]) -> Choice:
+        """The same with these runs among those that are drawn, the first of them in focus."""
+        named = {"all": (), "only": tuple(dict.fromkeys([*self.ids, *ids])),
+                 "but": tuple(id for id in self.ids if id not in ids)}[self.kind]  # fmt: skip
+        kind: Kind = "all" if self.kind == "but" and not named else self.kind
+        return replace(self, kind=kind, ids=named, focus=ids[0] if ids else self.focus)
 
 
 def read(
@@ -118,6 +139,34 @@ def write(choice: Choice) -> None:
             st.query_params[f"compare_{name}"] = text
         elif f"compare_{name}" in st.query_params:
             del st.query_params[f"compare_{name}"]
+
+
+def kept(choice: Choice, known: Collection[str], problems: Sequence[str] = ()) -> Choice:
+    """The choice of the page, which is kept for when it is left and opened again.
+
+    Opened by an address that says nothing it is as it was left, with the runs that were chosen
+    elsewhere since then.
+    """
+    state = st.session_state
+    if "runs_table" not in state and choice == Choice() and not problems:
+        left, before = state.get("compare_left", (choice, ()))
+        choice = _known(left, known)
+        elsewhere = chosen.remembered(known)
+        if elsewhere != before:
+            choice = choice.showing(elsewhere)
+        write(choice)
+    chosen.follow(*choice.chosen(tuple(known)))
+    state["compare_left"] = choice, chosen.remembered(known)
+    return choice
+
+
+def _known(choice: Choice, known: Collection[str]) -> Choice:
+    """A choice as far as its runs still exist; of a zoom nobody knows what its axes were."""
+    ids = tuple(id for id in choice.ids if id in known)
+    if choice.ids and not ids:
+        choice = replace(choice, kind="all")
+    focus = choice.focus if choice.focus in known else None
+    return replace(choice, ids=ids, focus=focus, zoom=None)
 
 
 def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from core.grids import said
+from core.config.words import said
 from core.runs.naming import Subject, names, short_title
 from dashboard.compare.called import subject
 from dashboard.compare.catalogue import Entry, differing

@@ -2,7 +2,7 @@
 () => {
   const card = document.querySelector(".st-key-card_state"), found = []
   const name = card.querySelector(".anl-name")
-  const parts = "button, .anl-name, .anl-state, .anl-numbers dd, .anl-numbers dt, .anl-bar"
+  const parts = "button, .anl-name, .anl-status, .anl-numbers dd, .anl-numbers dt, .anl-bar"
   const things = [...card.querySelectorAll(parts)]
     .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width > 0)
   const box = (e) => e.getBoundingClientRect(), words = (e) => e.innerText || e.className
@@ -24,6 +24,10 @@
     if (cut && !name.closest("[title]")?.title.includes("seed by seed")) found.push("the cut name has no whole one in its title")
     if (name.clientWidth < 60) found.push(`${name.clientWidth} pixels are left of the name`)
   }
+  const status = card.querySelector(".anl-status"), range = document.createRange()
+  range.setStart(status.firstChild, 0)
+  range.setEnd(status.firstChild, status.innerText.search(/ |$/))
+  if (box(range).right > box(status).right - 8) found.push(`the state is cut: ${status.innerText}`)
   if (document.documentElement.scrollWidth > innerWidth + 1) found.push("the page scrolls sideways")
   return found
 }

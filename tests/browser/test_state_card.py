@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import Run, Status
-from tests.browser.driver import Dashboard, open_browser, press, settled, switch
-from tests.fake_runs import LiveFakeRun, config, finished
+from tests.browser.driver import Dashboard, open_browser, settled, switch
+from tests.fake_runs import LiveFakeRun, finished
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -23,7 +23,6 @@ WORDS = {
     "diverged": "diverged",
     "failed": "failed",
     "stopped": "stopped",
-    "queued": "waiting",
     "running": "training",
 }
 WRONG = (Path(__file__).parent / "state_card.js").read_text(encoding="utf-8")
@@ -59,27 +58,25 @@ def states(dashboard: Dashboard) -> Iterator[dict[str, Run]]:
         run = found[state] = finished(store, LONG, steps=300)
         said = "the disk is full: free some space and press Resume" if state == "failed" else ""
         run.write_status(Status(state=state, step=300, steps=12345, message=said))
-    found["queued"] = store.create(config(LONG, 12345))
     live = LiveFakeRun(store, LONG, steps=123_456, rate=5).start(at=300)
     found["running"] = live.run
     yield found
     live.stop()
 
 
+@pytest.mark.parametrize("state", list(WORDS))
 def test_nothing_in_the_state_card_is_covered_or_cut(
-    page: Page, dashboard: Dashboard, states: dict[str, Run], tmp_path: Path
+    page: Page, dashboard: Dashboard, states: dict[str, Run], tmp_path: Path, state: str
 ) -> None:
     wrong = []
-    for state, run in states.items():
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(f"{dashboard.url}/?lab_runs={run.id}")
-        expect(page.locator(".st-key-run_state .anl-who")).to_contain_text(WORDS[state])
-        settled(page)
-        for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_timeout(400)
-            page.screenshot(path=tmp_path / f"{state}-{width}.png")
-            wrong += [f"{state} at {width}: {one}" for one in page.evaluate(WRONG)]
+    page.goto(f"{dashboard.url}/?lab_runs={states[state].id}")
+    expect(page.locator(".st-key-run_state .anl-who")).to_contain_text(WORDS[state])
+    settled(page)
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(400)
+        page.screenshot(path=tmp_path / f"{state}-{width}.png")
+        wrong += [f"at {width}: {one}" for one in page.evaluate(WRONG)]
     assert wrong == []
 
 
@@ -98,23 +95,3 @@ def test_the_page_does_not_jump_when_the_wiring_changes(
         page.wait_for_timeout(200)
         tops[placement] = page.locator(".st-key-loss").bounding_box()["y"]  # type: ignore[index]
     assert len(set(tops.values())) == 1, tops
-
-
-def test_a_typed_number_is_ticked_and_not_one_that_begins_with_it(
-    page: Page, dashboard: Dashboard, states: dict[str, Run]
-) -> None:
-    page.goto(f"{dashboard.url}/?lab_runs={states['finished'].id}")
-    page.locator(".st-key-train").wait_for()
-    settled(page)
-    press(page, "ablation_grid")
-    steps = page.locator(".st-key-grid_training_steps input").first
-    for typed in ("60", "600"):
-        steps.click()
-        steps.fill(typed)
-        steps.press("Enter")
-        settled(page)
-    page.keyboard.press("Escape")  # the list of offered numbers
-    ticked = page.locator(".st-key-grid_training_steps")
-    expect(ticked.get_by_text("60", exact=True)).to_be_visible()
-    expect(ticked.get_by_text("600", exact=True)).to_be_visible()
-    expect(page.locator(".st-key-grid_start button")).to_contain_text("Queue 2 runs")

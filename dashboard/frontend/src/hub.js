@@ -56,6 +56,11 @@ class Hub {
     this.busy = false
     document.addEventListener("visibilitychange", () => !document.hidden && this.wake())
     window.addEventListener("online", () => this.wake())
+    // A download takes the focus out of its dialog, which then hears no Escape.
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.defaultPrevented || document.activeElement !== document.body) return
+      document.querySelector(".stDialog button[aria-label=Close]")?.click()
+    })
   }
 
   /** @param {string} id @returns {import("./types").LiveRun} what is known of a run */

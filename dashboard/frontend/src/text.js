@@ -90,6 +90,8 @@ export class RunState extends Card {
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
     say(this.name, run.name)
     say(this.state, [state, run.detail, run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
+    this.name.title = run.name // whole, where there is no room for it
+    this.state.title = this.state.textContent
     say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))

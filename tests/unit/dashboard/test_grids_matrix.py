@@ -21,7 +21,7 @@ def trained(store, fate, depth, placement="pre", seed=0, **meta):
         store,
         f"{placement} {depth} {seed}",
         fate,
-        steps=80,
+        steps=160,  # fewer are too early to judge
         model__depth=depth,
         model__placement=placement,
         training__seed=seed,
@@ -103,6 +103,13 @@ def test_what_waits_is_still_to_come(store):
     assert matrix.title(found) == "Which trained? 1 of 1, 1 to go"
     assert matrix.title(found[:1]) == "Which trained? 1 to go"
     assert matrix.row(found[0])["kind"] == "live"
+
+
+def test_what_a_paused_grid_holds_back_is_paused(store):
+    run = store.create(small())
+    found = Catalogue(store).entries()
+    assert [one.state for one in matrix.outcomes(found)] == ["queued"]
+    assert [one.state for one in matrix.outcomes(found, {run.id})] == ["paused"]
 
 
 def test_a_stopped_run_is_not_counted_as_trained(store):

@@ -54,3 +54,32 @@ def test_a_path_from_an_address_is_opened_by_no_drawing(
     at.button(key="train").click().run()
     assert opened == ["/dev/zero", str(text)]
     assert len(store.list()) == 1
+
+
+def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page knows what it costs without it; the run that Train starts brings it."""
+    asked: list[str] = []
+
+    def offline(url: str, timeout: float) -> Any:
+        asked.append(url)
+        raise OSError("no network")
+
+    corpora._describe.cache_clear()
+    monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ADDNORM_DATA", raising=False)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    at = AppTest.from_file(LAB, default_timeout=120)
+    at.session_state["data_corpus"] = "tiny-shakespeare"
+    at.query_params["data_corpus"] = "tiny-shakespeare"
+    at.run()
+    assert not at.exception
+    assert asked == []
+    assert not at.button(key="train").disabled
+    at.button(key="train").click().run()
+    assert not at.exception
+    assert [run.config.data.corpus for run in store.list()] == ["tiny-shakespeare"]
+    with pytest.raises(corpora.CorpusError, match="no network"):
+        corpora.look_up(store.list()[0].config)
+    assert asked, "and the worker of the run asks for it"

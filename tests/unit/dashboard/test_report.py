@@ -175,7 +175,7 @@ def test_the_matrix_is_of_what_was_turned(trio, store: RunStore) -> None:
     found = matrix(groups(trio[1]))
     assert found is not None
     assert (found.rows, found.columns) == ((), ("model.placement",))
-    assert {len(cell) for cell in found.cells.values()} == {2}
+    assert {cell.of for cell in found.cells.values()} == {2}
     for placement, norm in (("pre", "layer"), ("pre", "rms"), ("none", "none")):
         for depth in (2, 3):
             settings = {"model__placement": placement, "model__norm": norm, "model__depth": depth}

@@ -158,6 +158,8 @@ def test_a_download_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.Mo
 )
 def test_the_real_shakespeare() -> None:
     text = corpora.describe(DataConfig(corpus="tiny-shakespeare"))
+    assert text.vocabulary == corpora.SHAKESPEARE_LETTERS
+    assert text.length == corpora.SHAKESPEARE_BYTES
     assert (text.length, text.vocabulary) == (1_115_394, 65)
     assert text.unigram_entropy == pytest.approx(3.309, abs=5e-4)
     assert text.unigram_validation == pytest.approx(3.347, abs=5e-4)

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,57 @@ def test_a_damaged_run_can_be_deleted(store: RunStore) -> None:
     assert main(["runs", "delete", run.id]) == 0
     assert RunStore(store.root).unreadable() == {}
     assert [deleted.name for deleted in store.trash.list()] == ["broken"]
+
+
+def aged(folder: Path, seconds: float) -> None:
+    """As if nothing in it had changed for so long."""
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_what_was_being_made_or_imported_is_cleared_once_its_maker_is_gone(
+    store: RunStore,
+) -> None:
+    kept = finished(store, steps=10)
+    old, fresh = store.root / ".new-0123456789ab", store.root / ".new-1123456789ab"
+    imported, at_work = store.root / ".import-0123456789ab", store.root / ".import-1123456789ab"
+    gone = store.root / ".import-2123456789ab"
+    for folder in (old, fresh, imported, at_work, gone):
+        (folder / "run").mkdir(parents=True)
+        (folder / "run" / "config.json").write_text("{}")
+    queue.queue_folder(store).mkdir(exist_ok=True)
+    marker = queue.queue_folder(store) / ".new-2123456789ab"
+    marker.write_text("{}")
+    lock = Lock(at_work / "lock")
+    assert lock.acquire()
+    (gone / "lock").touch()  # its maker was killed, which frees the lock
+    for path in (old, imported, at_work, marker):
+        aged(path, 2 * 3600)
+    aged(gone, 120)
+    cleared = store.trash.sweep()
+    assert cleared.remnants == 4
+    assert "4 interrupted deletions or imports" in cleared.sentences()[0]
+    left = {path.name for path in store.root.iterdir()}
+    assert left == {kept.id, fresh.name, at_work.name, ".queue"}
+    assert not marker.exists()
+    lock.release()
+    assert store.trash.sweep().remnants == 1
+    assert store.trash.sweep().remnants == 0, "what somebody is at just now stays"
+    assert fresh.is_dir()
+
+
+def test_a_run_that_is_being_made_is_not_swept(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, seen = Status.write, []
+
+    def slow(status: Status, path: Path) -> None:
+        aged(path.parent, 2 * 3600)
+        seen.append(store.trash.sweep().remnants)
+        whole(status, path)
+
+    monkeypatch.setattr(Status, "write", slow)
+    run = store.create(small())
+    assert seen == [0]
+    assert run.status == "queued"
+    assert not run.alive, "whoever made it lets go of it"

@@ -1,0 +1,27 @@
+"""Values of settings as people read them. Below everything that names runs or grids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.config import overrides
+
+
+def said(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return overrides.text(value, people=True) or "none"
+    return str(value) if value not in ("", None) else "none"
+
+
+def words_of(values: Mapping[str, Any]) -> str:
+    """Settings by dotted name with their values: `residual off, placement post, depth 12`."""
+    return ", ".join(
+        f"{dotted.split('.')[1].replace('_', ' ')} {said(value)}"
+        for dotted, value in values.items()
+    )

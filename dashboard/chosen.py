@@ -1,0 +1,52 @@
+"""The runs that a reader chose last, on whichever page: every other page opens with them.
+
+One choice for each tab, held in its session: at most two runs, the one in focus first. The runs
+that a page's address names come before it, and become it. What a page shows of its own accord (the
+newest run) is no choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+CHOSEN = "chosen_runs"
+MOST = 2
+
+
+def remember(*ids: str | None) -> None:
+    """These runs are the choice now, the first in focus; without any it stays as it was."""
+    kept = tuple(dict.fromkeys(id for id in ids if id))[:MOST]
+    if kept:
+        st.session_state[CHOSEN] = kept
+
+
+def follow(*ids: str | None) -> None:
+    """As :func:`remember`, of a page that shows less: a choice that begins with these stays."""
+    kept = tuple(dict.fromkeys(id for id in ids if id))[:MOST]
+    if st.session_state.get(CHOSEN, ())[: len(kept)] != kept:
+        remember(*kept)
+
+
+def remembered(known: Collection[str]) -> tuple[str, ...]:
+    """The ids of the choice that are among `known`: what a page can show, the focus first."""
+    return tuple(id for id in st.session_state.get(CHOSEN, ()) if id in known)
+
+
+def news(page: str, named: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """The runs that a page which keeps its widgets has to show, unless it was told so before.
+
+    `named` are those of its address. Empty where its widgets stay as they are.
+    """
+    follow(*named)
+    wanted = tuple(named[:MOST]) or remembered(known)
+    if wanted == st.session_state.get(f"{page}_told"):
+        return ()
+    told(page, *wanted)
+    return wanted
+
+
+def told(page: str, *ids: str | None) -> None:
+    """A page shows these runs: its widgets said so."""
+    st.session_state[f"{page}_told"] = tuple(id for id in ids if id)

@@ -1,0 +1,46 @@
+"""Questions on their way to an inspector."""
+
+import os
+
+import pytest
+
+from core.anatomy.subject import Subject
+from core.jobs import questions
+from core.jobs.inspections import ask
+from core.jobs.inspector import Inspector
+from core.runs import Run, RunStore
+from tests.subjects import trained
+
+
+def test_a_question_is_answered_in_the_environment_of_whoever_asked(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inspector that has been warm for long never saw the folder that was named since."""
+    monkeypatch.setattr(questions, "revive", lambda root: None)
+    run = trained(store)
+    monkeypatch.setenv("ADDNORM_DATA", "/first")
+    first = ask(store, run, "attention", text="a")
+    monkeypatch.setenv("ADDNORM_DATA", "/asked")
+    second = ask(store, run, "attention", text="b")
+    assert ask(store, run, "attention", text="a").id == first.id, "asked anew, from elsewhere"
+    monkeypatch.setenv("ADDNORM_DATA", "/old")
+    seen: list[str] = []
+    real = Inspector.subject
+
+    def watched(self: Inspector, run: Run, step: int) -> Subject:
+        seen.append(os.environ["ADDNORM_DATA"])
+        return real(self, run, step)
+
+    monkeypatch.setattr(Inspector, "subject", watched)
+    inspector = Inspector(store)
+    assert inspector.take(run.id, first.id)
+    assert inspector.take(run.id, second.id)
+    assert (first.state, second.state) == ("done", "done")
+    assert seen == ["/asked", "/asked"]
+    third = ask(store, run, "attention", text="c")
+    monkeypatch.setenv("ADDNORM_DATA", "/slow")
+    inspector._serve_quick()
+    assert third.state == "done"
+    assert os.environ["ADDNORM_DATA"] == "/slow", "the slow question goes on in its own"
+    (questions.queue(store.root) / f"{1:020d}_0123_{run.id}").touch()  # of an earlier release
+    assert questions.environment(store.root, run.id, "0123") is None
