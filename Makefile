@@ -14,7 +14,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
 
-test: .venv/tests chromium
+test: .venv/tests chromium node
+	$(NPM) --silent test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/tests $(FRONTEND)/node_modules/.package-lock.json

@@ -59,7 +59,8 @@ class Hub {
     // A download takes the focus out of its dialog, which then hears no Escape.
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || document.activeElement !== document.body) return
-      document.querySelector(".stDialog button[aria-label=Close]")?.click()
+      const close = /** @type {HTMLElement | null} */ (document.querySelector(".stDialog button[aria-label=Close]"))
+      close?.click()
     })
   }
 
