@@ -103,6 +103,7 @@ def _details(run: Run) -> dict[str, Any]:
         "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
         "last": last,
         "snapshots": run.snapshots.steps,
+        "damaged_snapshots": run.snapshots.damaged,
         "checkpoints": run.checkpoints,
         "events": run.events,
     }

@@ -39,6 +39,7 @@ from core.runs.snapshots import Snapshots
 from core.runs.status import (
     NEEDS_WORKER,
     Command,
+    NewerStatusError,
     State,
     Status,
     append_event,
@@ -101,6 +102,8 @@ class Run:
         if stamp is None or self._status is None or self._status[0] != stamp:
             try:
                 status = Status.read(path)
+            except NewerStatusError as error:
+                return Status(state="failed", message=str(error), changed=0.0)
             except (OSError, ValueError):
                 return Status(
                     state="failed", message="status.json is missing or damaged", changed=0.0
@@ -133,8 +136,21 @@ class Run:
         return self._status[0] if self._status else None, meta[0] if meta else None
 
     def write_status(self, status: Status) -> None:
-        """Replace `status.json`; only the holder of the lock may."""
+        """Replace `status.json`; only the holder of the lock may.
+
+        Raises RunError where a later release wrote it, and then it is as it was; OSError.
+        """
+        self.check_release()
         status.write(self.path / "status.json")
+
+    def check_release(self) -> None:
+        """Raises RunError where `status.json` is of a later release than this program."""
+        try:
+            Status.read(self.path / "status.json")
+        except NewerStatusError as error:
+            raise RunError(f"run {self.id}: {error}") from error
+        except (OSError, ValueError):
+            return  # what is missing or damaged can be written anew
 
     @property
     def alive(self) -> bool:
