@@ -190,6 +190,28 @@ class Run:
     def _json(self, name: str) -> dict[str, Any]:
         return dict(self._read(name))  # the caller's own
 
+    @property
+    def damaged(self) -> list[str]:
+        """Which of its small files can't be read or hold what none of them holds."""
+        found = [
+            name
+            for name in SHAPES
+            if signature(self.place + name) is not None and not self._is_whole(name)
+        ]
+        if signature(f"{self.place}switches.json") is not None:
+            try:
+                tuple(Switch(**one) for one in _list(read_json(self.path / "switches.json")))
+            except (OSError, ValueError, TypeError):
+                found.append("switches.json")
+        return found
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            content = read_json(self.place + name)
+            return _shaped(name, content) == content
+        except (OSError, ValueError):
+            return False
+
     def _read(self, name: str) -> Mapping[str, Any]:
         path = self.place + name
         stamp, known = signature(path), self._files.get(name)
@@ -355,6 +377,12 @@ def _shaped(name: str, content: Any) -> dict[str, Any]:
         for field, value in content.items()
         if field not in shape or isinstance(value, shape[field])
     }
+
+
+def _list(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise ValueError("it holds no list")
+    return content
 
 
 def _layer_of(name: str) -> tuple[str, int | None]:
