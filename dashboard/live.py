@@ -16,7 +16,7 @@ from typing import Any
 
 from core.runs import Run, RunError, RunStore
 from core.runs.tail import Folder
-from dashboard.streams import Difference, News, Stream, layer_of
+from dashboard.streams import CursorError, Difference, News, Stream, layer_of
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
@@ -115,13 +115,15 @@ class Feed:
         return series.last_step, series.last
 
     def events(self, cursor: str) -> dict[str, Any] | None:
-        """Alarms and the newest sample after a cursor (`segment:count`)."""
+        """Alarms and the newest sample after a cursor (`segment:count`). Raises CursorError."""
         events = self.run.events
         starts = next((e.get("segment", 0) for e in reversed(events) if e["kind"] == "start"), 0)
         mark = f"{starts}:{len(events)}"
         if cursor == mark:
             return None
         before, _, count = cursor.partition(":")
+        if count and not count.isdecimal():
+            raise CursorError(cursor)
         known = int(count) if count and before == str(starts) else 0
         fresh = events[known:]
         alarms = [

@@ -29,6 +29,13 @@ def of_layer(appended: Appended, metric: str) -> NDArray[Any] | None:
     return values[:, layer] if values.ndim == 2 and layer < values.shape[1] else None
 
 
+class CursorError(ValueError):
+    """A reader's cursor is none that a server gave: the reader's fault, not the run's."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"{cursor!r} is no cursor of this server; leave it empty")
+
+
 @dataclass(frozen=True)
 class News:
     """What replaces a reader's points from step `start` on; no points: there is no such metric."""
@@ -64,13 +71,13 @@ class News:
 
 
 def _parse(cursor: str) -> tuple[int, int, int, int]:
-    """`segment:width:step:rows`; raises ValueError on anything else but the empty cursor."""
+    """`segment:width:step:rows`; raises CursorError on anything else but the empty one."""
     if not cursor:
         return -1, 0, 0, 0
     try:
         segment, width, step, rows = (int(part) for part in cursor.split(":"))
     except ValueError:
-        raise ValueError(f"{cursor!r} is no cursor of this server; leave it empty") from None
+        raise CursorError(cursor) from None
     return segment, width, step, rows
 
 

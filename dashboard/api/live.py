@@ -25,7 +25,7 @@ from dashboard.api.answers import (
     words,
 )
 from dashboard.live import HEADLINE, LOCK, Feed, feed, store
-from dashboard.streams import News
+from dashboard.streams import CursorError, News
 from dashboard.thinned import POINTS
 
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
@@ -77,6 +77,8 @@ def _live_run(asked: _Asked) -> dict[str, Any]:
                 [*asked.metrics, *asked.latest, *(HEADLINE.values() if asked.headline else ())]
             )
             return _state(source, asked)
+        except CursorError:
+            raise
         except (RunError, OSError):
             return {"gone": True}
         except Exception:  # one damaged run must not take the others of the tab with it

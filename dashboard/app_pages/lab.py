@@ -13,7 +13,7 @@ from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 
 # Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
-BLOCK_HEIGHT = 252
+BLOCK_HEIGHT = 258
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",

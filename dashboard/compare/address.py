@@ -42,11 +42,17 @@ class Choice:
         kept = [id for id in listed if self.kind == "all" or (id in named) == (self.kind == "only")]
         return kept[:most]
 
-    def chosen(self) -> tuple[str, ...]:
-        """The runs that other pages open with: the one in focus, and of a drawn pair the other."""
-        pair = self.ids if self.kind == "only" and len(self.ids) == 2 else ()
-        ticked = pair or (self.ids[:1] if self.kind == "only" else ())
-        first = (self.focus,) if self.focus else ticked[:1]
+    def chosen(self, known: Sequence[str] = ()) -> tuple[str, ...]:
+        """The runs that other pages open with: the one in focus, and of a drawn pair the other.
+
+        `known` are all runs; unticking all but one or two of them chooses these.
+        """
+        drawn = self.ids if self.kind == "only" else ()
+        if self.kind == "but":
+            left = tuple(id for id in known if id not in self.ids)
+            drawn = left if len(left) <= 2 else ()
+        pair = drawn if len(drawn) == 2 else ()
+        first = (self.focus,) if self.focus else drawn[:1]
         return (*first, *(id for id in pair if id not in first))
 
     def showing(self, ids: Sequence[str]) -> Choice:
@@ -149,7 +155,7 @@ def kept(choice: Choice, known: Collection[str], problems: Sequence[str] = ()) -
         if elsewhere != before:
             choice = choice.showing(elsewhere)
         write(choice)
-    chosen.follow(*choice.chosen())
+    chosen.follow(*choice.chosen(tuple(known)))
     state["compare_left"] = choice, chosen.remembered(known)
     return choice
 

@@ -64,20 +64,19 @@ def states(dashboard: Dashboard) -> Iterator[dict[str, Run]]:
     live.stop()
 
 
+@pytest.mark.parametrize("state", list(WORDS))
 def test_nothing_in_the_state_card_is_covered_or_cut(
-    page: Page, dashboard: Dashboard, states: dict[str, Run], tmp_path: Path
+    page: Page, dashboard: Dashboard, states: dict[str, Run], tmp_path: Path, state: str
 ) -> None:
     wrong = []
-    for state, run in states.items():
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(f"{dashboard.url}/?lab_runs={run.id}")
-        expect(page.locator(".st-key-run_state .anl-who")).to_contain_text(WORDS[state])
-        settled(page)
-        for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_timeout(400)
-            page.screenshot(path=tmp_path / f"{state}-{width}.png")
-            wrong += [f"{state} at {width}: {one}" for one in page.evaluate(WRONG)]
+    page.goto(f"{dashboard.url}/?lab_runs={states[state].id}")
+    expect(page.locator(".st-key-run_state .anl-who")).to_contain_text(WORDS[state])
+    settled(page)
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(400)
+        page.screenshot(path=tmp_path / f"{state}-{width}.png")
+        wrong += [f"at {width}: {one}" for one in page.evaluate(WRONG)]
     assert wrong == []
 
 

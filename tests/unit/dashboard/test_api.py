@@ -324,6 +324,7 @@ def test_attention(store, client):
         ("/api/series?run={run}&metric=loss/trian", 404, "no metric loss/trian"),
         ("/api/series?run={run}&metric=loss/train&points=many", 400, "whole number"),
         ("/api/live?runs={run}&metrics=loss/train&since=0:0~x:y:z", 400, "cursor"),
+        ("/api/live?runs={run}&since=0:many", 400, "cursor"),
         ("/api/attention/{run}/3999", 404, "nearest"),
         ("/api/attention/{run}/400/99/0", 404, "6 layers"),
         ("/api/attention/..%2F..%2Fetc/1", 404, ""),

@@ -122,6 +122,8 @@ def test_what_a_choice_gives_other_pages_and_takes_from_them() -> None:
     assert Choice("only", ("a", "b", "c")).chosen() == ("a",)
     assert Choice("only", ("a", "b"), focus="b").chosen() == ("b", "a")
     assert Choice("only", ("a", "b", "c"), focus="c").chosen() == ("c",)
+    assert Choice("but", ("b", "c")).chosen(("a", "b", "c", "d")) == ("a", "d")
+    assert Choice("but", ("b",)).chosen(("a", "b", "c", "d")) == ()
     assert Choice("only", ("a",)).showing(("b", "c")).ids == ("a", "b", "c")
     shown = Choice("but", ("a", "b")).showing(("b",))
     assert (shown.kind, shown.ids, shown.focus) == ("but", ("a",), "b")
