@@ -27,11 +27,12 @@ const push = history.pushState
 let bare = false
 history.pushState = function (state, title, address) {
   const other = new URL(address ?? "", location.href).pathname !== location.pathname
-  const completes = bare && !other && !location.search
-  bare = other
+  const completes = bare && !other
+  bare = bare || other
   return completes ? history.replaceState(state, title, address) : push.apply(this, arguments)
 }
-addEventListener("popstate", () => { bare = false })
+for (const ends of ["popstate", "pointerdown", "keydown"])
+  addEventListener(ends, () => { bare = false }, true)
 })()"""
 
 

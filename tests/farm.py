@@ -16,8 +16,8 @@ from core.runs import RunStore
 from core.runs.locks import is_locked
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for something to happen; fails when it does not."""
+def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something to happen, long enough for a busy machine; fails when it does not."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen"

@@ -196,7 +196,7 @@ problems += address.complaints(
     compare_profile=PROFILES,
 )  # fmt: skip
 choice = address.kept(choice, by_id, problems)
-for sentence in address.remembered(problems):
+for sentence in (*address.remembered(problems), *catalogue.problems(state.store()).values()):
     chrome.problem(sentence)
 if not runs:
     first_run()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -17,6 +16,7 @@ from core.runs import Run
 from core.runs.locks import is_locked
 from dashboard.anatomy.generate import beginning
 from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.farm import wait_until
 from tests.subjects import trained
 
 pytestmark = pytest.mark.browser
@@ -56,13 +56,6 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def until(true: Callable[[], object], seconds: float = 25) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def open_page(page: Page, dashboard: Dashboard, query: str = "") -> None:
     page.goto(f"{dashboard.url}/anatomy?{query}")
     page.locator(".st-key-anatomy_line").wait_for()
@@ -77,7 +70,7 @@ def address(page: Page) -> dict[str, str]:
 
 
 def said(page: Page, name: str, value: str | None) -> None:
-    until(lambda: address(page).get(name) == value)
+    wait_until(lambda: address(page).get(name) == value)
 
 
 def part(page: Page, words: str) -> Locator:
@@ -196,7 +189,7 @@ def test_the_lens_shows_what_was_measured_and_points_in_both_runs(page, dashboar
     before = cell.evaluate("n => n.style.background")
     switch(page, "anatomy_colour", "Top token")
     said(page, "anatomy_colour", "top")
-    until(lambda: cell.evaluate("n => n.style.background") != before)
+    wait_until(lambda: cell.evaluate("n => n.style.background") != before)
     switch(page, "anatomy_rows", "And after attention")
     expect(page.locator(".anl-lens td[data-n]")).to_have_count(2 * 5 * 24)
     box = page.locator(".st-key-anatomy_text input")
@@ -221,7 +214,7 @@ def test_parts_are_switched_off_scaled_swapped_and_taken_back(page, dashboard):
     expect(part(page, "layer 2, head 1")).to_have_attribute("aria-pressed", "true")
     expect(delta).to_contain_text("±")
     question = next(q for q in asked(pre, "operate") if len(q.parameters["operations"]) == 1)
-    until(lambda: question.state == "done")
+    wait_until(lambda: question.state == "done")
     expect(delta).to_contain_text(f"{abs(question.result['delta']):.3f}")
     part(page, "layer 2, head 1").click()
     said(page, "anatomy_operations", None)
@@ -307,7 +300,7 @@ def test_a_landscape_gets_finer_keeps_its_zoom_and_can_be_turned(page, dashboard
     page.wait_for_function(f"{zoom}[1] < 0.9")
     kept = page.evaluate(zoom)
     (question,) = asked(pre, "landscape1d")
-    until(lambda: question.state == "done")
+    wait_until(lambda: question.state == "done")
     line = f"({PICTURE})('.st-key-fig_line')[0].x"
     page.wait_for_function(
         f"n => ({line}._inputArray ?? {line}).length === n", arg=question.result["points"]
@@ -326,7 +319,7 @@ def test_a_landscape_gets_finer_keeps_its_zoom_and_can_be_turned(page, dashboard
     switch(page, "anatomy_look", "Contour")
     page.wait_for_function(DRAWN, arg=f".st-key-fig_trail_contour_{pre.id}")
     (path,) = asked(pre, "trajectory")
-    until(lambda: path.state == "done")
+    wait_until(lambda: path.state == "done")
     expect(page.locator(f".st-key-fig_trail_contour_{pre.id}")).to_contain_text("steps 20 to 60")
 
 
@@ -336,9 +329,9 @@ def test_a_widget_answers_while_an_inspection_is_still_at_work(page, dashboard):
     query = f"anatomy_section=landscape&anatomy_view=landscape2d&anatomy_run={pre.id}"
     open_page(page, dashboard, f"{query}&anatomy_seconds=300&anatomy_directions=5")
     press(page, "ask_landscape2d")
-    until(lambda: [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == 5])
+    wait_until(lambda: [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == 5])
     (question,) = [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == 5]
-    until(lambda: question.state == "working")
+    wait_until(lambda: question.state == "working")
     expect(page.locator(".anl-question [role=progressbar]")).to_be_visible()
     switch(page, "anatomy_look", "Surface")
     said(page, "anatomy_look", "surface")
@@ -351,13 +344,13 @@ def test_a_widget_answers_while_an_inspection_is_still_at_work(page, dashboard):
     cancel = page.locator(".anl-question button", has_text="Cancel")
     cancel.focus()
     page.keyboard.press("Enter")
-    until(lambda: question.state == "cancelled")
+    wait_until(lambda: question.state == "cancelled")
     expect(page.locator(".anl-question")).to_contain_text("cancelled")
     page.locator(".anl-question button", has_text="Ask again").click()
-    until(lambda: question.state in ("waiting", "working"))
+    wait_until(lambda: question.state in ("waiting", "working"))
     expect(page.locator(".anl-question button", has_text="Cancel")).to_be_visible()
     page.locator(".anl-question button", has_text="Cancel").click()
-    until(lambda: question.state == "cancelled")
+    wait_until(lambda: question.state == "cancelled")
 
 
 def test_bad_addresses_are_said_and_survived(page, dashboard):

@@ -99,6 +99,38 @@ def line(page: Page, name: str) -> Any:
     return page.locator(f"{GRID} .rt-sheet .rt-line").filter(has_text=name)
 
 
+def test_the_runs_that_were_ticked_go_along_from_page_to_page(
+    page: Page, dashboard: Dashboard
+) -> None:
+    open_compare(page, dashboard)
+    for name in ("lives ×2", "dies ×2"):
+        line(page, name).get_by_role("checkbox").uncheck()
+    page.wait_for_function(f"{CHOICE}.ids.length === 2")
+    page.wait_for_function(
+        "/compare_runs=|compare_hidden=([^&]*?(,|%2C)){3}/.test(location.search)"
+    )
+    ticked = chosen(page)
+    assert sorted(dashboard.store.open(id).name for id in ticked) == ["deep", "no norm"]
+
+    def go(title: str) -> None:
+        page.get_by_role("link", name=title, exact=True).first.click()
+        page.wait_for_function(f"document.title.startsWith('{title}')")
+
+    go("Lab")
+    page.wait_for_function("location.search.includes('lab_runs')")
+    lab = page.evaluate("new URLSearchParams(location.search).get('lab_runs')").split(",")
+    assert sorted(lab) == sorted(ticked)
+    page.reload()
+    page.locator(".st-key-card_state").wait_for()
+    assert f"lab_runs={lab[0]}" in page.url
+    go("Compare")
+    page.locator(f"{GRID} .rt-sheet .rt-line").first.wait_for()
+    page.wait_for_function(f"{CHOICE}.ids !== null")
+    assert page.evaluate(f"{CHOICE}.focus") == lab[0]
+    page.go_back()  # to the Lab, which shows the same; further back is where one came from
+    page.wait_for_function("document.title.startsWith('Lab')")
+
+
 def test_the_table_by_mouse(page: Page, dashboard: Dashboard) -> None:
     open_compare(page, dashboard)
     grid = page.get_by_role("grid", name="Runs")

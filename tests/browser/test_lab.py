@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -28,6 +27,7 @@ from tests.browser.driver import (
     switch,
 )
 from tests.conftest import small
+from tests.farm import wait_until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -64,13 +64,6 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
     yield page
     assert watched.errors == []
     page.close()
-
-
-def until(true: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def available(corpus: str) -> bool:
@@ -121,14 +114,14 @@ def test_pre_ln_lives_and_post_ln_dies(page: Page, dashboard: Dashboard, corpus:
     switch(page, "model_placement", "post")
     settled(page)
     press(page, "train")
-    until(lambda: len(dashboard.store.list()) == 2)
+    wait_until(lambda: len(dashboard.store.list()) == 2)
     post = newest(dashboard)
     differing = {n for n, v in pre.config.flat().items() if post.config.flat()[n] != v}
     assert differing == {"model.placement"}
     page.get_by_role("link", name="Compare").click()
     drawn(page, 2, key="compare_curves")
     assert {pre.status, post.status} <= {"running", "starting", "finished"}
-    until(lambda: pre.status == post.status == "finished", seconds=400)
+    wait_until(lambda: pre.status == post.status == "finished", seconds=400)
     entropy = corpora.describe(pre.config.data).unigram_entropy
     if corpus == "tiny-shakespeare":
         assert entropy == pytest.approx(3.309, abs=1e-3)
@@ -150,7 +143,7 @@ def test_a_zoom_outlives_twenty_ticks_of_a_real_run(page: Page, dashboard: Dashb
         lambda r: bytes_of.append(len(r.body())) if "/api/live" in r.url else None,
     )
     run = enqueue(dashboard.store, small(training__steps=100_000, training__evaluate_every=0))
-    until(lambda: len(run.rows("step", []).steps) > 300)
+    wait_until(lambda: len(run.rows("step", []).steps) > 300)
     open_lab(page, dashboard, f"?lab_runs={run.id}")
     drawn(page)
     box = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
@@ -183,7 +176,7 @@ def test_a_killed_dashboard_does_not_touch_the_run(browser: Browser, tmp_path: P
         page.close()
         dashboard.end(signal.SIGKILL)
         step = run.record.step
-        until(lambda: run.record.step > step + 20)
+        wait_until(lambda: run.record.step > step + 20)
         assert run.status == "running"
         dashboard.start()
         page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -201,20 +194,20 @@ def test_a_killed_dashboard_does_not_touch_the_run(browser: Browser, tmp_path: P
 def test_step_pause_resume_and_stop(page: Page, dashboard: Dashboard) -> None:
     open_lab(page, dashboard, "?training_steps=5000")
     press(page, "step")
-    until(lambda: len(dashboard.store.list()) == 1)
+    wait_until(lambda: len(dashboard.store.list()) == 1)
     run = newest(dashboard)
-    until(lambda: run.status == "paused")
+    wait_until(lambda: run.status == "paused")
     assert run.record.step == 1
     expect(page.locator(".st-key-pause button")).to_contain_text("Resume", timeout=90_000)
     press(page, "step")
-    until(lambda: run.record.step == 2)
+    wait_until(lambda: run.record.step == 2)
     page.keyboard.press("p")
-    until(lambda: run.status == "running")
+    wait_until(lambda: run.status == "running")
     expect(page.locator(".st-key-pause button")).to_contain_text("Pause", timeout=90_000)
     press(page, "pause")
-    until(lambda: run.status == "paused")
+    wait_until(lambda: run.status == "paused")
     press(page, "stop")
-    until(lambda: run.status == "stopped")
+    wait_until(lambda: run.status == "stopped")
 
 
 def test_the_address_holds_every_switch(page: Page, dashboard: Dashboard) -> None:
@@ -259,7 +252,7 @@ def test_the_page_answers_while_two_runs_train(page: Page, dashboard: Dashboard)
     config = presets.load("nanogpt-cpu").config.flat()
     config |= {"data.corpus": "python-reference", "training.steps": 100_000}
     runs = [enqueue(dashboard.store, type(small()).from_flat(config)) for _ in range(2)]
-    until(lambda: all(r.status == "running" for r in runs))
+    wait_until(lambda: all(r.status == "running" for r in runs))
     open_lab(page, dashboard)
     switch(page, "model_placement", "post")
     expect(page.locator(".st-key-card_block")).to_contain_text("post-LN", timeout=90_000)

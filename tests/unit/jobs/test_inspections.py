@@ -25,16 +25,10 @@ from core.jobs.inspector import BUDGET_BYTES, Inspector, finite
 from core.jobs.local import standby_lock
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
+from tests.farm import wait_until
 from tests.subjects import trained
 
 LONG = {"windows": 10_000, "seconds": 86_400.0}
-
-
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture
