@@ -18,6 +18,7 @@ from dashboard.palette import DARK, LIGHT
 
 # Sheets of files that leave the dashboard, and of the live parts, which bring theirs.
 APART = ("report.css", "live.css")
+STREAMLIT = "streamlit.css"  # read first: the pages' own sheets overrule it
 
 
 @cache
@@ -28,7 +29,7 @@ def style() -> str:
     """
     names = ((name.replace("_", "-"), light, DARK[name]) for name, light in LIGHT.items())
     colours = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in names)
-    paths = sorted((FRONTEND / "css").glob("*.css"))
+    paths = sorted((FRONTEND / "css").glob("*.css"), key=lambda p: (p.name != STREAMLIT, p.name))
     sheets = "".join(p.read_text(encoding="utf-8") for p in paths if p.name not in APART)
     return f"<style>:root{{{colours}}}{sheets}</style>"
 
