@@ -13,21 +13,23 @@ from core.runs.series import SeriesWriter
 from dashboard import api, assets, live
 from dashboard.thinned import POINTS, WAITING, Series
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
+from tests.javascript import evaluate
 
 METRICS = ("loss/train", "grad_norm/block", "activation/rms/resid_post", "loss/validation")
 
 
-class Browser:
-    """What hub.js does with replies, in a few lines."""
+class Polls:
+    """A client that polls as a tab does; what it was told goes through the browser's own hub."""
 
     def __init__(self, client, ids, metrics=METRICS, **extra):
         self.client, self.ids, self.metrics, self.extra = client, ids, metrics, extra
         asks = {id: [*metrics] for id in ids}
         if "focus" in extra:
             asks[extra["focus"]].append(extra["layers"])
-        self.points = {id: {m: {} for m in asks[id]} for id in ids}
         self.cursors = {id: dict.fromkeys(["", *asks[id]], "") for id in ids}
         self.bytes: list[int] = []
+        self.replies: list[list[dict]] = []
+        self._points: tuple[int, dict] = (-1, {})
 
     def tick(self):
         since = ",".join("~".join(self.cursors[id].values()) for id in self.ids)
@@ -35,18 +37,35 @@ class Browser:
         reply = self.client.get("/api/live", params={**query, **self.extra})
         assert reply.status_code == 200, reply.text
         self.bytes.append(len(reply.content))
-        for id, run in zip(self.ids, reply.json()["runs"], strict=True):
+        self.replies.append(reply.json()["runs"])
+        for id, run in zip(self.ids, self.replies[-1], strict=True):
             if "events" in run:
                 self.cursors[id][""] = run["events"]["cursor"]
             for metric, news in run.get("m", {}).items():
                 if "missing" in news:
                     continue
-                kept = {s: v for s, v in self.points[id][metric].items() if s < news["from"]}
                 steps = np.cumsum(news["s"]).tolist()
                 assert steps == sorted(set(steps)), f"{metric} runs backwards or says a step twice"
-                self.points[id][metric] = {**kept, **dict(zip(steps, news["v"], strict=True))}
                 self.cursors[id][metric] = news["c"]
         return reply.json()
+
+    @property
+    def points(self):
+        """By run and metric what the hub draws, value by step, after all replies so far."""
+        if self._points[0] != len(self.replies):
+            code = """
+            for (const runs of replies) runs.forEach((run, i) => hub.take(ids[i], run, ""))
+            return ids.map((id) => Object.fromEntries([...hub.run(id).series].map(
+              ([metric, { steps, values }]) => [metric, [steps, values]])))
+            """
+            found = evaluate(code, ids=self.ids, replies=self.replies)
+            points = {id: {m: {} for m in self.cursors[id] if m} for id in self.ids}
+            for id, series in zip(self.ids, found, strict=True):
+                for metric, (steps, values) in series.items():
+                    assert steps == sorted(set(steps)), f"{metric} is drawn over itself"
+                    points[id][metric] = dict(zip(steps, values, strict=True))
+            self._points = (len(self.replies), points)
+        return self._points[1]
 
 
 @pytest.fixture
@@ -86,7 +105,7 @@ ASKED_TWICE = {
 def test_a_metric_asked_for_in_several_ways_is_read_once(store, client, way, steps):
     run, faker = trainer(store, steps)
     metrics = ["loss/train", "loss/validation", "grad_norm/block"]
-    browser = Browser(client, [run.id], metrics)
+    browser = Polls(client, [run.id], metrics)
     at = 0
     # The views of a page ask one after the other, and again in other ways.
     for tick, more in enumerate([5, 30, 0, 64, 120, 1, 1000, 4000]):
@@ -116,7 +135,7 @@ def test_rows_are_never_taken_out_of_order(steps):
 @pytest.mark.parametrize("steps", [300, 6000])
 def test_ticks_give_the_same_points_as_one_read(store, client, steps):
     run, faker = trainer(store, steps)
-    browser = Browser(client, [run.id])
+    browser = Polls(client, [run.id])
     at = 0
     for more in [1, 7, 0, 40, 3, 129, 64, 1000, 17]:
         upto = min(at + more, steps)
@@ -124,7 +143,7 @@ def test_ticks_give_the_same_points_as_one_read(store, client, steps):
         at = upto
         browser.tick()
     live._FEEDS.clear()  # another process, later
-    fresh = Browser(client, [run.id])
+    fresh = Polls(client, [run.id])
     fresh.tick()
     assert browser.points == fresh.points
     known, values = run.series("loss/train")
@@ -139,7 +158,7 @@ def test_ticks_give_the_same_points_as_one_read(store, client, steps):
 
 def test_finished_buckets_never_move_and_stay_few(store, client):
     run, faker = trainer(store, 20_000)
-    browser = Browser(client, [run.id], ["loss/train"])
+    browser = Polls(client, [run.id], ["loss/train"])
 
     def grown(first, last):
         faker.write(first, last)
@@ -167,7 +186,7 @@ def test_finished_buckets_never_move_and_stay_few(store, client):
 
 def test_nothing_new_says_nothing(store, client):
     run = finished(store)
-    browser = Browser(client, [run.id])
+    browser = Polls(client, [run.id])
     browser.tick()
     quiet = browser.tick()["runs"][0]
     assert "m" not in quiet
@@ -177,14 +196,14 @@ def test_nothing_new_says_nothing(store, client):
 @pytest.mark.parametrize("steps", [300, 6000])
 def test_a_resume_truncates(store, client, steps):
     run, faker = trainer(store, steps)
-    browser = Browser(client, [run.id])
+    browser = Polls(client, [run.id])
     faker.write(0, 203)
     browser.tick()
     faker.start(101)  # from a checkpoint
     faker.write(101, 137)
     browser.tick()
     assert max(browser.points[run.id]["loss/train"]) == 136
-    fresh = Browser(client, [run.id])
+    fresh = Polls(client, [run.id])
     fresh.tick()
     assert browser.points == fresh.points
     # Another resume while the tab was hidden, through a server that was restarted.
@@ -194,7 +213,7 @@ def test_a_resume_truncates(store, client, steps):
     faker.write(70, 90)
     live._FEEDS.clear()
     browser.tick()
-    fresh = Browser(client, [run.id])
+    fresh = Polls(client, [run.id])
     fresh.tick()
     assert browser.points == fresh.points
     assert max(browser.points[run.id]["loss/train"]) == 89
@@ -205,7 +224,7 @@ def test_not_a_number_survives(store, client):
     run, faker = trainer(store, 400)
     faker.fate = "diverges"
     faker.write(0, 200)
-    browser = Browser(client, [run.id], headline=run.id)
+    browser = Polls(client, [run.id], headline=run.id)
     reply = browser.tick()["runs"][0]
     assert browser.points[run.id]["loss/train"][150] is None
     assert browser.points[run.id]["grad_norm/block"][150] == [None] * 6
@@ -215,7 +234,7 @@ def test_not_a_number_survives(store, client):
 
 def test_a_vanished_run_leaves_the_others(store, client):
     first, second = finished(store, "a"), finished(store, "b")
-    browser = Browser(client, [first.id, second.id])
+    browser = Polls(client, [first.id, second.id])
     browser.tick()
     store.delete(first.id)
     gone, there = browser.tick()["runs"]
@@ -229,7 +248,7 @@ def test_ten_runs_cost_little(store, client):
     for _, faker in fakes:
         faker.write(0, 3000)
         faker.status("running", 3000)
-    browser = Browser(
+    browser = Polls(
         client,
         ids,
         ["loss/train"],
@@ -251,7 +270,7 @@ def test_ten_runs_cost_little(store, client):
     for _, faker in short:
         faker.write(0, 300)
         faker.status("running", 300)
-    browser = Browser(client, [run.id for run, _ in short], ["loss/train"])
+    browser = Polls(client, [run.id for run, _ in short], ["loss/train"])
     browser.tick()
     for _, faker in short:
         faker.write(301, 321)  # every row is sent as it is
@@ -267,7 +286,7 @@ def test_events_come_once_and_the_newest_sample(store, client):
     run, faker = trainer(store, 400)
     faker.write(0, 101)
     faker.alarm(38, "plateau", "stuck")
-    browser = Browser(client, [run.id])
+    browser = Polls(client, [run.id])
     events = browser.tick()["runs"][0]["events"]
     assert events["alarms"] == [[38, "warning", "stuck"]]
     assert events["sample"][0] == 100
@@ -286,10 +305,10 @@ def test_counts_and_states(store, client):
     waiting = store.create(config("waits"))
     counts = client.get("/api/live").json()["counts"]
     assert counts == {"training": 1, "paused": 0, "waiting": 1}
-    reply = Browser(client, [fake.run.id, waiting.id]).tick()["runs"]
+    reply = Polls(client, [fake.run.id, waiting.id]).tick()["runs"]
     assert [r["state"] for r in reply] == ["running", "queued"]
     fake.stop()
-    assert Browser(client, [fake.run.id]).tick()["runs"][0]["state"] in ("stopped", "finished")
+    assert Polls(client, [fake.run.id]).tick()["runs"][0]["state"] in ("stopped", "finished")
 
 
 def test_series_in_a_range(store, client):
@@ -382,7 +401,7 @@ def test_assets_are_for_ever(client):
 
 def test_an_unknown_metric_is_missing_only_once_rows_exist(store, client):
     run, faker = trainer(store, 400)
-    browser = Browser(client, [run.id], ["loss/nothing"])
+    browser = Polls(client, [run.id], ["loss/nothing"])
     assert "m" not in browser.tick()["runs"][0]
     faker.write(0, 10)
     assert browser.tick()["runs"][0]["m"] == {"loss/nothing": {"missing": True}}
@@ -435,7 +454,7 @@ def test_a_zoom_to_a_hundred_steps_is_exact(store, client):
 def test_fewer_points_are_the_buckets_of_more(store, client):
     run, faker = trainer(store, 20_000)
     faker.write(0, 7000)
-    browsers = {n: Browser(client, [run.id], ["loss/train"], points=n) for n in (1024, 256, 16)}
+    browsers = {n: Polls(client, [run.id], ["loss/train"], points=n) for n in (1024, 256, 16)}
     for upto in (7001, 7300, 15_000):
         for browser in browsers.values():
             browser.tick()
@@ -470,7 +489,7 @@ def test_means_of_buckets_stay_true_while_a_run_grows(store, client):
 def test_one_layer_of_a_metric(store, client):
     run = finished(store)
     name = "activation/rms/blocks.3.resid_post"
-    browser = Browser(
+    browser = Polls(
         client, [run.id], [name, "grad_norm/blocks.0.block", "grad_norm/blocks.9.block"]
     )
     reply = browser.tick()["runs"][0]
@@ -487,8 +506,7 @@ def test_one_layer_of_a_metric(store, client):
 def test_a_difference_is_exact_and_grows(store, client, steps):
     (one, first), (other, second) = trainer(store, steps), trainer(store, steps, "b")
     metric = f"difference/{other.id}/loss/train"
-    browser = Browser(client, [one.id, other.id], [], own=f"0~{metric}")
-    browser.points[one.id][metric] = {}
+    browser = Polls(client, [one.id, other.id], [], own=f"0~{metric}")
     browser.cursors[one.id][metric] = ""
 
     def expected():
@@ -546,14 +564,14 @@ def test_a_profile_is_the_nearest_finite_row_before_the_step(store, client):
     assert len(here["grad_norm/block"][1]) == run.config.model.depth
     before = client.get("/api/profile", params={**query, "step": 19}).json()["runs"][0]
     assert before["attention/entropy"] == [0, [1, 2]]
-    newest = Browser(client, [run.id], [], latest="attention/entropy").tick()["runs"][0]
+    newest = Polls(client, [run.id], [], latest="attention/entropy").tick()["runs"][0]
     assert newest["latest"]["attention/entropy"] == [20, [3, None]]
 
 
 def test_a_metric_asked_for_later_is_read_beside_the_others(store, client):
     run, faker = trainer(store, 6000)
-    browser = Browser(client, [run.id], ["loss/train", "grad_norm/total"])
-    early = Browser(client, [run.id], ["loss/train"])
+    browser = Polls(client, [run.id], ["loss/train", "grad_norm/total"])
+    early = Polls(client, [run.id], ["loss/train"])
     faker.write(0, 500)
     early.tick()
     browser.tick()
@@ -561,7 +579,7 @@ def test_a_metric_asked_for_later_is_read_beside_the_others(store, client):
     early.tick()
     browser.tick()
     live._FEEDS.clear()
-    fresh = Browser(client, [run.id], ["loss/train", "grad_norm/total"])
+    fresh = Polls(client, [run.id], ["loss/train", "grad_norm/total"])
     fresh.tick()
     assert browser.points == fresh.points
     assert early.points[run.id]["loss/train"] == fresh.points[run.id]["loss/train"]
@@ -569,11 +587,11 @@ def test_a_metric_asked_for_later_is_read_beside_the_others(store, client):
 
 def test_no_rows_are_kept_of_runs_that_ended(store, client):
     run = finished(store, steps=5000)
-    Browser(client, [run.id]).tick()
+    Polls(client, [run.id]).tick()
     readers = live.feed(run.id).run._readers.values()
     held = [s._chunks for reader in readers for s in reader._segments.values()]
     assert not any(held)
-    Browser(client, [run.id], latest="grad_norm/block").tick()
+    Polls(client, [run.id], latest="grad_norm/block").tick()
     for stream in live.feed(run.id)._streams.values():
         for series in stream.series.values():
             assert sum(len(steps) for steps, _ in series._waiting) < WAITING
