@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.files import write_atomically
+from core.files import write_atomically
 from core.runs.patterns import Patterns, map_npy
 
 BUDGET_BYTES = 200 * 2**20

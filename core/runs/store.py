@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.runs.buckets import Steps, bucket_size, buckets
-from core.runs.files import (
+from core.files import (
     Signature,
     folder_size,
     read_json,
