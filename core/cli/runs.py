@@ -85,6 +85,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "step": record.step,
         "steps": run.config.training.steps,
         "message": record.message,
+        "damaged": run.damaged,
     }
 
 
@@ -103,6 +104,7 @@ def _details(run: Run) -> dict[str, Any]:
         "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
         "last": last,
         "snapshots": run.snapshots.steps,
+        "damaged_snapshots": run.snapshots.damaged,
         "checkpoints": run.checkpoints,
         "events": run.events,
     }
@@ -114,7 +116,8 @@ def _list(store: RunStore, as_json: bool) -> None:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for row in rows:
-        print(f"{row['id']:<60} {row['state']:<12} {row['step']:>8} / {row['steps']}")
+        damaged = f"  damaged: {', '.join(row['damaged'])}" if row["damaged"] else ""
+        print(f"{row['id']:<60} {row['state']:<12} {row['step']:>8} / {row['steps']}{damaged}")
     for id, sentence in store.unreadable().items():
         print(f"{id:<60} unreadable   {sentence}")
     if not rows:

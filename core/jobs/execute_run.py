@@ -112,7 +112,7 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
     )
     try:
         run.write_status(status)
-    except OSError:
+    except (OSError, RunError):
         logging.exception("the state can't be written either")
     watch(status)
     return "failed"

@@ -2,8 +2,8 @@
 
 ``python -m core.jobs.inspection_worker ROOT``. There is one per runs folder, by lock. It takes
 questions oldest first and keeps the networks it loaded last. A quick question is answered between
-the pieces of a slow one. It counts among the machine's jobs while it works, so that training beside it gives
-up its part of the processor, and ends after ten idle minutes.
+the pieces of a slow one. It counts among the machine's jobs while it works, so that training beside
+it gives up its part of the processor, and ends after ten idle minutes.
 """
 
 from __future__ import annotations

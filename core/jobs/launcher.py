@@ -67,8 +67,9 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
 
     `resume` and `step` also take up an interrupted, stopped or failed run from its last
     checkpoint. `switch` changes layers of a live run before its next step; `text` says which and
-    how, as `model.overrides` does: ``5: residual=off``.
+    how, as `model.overrides` does: ``5: residual=off``. A run of a later release obeys nothing.
     """
+    run.check_release()
     state = run.status
     if command == "switch":
         _switch(run, state, text)
@@ -164,13 +165,14 @@ def _unqueue(store: RunStore, run: Run) -> None:
         return
     try:
         queue.forget(store, run.id)
-        done = run.record.step  # of its earlier life, where it was taken up again
-        run.write_status(Status(state="stopped", step=done, steps=run.config.training.steps))
+        known = run.record  # the step is of its earlier life, where it was taken up again
+        run.write_status(Status(state="stopped", step=known.step, steps=known.steps))
     finally:
         lock.release()
 
 
 def _take_up(store: RunStore, run: Run, command: Command) -> None:
+    steps = run.config.training.steps  # before anything is taken: it may be of a later release
     lock = run.lock()
     if not lock.acquire():
         raise RunError(f"run {run.id} is still ending; try again in a moment")
@@ -179,7 +181,7 @@ def _take_up(store: RunStore, run: Run, command: Command) -> None:
         if command == "step":
             run.send("step")
         record = run.record
-        run.write_status(Status(state="queued", step=record.step, steps=run.config.training.steps))
+        run.write_status(Status(state="queued", step=record.step, steps=steps))
     except OSError as error:
         raise RunError(f"run {run.id} can't be taken up: {error.strerror}") from error
     finally:

@@ -6,13 +6,17 @@ L layers, H heads, T tokens. Causal attention lies packed, the lower triangle ro
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.files import Signature, signature
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
@@ -109,8 +113,31 @@ def _patches(part: NDArray[Any], size: int, most: int, pick: np.ufunc) -> NDArra
     return out
 
 
+# Behind the array, where readers of arrays look at nothing: what a file is checked against.
+SUM = b"sha256 "
+SUM_BYTES = len(SUM) + hashlib.sha256().digest_size
+
+
+def summed(content: bytes) -> bytes:
+    """An array file with its checksum."""
+    return content + SUM + hashlib.sha256(content).digest()
+
+
+@lru_cache(maxsize=4096)
+def _is_whole(path: str, stamp: Signature) -> bool:
+    """Whether a file has the content that was written; those of earlier releases have no sum."""
+    content = Path(path).read_bytes()
+    tail = content[-SUM_BYTES:]
+    if not tail.startswith(SUM):
+        return True
+    return hashlib.sha256(memoryview(content)[:-SUM_BYTES]).digest() == tail[len(SUM) :]
+
+
 def map_npy(path: Path) -> Halves:
-    """An array file, mapped. Raises OSError or ValueError."""
+    """An array file, mapped, with the checksum that it has. Raises OSError or ValueError."""
+    stamp = signature(path)
+    if stamp is not None and not _is_whole(str(path), stamp):
+        raise ValueError("it is damaged: its checksum differs")
     try:
         mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)
     except EOFError as error:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import itertools
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import write_atomically
-from core.runs.patterns import Patterns, map_npy
+from core.files import Signature, signature, write_atomically
+from core.runs.patterns import Patterns, map_npy, summed
 
 BUDGET_BYTES = 200 * 2**20
 GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000
@@ -27,6 +28,15 @@ def due(probe: int) -> bool:
     return any(round(GROWTH**e) == probe for e in (exponent, exponent + 1))
 
 
+@lru_cache(maxsize=4096)  # until the file changes
+def _problem(path: Path, stamp: Signature) -> str:
+    try:
+        map_npy(path)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
 class Snapshots:
     """The folder `snapshots/` of a run."""
 
@@ -35,7 +45,22 @@ class Snapshots:
 
     @property
     def steps(self) -> list[int]:
-        """Steps that have a snapshot, in order."""
+        """Steps that have a whole snapshot, in order; :attr:`damaged` has the others."""
+        return [step for step in self._written if not self._problem(step)]
+
+    @property
+    def damaged(self) -> dict[int, str]:
+        """What is wrong with the snapshots that can't be read, by step."""
+        found = {step: self._problem(step) for step in self._written}
+        return {step: problem for step, problem in found.items() if problem}
+
+    def _problem(self, step: int) -> str:
+        path = self.path(step)
+        stamp = signature(path)
+        return _problem(path, stamp) if stamp else "it is gone"
+
+    @property
+    def _written(self) -> list[int]:
         names = (p.stem.removeprefix("attention-") for p in self.folder.glob("attention-*.npy"))
         return sorted(int(n) for n in names if n.isdecimal())
 
@@ -53,7 +78,7 @@ class Snapshots:
             pattern = pattern[..., rows, columns]
         buffer = io.BytesIO()
         np.save(buffer, pattern.astype(np.float16), allow_pickle=False)
-        write_atomically(self.path(step), buffer.getvalue())
+        write_atomically(self.path(step), summed(buffer.getvalue()))
         self._thin()
 
     def pattern(self, step: int) -> NDArray[np.float16]:
@@ -72,7 +97,11 @@ class Snapshots:
             return Patterns(map_npy(self.path(step)))
         except (OSError, ValueError) as error:
             near = min(self.steps, key=lambda s: abs(s - step), default=None)
-            raise KeyError(f"no readable snapshot at step {step}; the nearest is {near}") from error
+            known = isinstance(error, ValueError)
+            why = f" ({self.path(step).name}: {error})" if known else ""
+            raise KeyError(
+                f"no readable snapshot at step {step}{why}; the nearest is {near}"
+            ) from error
 
     def stamp(self, step: int) -> int:
         """Changes when the snapshot of a step is taken anew; 0 where there is none."""
@@ -83,7 +112,7 @@ class Snapshots:
 
     def _thin(self) -> None:
         """Over the budget every second snapshot goes; the first and the last always stay."""
-        sizes = {s: self.path(s).stat().st_size for s in self.steps}
+        sizes = {s: self.path(s).stat().st_size for s in self._written}
         while sum(sizes.values()) > BUDGET_BYTES and len(sizes) > 2:
             inner = sorted(sizes)[1:-1]
             for step in itertools.islice(inner, 0, None, 2):
@@ -92,6 +121,6 @@ class Snapshots:
 
     def forget_from(self, step: int) -> None:
         """Drop snapshots at `step` and later: a resumed run takes them anew."""
-        for later in self.steps:
+        for later in self._written:
             if later >= step:
                 self.path(later).unlink(missing_ok=True)

@@ -34,6 +34,13 @@ Command = Literal["pause", "resume", "stop", "step", "switch"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
+SCHEMA = 1
+
+
+class NewerStatusError(ValueError):
+    """A `status.json` of a later release, which this one neither reads nor overwrites."""
+
+
 class Status(BaseModel):
     """`status.json`, replaced as a whole at each change."""
 
@@ -58,8 +65,16 @@ class Status(BaseModel):
 
     @classmethod
     def read(cls, path: str | Path) -> Status:
-        """Raises OSError or ValueError when it is missing or unreadable."""
-        return cls.model_validate(read_json(path))
+        """Raises OSError or ValueError when it is missing or unreadable, the latter as
+        NewerStatusError where a later release wrote it."""
+        content = read_json(path)
+        found = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
+        if isinstance(found, int) and found > SCHEMA:
+            raise NewerStatusError(
+                f"status.json is of schema {found}, this program reads {SCHEMA}; use this run with"
+                " the release that wrote it"
+            )
+        return cls.model_validate(content)
 
 
 def append_event(path: Path, event: dict[str, Any]) -> None:
@@ -101,6 +116,7 @@ def _is_event(event: Any) -> bool:
     """Whether a line of `events.jsonl` holds an event of the types that its readers expect."""
     return (
         isinstance(event, dict)
+        and event.get("schema", SCHEMA) == SCHEMA
         and "kind" in event
         and "step" in event
         and all(

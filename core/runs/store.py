@@ -39,6 +39,7 @@ from core.runs.snapshots import Snapshots
 from core.runs.status import (
     NEEDS_WORKER,
     Command,
+    NewerStatusError,
     State,
     Status,
     append_event,
@@ -101,6 +102,8 @@ class Run:
         if stamp is None or self._status is None or self._status[0] != stamp:
             try:
                 status = Status.read(path)
+            except NewerStatusError as error:
+                return Status(state="failed", message=str(error), changed=0.0)
             except (OSError, ValueError):
                 return Status(
                     state="failed", message="status.json is missing or damaged", changed=0.0
@@ -133,8 +136,21 @@ class Run:
         return self._status[0] if self._status else None, meta[0] if meta else None
 
     def write_status(self, status: Status) -> None:
-        """Replace `status.json`; only the holder of the lock may."""
+        """Replace `status.json`; only the holder of the lock may.
+
+        Raises RunError where a later release wrote it, and then it is as it was; OSError.
+        """
+        self.check_release()
         status.write(self.path / "status.json")
+
+    def check_release(self) -> None:
+        """Raises RunError where `status.json` is of a later release than this program."""
+        try:
+            Status.read(self.path / "status.json")
+        except NewerStatusError as error:
+            raise RunError(f"run {self.id}: {error}") from error
+        except (OSError, ValueError):
+            return  # what is missing or damaged can be written anew
 
     @property
     def alive(self) -> bool:
@@ -173,6 +189,28 @@ class Run:
 
     def _json(self, name: str) -> dict[str, Any]:
         return dict(self._read(name))  # the caller's own
+
+    @property
+    def damaged(self) -> list[str]:
+        """Which of its small files can't be read or hold what none of them holds."""
+        found = [
+            name
+            for name in SHAPES
+            if signature(self.place + name) is not None and not self._is_whole(name)
+        ]
+        if signature(f"{self.place}switches.json") is not None:
+            try:
+                tuple(Switch(**one) for one in _list(read_json(self.path / "switches.json")))
+            except (OSError, ValueError, TypeError):
+                found.append("switches.json")
+        return found
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            content = read_json(self.place + name)
+            return bool(_shaped(name, content) == content)
+        except (OSError, ValueError):
+            return False
 
     def _read(self, name: str) -> Mapping[str, Any]:
         path = self.place + name
@@ -339,6 +377,12 @@ def _shaped(name: str, content: Any) -> dict[str, Any]:
         for field, value in content.items()
         if field not in shape or isinstance(value, shape[field])
     }
+
+
+def _list(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise ValueError("it holds no list")
+    return content
 
 
 def _layer_of(name: str) -> tuple[str, int | None]:

@@ -249,6 +249,10 @@ class ReportStatus(Hook):
         """Another state; written at once."""
         self._update(force=True, state=state, **changes)
 
+    def say(self, message: str) -> None:
+        """Whatever becomes of the run, its message is this from now on."""
+        self._status = self._status.model_copy(update={"message": message})
+
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:
         if rows is None:
             return

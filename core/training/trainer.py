@@ -59,6 +59,8 @@ class Trainer:
         for sentence in damaged:  # after the start, which makes older events of this step void
             text = f"{sentence}. Training goes on from step {self.state.step}."
             run.add_event("note", self.state.step, text=text)
+        if damaged:
+            self._report.say(f"{'; '.join(damaged)}; training goes on from step {self.state.step}")
         run.add_event("threads", self.state.step, threads=processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)
         self._checkpoints = hooks.KeepCheckpoints(run, self.flush)

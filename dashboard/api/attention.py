@@ -153,5 +153,7 @@ def _open(source: Source) -> Patterns:
         if path.suffix == ".npz":
             return Patterns(map_npz(path, "pattern"))
         return Patterns(map_npy(path))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        raise KeyError(f"{path.name} can't be read: {error}; choose another step") from error
+    except OSError as error:
         raise KeyError(f"{path.name} can't be read; it may have been thinned out") from error

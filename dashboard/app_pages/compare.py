@@ -197,7 +197,7 @@ problems += address.complaints(
     compare_profile=PROFILES,
 )  # fmt: skip
 choice = address.kept(choice, by_id, problems)
-for sentence in address.remembered(problems):
+for sentence in (*address.remembered(problems), *entries.problems(state.store()).values()):
     cards.problem(sentence)
 if not runs:
     first_run()

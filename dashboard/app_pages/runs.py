@@ -254,6 +254,9 @@ on_disk = sizes().of([*entries, *trashed])
 if len(on_disk) < len(entries) + len(trashed):
     counting(len(on_disk))
 damaged = lists.damaged(store, entries)
+for id, sentence in catalogue.problems(store).items():
+    if id not in damaged:
+        cards.problem(sentence)
 news()
 if not entries and not trashed and not damaged:
     first_run()

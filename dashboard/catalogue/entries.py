@@ -7,6 +7,7 @@ small files has changed; its metrics are never read here but by `core.runs.diges
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from core.runs.status import State
 from dashboard.live.feed import LOCK
 from dashboard.state import DEFAULTS, LIVE, to_widget
 
-FILES = ("config.json", "meta.json", "status.json", "switches.json")
+FILES = ("config.json", "meta.json", "status.json", "corpus.json", "switches.json")
 Stamps = tuple[int, ...]
 
 
@@ -48,6 +49,11 @@ class Entry:
     def digest(self) -> Digest:
         """What became of it; read when it is asked for, as names need no metrics."""
         return digest(self.run)
+
+    @cached_property
+    def damaged(self) -> list[str]:
+        """Which of its small files are damaged; read once for each change of them."""
+        return self.run.damaged
 
     @property
     def id(self) -> str:
@@ -159,6 +165,7 @@ class Catalogue:
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self._known: dict[str, tuple[Stamps, Entry]] = {}
+        self.problems: dict[str, str] = {}  # a sentence for each damaged run, by id, of the last
 
     def entries(self) -> list[Entry]:
         """Every readable run, newest first."""
@@ -167,12 +174,29 @@ class Catalogue:
             names = sorted(os.listdir(root), reverse=True)
         except OSError:
             return []  # nothing was ever trained
-        found = (self._entry(f"{root}/{name}", name) for name in names if name[0] != ".")
+        self.problems.clear()
+        found = (self._listed(f"{root}/{name}", name) for name in names if name[0] != ".")
         entries = [entry for entry in found if entry is not None]
         gone = self._known.keys() - {entry.id for entry in entries}
         for id in gone:
             del self._known[id]
         return entries
+
+    def _listed(self, folder: str, id: str) -> Entry | None:
+        try:
+            entry = self._entry(folder, id)
+        except Exception:  # one damaged run must not take the others of the list with it
+            logging.exception("run %s", id)
+            entry = None
+        problem = ""
+        if entry is None:
+            if os.path.isfile(f"{folder}/config.json"):
+                problem = f"run {id} can't be read"
+        elif entry.damaged:
+            problem = f"{entry.name} ({id}), damaged: {', '.join(entry.damaged)}"
+        if problem:
+            self.problems[id] = problem
+        return entry
 
     def _entry(self, folder: str, id: str) -> Entry | None:
         stamps = _stamps(folder)
@@ -248,3 +272,9 @@ def entries(store: RunStore) -> list[Entry]:
     """Every readable run of a store, newest first; one reader at a time."""
     with LOCK:
         return _catalogue(store).entries()
+
+
+def problems(store: RunStore) -> dict[str, str]:
+    """A sentence for each damaged run of a store, by its id, as of its last listing."""
+    with LOCK:
+        return dict(_catalogue(store).problems)

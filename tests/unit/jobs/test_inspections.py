@@ -452,9 +452,9 @@ def test_asking_imports_no_torch(store: RunStore) -> None:
     run = trained(store)
     program = (
         "import sys\n"
-        "from core.jobs import inspections, questions\n"
+        "from core.jobs import inspection_queue, inspections\n"
         "from core.runs import RunStore\n"
-        "questions.revive = lambda root: None\n"
+        "inspection_queue.revive = lambda root: None\n"
         f"store = RunStore({str(store.root)!r})\n"
         f"run = store.open({run.id!r})\n"
         "one = {'target': 'head', 'layer': 0, 'head': 1, 'action': 'off'}\n"

@@ -158,6 +158,8 @@ def test_a_flipped_bit_in_a_checkpoint_falls_back_and_is_said(store: RunStore, s
     newest.write_bytes(bytes(content))
     Trainer(run, NullControl()).train()
     np.testing.assert_array_equal(losses(run), losses(whole))
+    assert run.record.message.startswith(("step-", "the checkpoint of step"))
+    assert "training goes on from step" in run.record.message
     notes = [e["text"] for e in run.events if e["kind"] == "note"]
     assert len(notes) == 1
     assert "step-000000025" in notes[0]
