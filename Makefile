@@ -5,20 +5,25 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+FRONTEND := dashboard/frontend
+NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint bench science pictures clean check-python chromium
+.PHONY: lab test lint bench science pictures clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
 
-test: .venv/tests chromium
+test: .venv/tests chromium node
+	$(NPM) --silent test
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/tests
+lint: .venv/tests $(FRONTEND)/node_modules/.package-lock.json
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NPM) --silent run lint
+	$(NPM) --silent run types
 
 bench: .venv/tests chromium
 	$(BIN)/python -m tests.benchmarks
@@ -54,5 +59,16 @@ chromium: .venv/tests
 		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else $(BIN)/playwright install chromium; fi
 
+# Only for the checks of the front end: the dashboard itself needs no Node. As root apt brings it.
+node:
+	@enough() { command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 18))' 2>/dev/null; }; \
+	if ! enough && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; fi; \
+	enough || { echo "Node 18 or newer and npm are missing, which check the front end: install them from https://nodejs.org (Debian and Ubuntu: apt install nodejs npm)"; exit 1; }
+
+$(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json | node
+	$(NPM) ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(FRONTEND)/node_modules .venv .pytest_cache .mypy_cache .ruff_cache

@@ -50,16 +50,17 @@ class PatternCache {
 
 export const patterns = new PatternCache()
 
+const tables = new Map()
+
 // Colour tables of 256 entries as the canvas stores pixels: one word, red in the lowest byte.
 export function pixelTable(theme, signed) {
   const name = signed ? "diverging" : "ramp"
-  const made = (pixelTable.made ??= new Map())
   const key = theme[name].join()
-  if (!made.has(key)) {
+  if (!tables.has(key)) {
     const rgb = signed ? divergingRamp(theme.diverging) : ramp(theme.ramp)
-    made.set(key, Uint32Array.from(rgb, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r))
+    tables.set(key, Uint32Array.from(rgb, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r))
   }
-  return made.get(key)
+  return tables.get(key)
 }
 
 // 1 is the lowest, 128 the middle stop, 255 the highest.

@@ -2,11 +2,18 @@
 
 import { Exports } from "./export.js"
 import { hub } from "./hub.js"
-import { CONFIG, loadPlotly } from "./plotly.js"
+import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 import { ENDED } from "./states.js"
 import { applyTheme, el, escaped, faded, number, say, textWidth, themeOf, ticks } from "./tools.js"
 
 export class Card {
+  /** @type {import("./types").Props} */
+  props
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {import("./types").View["trigger"]} */
+  trigger
+
   constructor(root) {
     this.root = root
     this.props = {}
@@ -21,6 +28,7 @@ export class Card {
     root.append(this.head, this.body, this.note)
   }
 
+  /** @returns {import("./types").Asks} what the view wants of the next reply */
   asks() {
     return {}
   }
@@ -74,7 +82,8 @@ export class Card {
     return "The first points appear in a moment."
   }
 
-  tick() {}
+  /** A reply came, or with `force` the page changed. @param {boolean} [_force] */
+  tick(_force) {}
 
   destroy() {}
 }
@@ -82,6 +91,7 @@ export class Card {
 export class Chart extends Card {
   constructor(root) {
     super(root)
+    /** @type {any} a div that Plotly makes a graph of */
     this.plot = el("div", "anl-plot")
     this.body.append(this.plot)
     this.zoom = null
@@ -95,6 +105,15 @@ export class Chart extends Card {
     this.resize.disconnect()
     this.dead = true
     if (this.ready) window.Plotly.purge(this.plot)
+  }
+
+  // The ranges that were zoomed into, { x, y } as the axes count; null shows everything.
+  get zoom() {
+    return this.own ?? null
+  }
+
+  set zoom(zoom) {
+    this.own = zoom
   }
 
   // Something that changes whenever the picture would; ticks without news cost nothing.
@@ -113,7 +132,7 @@ export class Chart extends Card {
 
   async redraw() {
     if (!this.props.plotly || this.dead) return
-    if (this.busy || this.plot._dragging) {
+    if (this.busy || isDragging(this.plot)) {
       this.pending = true // a redraw under the pointer would end the drag
       return
     }
@@ -133,14 +152,18 @@ export class Chart extends Card {
     } finally {
       this.busy = false
     }
-    if (this.pending && !this.plot._dragging) this.redraw()
+    if (this.pending && !isDragging(this.plot)) this.redraw()
+  }
+
+  /** What is drawn in so many pixels. @returns {{ traces: any[], layout: any }} */
+  build(_width, _height) {
+    throw new Error("each chart draws its own picture")
   }
 
   listen() {
     this.plot.on("plotly_relayout", (change) => {
       if (!Object.keys(change).some((k) => /axis\.range|axis\.autorange/.test(k))) return
-      const { xaxis, yaxis } = this.plot._fullLayout
-      this.zoom = { x: [...xaxis.range], y: [...yaxis.range] }
+      this.zoom = shownRanges(this.plot)
       this.zoomed()
     })
     this.plot.on("plotly_doubleclick", () => {
@@ -155,7 +178,10 @@ export class Chart extends Card {
   // The picture is there.
   drawn() {}
 
-  // The shared look. Ranges are always explicit: the picture holds still and labels can be spread.
+  /**
+   * The shared look. Ranges are always explicit: the picture holds still and labels can be spread.
+   * @returns {any} a Plotly layout
+   */
   layout(width, height, { x, y, xTitle, yTitle, xLog = false, yLog = false, right = 16 }) {
     const { theme } = this
     // A title that is longer than its axis is left to the line below the chart's title.
@@ -209,19 +235,30 @@ export class Chart extends Card {
   }
 }
 
-// How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.
+/**
+ * How far the step axis goes: the planned length, or for a young run a half, a quarter, ... of it.
+ * @param {number} last
+ * @param {number} planned
+ */
 export function frameOf(last, planned) {
   let whole = Math.max(last, planned, 1)
   while (whole / 2 > last * 1.6 && whole > 2) whole /= 2
   return whole
 }
 
-// Whether a box has room for axes. In one that is folded or not laid out yet, Plotly would place
-// ticks at NaN; the observer of its size draws it when it opens.
+/**
+ * Whether a box has room for axes. In one that is folded or not laid out yet, Plotly would place
+ * ticks at NaN; the observer of its size draws it when it opens.
+ * @param {number} width
+ * @param {number} height
+ */
 export const drawable = (width, height) => width >= 90 && height >= 60
 
-// Ticks of a logarithmic axis whose range is in powers of ten: whole powers, with 2 and 5 or every
-// tenth between them where there is room, and at least two of them whatever the range.
+/**
+ * Ticks of a logarithmic axis whose range is in powers of ten: whole powers, with 2 and 5 or every
+ * tenth between them where there is room, and at least two of them whatever the range.
+ * @param {number[]} range
+ */
 export function logTicks([low, high]) {
   const every = Math.max(1, Math.ceil((high - low) / 6))
   const inside = (v) => Math.log10(v) >= low - 1e-9 && Math.log10(v) <= high + 1e-9
@@ -240,7 +277,13 @@ function labelled(vals) {
   return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, digits)) }
 }
 
-// A range with a little air, wide enough to be a range.
+/**
+ * A range with a little air, wide enough to be a range.
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} log
+ * @returns {[number, number]}
+ */
 export function aired(low, high, log = false) {
   if (!isFinite(low) || !isFinite(high)) return log ? [-1, 1] : [0, 1]
   if (log) [low, high] = [Math.log10(low), Math.log10(high)]
@@ -248,7 +291,12 @@ export function aired(low, high, log = false) {
   return [low - gap * 0.05, high + gap * 0.07]
 }
 
-// The finite values' range without what would squash the rest: a diverging tail leaves the frame.
+/**
+ * The finite values' range without what would squash the rest: a diverging tail leaves the frame.
+ * @param {(number | null)[]} values
+ * @param {boolean} log
+ * @returns {[number, number]}
+ */
 export function sensible(values, log = false) {
   const good = Float64Array.from(values.filter((v) => Number.isFinite(v) && (!log || v > 0))).sort()
   if (!good.length) return [NaN, NaN]

@@ -2,6 +2,7 @@
 // axis or beside the curves, moved with the arrow keys. It lies over the graph, so that moving it redraws nothing.
 
 import { hub } from "./hub.js"
+import { frameBox, fromPixels, toPixels } from "./plotly.js"
 import { el, say } from "./tools.js"
 
 export class StepCursor {
@@ -47,9 +48,10 @@ export class StepCursor {
   }
 
   to(event) {
-    const { xaxis } = this.chart.plot._fullLayout
-    const x = event.clientX - this.chart.plot.getBoundingClientRect().left - xaxis._offset
-    const step = Math.round(this.chart.stepAt(this.run, xaxis.p2d(Math.min(Math.max(x, 0), xaxis._length))))
+    const { plot } = this.chart
+    const { left, width } = frameBox(plot)
+    const x = event.clientX - plot.getBoundingClientRect().left - left
+    const step = Math.round(this.chart.stepAt(this.run, fromPixels(plot, Math.min(Math.max(x, 0), width))))
     hub.cursorAt(Math.min(Math.max(step, 0), this.last))
   }
 
@@ -73,24 +75,23 @@ export class StepCursor {
 
   place() {
     const { chart, node, run } = this
-    const layout = chart.plot._fullLayout
-    const shown = Boolean(chart.props.follow && layout && run)
+    const box = frameBox(chart.plot)
+    const shown = Boolean(chart.props.follow && box && run)
     this.strip.hidden = !shown
     const { step } = hub.choice
     if (!shown) {
       node.hidden = true
       return
     }
-    const { xaxis, yaxis } = layout
-    Object.assign(this.strip.style, { left: xaxis._offset + "px", width: xaxis._length + "px",
-      top: yaxis._offset + yaxis._length + "px" })
+    const { left, top, width, height } = box
+    Object.assign(this.strip.style, { left: left + "px", width: width + "px", top: top + height + "px" })
     const place = chart.axis(run, [step ?? this.last])[0]
-    const x = place === null ? NaN : xaxis.d2p(place)
-    node.hidden = !(x >= -1 && x <= xaxis._length + 1)
+    const x = place === null ? NaN : toPixels(chart.plot, place)
+    node.hidden = !(x >= -1 && x <= width + 1)
     if (node.hidden) return
     node.classList.toggle("anl-cursor-idle", step === null)
-    Object.assign(node.style, { left: xaxis._offset + x + "px", top: yaxis._offset + "px", height: yaxis._length + "px" })
+    Object.assign(node.style, { left: left + x + "px", top: top + "px", height: height + "px" })
     say(this.label, step === null ? "" : `step ${step.toLocaleString("en-US")}`)
-    this.label.classList.toggle("anl-cursor-left", x > xaxis._length - 90)
+    this.label.classList.toggle("anl-cursor-left", x > width - 90)
   }
 }

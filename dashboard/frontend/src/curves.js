@@ -6,6 +6,7 @@ import { Courses } from "./courses.js"
 import { StepCursor } from "./cursor.js"
 import { hub } from "./hub.js"
 import { area, divergences, level, marks } from "./marks.js"
+import { heightOf } from "./plotly.js"
 import { timesOf } from "./rows.js"
 import {
   escaped, faded, labelOf, number, runColour, runDash, short, textWidth, titleOf, unitOf,
@@ -26,6 +27,7 @@ export class Curves extends Courses {
     this.details.stop()
   }
 
+  /** @returns {import("./types").Asks} */
   asks() {
     const { metric, x } = this.props
     const metrics = [metric]
@@ -37,14 +39,14 @@ export class Curves extends Courses {
 
   // Curves that follow the page share their zoom with it: it is part of the address.
   get zoom() {
-    if (!this.props.follow) return this.own ?? null
+    if (!this.props.follow) return super.zoom
     const at = hub.choice.zoom
     return at && { x: at.slice(0, 2), y: at.slice(2) }
   }
 
   set zoom(zoom) {
     if (!this.props.follow) {
-      this.own = zoom
+      super.zoom = zoom
       return
     }
     this.zooming = true
@@ -127,7 +129,7 @@ export class Curves extends Courses {
     return { traces, layout }
   }
 
-  extras() {}
+  extras(_layout) {}
 
   unit() {
     const unit = unitOf(this.props.metric)
@@ -238,7 +240,7 @@ export class Curves extends Courses {
     return line.cells.map((cell) => {
       let held = null
       for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
-        if (series.steps[k] >= cell.begin) held = series.values[k]
+        if (series.steps[k] >= cell.begin) held = /** @type {number | null} */ (series.values[k])
       }
       const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
       return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
@@ -267,7 +269,7 @@ export class Curves extends Courses {
   clicked({ points, event }) {
     if (!this.props.follow || !points.length) return
     const top = this.plot.getBoundingClientRect().top
-    const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) - (event.clientY - top))
+    const away = (p) => Math.abs(heightOf(p) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata
     const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
     if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines

@@ -34,8 +34,8 @@ export class Details {
     const asked = JSON.stringify([metric, from, to, thinned.map((r) => r.id)])
     if (!thinned.length || asked === this.asked) return false
     this.asked = asked
-    const query = new URLSearchParams({ run: thinned.map((r) => r.id).join(), metric, from, to,
-      points: pointsFor(thinned.length) })
+    const query = new URLSearchParams({ run: thinned.map((r) => r.id).join(), metric, from: String(from), to: String(to),
+      points: String(pointsFor(thinned.length)) })
     try {
       const reply = JSON.parse(await fetchText("/api/series?" + query))
       if (asked !== this.asked) return false // the reader zoomed on meanwhile

@@ -3,6 +3,15 @@
 import { el, ramp, say } from "./tools.js"
 
 export class Head {
+  /** @type {import("./types").Grid} */
+  grid
+  /** @type {string[]} */
+  tokens
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {number | null} */
+  row
+
   constructor() {
     this.node = el("div", "anl-head-large")
     this.title = el("div", "anl-head-title")

@@ -21,6 +21,25 @@ export function strongest(scores, layer, head, uniform) {
 }
 
 export class HeadCards {
+  /** @type {import("./types").Grid} */
+  grid
+  /** @type {any} */
+  scores
+  /** @type {any} */
+  others
+  /** @type {string} */
+  sort
+  /** @type {number[]} */
+  chosen
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {string[]} */
+  tokens
+  /** @type {boolean} */
+  causal
+
   constructor({ pick }) {
     this.pick = pick
     this.node = el("div", "anl-cards")

@@ -11,6 +11,29 @@ const LISTED = 8 // attended tokens that are named
 const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
 
 export class HeadLarge {
+  /** @type {any} */
+  picture
+  /** @type {number} */
+  layer
+  /** @type {number} */
+  index
+  /** @type {import("./types").Grid | null} */
+  head
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {any} */
+  scores
+  /** @type {any} */
+  others
+  /** @type {string[]} */
+  names
+  /** @type {any} */
+  source
+  /** @type {boolean} */
+  causal
+
   constructor({ changed }) {
     this.changed = changed
     this.lines = false

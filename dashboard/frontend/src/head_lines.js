@@ -7,6 +7,17 @@ const LINE_ROW = 19
 const FAINTEST = 0.02 // lines below this would only grey the picture
 
 export class HeadLines {
+  /** @type {import("./types").Grid} */
+  head
+  /** @type {string[]} */
+  tokens
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {{ kind: string, index: number } | null} */
+  locked
+
   constructor({ hover, lock }) {
     this.tell = hover
     this.lock = lock

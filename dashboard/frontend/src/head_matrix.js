@@ -4,6 +4,17 @@ import { bytesOf, pixelTable, shownToken, sized, stamp } from "./attention_data.
 import { el, faded, ticks } from "./tools.js"
 
 export class HeadMatrix {
+  /** @type {import("./types").Grid} */
+  head
+  /** @type {string[]} */
+  tokens
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {{ kind: string, index: number } | null} */
+  locked
+
   constructor({ hover, lock }) {
     this.tell = hover // (query, key), or null
     this.lock = lock // ({ kind: "row" | "column", index })
@@ -43,7 +54,7 @@ export class HeadMatrix {
   }
 
   paint() {
-    const { n, named, left, side, cell, scale } = this.place
+    const { named, left, side, cell, scale } = this.place
     const { theme } = this
     const context = this.canvas.getContext("2d")
     context.setTransform(1, 0, 0, 1, 0, 0)

@@ -4,6 +4,15 @@ import { edgesOf, pixelTable, sized, stamp } from "./attention_data.js"
 import { el, say } from "./tools.js"
 
 export class HeadsGrid {
+  /** @type {import("./types").Grid} */
+  grid
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {number[] | null} */
+  chosen
+
   constructor({ pick, about }) {
     this.pick = pick // (layer, head)
     this.about = about // (layer, head) -> what the tip says

@@ -10,25 +10,35 @@ const TIMEOUT = 15000
 export const MOST_RUNS = 250 // in one request
 const MOST_POINTS = 75000 // of one metric in a chart, and 1,024 of one run
 
+/** @returns {import("./types").LiveRun} */
 function newRun() {
   return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", state: null,
     step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0, heard: performance.now() }
 }
 
-// Asked for and not ended, and nothing of it can be drawn yet.
+/**
+ * Asked for and not ended, and nothing of it can be drawn yet.
+ * @param {import("./types").LiveRun} run
+ */
 export function begins(run) {
   return !run.gone && !ENDED.has(run.state) && performance.now() - run.heard < BEGINS
     && ![...run.series.values()].some((series) => series.steps.length)
 }
 
-// What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
-// draws its own), the one that stands out, the step under the cursor (null: the newest), and the
-// ranges [x, x, y, y] that were zoomed into, as the axes count (null: everything).
+/**
+ * What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
+ * draws its own), the one that stands out, the step under the cursor (null: the newest), and the
+ * ranges [x, x, y, y] that were zoomed into, as the axes count (null: everything).
+ * @returns {import("./types").Choice}
+ */
 function noChoice() {
   return { ids: null, focus: null, step: null, zoom: null }
 }
 
-// Points of each of n runs: a power of two, as the server's buckets are.
+/**
+ * Points of each of n runs: a power of two, as the server's buckets are.
+ * @param {number} n
+ */
 export const pointsFor = (n) => Math.min(1024, 2 ** Math.floor(Math.log2(MOST_POINTS / Math.max(n, 1))))
 
 class Hub {
@@ -49,20 +59,24 @@ class Hub {
     // A download takes the focus out of its dialog, which then hears no Escape.
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || document.activeElement !== document.body) return
-      document.querySelector(".stDialog button[aria-label=Close]")?.click()
+      const close = /** @type {HTMLElement | null} */ (document.querySelector(".stDialog button[aria-label=Close]"))
+      close?.click()
     })
   }
 
+  /** @param {string} id @returns {import("./types").LiveRun} what is known of a run */
   run(id) {
     if (!this.runs.has(id)) this.runs.set(id, newRun())
     return this.runs.get(id)
   }
 
+  /** @param {import("./types").View} view */
   add(view) {
     this.views.add(view)
     this.wake()
   }
 
+  /** @param {import("./types").View} view */
   remove(view) {
     this.views.delete(view)
     // The choice lives as long as a view that makes it or follows it.
@@ -73,24 +87,36 @@ class Hub {
     this.runs.clear()
   }
 
-  // Rows of `about`, from whichever view was given them.
+  /**
+   * Rows of `about`, from whichever view was given them.
+   * @param {import("./types").Run[]} rows
+   */
   know(rows) {
     for (const row of rows) this.about.set(row.id, { ...this.about.get(row.id), ...row })
   }
 
-  // The runs to draw, in this order; views that follow draw them at once.
+  /**
+   * The runs to draw, in this order; views that follow draw them at once.
+   * @param {string[]} ids
+   */
   choose(ids) {
     const focus = ids.includes(this.choice.focus) ? this.choice.focus : null
     this.set({ ids: [...ids], focus })
     this.wake()
   }
 
-  // One run stands out, or none (null).
+  /**
+   * One run stands out, or none (null).
+   * @param {string | null} id
+   */
   focusRun(id) {
     this.set({ focus: id })
   }
 
-  // The step at which profiles are drawn; null is the newest.
+  /**
+   * The step at which profiles are drawn; null is the newest.
+   * @param {number | null} step
+   */
   cursorAt(step) {
     this.set({ step })
   }
@@ -167,7 +193,7 @@ class Hub {
       put("layers", focus.length ? asks.layers : [])
       put("own", ids.map((id, place) => [place, ...(asks.own.get(id) ?? [])]).filter((own) => own.length > 1)
         .map((own) => own.join("~")))
-      if (ids.length) query.set("points", asks.points)
+      if (ids.length) query.set("points", String(asks.points))
       const text = await fetchText("/api/live?" + query)
       this.stats.requests += 1
       this.stats.bytes.push(text.length)
@@ -181,7 +207,7 @@ class Hub {
       this.stats.ticks += 1
       if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
       this.announce()
-    } catch (error) {
+    } catch {
       this.failures += 1
       this.lost = true
       delay = Math.min(TICK * 2 ** this.failures, 15000)
@@ -198,6 +224,12 @@ class Hub {
     this.timer = setTimeout(() => this.poll(), this.again || due.length > ids.length ? 20 : delay)
   }
 
+  /**
+   * What a reply says of one run.
+   * @param {string} id
+   * @param {import("./types").LiveReply} reply
+   * @param {string} key what was asked: an ended run that has nothing more to say to it is left alone
+   */
   take(id, reply, key) {
     const run = this.run(id)
     run.loaded = true
@@ -225,6 +257,13 @@ class Hub {
     run.settled = run.quiet >= 1 ? key : ""
   }
 
+  /**
+   * Add points to a series. What stood from `points.from` on is replaced by them: the last bucket
+   * grew, or a resume took the run back to an earlier step.
+   * @param {import("./types").LiveRun} run
+   * @param {string} metric
+   * @param {import("./types").Points} points
+   */
   extend(run, metric, points) {
     if (points.missing) {
       run.series.set(metric, { steps: [], values: [], buckets: [], means: [], cursor: "", missing: true, version: 0 })
@@ -278,8 +317,12 @@ class Hub {
   }
 }
 
-// Points of a reply. Where rows were thinned, `buckets` holds the first step of each bucket and
-// `means` the mean of all its rows; where they were not, a bucket is a row.
+/**
+ * Points of a reply. Where rows were thinned, `buckets` holds the first step of each bucket and
+ * `means` the mean of all its rows; where they were not, a bucket is a row.
+ * @param {import("./types").Points} points
+ * @returns {{ steps: number[], values: import("./types").Value[], buckets: number[], means: (number | null)[], width: number }}
+ */
 export function unpacked({ s, v, w, a }) {
   let step = 0
   const steps = s.map((difference) => (step += difference))
@@ -292,6 +335,11 @@ export function unpacked({ s, v, w, a }) {
   return { steps, values: v, buckets, means: a, width: w }
 }
 
+/**
+ * The text at an address; an error holds the sentence that the server said.
+ * @param {string} address
+ * @returns {Promise<string>}
+ */
 export async function fetchText(address) {
   const stop = new AbortController()
   const timer = setTimeout(() => stop.abort(), TIMEOUT)
@@ -305,6 +353,7 @@ export async function fetchText(address) {
 }
 
 // The module may be loaded under two addresses after an update; the tab keeps one hub.
+/** @type {Hub} */
 export const hub = (window.addnormHub ??= new Hub())
 
 // The page comes first: plotly.js is fetched and read once the browser has nothing else to do.

@@ -42,7 +42,7 @@ class Asked {
     try {
       const { streaming } = this
       const text = await fetchText(this.address + (streaming ? `/stream?since=${this.items.length}` : ""))
-      const { items = [], next, more = false, ...now } = JSON.parse(text)
+      const { items = [], more = false, ...now } = JSON.parse(text)
       this.now = now
       this.items.push(...items)
       this.whole = streaming && !more && OVER.has(now.state)
@@ -109,11 +109,11 @@ export class Follower extends Card {
     this.announce()
   }
 
-  streams() {
+  streams(_data) {
     return false
   }
 
-  heard() {
+  heard(_one) {
     if (this.dead) return
     this.tick(true)
     this.announce()
@@ -160,6 +160,10 @@ export class Progress {
     this.node.append(line, this.bar)
   }
 
+  /**
+   * @param {{ state: string, progress: number, message: string }} standing
+   * @param {{ label: string, colour?: string, lost?: boolean }} whose
+   */
   show({ state, progress, message }, { label, colour, lost }) {
     const atWork = !OVER.has(state)
     const bad = state === "failed"
@@ -182,6 +186,9 @@ export class Progress {
 
 // In place of a picture that is still being measured, or could not be.
 export class InspectionView extends Follower {
+  /** @type {any[]} */
+  lines
+
   constructor(root) {
     super(root)
     this.head.remove()

@@ -25,6 +25,11 @@ function rowName(row) {
 }
 
 class LensTable {
+  /** @type {any} */
+  asked
+  /** @type {import("./types").Theme} */
+  theme
+
   constructor(view, act) {
     this.view = view
     this.node = el("div", "anl-lens")
@@ -97,8 +102,8 @@ class LensTable {
       tr.append(el("th", "", this.names[n]))
       this.cells[n] = tokens.map((_, t) => {
         const td = el("td", "", visible(this.token(n, t, 0)))
-        td.dataset.n = n
-        td.dataset.t = t
+        td.dataset.n = String(n)
+        td.dataset.t = String(t)
         tr.append(td)
         return td
       })
@@ -169,7 +174,7 @@ class LensTable {
       words.append(": right is ", el("code", "", visible(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
     }
     words.append(` · entropy ${arrays.entropy[i].toFixed(2)} nats`)
-    this.detail.replaceChildren(words, choices(list, right, this.theme))
+    this.detail.replaceChildren(words, choices(list, right))
   }
 }
 

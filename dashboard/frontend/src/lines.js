@@ -6,6 +6,9 @@ import { ENDED } from "./states.js"
 import { LEVEL_MARKS, OBSERVABLES, escaped, ramp, short } from "./tools.js"
 
 export class Lines extends Chart {
+  /** @type {number[][]} */
+  table
+
   asks() {
     const { runs, metric } = this.props
     return { focus: runs.map((r) => r.id), layers: [metric] }

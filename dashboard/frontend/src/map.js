@@ -45,7 +45,10 @@ export class LayerMap extends Card {
     this.draw(series, run && hub.run(run.id))
   }
 
-  // Colours span half decades, so that they change seldom while values come in.
+  /**
+   * Powers of ten that the colours span: half decades, so that they change seldom while values come in.
+   * @returns {[low: number, high: number]}
+   */
   range(series) {
     const good = []
     for (const column of series.values) for (const v of column) if (v > 0 && isFinite(v)) good.push(v)
@@ -81,7 +84,7 @@ export class LayerMap extends Card {
     const range = this.range(series)
     this.cells(context, box, series, depth, extent, range)
     this.switches(context, box, extent, live)
-    this.axes(context, box, depth, extent, width)
+    this.axes(context, box, depth, extent)
     this.bar(context, box, range)
     this.box = { ...box, depth, extent, series }
     this.canvas.setAttribute("aria-label",
@@ -159,7 +162,7 @@ export class LayerMap extends Card {
     return tile
   }
 
-  axes(context, box, depth, extent, width) {
+  axes(context, box, depth, extent) {
     const { theme } = this
     context.font = `12px ${theme.font}`
     context.fillStyle = theme.muted

@@ -1,7 +1,11 @@
 // Averages over steps and over runs. A *cell* is a bucket of steps: the steps it begins and ends at,
 // its middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
 
-// The cells of a series as the server thins it; where every row is a point, each is a cell.
+/**
+ * The cells of a series as the server thins it; where every row is a point, each is a cell.
+ * @param {{ steps: number[], values: any[], buckets: number[], means: (number | null)[], width?: number }} series
+ * @returns {import("./types").Cell[]}
+ */
 export function cellsOf({ steps, values, buckets, means, width }) {
   if (!(width > 1)) {
     return steps.map((s, i) => ({ begin: s, end: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
@@ -25,11 +29,17 @@ export function cellsOf({ steps, values, buckets, means, width }) {
 const WINDOWS = 1000 // distances are counted in thousandths of a run
 const GAP = 4 // cells further apart than so many usual distances have a gap between them
 
-// The average of the rows up to the end of each cell, which forgets by distance in steps, so that
-// thinned cells weigh as their rows do. It knows no row that comes later, and begins anew where a
-// comparison with what was before would mislead: at each step of `starts` (a layer was rewired, the
-// run was taken up again), behind a gap, and behind what is not a number. With `log`, distances are
-// those of a logarithmic axis; `extent` is the run's length in steps, `weight` from 0 to 1.
+/**
+ * The average of the rows up to the end of each cell, which forgets by distance in steps, so that
+ * thinned cells weigh as their rows do. It knows no row that comes later, and begins anew where a
+ * comparison with what was before would mislead: at each step of `starts` (a layer was rewired, the
+ * run was taken up again), behind a gap, and behind what is not a number. With `log`, distances are
+ * those of a logarithmic axis; `extent` is the run's length in steps, `weight` from 0 to 1.
+ * @param {import("./types").Cell[]} cells
+ * @param {number} weight
+ * @param {{ extent: number, log?: boolean, starts?: number[] }} scale
+ * @returns {(number | null)[]}
+ */
 export function smoothed(cells, weight, { extent, log = false, starts = [] }) {
   const place = (step) => (log ? Math.log10(step) : step)
   const decay = Math.min(Math.sqrt(weight), 0.999)
@@ -61,7 +71,11 @@ function usualDistance(cells) {
   return all.length ? all[Math.floor(all.length / 2)] : 1
 }
 
-// Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
+/**
+ * Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
+ * @param {import("./types").Cell[][]} runs
+ * @returns {{ grid: number[], runs: (import("./types").Cell | null)[][] }}
+ */
 export function onOneGrid(runs) {
   if (!runs.length) return { grid: [], runs: [] } // none has been loaded yet
   const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
@@ -84,6 +98,12 @@ function rebinned(cells, grid) {
   })
 }
 
+/**
+ * Two neighbouring cells as one.
+ * @param {import("./types").Cell} a
+ * @param {import("./types").Cell} b
+ * @returns {import("./types").Cell}
+ */
 export function merged(a, b) {
   const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
   const span = a.span + b.span
@@ -92,10 +112,15 @@ export function merged(a, b) {
     high: least(a.high, b.high, Math.max), broken: Boolean(a.broken || b.broken || a.mean === null || b.mean === null) }
 }
 
-// The mean over runs of each one's mean in the cell, and the range of experiments. Only where all
-// runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
-// more. `experiments` holds the places of repeats together: they are averaged first and count as
-// one; one experiment alone has no range.
+/**
+ * The mean over runs of each one's mean in the cell, and the range of experiments. Only where all
+ * runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
+ * more. `experiments` holds the places of repeats together: they are averaged first and count as
+ * one; one experiment alone has no range.
+ * @param {import("./types").Cell[][]} runs
+ * @param {number[][]} experiments
+ * @returns {import("./types").Cell[]}
+ */
 export function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   const { grid, runs: rows } = onOneGrid(runs)
   const several = experiments.length > 1
@@ -112,7 +137,11 @@ export function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   })
 }
 
-// The range of the runs' own smoothed lines at each place of their grid.
+/**
+ * The range of the runs' own smoothed lines at each place of their grid.
+ * @param {(number | null)[][]} lines
+ * @returns {(number | null)[][]}
+ */
 export function rangeOf(lines) {
   return (lines[0] ?? []).map((_, i) => {
     const here = lines.map((line) => line[i]).filter((v) => v !== null)
@@ -120,6 +149,10 @@ export function rangeOf(lines) {
   })
 }
 
+/**
+ * @param {number[]} values
+ * @returns {number | null}
+ */
 export function averageOf(values) {
   return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
 }

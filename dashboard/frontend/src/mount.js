@@ -22,6 +22,10 @@ const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Dif
   figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }
 const mounted = new WeakMap()
 
+/**
+ * @param {HTMLElement} root
+ * @param {import("./types").Component} component
+ */
 export function mount(root, component) {
   let view = mounted.get(root)
   if (!view) {
@@ -34,6 +38,7 @@ export function mount(root, component) {
   view.update(component)
 }
 
+/** @param {HTMLElement} root */
 export function unmount(root) {
   const view = mounted.get(root)
   if (!view) return

@@ -87,7 +87,7 @@ export class Operate extends Follower {
   rescale() {
     const value = Number(this.input.value)
     this.factor = Number.isFinite(value) && this.input.value !== "" ? Math.min(Math.max(value, -10), 10) : 0.5
-    this.input.value = this.factor
+    this.input.value = String(this.factor)
     if (this.operations.some((o) => o.action === "scale")) {
       this.send(this.operations.map((o) => (o.action === "scale" ? { ...o, scale: this.factor } : o)))
     }

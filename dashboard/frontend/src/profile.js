@@ -68,7 +68,7 @@ export class Profile extends Chart {
     const { step } = this
     const ids = this.shownRuns.map((r) => r.id)
     try {
-      const query = new URLSearchParams({ runs: ids.join(), metric: this.metrics.join(), step })
+      const query = new URLSearchParams({ runs: ids.join(), metric: this.metrics.join(), step: String(step) })
       const { runs } = JSON.parse(await fetchText("/api/profile?" + query))
       this.at = new Map(runs.map((rows, i) => [ids[i], Object.fromEntries(Object.entries(rows)
         .map(([m, [at, value]]) => [m, { step: at, value }]))]))
@@ -127,7 +127,7 @@ export class Profile extends Chart {
     const focused = props.follow && lines.find((l) => l.run.id === hub.choice.focus)
     const named = lines.length <= NAMED ? lines : focused ? [focused] : []
     const right = Math.min(Math.max(20, ...named.map((l) => textWidth(labelOf(l.run), font) + 14)), width * 0.4)
-    let y = aired(...(all.length ? [least, most] : [NaN, NaN]), log)
+    let y = all.length ? aired(least, most, log) : aired(NaN, NaN, log)
     if (!log && positive && y[0] < most * 0.5) y = [0, y[1]]
     const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
       xTitle: "layer", yTitle: unit, right })

@@ -5,7 +5,10 @@ import { averageOf } from "./means.js"
 import { BAD, ENDED, LIVE_STATES, STATES } from "./states.js"
 import { number } from "./tools.js"
 
-// Where a run stands: what the page knew, and for a live run what the hub has heard since.
+/**
+ * Where a run stands: what the page knew, and for a live run what the hub has heard since.
+ * @param {import("./types").Row} row
+ */
 export function standing(row) {
   const { state: was, words, full, bad } = row
   const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
@@ -24,7 +27,11 @@ export function standing(row) {
 
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
-// Repeats of one experiment, by it: [key, their places] in order.
+/**
+ * Repeats of one experiment, by it: [key, their places] in order.
+ * @param {import("./types").Run[]} rows
+ * @returns {number[][]}
+ */
 export function experimentsOf(rows) {
   const found = new Map()
   rows.forEach((row, i) => {
@@ -34,15 +41,23 @@ export function experimentsOf(rows) {
   return [...found.values()]
 }
 
-// How many runs a line stands for: ×3, ×3 (2 seeds), ×2 (one seed).
+/**
+ * How many runs a line stands for: ×3, ×3 (2 seeds), ×2 (one seed).
+ * @param {import("./types").Run[]} rows
+ */
 export function timesOf(rows) {
   const seeds = experimentsOf(rows).length
   if (seeds === rows.length) return `×${rows.length}`
   return `×${rows.length} (${seeds === 1 ? "one seed" : seeds + " seeds"})`
 }
 
-// Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
-// their mean; one experiment has no range. `count` of the rows have a value.
+/**
+ * Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
+ * their mean; one experiment has no range. `count` of the rows have a value.
+ * @param {(number | null)[]} values
+ * @param {import("./types").Run[]} rows
+ * @returns {{ mean: number | null, half: number | null, count: number, of: number }}
+ */
 export function spread(values, rows) {
   const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
   const count = finite(values).length
@@ -53,7 +68,10 @@ export function spread(values, rows) {
 
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
-// A mean over some of a group's runs says of how many.
+/**
+ * A mean over some of a group's runs says of how many.
+ * @param {{ mean: number | null, half: number | null, count: number, of: number }} spread
+ */
 export function figure({ mean, half, count, of }) {
   if (mean === null) return "–"
   const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
@@ -68,24 +86,33 @@ function written(value) {
   return typeof value === "number" ? number(value) : String(value)
 }
 
-// One value for a group: what all its runs share, else the few that they have.
+/**
+ * One value for a group: what all its runs share, else the few that they have.
+ * @param {any[]} values
+ */
 export function shared(values) {
   const several = [...new Set(values.map(written))]
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
   return several.length <= 3 ? several.join(", ") : `${several.length} values`
 }
 
+/** @type {Intl.DateTimeFormatOptions} */
 const DATES = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
 
 // A moment (seconds since 1970) as the reader's clock and calendar have it.
 function moment(seconds) {
   if (!Number.isFinite(seconds)) return "–"
   const date = new Date(seconds * 1000)
+  /** @type {Intl.DateTimeFormatOptions} */
   const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
   return new Intl.DateTimeFormat("en-GB", { ...DATES, ...year }).format(date)
 }
 
-// What a line says in a column of words: the same of all its runs, or how many there are.
+/**
+ * What a line says in a column of words: the same of all its runs, or how many there are.
+ * @param {import("./types").Line} line
+ * @param {string} by
+ */
 export function told(line, by) {
   const each = line.rows.map((row) => {
     if (by === "created" || by === "deleted") return moment(row[by])
@@ -121,14 +148,20 @@ function ordered(lines, sort) {
   const keyed = lines.map((line, i) => [sortable(line, sort), i, line])
   const side = sort.down ? -1 : 1
   keyed.sort(([a, i], [b, j]) => {
-    if (a === null || b === null) return (a === null) - (b === null) || i - j
+    if (a === null || b === null) return Number(a === null) - Number(b === null) || i - j
     if (typeof a === "number" && typeof b === "number") return side * (a - b) || i - j
     return side * String(a).localeCompare(String(b), "en", { numeric: true }) || i - j
   })
   return keyed.map(([, , line]) => line)
 }
 
-// Runs in the order given, each group at its first run's place, its runs below it where it is open.
+/**
+ * Runs in the order given, each group at its first run's place, its runs below it where it is open.
+ * @param {import("./types").Row[]} rows
+ * @param {Set<string>} open
+ * @param {import("./types").Sort} sort
+ * @returns {import("./types").Line[]}
+ */
 export function linesOf(rows, open, sort) {
   const groups = Map.groupBy?.(rows.filter((r) => r.group), (r) => r.group) ?? grouped(rows)
   const lines = []
@@ -155,7 +188,10 @@ function grouped(rows) {
   return groups
 }
 
-// The state of a line in words: of a group, how many of its runs ended how.
+/**
+ * The state of a line in words: of a group, how many of its runs ended how.
+ * @param {import("./types").Line} line
+ */
 export function stateOf(line) {
   const each = line.rows.map(standing)
   if (each.length === 1) return each[0]
@@ -168,10 +204,15 @@ export function stateOf(line) {
 
 // A sign of its own for each dead end, so that nothing is told by colour alone.
 
-// "validation", "-validation.best" and the like, as the address writes it.
+/**
+ * "validation", "-validation.best" and the like, as the address writes it.
+ * @param {string | null | undefined} text
+ * @returns {import("./types").Sort}
+ */
 export function sortOf(text) {
   const found = /^(-?)([^]*?)(\.best)?$/.exec(text ?? "")
   return { down: found[1] === "-", by: found[2], best: Boolean(found[3]) }
 }
 
+/** @param {import("./types").Sort} sort */
 export const sortText = ({ by, down, best }) => (down && by ? "-" : "") + by + (best ? ".best" : "")

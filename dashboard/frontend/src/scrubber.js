@@ -7,6 +7,19 @@ import { el, faded, say, ticks } from "./tools.js"
 const PLAY_MS = 250 // a snapshot, while it plays
 
 export class Scrubber {
+  /** @type {number} */
+  at
+  /** @type {any[]} */
+  curves
+  /** @type {number} */
+  total
+  /** @type {import("./types").Theme} */
+  theme
+  /** @type {string} */
+  words
+  /** @type {() => boolean} */
+  waits
+
   constructor({ seek }) {
     this.seek = seek // (index of a snapshot)
     this.node = el("div", "anl-scrubber")
@@ -31,9 +44,12 @@ export class Scrubber {
     this.canvas.onkeydown = (event) => this.key(event)
   }
 
-  // curves: [{ steps, values, colour, name }], the shown run's first.
-  show({ stops, at, curves, total, theme, words, unit }) {
-    Object.assign(this, { stops, at, curves, total, theme, words, unit })
+  /**
+   * Curves are [{ steps, values, colour, name }], the shown run's first.
+   * @param {{ stops: any[], at: number, curves: any[], total: number, theme: import("./types").Theme, words: string }} picture
+   */
+  show({ stops, at, curves, total, theme, words }) {
+    Object.assign(this, { stops, at, curves, total, theme, words })
     this.canvas.setAttribute("aria-label", "Snapshot of training")
     this.canvas.setAttribute("aria-valuemin", "1")
     this.canvas.setAttribute("aria-valuemax", String(Math.max(stops.length, 1)))

@@ -176,7 +176,7 @@ export class RunsTable extends Card {
     this.at = new Map(this.lines.map((line, i) => [line.key, i]))
     if (!this.at.has(this.active)) this.active = this.lines[0]?.key
     this.columns()
-    this.grid.setAttribute("aria-rowcount", this.lines.length + 1)
+    this.grid.setAttribute("aria-rowcount", String(this.lines.length + 1))
   }
 
   columns() {

@@ -9,14 +9,23 @@ export class Ticks {
     this.ids = new Set(ids)
   }
 
-  // The ticked ones of these rows, newest first, no more than can be drawn.
+  /**
+   * The ticked ones of these rows, newest first, no more than can be drawn.
+   * @param {{ id: string }[]} rows
+   * @returns {string[]}
+   */
   of(rows, most = MOST_DRAWN) {
     const { kind, ids } = this
     const kept = rows.filter((r) => kind === "all" || ids.has(r.id) === (kind === "only"))
     return kept.slice(0, most).map((r) => r.id)
   }
 
-  // Ticks such that exactly these of the rows are drawn; what is not listed now keeps its tick.
+  /**
+   * Ticks such that exactly these of the rows are drawn; what is not listed now keeps its tick.
+   * @param {Set<string>} ticked
+   * @param {{ id: string }[]} rows
+   * @returns {Ticks}
+   */
   to(ticked, rows, most = MOST_DRAWN) {
     const listed = new Set(rows.map((r) => r.id))
     const elsewhere = [...this.ids].filter((id) => !listed.has(id))

@@ -21,6 +21,7 @@ export function shade(theme, p) {
 
 // The ramp with its ends, so that a colour can be read as a number.
 export function rampLegend(words) {
+  /** @type {any} a div with two functions of its own */
   const node = el("div", "anl-ramp")
   const bar = el("span", "anl-ramp-bar")
   const text = el("span", "anl-ramp-words", words)
@@ -31,7 +32,7 @@ export function rampLegend(words) {
 }
 
 // Rows of `token, bar, probability`.
-export function choices(list, right, theme) {
+export function choices(list, right) {
   const node = el("div", "anl-choices")
   for (const [text, p] of list) {
     const row = el("span", "anl-choice" + (text === right ? " anl-right" : ""))
@@ -46,6 +47,13 @@ export function choices(list, right, theme) {
 }
 
 class Written {
+  /** @type {string} */
+  about
+  /** @type {boolean} */
+  dark
+  /** @type {import("./types").Theme} */
+  theme
+
   constructor(act) {
     this.node = el("div", "anl-written")
     this.head = el("div", "anl-who")
@@ -86,7 +94,7 @@ class Written {
     if (repaint) [...this.flow.children].forEach((node, i) => this.paint(node, items[i]))
     for (let i = this.flow.children.length; i < items.length; i++) {
       const node = el("span", "anl-token", items[i].text === "\n" ? "↵\n" : items[i].text)
-      node.dataset.i = i
+      node.dataset.i = String(i)
       this.paint(node, items[i])
       this.flow.append(node)
     }
@@ -132,7 +140,7 @@ class Written {
     this.flow.children[i].classList.add("anl-picked")
     const words = el("span", "anl-detail-words")
     words.append(el("code", "", visible(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
-    this.detail.replaceChildren(words, choices(item.alternatives, item.text, this.theme))
+    this.detail.replaceChildren(words, choices(item.alternatives, item.text))
   }
 }
 

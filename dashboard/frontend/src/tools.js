@@ -1,5 +1,13 @@
-// What all views share: elements, colours, numbers, ticks.
 
+/**
+ * What all views share: elements, colours, numbers, ticks.
+ * A new element.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {string} [className]
+ * @param {string} [text]
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 export function el(tag, className = "", text = "") {
   const node = document.createElement(tag)
   if (className) node.className = className
@@ -7,11 +15,20 @@ export function el(tag, className = "", text = "") {
   return node
 }
 
-// Only touches the page when something changed, so that selections and screen readers keep still.
+/**
+ * Only touches the page when something changed, so that selections and screen readers keep still.
+ * @param {Element} node
+ * @param {string} text
+ */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text
 }
 
+/**
+ * Red, green and blue of a CSS colour, 0 to 255 each.
+ * @param {string} text
+ * @returns {number[]}
+ */
 export function colourOf(text) {
   const probe = el("canvas").getContext("2d")
   probe.fillStyle = "#fff"
@@ -20,7 +37,12 @@ export function colourOf(text) {
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16))
 }
 
-// Streamlit tells a component its theme only in CSS variables; a dark ground means dark colours.
+/**
+ * Streamlit tells a component its theme only in CSS variables; a dark ground means dark colours.
+ * @param {Element} node
+ * @param {import("./types").Palette} palette
+ * @returns {import("./types").Theme}
+ */
 export function themeOf(node, palette) {
   const style = getComputedStyle(node)
   const [r, g, b] = colourOf(style.getPropertyValue("--st-background-color") || "#ffffff")
@@ -33,6 +55,10 @@ export function themeOf(node, palette) {
   }
 }
 
+/**
+ * @param {HTMLElement} root
+ * @param {import("./types").Theme} theme
+ */
 export function applyTheme(root, theme) {
   for (const name of ["card", "line", "grid", "ink", "muted", "add", "norm", "warning", "attention",
     "ground", "sidebar", "warning_text", "norm_text", "add_text"]) {
@@ -40,21 +66,36 @@ export function applyTheme(root, theme) {
   }
 }
 
+/**
+ * @param {import("./types").Theme} theme
+ * @param {import("./types").Run} run
+ * @param {boolean} text whether it is for words, which want more contrast
+ */
 export const runColour = (theme, run, text = false) => {
   const colours = text ? theme.runs_text : theme.runs
   return colours[(run.colour ?? 0) % colours.length]
 }
 
-// The runs that share a colour, from the ninth on, are told apart by their dashes.
+/**
+ * The runs that share a colour, from the ninth on, are told apart by their dashes.
+ * @param {import("./types").Run} run
+ */
 export const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
 const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
 
+/**
+ * @param {string} hex
+ * @param {number} alpha
+ */
 export function faded(hex, alpha) {
   const [r, g, b] = colourOf(hex)
   return `rgba(${r},${g},${b},${alpha})`
 }
 
-// A value as people read it: four significant digits, no more zeros than needed.
+/**
+ * A value as people read it: four significant digits, no more zeros than needed.
+ * @param {number | string | null | undefined} value
+ */
 export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–"
   if (typeof value === "string") return value
@@ -68,7 +109,10 @@ export function number(value, digits = 4) {
   return value.toPrecision(digits).replace(/^(-?\d+\.\d*?)0+$/, "$1").replace(/\.$/, "")
 }
 
-// Fixed decimals keep a running number's width.
+/**
+ * Fixed decimals keep a running number's width.
+ * @param {number | string | null | undefined} value
+ */
 export function headline(value) {
   if (typeof value !== "number") return value ?? "–"
   const size = Math.abs(value)
@@ -76,6 +120,10 @@ export function headline(value) {
   return value.toFixed(size >= 100 ? 1 : 3)
 }
 
+/**
+ * Seconds as 0:07 or 1:02:03.
+ * @param {number | null | undefined} seconds
+ */
 export function clock(seconds) {
   if (seconds === null || seconds === undefined) return "–"
   const s = Math.max(0, Math.round(seconds))
@@ -84,7 +132,13 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
 
-// At most `most` round numbers between low and high.
+/**
+ * At most `most` round numbers between low and high.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} most
+ * @returns {number[]}
+ */
 export function ticks(low, high, most) {
   const raw = (high - low) / Math.max(most, 1)
   if (!(raw > 0)) return [low]
@@ -95,7 +149,11 @@ export function ticks(low, high, most) {
   return out
 }
 
-// Piecewise linear colours through `stops`, as a table of 256 [r, g, b].
+/**
+ * Piecewise linear colours through `stops`, as a table of 256 [r, g, b].
+ * @param {string[]} stops
+ * @returns {number[][]}
+ */
 export function ramp(stops) {
   const rgb = stops.map(colourOf)
   return Array.from({ length: 256 }, (_, i) => {
@@ -105,15 +163,26 @@ export function ramp(stops) {
   })
 }
 
+let measuring = null
+
+/**
+ * Pixels that a line of text takes.
+ * @param {string} text
+ * @param {string} font
+ */
 export function textWidth(text, font) {
-  const context = (textWidth.context ??= el("canvas").getContext("2d"))
-  context.font = font
-  return context.measureText(text).width
+  measuring ??= el("canvas").getContext("2d")
+  measuring.font = font
+  return measuring.measureText(text).width
 }
 
+/** @param {string} text */
 export const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
 
-// What a run is called where there is little room: labels differ wherever names do.
+/**
+ * What a run is called where there is little room: labels differ wherever names do.
+ * @param {import("./types").Run} run
+ */
 export const labelOf = (run) => run.label ?? short(run.name)
 
 export function escaped(text) {
@@ -121,6 +190,7 @@ export function escaped(text) {
 }
 
 // What a metric is called and measured in.
+/** @type {[RegExp, string][]} */
 const UNITS = [
   [/^loss\//, "nats per character"],
   [/^grad_norm\//, "gradient norm"],
@@ -138,6 +208,8 @@ export const GROUPS = {
   "attn.v": "value matrix", "attn.o": "attention output matrix", "mlp.in": "feed-forward input matrix",
   "mlp.gate": "feed-forward gate matrix", "mlp.out": "feed-forward output matrix",
 }
+
+/** @param {string} metric */
 export function unitOf(metric) {
   for (const [pattern, unit] of UNITS) {
     const found = metric.match(pattern)
@@ -148,6 +220,8 @@ export function unitOf(metric) {
 const TITLES = { "loss/train": "Training loss", "loss/validation": "Validation loss",
   "grad_norm/total": "Gradient norm", "grad_norm/embed": "Gradient norm of the embedding",
   "grad_norm/head": "Gradient norm of the output layer", tokens_per_second: "Speed" }
+
+/** @param {string} metric */
 export function titleOf(metric) {
   const title = TITLES[metric] ?? unitOf(metric)
   return title[0].toUpperCase() + title.slice(1)
@@ -161,6 +235,10 @@ export const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual
 // the run was taken up again.
 export const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart: "↻" }
 
+/**
+ * @param {import("./types").Theme} theme
+ * @param {string} level
+ */
 export function levelColour(theme, level) {
   return { good: theme.norm, switch: theme.add, restart: theme.muted }[level] ?? theme.warning
 }

@@ -1,0 +1,56 @@
+// Ticks and ranges of axes.
+
+import "./browser.js"
+
+import assert from "node:assert/strict"
+import { test } from "node:test"
+
+import { aired, drawable, frameOf, logTicks, sensible } from "../src/chart.js"
+import { ticks } from "../src/tools.js"
+
+test("ticks are round, inside the range and no more than asked for", () => {
+  assert.deepEqual(ticks(0, 100, 5), [0, 20, 40, 60, 80, 100])
+  assert.deepEqual(ticks(3, 17, 3), [5, 10, 15])
+  assert.deepEqual(ticks(7, 7, 4), [7])
+  for (const [low, high, most] of [[0, 399, 6], [-3, 3, 4], [0, 1e6, 9], [0.01, 0.07, 5]]) {
+    const found = ticks(low, high, most)
+    assert.ok(found.length <= most + 1 && found.every((v) => v >= low && v <= high + 1e-9), String(found))
+  }
+})
+
+test("a logarithmic axis has two ticks at least, told apart by their words", () => {
+  for (const range of [[-3, 4], [0, 1], [0.1, 0.4], [2.001, 2.002], [-7.2, -6.9], [0, 9]]) {
+    const { tickvals, ticktext } = logTicks(range)
+    assert.ok(tickvals.length > 1, String(range))
+    assert.equal(new Set(ticktext).size, tickvals.length, String(ticktext))
+    assert.ok(tickvals.every((v) => Math.log10(v) >= range[0] - 1e-6 && Math.log10(v) <= range[1] + 1e-6))
+  }
+  assert.deepEqual(logTicks([0, 4]).tickvals, [1, 10, 100, 1000, 10000])
+})
+
+test("a young run is drawn in a half, a quarter, ... of its planned length", () => {
+  assert.equal(frameOf(400, 400), 400)
+  assert.equal(frameOf(90, 400), 200)
+  assert.equal(frameOf(10, 400), 25)
+  assert.equal(frameOf(500, 400), 500)
+})
+
+test("a range has air, also where there is one value or none", () => {
+  assert.ok(aired(1, 2)[0] < 1 && aired(1, 2)[1] > 2)
+  assert.ok(aired(3, 3)[0] < 3 && aired(3, 3)[1] > 3)
+  assert.deepEqual(aired(NaN, NaN), [0, 1])
+  assert.deepEqual(aired(NaN, NaN, true), [-1, 1])
+  assert.ok(aired(10, 1000, true)[0] < 1 && aired(10, 1000, true)[1] > 3)
+})
+
+test("a diverging tail leaves the frame, and what is no number does not count", () => {
+  const values = [...Array.from({ length: 100 }, (_, i) => 2 + i / 100), 1e9, null, NaN]
+  const [low, high] = sensible(values)
+  assert.ok(low <= 2 && low > 0 && high > 2.9 && high < 10, `${low} to ${high}`)
+  assert.deepEqual(sensible([-1, 0, 5, 50], true), [5, 50])
+  assert.ok(sensible([null]).every(Number.isNaN))
+})
+
+test("a folded box has no room for axes", () => {
+  assert.deepEqual([drawable(400, 300), drawable(0, 0), drawable(400, 59)], [true, false, false])
+})

@@ -1,0 +1,68 @@
+// The lines of the runs table: folding, order and words.
+
+import "./browser.js"
+
+import assert from "node:assert/strict"
+import { test } from "node:test"
+
+import { figure, linesOf, shared, sortOf, sortText, spread, stateOf, timesOf } from "../src/rows.js"
+
+const row = (id, more = {}) => ({ id, name: id, state: "finished", words: "finished", full: "finished", bad: "", tags: [], note: "",
+  settings: [], step: 10, steps: 10, validation: [null, null], training: [null, null], ...more })
+const keys = (lines) => lines.map((line) => `${line.level} ${line.key}`)
+const NONE = { by: "" }
+
+test("sorting as the address writes it, and back", () => {
+  assert.deepEqual(sortOf("validation"), { down: false, by: "validation", best: false })
+  assert.deepEqual(sortOf("-validation.best"), { down: true, by: "validation", best: true })
+  assert.deepEqual(sortOf(undefined), { down: false, by: "", best: false })
+  for (const text of ["", "run", "-step", "training.best", "-training.best"]) assert.equal(sortText(sortOf(text)), text)
+})
+
+test("two runs of a group fold into one line at the first one's place", () => {
+  const rows = [row("a"), row("b", { group: "g" }), row("c"), row("d", { group: "g" }), row("e", { group: "alone" })]
+  assert.deepEqual(keys(linesOf(rows, new Set(), NONE)), ["0 a", "0 group g", "0 c", "0 e"])
+  assert.deepEqual(keys(linesOf(rows, new Set(["g"]), NONE)), ["0 a", "0 group g", "1 b", "1 d", "0 c", "0 e"])
+})
+
+test("numbers are sorted as numbers, names as people count, what is unknown comes last both ways", () => {
+  const rows = [row("run 10", { validation: [3, 1] }), row("run 2", { validation: [null, null] }), row("run 1", { validation: [2, 1.5] })]
+  const order = (text) => linesOf(rows, new Set(), sortOf(text)).map((line) => line.name)
+  assert.deepEqual(order("run"), ["run 1", "run 2", "run 10"])
+  assert.deepEqual(order("-run"), ["run 10", "run 2", "run 1"])
+  assert.deepEqual(order("validation"), ["run 1", "run 10", "run 2"])
+  assert.deepEqual(order("-validation"), ["run 10", "run 1", "run 2"])
+  assert.deepEqual(order("validation.best"), ["run 10", "run 1", "run 2"])
+})
+
+test("a group is sorted by its mean, and the runs inside it too", () => {
+  const rows = [row("a", { group: "g", validation: [4, 4] }), row("b", { group: "g", validation: [2, 2] }), row("c", { validation: [2.5, 2.5] })]
+  assert.deepEqual(keys(linesOf(rows, new Set(["g"]), sortOf("validation"))), ["0 c", "0 group g", "1 b", "1 a"])
+})
+
+test("settings are sorted by their column", () => {
+  const rows = [row("a", { settings: ["x", 12] }), row("b", { settings: ["x", 2] })]
+  assert.deepEqual(linesOf(rows, new Set(), { by: "model.depth", index: 1 }).map((l) => l.name), ["b", "a"])
+})
+
+test("repeats of one experiment are one value and have no range", () => {
+  const rows = ["a", "b", "c"].map((id) => row(id))
+  assert.deepEqual(spread([1, 3, null], rows), { mean: 2, half: 1, count: 2, of: 3 })
+  assert.equal(figure(spread([1, 3, null], rows)), "2.000 ±1.000 (2 of 3)")
+  const same = rows.map((r) => ({ ...r, experiment: "one" }))
+  assert.deepEqual(spread([1, 3, 5], same), { mean: 3, half: null, count: 3, of: 3 })
+  assert.equal(figure(spread([null], rows.slice(0, 1))), "–")
+  assert.deepEqual([timesOf(rows), timesOf(same), timesOf([...same, row("d")])], ["×3", "×3 (one seed)", "×4 (2 seeds)"])
+})
+
+test("one value for a group: what all share, else the few that they have", () => {
+  assert.equal(shared([true, true]), "on")
+  assert.equal(shared([10, 2, null]), "–, 2, 10")
+  assert.equal(shared([1, 2, 3, 4]), "4 values")
+})
+
+test("the state of a group says how many ended how, and the worst of it", () => {
+  const rows = [row("a"), row("b", { words: "diverged", bad: "diverged" }), row("c")]
+  const said = stateOf({ rows })
+  assert.deepEqual([said.words, said.bad], ["2 finished, 1 diverged", "diverged"])
+})
