@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from core import presets
 from core.config import RunConfig, applies, explain, resolve, settings
 from core.config.words import said, words_of
+from core.files import RefusedFileError, read_named
 from core.resources import ASSETS
-from core.runs.files import RefusedFileError, read_named
 
 FOLDER = ASSETS / "sweeps"
 MOST_CELLS = 2000

@@ -10,12 +10,12 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import chrome  # noqa: E402
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
+from dashboard.ui import cards  # noqa: E402
 
 app = st.App(
     ROOT / "dashboard" / "main.py",
     routes=ROUTES,
     middleware=MIDDLEWARE,
-    on_script_error=chrome.failed,
+    on_script_error=cards.failed,
 )

@@ -14,9 +14,10 @@ import streamlit as st
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, impossible
 from core.data.corpora import CorpusError, keep_upload
-from dashboard import chrome, state
+from dashboard import state
 from dashboard.preset import nearest_preset, preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key
+from dashboard.ui import cards
 
 FIRST = (
     "model.family",
@@ -84,7 +85,7 @@ FOLDED = {
 def switches() -> tuple[RunConfig | None, str]:
     """Draw all switches; the settings they stand for, or None and what is wrong with them."""
     for problem in _seed():
-        chrome.problem(problem)
+        cards.problem(problem)
     preset_row()
     with state.held():
         return _switches()
@@ -310,7 +311,7 @@ def _folded(group: str) -> None:
             on_change=_keep_upload,
         )
         if problem := st.session_state.get("upload_problem"):
-            chrome.problem(problem)
+            cards.problem(problem)
 
 
 def _keep_upload() -> None:

@@ -4,8 +4,9 @@ import streamlit as st
 from streamlit import runtime
 
 from core.jobs import revive
-from dashboard import chrome, components, state
+from dashboard import components, state
 from dashboard.state import store
+from dashboard.ui import cards
 
 PAGES = [
     st.Page("app_pages/lab.py", title="Lab", default=True, help="Turn the switches and train."),
@@ -22,8 +23,8 @@ def draw() -> None:
     st.set_page_config(
         page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
     )
-    st.html(chrome.style())
-    chrome.logo()
+    st.html(cards.style())
+    cards.logo()
     with st.container(key="topbar"):
         components.topbar(key="counts")
         components.preload()

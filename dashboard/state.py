@@ -30,7 +30,8 @@ from core.config import (
 )
 from core.runs import Run, RunError, RunStore
 from core.runs.labels import LIVE as LIVE
-from dashboard import chosen, live
+from dashboard import chosen
+from dashboard.live import feed as live
 
 SETTINGS = settings()
 DEFAULT = RunConfig()

@@ -68,7 +68,7 @@ class Faker:
         self.run.add_event("threads", step, threads=1)
 
     def _describe(self) -> None:
-        from core.runs.files import write_json
+        from core.files import write_json
 
         length = self.run.config.probe_length
         probe = (TEXT * 8)[:length]

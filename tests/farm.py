@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs.local import standby_lock
+from core.jobs.launcher import standby_lock
 from core.runs import RunStore
 from core.runs.locks import is_locked
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import assets
+from dashboard.web import assets
 
 # What the sources touch while they load; a test that needs more of a browser belongs into one.
 BROWSER = """

@@ -10,7 +10,7 @@ from conftest import small
 from pydantic import ValidationError
 from torch import nn
 
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import SCALINGS
 from core.models import build_model

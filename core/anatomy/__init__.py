@@ -2,7 +2,7 @@
 
 An analysis is a function ``(subject, parameters, report) -> Answer`` in a module of its own, whose
 docstring says what its result holds. :data:`KINDS` names them all; :mod:`core.jobs.inspections`
-asks for them, :mod:`core.jobs.inspector` runs them.
+asks for them, :mod:`core.jobs.inspection_worker` runs them.
 """
 
 from __future__ import annotations
@@ -191,10 +191,10 @@ KINDS: dict[str, Kind] = {
             **_DRAWING,
         },
         quick=True,
-        checks="core.anatomy.targets:check",
+        checks="core.anatomy.operations:check",
     ),
     "lesion": Kind(
-        "core.anatomy.lesion:lesion",
+        "core.anatomy.ablation:lesion",
         {"windows": Parameter(64, 2, 10_000), "seconds": Parameter(60.0, 1, 86_400)},
     ),
     "paths": Kind(

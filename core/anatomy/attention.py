@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 
 
 @torch.no_grad()

@@ -30,9 +30,9 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Answer, Report
+from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.others import named
 from core.anatomy.streams import is_place
-from core.anatomy.subject import Subject
 from core.runs import RunError
 
 MOST_TOKENS = 1024  # Gram matrices of 50 places take 200 MB then

@@ -28,7 +28,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.models.sampling import sample
 
 

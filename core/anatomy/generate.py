@@ -29,7 +29,7 @@ from core.anatomy import Answer, Report
 from core.models.sampling import Drawn, draw
 
 if TYPE_CHECKING:
-    from core.anatomy.subject import Subject
+    from core.anatomy.loaded_checkpoint import Subject
 
 ALTERNATIVES = 5
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from core.anatomy import Answer, Report
 from core.anatomy.attention import patterns
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.runs.heads import SCORES, Scores, scores
 
 SEQUENCES = 16  # of repeated tokens

@@ -37,9 +37,8 @@ import numpy as np
 import torch
 
 from core.anatomy import Answer, Report
-from core.anatomy.others import named
-from core.anatomy.subject import Subject
-from core.anatomy.surface import (
+from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loss_grid import (
     FINEST,
     Grid,
     HeldOutLoss,
@@ -52,6 +51,7 @@ from core.anatomy.surface import (
     sentence,
     told,
 )
+from core.anatomy.others import named
 
 
 def landscape1d(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:

@@ -39,8 +39,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report
+from core.anatomy.loaded_checkpoint import Subject, token_losses
 from core.anatomy.operate import mean_and_error
-from core.anatomy.subject import Subject, token_losses
 
 STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
 

@@ -1,9 +1,9 @@
 """Change parts of a trained network and see what it costs.
 
-Kind ``operate``. Parameters: ``operations`` (a list, see :mod:`core.anatomy.targets`), ``windows``
-(of held-out text), ``text`` ("" is the run's probe text), ``prompt``, ``length`` (0: write
-nothing), ``temperature``, ``top_k``, ``top_p``, ``seed``. T tokens of the text. Losses before and
-after are of the same windows; texts before and after are drawn with the same seed.
+Kind ``operate``. Parameters: ``operations`` (a list, see :mod:`core.anatomy.operations`),
+``windows`` (of held-out text), ``text`` ("" is the run's probe text), ``prompt``, ``length`` (0:
+write nothing), ``temperature``, ``top_k``, ``top_p``, ``seed``. T tokens of the text. Losses
+before and after are of the same windows; texts before and after are drawn with the same seed.
 
 An operation is a JSON object ``{"target": ..., "layer": ..., "action": ...}``, layers and heads
 counted from 0:
@@ -53,9 +53,9 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject, token_losses
-from core.anatomy.surgery import mean_outputs, operated
-from core.anatomy.targets import read
+from core.anatomy.interventions import mean_outputs, operated
+from core.anatomy.loaded_checkpoint import Subject, token_losses
+from core.anatomy.operations import read
 from core.models.sampling import sample
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.runs import RunError
 
 

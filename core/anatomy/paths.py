@@ -46,7 +46,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.models.block import Sublayer
 from core.models.observe import unseen
 from core.models.skips import NoSkip

@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 
 LONGEST = 100_000  # characters of a typed text
 

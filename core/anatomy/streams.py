@@ -46,7 +46,7 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, rank
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
 SINK = 0.3  # Gu et al. 2024, arXiv 2410.10781, section 3.2

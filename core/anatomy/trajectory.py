@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report
-from core.anatomy.subject import Subject
-from core.anatomy.surface import (
+from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loss_grid import (
     FINEST,
     HeldOutLoss,
     Moved,

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--top-p: accepted: 0 to 1")
     if one.config.image is not None:
         raise UsageError(f"run {one.id} tells images apart and writes no text")
-    from core.anatomy.subject import Subject
+    from core.anatomy.loaded_checkpoint import Subject
     from core.models.sampling import sample
 
     subject = Subject(one, step)

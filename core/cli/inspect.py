@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         record = inspection.record
         if record.state != "done":
-            from core.jobs.inspector import Inspector
+            from core.jobs.inspection_worker import Inspector
 
             record = Inspector(store).answer(one, inspection)
     finally:

@@ -15,7 +15,7 @@ from core.cli.options import UsageError, add_store, store_of
 from core.config.words import said
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
-from core.jobs.local import revive
+from core.jobs.launcher import revive
 from core.runs import RunStore
 from core.runs.digest import digest
 

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from core.cli.options import UsageError, add_settings, add_store, config_of, store_of
 from core.data import corpora
-from core.jobs.local import revive
-from core.jobs.places import Place
+from core.jobs.launcher import revive
+from core.jobs.slots import Place
 from core.runs import Run, Status
 
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         corpora.look_up(config)
     except corpora.CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
-    from core.jobs.work import FileControl, kind_of, work
+    from core.jobs.execute_run import FileControl, kind_of, work
     from core.training.trainer import choose_device
 
     choose_device(config)

@@ -20,7 +20,7 @@ from core.data.images import Images
 from core.data.tasks import Synthetic, check_context, synthetic
 from core.data.texts import TRAINING_SHARE, Text
 from core.data.tokenizers import cross_entropy, encode
-from core.runs.files import RefusedFileError, read_named, write_atomically
+from core.files import RefusedFileError, read_named, write_atomically
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"

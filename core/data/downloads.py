@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from core.runs.files import RefusedFileError, read_named, write_atomically
+from core.files import RefusedFileError, read_named, write_atomically
 
 DOWNLOAD_SECONDS = 30
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.runs.files import write_atomically
+from core.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Jobs: start, queue and steer runs. Importing it does not import torch."""
 
-from core.jobs.local import control, delete, enqueue, revive, waiting
-from core.jobs.places import Machine, machine
+from core.jobs.launcher import control, delete, enqueue, revive, waiting
+from core.jobs.slots import Machine, machine
 
 __all__ = ["Machine", "control", "delete", "enqueue", "machine", "revive", "waiting"]

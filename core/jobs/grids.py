@@ -20,12 +20,12 @@ from typing import Any
 
 from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
+from core.files import read_json, write_json
 from core.grids import Grid
-from core.jobs import local, queue
+from core.jobs import launcher, queue
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
 from core.runs.digest import digest
-from core.runs.files import read_json, write_json
 from core.runs.status import ENDED, State, Status
 
 
@@ -88,11 +88,11 @@ def start(store: RunStore, grid: Grid) -> str:
         write_json(_folder(store) / f"{id}.json", about)
     except OSError as error:
         raise RunError(f"no grid can be written to {store.root}: {error.strerror}") from error
-    local.revive(store)  # it warms up while the runs are written
+    launcher.revive(store)  # it warms up while the runs are written
     for queued, cell in enumerate(plan.runs):
         assert cell.config is not None
         try:
-            local.add(store, cell.config, cell.name, grid=id, grid_name=grid.name)
+            launcher.add(store, cell.config, cell.name, grid=id, grid_name=grid.name)
         except RunError as error:
             if not queued:
                 (_folder(store) / f"{id}.json").unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def start(store: RunStore, grid: Grid) -> str:
                 f" could not be: {error}",
                 id,
             ) from error
-    local.revive(store)
+    launcher.revive(store)
     return id
 
 
@@ -166,8 +166,8 @@ def resume(store: RunStore, id: str) -> None:
             queue.put_back(store, run.id)
         elif state in ("paused", "stopped", "interrupted"):
             with contextlib.suppress(RunError):  # it ends this very moment: it was not paused
-                local.control(store, run, "resume")
-    local.revive(store)
+                launcher.control(store, run, "resume")
+    launcher.revive(store)
 
 
 def cancel(store: RunStore, id: str) -> None:
@@ -178,7 +178,7 @@ def cancel(store: RunStore, id: str) -> None:
     for run in runs:
         if run.status not in ENDED:
             with contextlib.suppress(RunError):  # it has just ended by itself
-                local.control(store, run, "stop")
+                launcher.control(store, run, "stop")
 
 
 # Following

@@ -4,7 +4,7 @@ A question is a directory ``runs/<id>/inspections/<hash>/`` with request.json, s
 result.json, arrays.npz and, of text that is still being written, stream.jsonl; every file but the
 stream is replaced atomically. The hash is made of the kind, its version, the step and the
 parameters, so the same question is answered from the directory. A marker in ``<root>/.inspections``
-says that it waits; see :mod:`core.jobs.inspector`.
+says that it waits; see :mod:`core.jobs.inspection_worker`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from core.anatomy import KINDS
 from core.config.families import NAMES
-from core.jobs.questions import forget, inspector_lock, mark, waiting
+from core.files import read_json, write_json
+from core.jobs.inspection_queue import forget, inspector_lock, mark, waiting
 from core.runs import Run, RunError, RunStore
-from core.runs.files import read_json, write_json
 from core.runs.locks import Lock, is_locked
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]

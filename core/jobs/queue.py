@@ -14,8 +14,8 @@ import secrets
 import time
 from pathlib import Path
 
+from core.files import read_json
 from core.runs import RunStore
-from core.runs.files import read_json
 from core.runs.trash import NEW
 
 # What of an environment decides where a run finds its data. `ADDNORM_RUNS` is not of it: a worker

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.jobs import queue
-from core.jobs.local import revive, standby_lock
-from core.jobs.places import Place, free
-from core.jobs.turns import Turn, is_someones
+from core.jobs.handoff import Turn, is_someones
+from core.jobs.launcher import revive, standby_lock
+from core.jobs.slots import Place, free
 from core.machine import DeviceKind
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock, is_locked
 
 if TYPE_CHECKING:
-    from core.jobs.work import FileControl
+    from core.jobs.execute_run import FileControl
 
 POLL_SECONDS = 0.04
 # Between two runs a worker stands back this long, so that whoever else waits for a place, a resumed
@@ -92,7 +92,7 @@ class Search:
         return None
 
     def _claim(self, id: str, open_places: Iterable[DeviceKind]) -> Claim | None:
-        from core.jobs.work import kind_of
+        from core.jobs.execute_run import kind_of
 
         try:
             run = self.store.open(id)
@@ -122,13 +122,13 @@ def main() -> None:
     standby = Lock(standby_lock(store))
     if not standby.acquire():
         return  # there is one already
-    import core.jobs.work  # with torch: being warm is what a standby is for
+    import core.jobs.execute_run  # with torch: being warm is what a standby is for
 
-    core.jobs.work.warm()
+    core.jobs.execute_run.warm()
     with contextlib.suppress(OSError):  # the runs folder is gone
         store.trash.expire()
     adopt_orphans(store)
-    search = Search(store, core.jobs.work.kinds())
+    search = Search(store, core.jobs.execute_run.kinds())
     claimed = wait_for_run(store, search)
     standby.release()
     if claimed is None:
@@ -146,7 +146,7 @@ def main() -> None:
 
 def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
     """Train a claimed run; its place is given back in one's turn to take the next."""
-    from core.jobs.work import FileControl, tidy, work
+    from core.jobs.execute_run import FileControl, tidy, work
 
     _log_to(claimed.run.path / "log.txt")
     ending.control = FileControl(claimed.run, claimed.place)

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.runs.checks import KEPT, files_of, problems_of
-from core.runs.files import RefusedFileError, open_named, read_json, write_json
+from core.runs.validate import KEPT, files_of, problems_of
+from core.files import RefusedFileError, open_named, read_json, write_json
 from core.runs.locks import Lock
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore

@@ -22,7 +22,7 @@ import numpy as np
 
 from core.config import overrides
 from core.runs import judgement, labels
-from core.runs.files import read_json
+from core.files import read_json
 from core.runs.labels import Kind
 from core.runs.series import CADENCES
 from core.runs.status import ENDED, State, Status

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.runs.labels import STATE_ALIASES
-from core.runs.names import OWN, Kind, is_group, kinds, meant, near, words_of
+from core.runs.filter_fields import OWN, Kind, is_group, kinds, meant, near, words_of
 
 Values = Mapping[str, Any]
 DEEPEST = 25  # expressions inside of one another

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.files import Signature, signature
+from core.files import Signature, signature
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.files import Signature, signature, write_atomically
+from core.files import Signature, signature, write_atomically
 from core.runs.patterns import Patterns, map_npy, summed
 
 BUDGET_BYTES = 200 * 2**20

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.runs.files import parse_json, read_json, write_atomically
+from core.files import parse_json, read_json, write_atomically
 
 State = Literal[
     "queued",

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.runs.buckets import Steps, bucket_size, buckets
-from core.runs.files import (
+from core.files import (
     Signature,
     folder_size,
     read_json,
@@ -208,7 +208,7 @@ class Run:
     def _is_whole(self, name: str) -> bool:
         try:
             content = read_json(self.place + name)
-            return _shaped(name, content) == content
+            return bool(_shaped(name, content) == content)
         except (OSError, ValueError):
             return False
 

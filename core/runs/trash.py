@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.runs.files import folder_size, read_json
+from core.files import folder_size, read_json
 from core.runs.locks import is_locked
 
 FOLDER = ".trash"

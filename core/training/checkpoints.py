@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from core.runs.files import read_json, write_atomically, write_json
+from core.files import read_json, write_atomically, write_json
 
 SCHEMA = 1
 WEIGHTS, STATE = ".safetensors", ".state.safetensors"

@@ -12,11 +12,11 @@ import time
 import torch
 
 from core.config.units import unit
+from core.files import write_json
 from core.models import profile
 from core.probes.alarms import all_alarms, uniform_entropy
 from core.probes.gradients import GradientNorms
 from core.runs import Run, RunError
-from core.runs.files import write_json
 from core.runs.status import State
 from core.training import checkpoints, hooks
 from core.training.control import Mode, RunControl, Steering

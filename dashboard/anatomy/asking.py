@@ -11,10 +11,10 @@ import streamlit as st
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run, RunError
-from dashboard import chrome
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.state import store
+from dashboard.ui import cards
 
 Asked = tuple[Inspection, Run]
 
@@ -30,7 +30,7 @@ def standing(run: Run, kind: str, step: int, start: bool = True, **parameters: A
         if found is None and start:
             found = inspections.ask(store(), run, kind, step, **parameters)
     except RunError as error:
-        chrome.problem(f"{name_of(run)}: {error}")
+        cards.problem(f"{name_of(run)}: {error}")
         return None
     return (found, run) if found is not None else None
 
@@ -40,7 +40,7 @@ def ask(run: Run, kind: str, step: int, **parameters: Any) -> Asked | None:
     try:
         return inspections.ask(store(), run, kind, step, **parameters), run
     except RunError as error:
-        chrome.problem(f"{name_of(run)}: {error}")
+        cards.problem(f"{name_of(run)}: {error}")
         return None
 
 
@@ -69,7 +69,7 @@ def wait(asked: Sequence[Asked | None], key: str, label: str, height: int | None
     with st.container(key=f"slot_{key}"):
         if not waiting:
             return nothing
-        with chrome.card(key):
+        with cards.card(key):
             anatomy.progress(
                 waiting, key=f"asked_{key}", label=label, height=height if nothing else None
             )
@@ -107,9 +107,9 @@ def offered(
     with st.container(key=f"slot_{kind}"):  # always there; see `wait`
         if answered and not waiting and None not in asked:
             return True
-        with chrome.card(kind):
+        with cards.card(kind):
             if not any(asked):
-                chrome.empty(title, text)
+                cards.empty(title, text)
             if waiting:
                 anatomy.progress(waiting, key=f"asked_{kind}", label=title.lower())
             if None in asked:

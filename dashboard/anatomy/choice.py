@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chosen, chrome
+from dashboard import chosen
 from dashboard.anatomy.controls import forgive, keep, seed, segments
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.state import LIVE
+from dashboard.ui import cards
 
 SECTIONS = {
     "generate": "Generate",
@@ -71,13 +72,13 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         )
     problem = cannot(run) if step is None else ""
     if problem or step is None:
-        chrome.problem(problem)
+        cards.problem(problem)
         return None, section
     shown = [(run, step)]
     if other:
         second = by_id[other]
         if sentence := cannot(second):
-            chrome.problem(sentence)
+            cards.problem(sentence)
         else:
             newest = step == run.checkpoints[-1] or step not in second.checkpoints
             shown.append((second, second.checkpoints[-1] if newest else step))

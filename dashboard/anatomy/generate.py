@@ -8,16 +8,16 @@ from typing import Any
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chrome
 from dashboard.anatomy import asking
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import number, slider, text
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.figures.marks import run_dot
 from dashboard.palette import Mode
+from dashboard.ui import cards
 
 PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
 LENGTH = 160
@@ -30,7 +30,7 @@ MEASURES = {
 
 def section(choice: Choice, mode: Mode) -> None:
     """The drawing's settings, the text, and below it the scores."""
-    with chrome.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
+    with cards.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
         first = beginning(choice.run)
         prompt = text("anatomy_prompt", "Prompt", first, 2000, width=330)
         temperature = slider(
@@ -45,7 +45,7 @@ def section(choice: Choice, mode: Mode) -> None:
         "length": length, "seed": seed,
     }  # fmt: skip
     if not prompt:
-        chrome.problem("The prompt is empty; type at least one letter for the text to begin with.")
+        cards.problem("The prompt is empty; type at least one letter for the text to begin with.")
     else:
         asked = [standing(run, "generate", step, **settings) for run, step in choice.shown]
         written = [one for one in asked if one is not None]
@@ -80,7 +80,7 @@ def scores(choice: Choice, mode: Mode) -> None:
     ):  # fmt: skip
         return
     answers = done(asked)
-    with chrome.card("scored", "On held-out text"):
+    with cards.card("scored", "On held-out text"):
         st.html(score_table(answers))
     curves = [
         (
@@ -108,7 +108,7 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
         "Continue and compare", "half a minute",
     ):  # fmt: skip
         return
-    with chrome.card("continued", "Continuations against held-out text"):
+    with cards.card("continued", "Continuations against held-out text"):
         st.html(overlap_table(done(asked)))
         st.html(examples(done(asked)))
 

@@ -8,17 +8,17 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
-from dashboard import chrome
 from dashboard.anatomy import asking
 from dashboard.anatomy.asking import Asked
 from dashboard.anatomy.choice import Choice, cannot, colour
 from dashboard.anatomy.controls import number, segments, several, slider
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import landscape as figures
 from dashboard.palette import Mode
 from dashboard.state import store
-from dashboard.words import in_time
+from dashboard.ui import cards
+from dashboard.ui.cost import in_time
 
 VIEWS = {"landscape1d": "Line", "landscape2d": "Plane", "trajectory": "Path of training"}
 LOOKS = {"contour": "Contour", "surface": "Surface"}
@@ -36,7 +36,7 @@ WHAT = {
 
 def section(choice: Choice, mode: Mode) -> None:
     """The controls, and the picture as fine as it is by now."""
-    with chrome.card("terrain", horizontal=True, gap="small", vertical_alignment="top"):
+    with cards.card("terrain", horizontal=True, gap="small", vertical_alignment="top"):
         kind = segments("anatomy_view", "Where", VIEWS)
         look = "contour"
         if kind != "landscape1d":
@@ -81,9 +81,9 @@ def ask(choice: Choice, kind: str, parameters: dict[str, Any]) -> list[Asked | N
     with st.container(key="slot_climb"):  # always there, so that the picture keeps its zoom
         if all(asked) and not waiting:
             return asked
-        with chrome.card("climb"):
+        with cards.card("climb"):
             if not all(asked):
-                chrome.empty(VIEWS[kind], WHAT[kind])
+                cards.empty(VIEWS[kind], WHAT[kind])
                 spent = in_time(parameters["seconds"] * (runs if kind == "trajectory" else 1))
                 asking.button(kind, "Measure", f"about {spent}", primary=True)
             if waiting:

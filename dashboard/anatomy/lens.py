@@ -6,14 +6,14 @@ import itertools
 from typing import Any
 
 from core.runs import Run
-from dashboard import chrome
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import segments, text
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.palette import Mode
+from dashboard.ui import cards
 
 BY = {"right": "Right token", "top": "Top token"}
 ROWS = {"layers": "Layers", "middle": "And after attention"}
@@ -22,7 +22,7 @@ TOP = 5
 
 def section(choice: Choice, mode: Mode) -> None:
     """The table, and the loss by layer below it."""
-    with chrome.card("lens", horizontal=True, gap="small", vertical_alignment="top"):
+    with cards.card("lens", horizontal=True, gap="small", vertical_alignment="top"):
         said = text(
             "anatomy_text", "Text", "", 4000, width=440,
             placeholder=f"the run's probe text; up to {choice.run.config.model.context} letters",

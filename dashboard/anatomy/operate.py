@@ -8,16 +8,16 @@ import numpy as np
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chrome
 from dashboard.anatomy import asking, operations
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.anatomy.controls import blame, forgive
 from dashboard.anatomy.generate import beginning
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import lesions as figures
 from dashboard.palette import Mode
+from dashboard.ui import cards
 
 NAME = "anatomy_operations"
 SECONDS = 30.0
@@ -44,7 +44,7 @@ def table(choice: Choice) -> None:
                 standing(run, "operate", step, operations=its, prompt=prompt, length=LENGTH)
             )
         else:
-            chrome.problem(f"{name_of(run)} does not have all of these parts; it is left alone.")
+            cards.problem(f"{name_of(run)} does not have all of these parts; it is left alone.")
     anatomy.operate(
         [one for one in asked if one is not None], key="operate",
         network=operations.network(model), operations=mine,

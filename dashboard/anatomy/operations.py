@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core.anatomy import targets
+from core.anatomy import operations as targets
 from core.config import ModelConfig
 
 Operation = dict[str, Any]

@@ -10,14 +10,14 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
-from dashboard import chrome
 from dashboard.anatomy.asking import done, standing, wait
 from dashboard.anatomy.choice import Choice, colour
-from dashboard.compare.called import name_of
+from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import streams as figures
 from dashboard.figures.marks import run_dot
 from dashboard.palette import Mode
+from dashboard.ui import cards
 
 HEIGHT = 236
 MAP = 360
@@ -126,7 +126,7 @@ def sinks(
 
 def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
-    with chrome.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
+    with cards.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
         for run, result, _ in answers:
             rows = [
                 f"<li><b>{name}</b> {_mark(result[key]['seen'])} {_found(result[key])}</li>"

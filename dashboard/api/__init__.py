@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import assets
 from dashboard.api import attention, cells, inspections, live, points
 from dashboard.api.answers import FOREVER, route
-from dashboard.guard import Guard
-from dashboard.shell import Shell
-from dashboard.statics import Statics
+from dashboard.web import assets
+from dashboard.web.host_guard import Guard
+from dashboard.web.index_page import Shell
+from dashboard.web.static_files import Statics
 
 
 @route

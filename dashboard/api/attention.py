@@ -21,7 +21,7 @@ from core.jobs.inspections import Inspection
 from core.runs import Run, heads
 from core.runs.patterns import Patterns, difference, map_npy, map_npz
 from dashboard.api.answers import as_json, binary, number, rounded, route
-from dashboard.live import store
+from dashboard.live.feed import store
 
 TEXT = "text-"
 THUMBNAIL = 32

@@ -10,8 +10,8 @@ from core.runs import RunError
 from core.runs.digest import digest
 from core.runs.outcomes import Outcome, cell, outcome
 from dashboard.api.answers import BadRequestError, as_json, route, words
-from dashboard.live import LOCK, feed, store
-from dashboard.measured import experiment
+from dashboard.live.feed import LOCK, feed, store
+from dashboard.report.series import experiment
 from dashboard.state import LIVE
 
 MOST_CELLS = 64

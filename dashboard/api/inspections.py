@@ -12,7 +12,7 @@ from core.config import layers
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from dashboard.api.answers import FRESH, as_json, binary, number, rounded, route
-from dashboard.live import store
+from dashboard.live.feed import store
 
 MOST_ITEMS = 400  # of a stream, in one reply
 

@@ -24,9 +24,9 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
-from dashboard.live import HEADLINE, LOCK, Feed, feed, store
-from dashboard.streams import CursorError, News
-from dashboard.thinned import POINTS
+from dashboard.live.downsampled import POINTS
+from dashboard.live.feed import HEADLINE, LOCK, Feed, feed, store
+from dashboard.live.metric_stream import CursorError, News
 
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
 MOST_RUNS = 250

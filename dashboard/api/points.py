@@ -20,9 +20,9 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
-from dashboard.live import DIFFERENCE, store
-from dashboard.streams import layer_of
-from dashboard.thinned import Sums
+from dashboard.live.downsampled import Sums
+from dashboard.live.feed import DIFFERENCE, store
+from dashboard.live.metric_stream import layer_of
 
 MOST = 4096  # points of a series in one range
 RUNS = 250

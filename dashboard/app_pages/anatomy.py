@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from dashboard import chrome, state
+from dashboard import state
 from dashboard.anatomy import choice, controls, generate, landscape, lens, operate, streams
 from dashboard.palette import Mode
+from dashboard.ui import cards
 
 SECTIONS = {
     "generate": generate.section,
@@ -17,8 +18,8 @@ SECTIONS = {
 mode: Mode = "dark" if st.context.theme.type == "dark" else "light"
 runs = state.store().list()[::-1]
 if not runs:
-    with chrome.card("first"):
-        chrome.empty(
+    with cards.card("first"):
+        cards.empty(
             "No network to look into yet",
             "Train one. Here it writes, says layer by layer what it would say next, loses the parts"
             " that you switch off, and shows the landscape in which it was found.",
@@ -32,4 +33,4 @@ else:
         SECTIONS[section](chosen, mode)
     with problems:
         for sentence in controls.problems():
-            chrome.problem(sentence)
+            cards.problem(sentence)

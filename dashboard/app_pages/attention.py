@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from dashboard import attention, chosen, chrome, state
+from dashboard import chosen, state
+from dashboard.attention import choices
 from dashboard.components.attention_page import attention_page, chosen_checkpoint
+from dashboard.ui import cards
 
 PROBE = "Probe text. Type your own to see it here."
 
@@ -15,7 +17,7 @@ def remembered(key, options, default):
 
 
 # Widgets whose words for people are not those of the address: kept there by `chose`.
-WORDS = {"sort": attention.SORTS, "view": tuple(attention.SIDES)}
+WORDS = {"sort": choices.SORTS, "view": tuple(choices.SIDES)}
 
 
 def address_problems():
@@ -52,13 +54,13 @@ def controls():
     named, wrong = state.runs_in_address("attention_runs")
     problems = [*wrong, *(f"{r.name} has no attention." for r in named if r not in runs)]
     ids = [run.id for run in named if run in runs]
-    names = attention.labels(runs)
+    names = choices.labels(runs)
     told = chosen.news("attention", ids, names)
     if told:
         st.session_state["attention_run"] = told[0]
     remembered("attention_run", names, runs[0].id)
     a = next(run for run in runs if run.id == st.session_state["attention_run"])
-    beside = [run.id for run in attention.others(runs, a)]
+    beside = [run.id for run in choices.others(runs, a)]
     twin = a.meta["twin_of"] if a.meta["twin_of"] in beside else None
     if told:
         st.session_state["attention_other"] = told[1] if told[1:] else twin
@@ -78,10 +80,10 @@ def controls():
             label_visibility="collapsed", width="stretch", max_chars=20_000,
         )  # fmt: skip
         b = next((run for run in runs if run.id == other), None)
-        side = view(a, b, attention.unfit(a, b, bool(text)) if b else "", names)
-        remembered("attention_sort", attention.SORTS, attention.SORTS[0])
+        side = view(a, b, choices.unfit(a, b, bool(text)) if b else "", names)
+        remembered("attention_sort", choices.SORTS, choices.SORTS[0])
         sort = st.selectbox(
-            "Heads sorted by", attention.SORTS, key="attention_sort", on_change=chose,
+            "Heads sorted by", choices.SORTS, key="attention_sort", on_change=chose,
             label_visibility="collapsed", width=238, format_func=lambda s: f"Heads by {s}",
             persist_state="session",
         )  # fmt: skip
@@ -90,18 +92,18 @@ def controls():
 
 def view(a, b, unfit, names):
     """Which of the two is shown, or how they differ."""
-    sides = ["a"] if b is None else ["a", "b"] if unfit else list(attention.SIDES)
+    sides = ["a"] if b is None else ["a", "b"] if unfit else list(choices.SIDES)
     words = {"a": f"A {short(names[a.id])}", "b": f"B {short(names[b.id])}" if b else ""}
     remembered("attention_view", sides, "a")
     if b is None:
         return "a"
     side = st.segmented_control(
         "View", sides, key="attention_view", required=True, on_change=chose,
-        format_func=lambda s: words.get(s) or attention.SIDES[s],
+        format_func=lambda s: words.get(s) or choices.SIDES[s],
         label_visibility="collapsed", width="content", persist_state="session",
     )  # fmt: skip
     if unfit:
-        chrome.problem(unfit)
+        cards.problem(unfit)
     return side
 
 
@@ -112,8 +114,8 @@ def short(name):
 
 def empty():
     """What would be here."""
-    with chrome.card("first"):
-        chrome.empty(
+    with cards.card("first"):
+        cards.empty(
             "No run with attention yet" if everything else "No runs yet",
             "Train a Transformer: what each of its heads looks at stands here, from the first step"
             " of training to the last.",
@@ -123,27 +125,27 @@ def empty():
 
 
 everything = state.store().list()[::-1]
-runs = [run for run in everything if attention.has_attention(run)]
+runs = [run for run in everything if choices.has_attention(run)]
 said = address_problems()
 if not runs:
     empty()
 else:
     a, b, text, side, sort, problems = controls()
     shown = {"a": [a], "b": [b], "difference": [a, b]}[side]
-    opened, mistakes = attention.opened(dict(st.query_params), shown[0])
+    opened, mistakes = choices.opened(dict(st.query_params), shown[0])
     wanted = chosen_checkpoint() if chosen_checkpoint() is not None else opened["step"]
-    asked = attention.Asked({})
+    asked = choices.Asked({})
     if text:
-        strange = [p for run in shown if (p := attention.text_problem(run, text))]
+        strange = [p for run in shown if (p := choices.text_problem(run, text))]
         problems += strange
         if not strange:
-            asked = attention.ask(state.store(), shown, "attention", wanted, text=text)
-    induction = attention.Asked({})
+            asked = choices.ask(state.store(), shown, "attention", wanted, text=text)
+    induction = choices.Asked({})
     if any(run.checkpoints for run in shown):
         able = [run for run in shown if run.checkpoints]
-        induction = attention.ask(state.store(), able, "heads", wanted)
+        induction = choices.ask(state.store(), able, "heads", wanted)
     for sentence in [*said, *problems, *mistakes, *asked.problems, *induction.problems]:
-        chrome.problem(sentence)
+        cards.problem(sentence)
     attention_page(
         [run for run in (a, b) if run],
         side=side,
@@ -152,5 +154,5 @@ else:
         text=text,
         asked=asked.found if len(asked.found) == len(shown) else None,
         induction=induction.found,
-        checkpoint=attention.nearest(shown[0].checkpoints, wanted),
+        checkpoint=choices.nearest(shown[0].checkpoints, wanted),
     )

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from dashboard import actions, chrome, components, grids, state
+from dashboard import actions, components, state
+from dashboard.catalogue import entries, run_names
 from dashboard.compare import (
     address,
-    called,
-    catalogue,
     differences,
     edit,
+    grid_dialog,
     groups,
     listing,
     outcomes,
@@ -16,6 +16,7 @@ from dashboard.compare import (
     share,
 )
 from dashboard.components import table
+from dashboard.ui import cards
 
 AXES = ("step", "tokens", "seconds", "FLOPs")
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
@@ -43,13 +44,13 @@ def top_line():
         )  # fmt: skip
         slot = st.container(horizontal=True, key="compare_actions", gap="small", width="content")
     if problem:
-        chrome.problem(problem)
+        cards.problem(problem)
     return listed, by, slot
 
 
 def table_card():
     """All listed runs; those that are ticked are drawn."""
-    with chrome.card("table", height="stretch"):
+    with cards.card("table", height="stretch"):
         columns = rows.columns(listed)
         result = table.runs_table(
             rows.rows(listed, columns, labels, names, flops=axis == "FLOPs", labels=beside.labels),
@@ -73,7 +74,7 @@ def buttons():
     if st.button("Ablation grid", key="ablation_grid"):
         config, _ = state.read(state.widget_values())
         bases = [only] if only else drawn[:5]
-        grids.dialog(config or state.DEFAULT, {names[e.id]: e.run.config for e in bases})
+        grid_dialog.dialog(config or state.DEFAULT, {names[e.id]: e.run.config for e in bases})
     if st.button("Report", key="report", disabled=not drawn):
         share.report_dialog(drawn, labels)
     share.export_popover(drawn)
@@ -86,12 +87,12 @@ def outcome_card():
             with st.container(key="outcome_choice"):
                 by_setting = st.toggle("by setting", key="compare_matrix", bind="query-params")
             if not by_setting:
-                with chrome.card("verdicts", "What became of them", height="stretch"):
+                with cards.card("verdicts", "What became of them", height="stretch"):
                     st.html(outcomes.verdicts(drawn, labels, names))
                 return
-        if not grids.card(runs, listed, on_cell=open_cell, height="stretch"):
-            with chrome.card("which_trained", height="stretch"):
-                chrome.empty("Which trained?", "The listed runs do not differ in any setting.")
+        if not grid_dialog.card(runs, listed, on_cell=open_cell, height="stretch"):
+            with cards.card("which_trained", height="stretch"):
+                cards.empty("Which trained?", "The listed runs do not differ in any setting.")
 
 
 def open_cell(ids):
@@ -101,7 +102,7 @@ def open_cell(ids):
 
 def curves_card():
     """The curves of the chosen runs, and the difference of twins."""
-    with chrome.card("curves", height="stretch"):
+    with cards.card("curves", height="stretch"):
         with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
             metric = st.selectbox(
                 "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=170,
@@ -152,7 +153,7 @@ def curves_card():
 
 def depth_card():
     """A statistic of every layer at the cursor's step, and below it what differs."""
-    with chrome.card("profile", height="stretch"):
+    with cards.card("profile", height="stretch"):
         with st.container(key="profile_choice"):
             what = st.selectbox(
                 "By depth", list(PROFILES), key="compare_profile", bind="query-params",
@@ -167,7 +168,7 @@ def depth_card():
             height=250,
             frame=False,
         )
-        st.html(chrome.heading("What differs"))
+        st.html(cards.heading("What differs"))
         if len(drawn) < 2:
             st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
         else:
@@ -176,8 +177,8 @@ def depth_card():
 
 def first_run():
     """What would be here, and the button that brings it."""
-    with chrome.card("first"):
-        chrome.empty(
+    with cards.card("first"):
+        cards.empty(
             "No runs to compare yet",
             "Train two networks that differ in one switch; their curves, what became of them and"
             " the settings in which they differ stand here.",
@@ -186,7 +187,7 @@ def first_run():
             st.switch_page("app_pages/lab.py")
 
 
-runs = catalogue.entries(state.store())
+runs = entries.entries(state.store())
 by_id = {entry.id: entry for entry in runs}
 ways = groups.ways(runs)
 metrics = listing.metrics(runs)
@@ -196,21 +197,21 @@ problems += address.complaints(
     compare_profile=PROFILES,
 )  # fmt: skip
 choice = address.kept(choice, by_id, problems)
-for sentence in (*address.remembered(problems), *catalogue.problems(state.store()).values()):
-    chrome.problem(sentence)
+for sentence in (*address.remembered(problems), *entries.problems(state.store()).values()):
+    cards.problem(sentence)
 if not runs:
     first_run()
 else:
     axis = st.session_state.get("compare_x", "step")
     listed, by, actions_slot = top_line()
     labels = groups.labels(listed, by)
-    beside = called.among(listed)
-    names = {**called.among(runs).names, **beside.names}
+    beside = run_names.among(listed)
+    names = {**run_names.among(runs).names, **beside.names}
     drawn = [by_id[id] for id in choice.drawn([entry.id for entry in listed])]
     with actions_slot:
         buttons()
     if sentence := actions.problem():
-        chrome.problem(sentence)
+        cards.problem(sentence)
     left, right = st.columns([46, 54], gap="small")
     with left:
         table_card()

@@ -7,10 +7,13 @@ import streamlit as st
 from core.config import RunConfig, choices
 from core.runs import Run
 from core.runs.compare import Verdict, verdict
-from dashboard import actions, advice, chrome, components, controls, grids, state, summaries, words
+from dashboard import actions, advice, components, controls, state
+from dashboard.compare import grid_dialog
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
+from dashboard.ui import cards, units
+from dashboard.ui import cost as words
 
 # Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
 BLOCK_HEIGHT = 258
@@ -41,10 +44,10 @@ def block_card():
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
     now = focus.model_at(focus.record.step + 1) if focus else drawn
     if now == drawn:
-        with chrome.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
+        with cards.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
             network(drawn)
         return
-    with chrome.card("block", height=BLOCK_HEIGHT):  # one below the other: side by side too small
+    with cards.card("block", height=BLOCK_HEIGHT):  # one below the other: side by side too small
         for name, model in (("This run", now), ("Next run", drawn)):
             with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
                 wiring = published(model)
@@ -63,7 +66,7 @@ def network(model):
 
 def state_card():
     """The run in focus, and the buttons that steer it."""
-    with chrome.card("state", height="stretch"):
+    with cards.card("state", height="stretch"):
         pressed = actions.steering(focus, config)
         with st.container(horizontal=True, key="steering", gap="small"):
             for button, key, shortcut, act in zip(
@@ -85,13 +88,13 @@ def state_card():
             # Here and not below Train: a taller foot would cover switches in a low window.
             grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
         if grid and config:
-            grids.dialog(config, leads_to="app_pages/compare.py")
+            grid_dialog.dialog(config, leads_to="app_pages/compare.py")
         if focus is None:
-            chrome.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
+            cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
             components.run_state(focus.id, key="run_state", frame=False)
         if sentence := actions.problem():
-            chrome.problem(sentence)
+            cards.problem(sentence)
 
 
 def rewire_popover(run: Run):
@@ -109,7 +112,7 @@ def rewire_popover(run: Run):
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
         if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
-            chrome.problem(sentence)
+            cards.problem(sentence)
 
 
 def loss_card():
@@ -120,9 +123,9 @@ def loss_card():
         key="loss",
         metric="loss/train",
         height=320,
-        baseline=(summaries.baseline(shown), entropy) if entropy else None,
+        baseline=(units.baseline(shown), entropy) if entropy else None,
         title=loss_title(verdicts),
-        subtitle=f"nats per {summaries.unit_name(shown)}",
+        subtitle=f"nats per {units.unit_name(shown)}",
     )
 
 
@@ -146,7 +149,7 @@ def activation_card(focus: Run):
     names = focus.metrics()
     known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
     options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
-    with chrome.card("activation"):
+    with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
                 "Statistic",
@@ -177,8 +180,8 @@ def activation_card(focus: Run):
 
 def first_run():
     """What this is for, and the button that leads to its story."""
-    with chrome.card("first", height=320):
-        chrome.empty(
+    with cards.card("first", height=320):
+        cards.empty(
             "See why a deep Transformer needs Add and Norm",
             "Train small Transformers side by side and watch which of them learn: here, twelve"
             " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
@@ -208,7 +211,7 @@ def start_buttons():
     """
     vocab, problem = words.vocabulary(config) if config else (None, wrong)
     if problem:
-        chrome.problem(problem)
+        cards.problem(problem)
     place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
         st.button(
@@ -250,7 +253,7 @@ state.settle_lab_runs(ids)
 verdicts = [verdict(run) for run in shown]
 
 for sentence in problems:
-    chrome.problem(sentence)
+    cards.problem(sentence)
 left, right = st.columns([42, 58], gap="small")
 with left:
     block_card()

@@ -6,12 +6,14 @@ from html import escape
 import streamlit as st
 
 from core.runs.status import RESUMABLE
-from dashboard import chrome, state
-from dashboard.compare import catalogue, edit, listing, share
+from dashboard import state
+from dashboard.catalogue import entries as catalogue
+from dashboard.compare import edit, listing, share
 from dashboard.components import table
 from dashboard.runs import actions, ticks
 from dashboard.runs import listing as lists
 from dashboard.runs.sizes import sizes
+from dashboard.ui import cards
 
 MOST_MEGABYTES = 2000  # of a zip
 LINE, LINES = 34, 17  # pixels of a line of the table, and lines in sight at most
@@ -28,7 +30,7 @@ def top_line(shown):
         few = "" if len(listed) == len(shown) else f"{len(listed):,} of "
         st.html(f'<span class="found">{few}{lists.total(shown, on_disk)}</span>', width="content")
     if problem:
-        chrome.problem(problem)
+        cards.problem(problem)
     return listed
 
 
@@ -213,8 +215,8 @@ def trash_list():
 
 def first_run():
     """What would be here, and the button that brings it."""
-    with chrome.card("first"):
-        chrome.empty("No runs yet", "Every network that you train is listed here with its state.")
+    with cards.card("first"):
+        cards.empty("No runs yet", "Every network that you train is listed here with its state.")
         with st.container(horizontal=True, gap="small"):
             if st.button("Open the Lab", key="open_lab", type="primary"):
                 st.switch_page("app_pages/lab.py")
@@ -225,7 +227,7 @@ def news():
     """What was done, what went wrong, and Undo for the last deletion."""
     problems, said = actions.heard()
     for sentence in problems:
-        chrome.problem(sentence)
+        cards.problem(sentence)
     for sentence in said:
         st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
     if undo := actions.undo():
@@ -254,12 +256,12 @@ if len(on_disk) < len(entries) + len(trashed):
 damaged = lists.damaged(store, entries)
 for id, sentence in catalogue.problems(store).items():
     if id not in damaged:
-        chrome.problem(sentence)
+        cards.problem(sentence)
 news()
 if not entries and not trashed and not damaged:
     first_run()
 if entries or trashed:
-    with chrome.card("runs"):
+    with cards.card("runs"):
         with st.container(horizontal=True, key="runs_head", vertical_alignment="center"):
             view = st.segmented_control(
                 "List", ["Runs", "Trash"], default="Runs", required=True, key="runs_view",
@@ -272,10 +274,10 @@ if entries or trashed:
         else:
             runs_list()
 if damaged:
-    with chrome.card("unreadable", "Folders that can't be read", f"{len(damaged)}"):
+    with cards.card("unreadable", "Folders that can't be read", f"{len(damaged)}"):
         for id, sentence in damaged.items():
             with st.container(horizontal=True, key=f"damaged_{id}", vertical_alignment="center"):
-                chrome.problem(sentence)
+                cards.problem(sentence)
                 if st.button("Delete", key=f"delete_{id}", icon=":material/delete:"):
                     actions.delete([store.open(id)])
                     st.rerun()

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from core.config import overrides
-from dashboard.compare.catalogue import Entry, differing
+from dashboard.catalogue.entries import Entry, differing
 from dashboard.palette import run_colour
 from dashboard.state import DEFAULTS, LISTS, SETTINGS
 

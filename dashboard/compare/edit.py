@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.runs import RunError
-from dashboard import chrome
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue.entries import Entry
 from dashboard.palette import RUNS
+from dashboard.ui import cards
 
 COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate")
 
@@ -46,7 +46,7 @@ def dialog(entry: Entry, known_tags: list[str]) -> None:
                 colour=_recoloured(entry.colour, colour),
             )
         except (RunError, OSError) as error:
-            chrome.problem(f"This could not be kept: {error}")
+            cards.problem(f"This could not be kept: {error}")
             return
         st.rerun()
 

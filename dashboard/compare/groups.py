@@ -10,8 +10,8 @@ from typing import Any
 
 from core.config.words import said
 from core.runs.naming import Subject, names, short_title
-from dashboard.compare.called import subject
-from dashboard.compare.catalogue import Entry, differing
+from dashboard.catalogue.entries import Entry, differing
+from dashboard.catalogue.run_names import subject
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
 

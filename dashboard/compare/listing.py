@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.runs.filters import FilterError, parse
-from dashboard.compare import catalogue
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue import entries as catalogue
+from dashboard.catalogue.entries import Entry
 
 # Every run has these, from its first step on; they stand first.
 FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/total",

@@ -8,7 +8,7 @@ from html import escape
 
 from core.runs.judgement import WINDOW
 from core.runs.labels import BAD_KINDS, VERDICT_LABELS
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue.entries import Entry
 from dashboard.compare.differences import NOBODY, units
 from dashboard.figures import marks
 

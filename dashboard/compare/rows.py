@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.runs.naming import cut, short_title
-from dashboard.compare.catalogue import Entry, differing
+from dashboard.catalogue.entries import Entry, differing
 from dashboard.compare.words import state_of
 
 COLUMNS = 6

@@ -14,9 +14,9 @@ import streamlit as st
 
 from core.runs import Run
 from core.runs.export import Format, export
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue.entries import Entry
 from dashboard.compare.listing import counted
-from dashboard.report import report
+from dashboard.report.page import report
 from dashboard.state import store
 
 ARRIVES = 0.5  # seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.runs import labels
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue.entries import Entry
 
 
 def state_of(entry: Entry) -> tuple[str, str]:

@@ -16,10 +16,11 @@ from core.runs import Run, RunError
 from core.runs.digest import digest
 from core.runs.labels import BAD_KINDS
 from core.runs.status import ENDED
-from dashboard import assets, palette
-from dashboard.compare import called
-from dashboard.live import store
-from dashboard.words import step_work
+from dashboard import palette
+from dashboard.catalogue import run_names
+from dashboard.live.feed import store
+from dashboard.ui.cost import step_work
+from dashboard.web import assets
 
 # Not isolated: plotly.js puts its rules into the document, a shadow root would not see them.
 _LIVE = st.components.v2.component(
@@ -84,8 +85,8 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     vocabulary = run.corpus.get("vocabulary")
     told: dict[str, Any] = {
         "id": run.id,
-        "name": called.name_of(run),
-        "label": called.label_of(run),
+        "name": run_names.name_of(run),
+        "label": run_names.label_of(run),
         "given": str(meta["name"]),
         "colour": meta["colour"],
         "state": run.status,
@@ -100,7 +101,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     }
     if meta["twin_of"]:
         try:
-            told["twin"] = called.name_of(store().open(str(meta["twin_of"])))
+            told["twin"] = run_names.name_of(store().open(str(meta["twin_of"])))
         except RunError:
             told["twin"] = "a deleted run"
     if tokens:

@@ -15,8 +15,9 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
-from dashboard import assets, components, palette
-from dashboard.live import store
+from dashboard import components, palette
+from dashboard.live.feed import store
+from dashboard.web import assets
 
 HEAD = 56  # pixels of a card's border, padding and title
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.compare.address import Choice
-from dashboard.compare.catalogue import Entry
+from dashboard.catalogue.entries import Entry
 
 NOTHING = Choice(kind="only")
 

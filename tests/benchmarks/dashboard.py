@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Error, Page, Response
 
-from core.jobs.local import revive, standby_lock
+from core.jobs.launcher import revive, standby_lock
 from core.runs.locks import is_locked
 from tests.benchmarks.processes import megabytes, processor_seconds
 from tests.browser.driver import Dashboard, open_browser, press, settled

@@ -16,7 +16,7 @@ import numpy as np
 from core import presets
 from core.config import RunConfig
 from core.jobs import enqueue
-from core.jobs.local import standby_lock
+from core.jobs.launcher import standby_lock
 from core.machine import cores
 from core.runs import Run, RunStore
 from core.runs.locks import is_locked

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import components as live
-from dashboard.live import store
+from dashboard.live.feed import store
 
 st.set_page_config(layout="wide")
 st.session_state.setdefault("reruns", 0)

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from core.jobs.local import standby_lock
+from core.jobs.launcher import standby_lock
 from core.runs import RunStore
 from core.runs.locks import is_locked
 

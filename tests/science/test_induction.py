@@ -13,7 +13,7 @@ import numpy as np
 from core import presets
 from core.anatomy import Silent
 from core.anatomy.heads import heads
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.training.control import NullControl

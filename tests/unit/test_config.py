@@ -113,7 +113,7 @@ def test_presets() -> None:
         "core.jobs",
         "core.jobs.inspections",
         "core.anatomy",
-        "core.anatomy.targets",
+        "core.anatomy.operations",
         "core.data.corpora",
         "dashboard.app",
         "dashboard.main",
@@ -139,7 +139,8 @@ def test_core_needs_no_streamlit_and_no_plotly() -> None:
     code = (
         "import sys\n"
         "sys.modules['streamlit'] = sys.modules['plotly'] = None\n"
-        "import core.__main__, core.jobs.worker, core.jobs.work, core.jobs.inspector\n"
+        "import core.__main__, core.jobs.worker, core.jobs.execute_run\n"
+        "import core.jobs.inspection_worker\n"
         "from core.__main__ import main\n"
         "assert main(['runs', 'list']) == 0\n"
     )

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": set(),
     "machine": set(),
     "presets": {"config", "resources"},
-    "grids": {"config", "presets", "resources"},
+    "grids": {"config", "files", "presets", "resources"},
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),

@@ -1,5 +1,5 @@
-// The one table of words for states and verdicts. Written by `python -m dashboard.assets` from
-// core/runs/labels.py; a test holds the two together.
+// The one table of words for states and verdicts. Written from core/runs/labels.py by
+// `python -m dashboard.web.assets`; a test holds the two together.
 
 export const LABELS = {
   "states": {

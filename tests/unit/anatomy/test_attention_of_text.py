@@ -6,10 +6,10 @@ import torch
 
 from core.anatomy import Silent
 from core.anatomy.attention import attention
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.config import Switch
+from core.files import write_json
 from core.runs import RunStore
-from core.runs.files import write_json
 from tests.subjects import subject_of, trained
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.anatomy import Silent
 from core.anatomy.cka import MOST_TOKENS, cka, compare, gram
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.runs import RunError, RunStore
 from tests.subjects import subject_of, trained
 

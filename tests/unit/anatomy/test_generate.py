@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Silent
 from core.anatomy.generate import generate
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.models.sampling import draw, sample
 from core.runs import RunStore
 from tests.subjects import subject_of

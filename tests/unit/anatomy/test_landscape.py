@@ -9,8 +9,8 @@ import torch
 
 from core.anatomy import CancelledError, Silent
 from core.anatomy.landscape import landscape1d, landscape2d
-from core.anatomy.subject import Subject
-from core.anatomy.surface import (
+from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loss_grid import (
     HeldOutLoss,
     Moved,
     affordable,
@@ -207,7 +207,7 @@ def test_levels_keep_the_middle(points: int) -> None:
 
 def test_a_level_that_would_overrun_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr("core.anatomy.surface.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("core.anatomy.loss_grid.time.monotonic", lambda: float(next(clock)))
     axes = [np.linspace(-1, 1, 17)] * 2
     count = 0
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Silent
 from core.anatomy.lens import Lens, lens
-from core.anatomy.subject import Subject, token_losses
+from core.anatomy.loaded_checkpoint import Subject, token_losses
 from core.config import PLACEMENTS
 from core.runs import RunStore
 from tests.subjects import subject_of

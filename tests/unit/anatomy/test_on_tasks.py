@@ -3,7 +3,7 @@
 import pytest
 
 from core.anatomy import KINDS, Silent, load
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.runs import RunStore
 from core.runs.heads import period_of
 from tests.subjects import subject_of

@@ -6,11 +6,11 @@ import torch
 from torch.nn import functional as F
 
 from core.anatomy import KINDS, CancelledError, Silent
-from core.anatomy.lesion import lesion
+from core.anatomy.ablation import lesion
+from core.anatomy.interventions import operated
+from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.operate import operate
-from core.anatomy.subject import Subject
-from core.anatomy.surgery import operated
-from core.anatomy.targets import read
+from core.anatomy.operations import read
 from core.runs import RunStore
 from tests.subjects import subject_of
 

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from core.anatomy import Silent
+from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.score import score
-from core.anatomy.subject import Subject
 from core.runs import RunStore
 from tests.subjects import subject_of
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Silent, rank
+from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.streams import Look, _massive, _sinks, streams
-from core.anatomy.subject import Subject
 from core.config import ModelConfig
 from core.models import build_model
 from core.runs import RunStore
@@ -142,7 +142,7 @@ def test_more_windows_than_fit_a_pass_are_the_same(
 ) -> None:
     subject = subject_of(store)
     at_once = measured(subject)
-    monkeypatch.setattr("core.anatomy.subject.BATCH_TOKENS", 16)
+    monkeypatch.setattr("core.anatomy.loaded_checkpoint.BATCH_TOKENS", 16)
     assert subject.batches(*subject.held_out(4))[0][0].shape[0] == 1
     one_by_one = measured(subject)
     assert one_by_one["rms"] == pytest.approx(at_once["rms"], rel=1e-5)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.anatomy.surgery import mean_outputs, operated
-from core.anatomy.targets import Operation, norm_places, read, skips, whole_norms
+from core.anatomy.interventions import mean_outputs, operated
+from core.anatomy.operations import Operation, norm_places, read, skips, whole_norms
 from core.config import ModelConfig
 from core.models import build_model
 from core.models.transformer import Transformer

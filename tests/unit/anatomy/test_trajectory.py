@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.anatomy import Silent
-from core.anatomy.subject import Subject
-from core.anatomy.surface import HeldOutLoss
+from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loss_grid import HeldOutLoss
 from core.anatomy.trajectory import principal_plane, trajectory
 from core.runs import RunError, RunStore
 from tests.subjects import trained

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dashboard.assets import FRONTEND
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.runs import Run, RunStore
 from dashboard import api, live
-from dashboard.assets import FRONTEND
 from tests.fake_runs import Faker, config
 
 REPLIES = FRONTEND / "test" / "replies"

@@ -3,7 +3,7 @@
 import pytest
 from conftest import small
 
-from core.anatomy import targets
+from core.anatomy import operations as targets
 from core.runs import Status
 from dashboard.anatomy import choice, controls, operations
 from dashboard.anatomy.generate import beginning

@@ -10,8 +10,10 @@ from starlette.testclient import TestClient
 
 from core.runs import RunStore
 from core.runs.series import SeriesWriter
-from dashboard import api, assets, live
-from dashboard.thinned import POINTS, WAITING, Series
+from dashboard import api
+from dashboard.live import feed as live
+from dashboard.live.downsampled import POINTS, WAITING, Series
+from dashboard.web import assets
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 from tests.javascript import evaluate
 

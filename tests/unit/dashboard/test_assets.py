@@ -1,12 +1,12 @@
 """The front end's files as the server gives them out."""
 
-from dashboard import assets
+from dashboard.web import assets
 from tests.javascript import evaluate
 
 
 def test_the_table_of_labels_is_the_one_of_core():
     written = assets.LABELS.read_text("utf-8")
-    assert written == assets.labels_module(), "run python -m dashboard.assets"
+    assert written == assets.labels_module(), "run python -m dashboard.web.assets"
 
 
 def test_every_module_has_an_address_and_the_entry_comes_first():

@@ -8,8 +8,9 @@ from starlette.testclient import TestClient
 from core.jobs import inspections
 from core.runs import RunStore, heads
 from core.runs.patterns import Patterns, difference, map_npz
-from dashboard import api, live
+from dashboard import api
 from dashboard.api.attention import thumbnails
+from dashboard.live import feed as live
 from tests.fake_runs import Faker, config
 
 

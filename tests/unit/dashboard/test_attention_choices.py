@@ -3,7 +3,7 @@
 import pytest
 
 from core.runs import RunStore
-from dashboard import attention
+from dashboard.attention import choices
 from tests.fake_runs import Faker, config
 
 
@@ -20,9 +20,9 @@ def made(store, name, started=True, **flat):
 
 
 def test_which_runs_have_attention(store):
-    assert attention.has_attention(made(store, "a"))
-    assert not attention.has_attention(made(store, "b", model__sublayers="feedforward"))
-    assert not attention.has_attention(made(store, "c", False, model__family="mlp"))
+    assert choices.has_attention(made(store, "a"))
+    assert not choices.has_attention(made(store, "b", model__sublayers="feedforward"))
+    assert not choices.has_attention(made(store, "c", False, model__family="mlp"))
 
 
 @pytest.mark.parametrize(
@@ -37,42 +37,42 @@ def test_which_runs_have_attention(store):
 )
 def test_what_two_runs_lack_for_a_difference(store, flat, says):
     a, b = made(store, "a"), made(store, "b", **flat)
-    assert says in attention.unfit(a, b)
-    assert bool(attention.unfit(a, b)) == bool(says)
-    own = attention.unfit(a, b, own_text=True)
+    assert says in choices.unfit(a, b)
+    assert bool(choices.unfit(a, b)) == bool(says)
+    own = choices.unfit(a, b, own_text=True)
     assert bool(own) == ("layers" in says or "heads" in says), "an own text is one text"
 
 
 def test_runs_that_fit_come_first(store):
     a, deep, twin = made(store, "a"), made(store, "deep", model__depth=9), made(store, "twin")
-    assert attention.others([deep, a, twin], a) == [twin, deep]
+    assert choices.others([deep, a, twin], a) == [twin, deep]
 
 
 def test_equal_names_are_told_apart(store):
     runs = [made(store, "same"), made(store, "same"), made(store, "other")]
-    words = attention.labels(runs)
+    words = choices.labels(runs)
     assert len(set(words.values())) == 3
     assert words[runs[2].id] == "other"
 
 
 def test_a_text_that_a_run_can_not_read(store):
     run = made(store, "a")
-    assert attention.text_problem(run, "hear me") == ""
-    assert "never saw ß" in attention.text_problem(run, "heißßer")
-    assert "at most 64" in attention.text_problem(run, "a" * 65)
-    assert "not started" in attention.text_problem(made(store, "b", started=False), "a")
+    assert choices.text_problem(run, "hear me") == ""
+    assert "never saw ß" in choices.text_problem(run, "heißßer")
+    assert "at most 64" in choices.text_problem(run, "a" * 65)
+    assert "not started" in choices.text_problem(made(store, "b", started=False), "a")
 
 
 def test_a_question_that_can_not_be_asked_is_a_sentence(store):
-    asked = attention.ask(store, [made(store, "a")], "attention", None, text="a")
+    asked = choices.ask(store, [made(store, "a")], "attention", None, text="a")
     assert not asked.found
     assert "no checkpoint" in asked.problems[0]
 
 
 @pytest.mark.parametrize(("wanted", "found"), [(None, 30), (0, 10), (14, 10), (29, 30), (99, 30)])
 def test_the_nearest_checkpoint(wanted, found):
-    assert attention.nearest([10, 20, 30], wanted) == found
-    assert attention.nearest([], wanted) is None
+    assert choices.nearest([10, 20, 30], wanted) == found
+    assert choices.nearest([], wanted) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_nearest_checkpoint(wanted, found):
     ],
 )
 def test_an_address_is_checked(store, address, found, wrong):
-    opened, problems = attention.opened(address, made(store, "a"))
+    opened, problems = choices.opened(address, made(store, "a"))
     assert (opened["layer"], opened["head"], opened["step"]) == found
     assert len(problems) == wrong
     assert all("accepted" in problem for problem in problems)

@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs import Run, RunStore
-from dashboard import chosen, live
+from dashboard import chosen
 from dashboard.compare.address import Choice
+from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"

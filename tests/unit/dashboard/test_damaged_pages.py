@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.__main__ import main
 from core.runs import Run, RunStore
-from dashboard import live
-from dashboard.compare import catalogue
+from dashboard.catalogue import entries as catalogue
+from dashboard.live import feed as live
 from tests.fake_runs import finished
 from tests.unit.dashboard.test_damaged_runs import CONTENTS
 

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from core.cli.runs import _summary
 from core.runs import Run, RunStore
-from dashboard import live
 from dashboard.api import ROUTES
-from dashboard.compare import catalogue
+from dashboard.catalogue import entries
+from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 NESTED = "[" * 100_000 + "]" * 100_000
@@ -62,7 +62,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         path = bad.path / name
         kept = path.read_bytes() if path.exists() else None
         path.write_bytes(CONTENTS[kind])
-        catalogue._catalogue.cache_clear()
+        entries._catalogue.cache_clear()
         live._FEEDS.clear()
         query = f"runs={bad.id},{good.id}&metrics=loss/train&headline={bad.id}&focus={bad.id}"
         answer = client.get(f"/api/live?{query}")
@@ -77,7 +77,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         assert client.get(f"/api/attention/{good.id}/{step}/scores").status_code == 200
         series = client.get(f"/api/series?run={bad.id},{good.id}&metric=loss/train")
         assert series.status_code == 200
-        assert good.id in [entry.id for entry in catalogue.entries(store)], name
+        assert good.id in [entry.id for entry in entries.entries(store)], name
         again = RunStore(store.root)
         listed = {run.id: _summary(run)["state"] for run in again.list()}
         assert listed[good.id] == "finished"

@@ -6,10 +6,10 @@ import pytest
 
 from core.config import ModelConfig, RunConfig
 from core.runs import RunStore
-from dashboard import summaries
 from dashboard.figures.block import parts, published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation, plain
+from dashboard.ui import units
 
 
 def resnet(**settings) -> ModelConfig:
@@ -55,7 +55,7 @@ def test_drawings_say_how_often_and_from_where():
 def test_what_a_loss_is_for(store: RunStore):
     text = store.create(RunConfig())
     image = store.create(RunConfig.model_validate({"model": {"family": "resnet"}}))
-    assert summaries.unit_name([text]) == "character"
-    assert summaries.unit_name([image]) == "image"
-    assert summaries.unit_name([text, image]) == "prediction"
-    assert summaries.baseline([image]) == "class entropy"
+    assert units.unit_name([text]) == "character"
+    assert units.unit_name([image]) == "image"
+    assert units.unit_name([text, image]) == "prediction"
+    assert units.baseline([image]) == "class entropy"

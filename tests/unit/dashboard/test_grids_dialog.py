@@ -7,8 +7,8 @@ from core.config import RunConfig
 from core.jobs import grids as jobs
 from core.jobs import waiting
 from core.runs import RunStore
-from dashboard import live
-from dashboard.grids import TICKABLE
+from dashboard.compare.grid_dialog import TICKABLE
+from dashboard.live import feed as live
 from dashboard.state import SETTINGS
 
 
@@ -16,25 +16,25 @@ def dialog_page():
     from conftest import small
 
     from core.config import RunConfig
-    from dashboard import grids
+    from dashboard.compare import grid_dialog
 
-    grids.dialog(RunConfig(), {"tiny": small()})
+    grid_dialog.dialog(RunConfig(), {"tiny": small()})
 
 
 def card_page():
     import streamlit as st
 
-    from dashboard import grids
-    from dashboard.compare import catalogue
+    from dashboard.catalogue import entries
+    from dashboard.compare import grid_dialog
     from dashboard.state import store
 
-    drawn = grids.card(catalogue.entries(store()))
+    drawn = grid_dialog.card(entries.entries(store()))
     st.markdown(f"drawn: {drawn}")
 
 
 @pytest.fixture
 def folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     live.store.cache_clear()
     yield store
     live.store.cache_clear()

@@ -8,8 +8,10 @@ from starlette.testclient import TestClient
 from core import grids
 from core.jobs import grids as jobs
 from core.runs import RunStore
-from dashboard import api, live, matrix
-from dashboard.compare.catalogue import Catalogue
+from dashboard import api
+from dashboard.catalogue.entries import Catalogue
+from dashboard.compare import matrix
+from dashboard.live import feed as live
 from dashboard.palette import COLOURS, LEARNED, contrast
 from tests.fake_runs import finished
 
@@ -144,7 +146,7 @@ def test_numbers_on_the_cells_can_be_read(mode):
 
 
 def test_the_live_reply_tells_of_a_grid_at_work(store, monkeypatch):
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     live.store.cache_clear()
     client = TestClient(Starlette(routes=api.ROUTES))
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from dashboard.assets import SOURCES, data
+from dashboard.web.assets import SOURCES, data
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 

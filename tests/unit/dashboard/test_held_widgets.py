@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import live, state
+from dashboard import state
+from dashboard.live import feed as live
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 

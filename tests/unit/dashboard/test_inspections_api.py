@@ -7,20 +7,21 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core.jobs import inspections, questions
+from core.files import write_atomically, write_json
+from core.jobs import inspection_queue, inspections
 from core.jobs.inspections import Record
 from core.runs import RunStore
-from core.runs.files import write_atomically, write_json
 from core.runs.locks import Lock
-from dashboard import api, live
+from dashboard import api
 from dashboard.api.inspections import MOST_ITEMS
+from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    monkeypatch.setattr(questions, "revive", lambda root: None)  # nobody answers here
+    monkeypatch.setattr(inspection_queue, "revive", lambda root: None)  # nobody answers here
     live.store.cache_clear()
     yield RunStore(tmp_path)
     live.store.cache_clear()

@@ -8,14 +8,14 @@ from streamlit.testing.v1 import AppTest
 
 from core.data import corpora
 from core.runs import RunStore
-from dashboard import live
+from dashboard.live import feed as live
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 
 
 @pytest.fixture(autouse=True)
 def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     live.store.cache_clear()
     yield
     live.store.cache_clear()

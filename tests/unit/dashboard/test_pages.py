@@ -12,8 +12,10 @@ from streamlit.testing.v1 import AppTest
 from core import jobs
 from core.config.overrides import Switch
 from core.runs import RunStore
-from dashboard import chrome, components, live
+from dashboard import components
 from dashboard.app import app
+from dashboard.live import feed as live
+from dashboard.ui import cards as chrome
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
@@ -67,7 +69,7 @@ def test_train_is_there_when_another_part_of_the_page_fails(
 
 def test_an_error_of_a_script_is_a_sentence() -> None:
     def script() -> None:
-        from dashboard import chrome
+        from dashboard.ui import cards as chrome
 
         chrome.failed(TypeError("'module' object is not callable"))
 

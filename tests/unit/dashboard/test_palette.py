@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import chrome
 from dashboard.palette import COLOURS, RUNS, RUNS_TEXT, contrast
+from dashboard.ui import cards
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUNDS = ("ground", "sidebar", "card")
@@ -64,7 +64,7 @@ def test_theme_has_the_palette(mode):
 
 
 def test_style_names_every_colour_that_it_uses():
-    style = chrome.style()
+    style = cards.style()
     used = set(re.findall(r"var\(--([\w-]+)", style))
     used = {name for name in used if not name.startswith("st-")}  # Streamlit's own
     defined = set(re.findall(r"[{;\s]--([\w-]+):", style))

@@ -17,12 +17,12 @@ from core.cli.options import Parser, config_of
 from core.config import RunConfig
 from core.runs import Run, RunStore, Status
 from core.runs.compare import command
-from dashboard import assets
 from dashboard.figures.curves import Line, curves
-from dashboard.figures.paper import matrix
-from dashboard.measured import MOST_POINTS, groups, lines, profiles
 from dashboard.palette import COLOURS
-from dashboard.report import report
+from dashboard.report.page import report
+from dashboard.report.paper import matrix
+from dashboard.report.series import MOST_POINTS, groups, lines, profiles
+from dashboard.web import assets
 from tests.fake_runs import Faker, config, finished
 from tests.many_runs import make
 
@@ -230,7 +230,7 @@ def test_profiles_are_of_the_end(trio) -> None:
 def test_reports_import_no_torch(trio) -> None:
     store, _ = trio
     code = (
-        "import sys; from core.runs import RunStore; from dashboard.report import report\n"
+        "import sys; from core.runs import RunStore; from dashboard.report.page import report\n"
         "store = RunStore(sys.argv[1]); report(store, store.list())\n"
         "print('torch' in sys.modules)"
     )

@@ -12,10 +12,10 @@ from conftest import small
 from streamlit.testing.v1 import AppTest
 
 from core.runs import Run, RunStore
-from dashboard import live
-from dashboard.compare import catalogue
+from dashboard.catalogue import entries as catalogue
 from dashboard.compare.address import Choice
 from dashboard.components import table
+from dashboard.live import feed as live
 from dashboard.runs import actions, listing
 from dashboard.runs.sizes import Sizes
 from tests.fake_runs import finished

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dashboard.measured import _band
-from dashboard.thinned import Series
+from dashboard.live.downsampled import Series
+from dashboard.report.series import _band
 from tests.javascript import evaluate
 
 SMOOTH = """

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from dashboard import shell, statics
+from dashboard.web import index_page, static_files
 
 
 @pytest.fixture
@@ -16,13 +16,13 @@ def client():
     async def beyond(scope, receive, send):
         await PlainTextResponse("beyond", 200)(scope, receive, send)
 
-    app = Starlette(middleware=[Middleware(statics.Statics)])
+    app = Starlette(middleware=[Middleware(static_files.Statics)])
     app.mount("/", beyond)
     return TestClient(app)
 
 
 def test_a_module_is_sent_whole_and_kept_by_the_browser(client):
-    path, file = next((p, f) for p, f in statics.known().items() if p.endswith(".js"))
+    path, file = next((p, f) for p, f in static_files.known().items() if p.endswith(".js"))
     reply = client.get(path)
     assert reply.content == file.read_bytes()
     assert reply.headers["content-type"].startswith("text/javascript")
@@ -35,18 +35,18 @@ def test_a_module_is_sent_whole_and_kept_by_the_browser(client):
 )
 def test_everything_else_is_left_to_streamlit(client, path):
     assert client.get(path).text == "beyond"
-    assert client.post(next(iter(statics.known()))).text == "beyond"
+    assert client.post(next(iter(static_files.known()))).text == "beyond"
 
 
 def test_the_first_page_is_told_what_its_widgets_need():
-    modules = statics.first_modules()
+    modules = static_files.first_modules()
     names = [re.sub(r".*/([\w-]+)\..*", r"\1", m) for m in modules]
-    assert set(statics.FIRST) <= set(names)
+    assert set(static_files.FIRST) <= set(names)
     assert "recordbatch" in names, "what they import is among them"
     assert len(set(modules)) == len(modules)
-    head = shell.head().decode()
+    head = index_page.head().decode()
     assert all(f'href="{module}"' in head for module in modules)
 
 
 def test_plotly_does_not_hold_up_the_first_page():
-    assert "plotly" not in shell.head().decode()
+    assert "plotly" not in index_page.head().decode()

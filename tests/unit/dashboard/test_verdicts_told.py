@@ -11,10 +11,10 @@ from core.runs.outcomes import cell
 from core.runs.outcomes import outcome as outcome_of
 from core.runs.verdicts import Verdict
 from dashboard import components
-from dashboard.compare import catalogue, outcomes
-from dashboard.figures import paper
-from dashboard.measured import groups
-from dashboard.report import report
+from dashboard.catalogue import entries
+from dashboard.compare import outcomes
+from dashboard.report.page import paper, report
+from dashboard.report.series import groups
 from tests.fake_runs import Faker, config, finished
 
 
@@ -61,7 +61,7 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     level = "warning" if label.bad else "good" if kind == "learned" else "note"
     assert components.outcome(runs[0].id)[1] == level
 
-    html = outcomes.verdicts(catalogue.entries(store), {})
+    html = outcomes.verdicts(entries.entries(store), {})
     assert f'class="verdict {kind}{" bad" if label.bad else ""}"' in html
     assert f"a sentence on {kind}" in html
     made = paper.verdict_list(groups(runs))

@@ -3,7 +3,7 @@
 import pytest
 
 from core.config import RunConfig
-from dashboard import words
+from dashboard.ui import cost
 
 SMALL = RunConfig.from_flat({"model.width": 16, "model.heads": 2})
 BIG = RunConfig()
@@ -14,28 +14,28 @@ BIG = RunConfig()
     [(0, "0 B"), (999, "999 B"), (9_800_000, "9.8 MB"), (123_400_000, "123 MB"), (5e12, "5000 GB")],
 )
 def test_bytes(count, text):
-    assert words.in_bytes(count) == text
+    assert cost.in_bytes(count) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "1 s"), (40.2, "40 s"), (180, "3 min"), (9000, "2.5 h")]
 )
 def test_time(seconds, text):
-    assert words.in_time(seconds) == text
+    assert cost.in_time(seconds) == text
 
 
 def test_a_run_like_the_measured_one_takes_as_long():
     for seconds in (0.001, 0.04, 3.0):
-        measured = words.Measured(words.step_work(BIG, 97), seconds, BIG.model.depth)
-        assert words.step_seconds(BIG, 97, 2, measured) == pytest.approx(seconds)
+        measured = cost.Measured(cost.step_work(BIG, 97), seconds, BIG.model.depth)
+        assert cost.step_seconds(BIG, 97, 2, measured) == pytest.approx(seconds)
 
 
 def test_a_small_network_does_not_frighten():
     """A tiny network wastes most of its time between operations, a bigger one does not."""
-    measured = words.Measured(words.step_work(SMALL, 97), 0.04, SMALL.model.depth)
-    assert words.step_seconds(BIG, 97, 2, measured) < 0.2
+    measured = cost.Measured(cost.step_work(SMALL, 97), 0.04, SMALL.model.depth)
+    assert cost.step_seconds(BIG, 97, 2, measured) < 0.2
 
 
 def test_a_guess_says_so():
-    assert "a guess until the first run" in words.duration(BIG, 97, None)
-    assert words.size(BIG, 97).endswith("to train")
+    assert "a guess until the first run" in cost.duration(BIG, 97, None)
+    assert cost.size(BIG, 97).endswith("to train")

@@ -14,8 +14,8 @@ from conftest import small
 from core import grids
 from core.jobs import control, enqueue, queue, waiting, worker
 from core.jobs import grids as jobs
-from core.jobs.local import standby_lock
-from core.jobs.turns import Turn, is_someones
+from core.jobs.handoff import Turn, is_someones
+from core.jobs.launcher import standby_lock
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import is_locked
 from tests.farm import farm, one_core, wait_until
@@ -26,7 +26,7 @@ __all__ = ["farm"]  # a fixture
 @pytest.fixture
 def still(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """A store whose queue nobody works on."""
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     return store
 
 

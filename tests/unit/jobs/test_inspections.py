@@ -18,11 +18,11 @@ from conftest import small
 from core.__main__ import main
 from core.anatomy import KINDS, Answer, Kind, Parameter, Report, Silent
 from core.anatomy.attention import attention
-from core.anatomy.subject import Subject
-from core.jobs import enqueue, inspections, places, questions
+from core.anatomy.loaded_checkpoint import Subject
+from core.jobs import enqueue, inspection_queue, inspections, slots
+from core.jobs.inspection_worker import BUDGET_BYTES, Inspector, finite
 from core.jobs.inspections import Inspection, Record, ask, find, look
-from core.jobs.inspector import BUDGET_BYTES, Inspector, finite
-from core.jobs.local import standby_lock
+from core.jobs.launcher import standby_lock
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
 from tests.farm import wait_until
@@ -54,13 +54,13 @@ def marks(store: RunStore) -> list[tuple[str, str]]:
 @pytest.fixture(autouse=True)
 def _one_thread_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is answered in this process leaves the other cores alone: torch's threads spin."""
-    monkeypatch.setattr(places, "cores", lambda: 1)
+    monkeypatch.setattr(slots, "cores", lambda: 1)
 
 
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """No inspector is started."""
-    monkeypatch.setattr(questions, "revive", lambda root: None)
+    monkeypatch.setattr(inspection_queue, "revive", lambda root: None)
 
 
 # Answered by the process that is there for it.
@@ -83,7 +83,7 @@ def test_a_question_is_answered_and_kept(farm: RunStore) -> None:
     assert marks(farm) == []
     assert (again.folder / "result.json").stat().st_mtime_ns == written
     assert ask(farm, run, "attention", text="another value").id != inspection.id
-    assert places.active() == [] or settle(look(run, "attention", text="another value"))
+    assert slots.active() == [] or settle(look(run, "attention", text="another value"))
 
 
 def test_text_streams_while_it_is_written(farm: RunStore) -> None:
@@ -169,13 +169,13 @@ def test_an_inspection_and_a_training_run_share_the_machine(farm: RunStore) -> N
     wait_until(lambda: training.record.step > 10)
     inspection = ask(farm, run, "lesion", **LONG)
     wait_until(lambda: inspection.stream())
-    assert len(places.active()) == 2
+    assert len(slots.active()) == 2
     before = training.record.step
     wait_until(lambda: training.record.step > before)
     assert inspection.state == "working"
     inspection.cancel()
     settle(inspection)
-    wait_until(lambda: len(places.active()) == 1)
+    wait_until(lambda: len(slots.active()) == 1)
 
 
 # Answered in this process.
@@ -208,7 +208,7 @@ def test_a_question_that_waits_can_be_taken_back(store: RunStore) -> None:
     assert first.state == "cancelled"
     assert marks(store) == [(run.id, second.id)]
     # A marker that was lost comes back with the next asking.
-    questions.forget(store.root, run.id, second.id)
+    inspection_queue.forget(store.root, run.id, second.id)
     ask(store, run, "attention", text="b")
     ask(store, run, "attention", text="b")
     assert marks(store) == [(run.id, second.id)]
@@ -308,10 +308,10 @@ def test_a_program_that_was_changed_is_loaded_anew(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inspector = Inspector(store)
-    monkeypatch.setattr("core.jobs.inspector.IDLE_SECONDS", 0.1)
+    monkeypatch.setattr("core.jobs.inspection_worker.IDLE_SECONDS", 0.1)
     assert not Inspector(store).serve()
     inspection = ask(store, trained(store), "attention")
-    monkeypatch.setattr("core.jobs.inspector._newest_source", lambda: 0.0)
+    monkeypatch.setattr("core.jobs.inspection_worker._newest_source", lambda: 0.0)
     assert inspector.serve()
     assert inspection.state == "waiting"
     assert Inspector(store).serve() is False
@@ -350,7 +350,7 @@ def test_the_least_recently_asked_go_when_there_are_too_many(
     second = answered(store, run, "attention", text="b")
     os.utime(second.folder, (1, 1))
     size = sum(f.stat().st_size for f in first.folder.iterdir())
-    monkeypatch.setattr("core.jobs.inspector.BUDGET_BYTES", int(2.5 * size))
+    monkeypatch.setattr("core.jobs.inspection_worker.BUDGET_BYTES", int(2.5 * size))
     third = answered(store, run, "attention", text="c")
     assert {i.folder.exists() for i in (first, third)} == {True}
     assert not second.folder.exists()
@@ -452,9 +452,9 @@ def test_asking_imports_no_torch(store: RunStore) -> None:
     run = trained(store)
     program = (
         "import sys\n"
-        "from core.jobs import inspections, questions\n"
+        "from core.jobs import inspection_queue, inspections\n"
         "from core.runs import RunStore\n"
-        "questions.revive = lambda root: None\n"
+        "inspection_queue.revive = lambda root: None\n"
         f"store = RunStore({str(store.root)!r})\n"
         f"run = store.open({run.id!r})\n"
         "one = {'target': 'head', 'layer': 0, 'head': 1, 'action': 'off'}\n"

@@ -13,8 +13,9 @@ import pytest
 from conftest import small as smallest
 
 from core.config import RunConfig
-from core.jobs import control, enqueue, machine, places, queue, waiting
-from core.jobs.local import queue_folder, revive, standby_lock
+from core.jobs import control, enqueue, machine, queue, waiting
+from core.jobs import slots as places
+from core.jobs.launcher import queue_folder, revive, standby_lock
 from core.machine import cores, slots
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
@@ -137,7 +138,7 @@ def test_threads_are_divided_among_the_active_runs(farm: RunStore) -> None:
 
 
 def test_a_queued_run_can_be_taken_out(farm: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     run = enqueue(farm, small())
     assert waiting(farm) == [run.id]
     with pytest.raises(RunError, match="waits for a place"):
@@ -152,7 +153,7 @@ def test_a_queued_run_can_be_taken_out(farm: RunStore, monkeypatch: pytest.Monke
 def test_stopped_while_it_waits_again_a_run_keeps_its_steps(
     farm: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     run = enqueue(farm, small(training__steps=40))
     run.write_status(Status(state="stopped", step=30, steps=40))
     control(farm, run, "resume")
@@ -164,7 +165,7 @@ def test_a_run_that_lost_its_marker_is_found_again(
     farm: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("core.jobs.local.revive", lambda store: None)
+        patch.setattr("core.jobs.launcher.revive", lambda store: None)
         run = enqueue(farm, small())
     for marker in queue_folder(farm).iterdir():
         marker.unlink()
@@ -186,7 +187,7 @@ def test_the_first_step_alone(farm: RunStore) -> None:
 
 def test_a_killed_job_leaves_no_place_taken(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from core.jobs.places import Place\n"
+        "import sys, time; from core.jobs.slots import Place\n"
         "place = Place('cpu'); print(place.enter(), flush=True); time.sleep(60)"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -270,7 +271,7 @@ def test_a_warm_worker_trains_in_the_environment_of_whoever_queued(
 def test_a_run_that_is_queued_again_takes_the_environment_along(
     farm: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     monkeypatch.delenv("ADDNORM_DATA", raising=False)
     run = enqueue(farm, small())
     assert "ADDNORM_DATA" not in (queue.environment(farm, run.id) or {"ADDNORM_DATA": ""})

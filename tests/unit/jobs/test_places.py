@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import places
-from core.jobs.places import Place, registry
+from core.jobs import slots
+from core.jobs.slots import Place, registry
 from core.runs import RunError
 from core.runs.locks import Lock, is_locked
 
@@ -17,8 +17,8 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    monkeypatch.setattr(places.platformdirs, "user_cache_path", lambda name: tmp_path / name)
-    places._warn.cache_clear()
+    monkeypatch.setattr(slots.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    slots._warn.cache_clear()
     return folder
 
 
@@ -66,7 +66,7 @@ def test_a_folder_of_another_user_is_not_trusted(
         return found
 
     own(shared).mkdir()
-    monkeypatch.setattr(places.os, "lstat", of_another)
+    monkeypatch.setattr(slots.os, "lstat", of_another)
     assert registry() == tmp_path / "addnorm" / "places"
 
 

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from core.anatomy.subject import Subject
-from core.jobs import questions
+from core.anatomy.loaded_checkpoint import Subject
+from core.jobs import inspection_queue
+from core.jobs.inspection_worker import Inspector
 from core.jobs.inspections import ask
-from core.jobs.inspector import Inspector
 from core.runs import Run, RunStore
 from tests.subjects import trained
 
@@ -16,7 +16,7 @@ def test_a_question_is_answered_in_the_environment_of_whoever_asked(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An inspector that has been warm for long never saw the folder that was named since."""
-    monkeypatch.setattr(questions, "revive", lambda root: None)
+    monkeypatch.setattr(inspection_queue, "revive", lambda root: None)
     run = trained(store)
     monkeypatch.setenv("ADDNORM_DATA", "/first")
     first = ask(store, run, "attention", text="a")
@@ -42,5 +42,7 @@ def test_a_question_is_answered_in_the_environment_of_whoever_asked(
     inspector._serve_quick()
     assert third.state == "done"
     assert os.environ["ADDNORM_DATA"] == "/slow", "the slow question goes on in its own"
-    (questions.queue(store.root) / f"{1:020d}_0123_{run.id}").touch()  # of an earlier release
-    assert questions.environment(store.root, run.id, "0123") is None
+    (
+        inspection_queue.queue(store.root) / f"{1:020d}_0123_{run.id}"
+    ).touch()  # of an earlier release
+    assert inspection_queue.environment(store.root, run.id, "0123") is None

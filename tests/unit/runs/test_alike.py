@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from core.runs.alike import experiment_key, mean_of, setting_key, times
-from core.runs.files import write_json
-from dashboard.compare import catalogue, groups, rows
-from dashboard.measured import groups as report_groups
-from dashboard.measured import lines
+from core.files import write_json
+from dashboard.compare import groups, rows
+from dashboard.catalogue import entries as catalogue
+from dashboard.report.series import groups as report_groups
+from dashboard.report.series import lines
 from tests.fake_runs import Faker, config, finished
 from tests.javascript import evaluate
 

@@ -6,7 +6,7 @@ import pytest
 from core.config import RunConfig
 from core.runs import RunStore, Status
 from core.runs.compare import differences, equal_count, last_loss, state_words, verdict
-from core.runs.files import write_json
+from core.files import write_json
 from core.runs.series import SeriesWriter
 
 ENTROPY = 3.309

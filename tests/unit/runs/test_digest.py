@@ -10,7 +10,7 @@ import pytest
 from conftest import small
 
 from core.config import RunConfig
-from core.jobs.work import work
+from core.jobs.execute_run import work
 from core.runs import Run, RunStore, Status
 from core.runs.compare import differences, last_loss, state_words, verdict
 from core.runs.digest import FILE, digest, values

@@ -15,7 +15,7 @@ import pytest
 from conftest import small
 
 from core.__main__ import main
-from core.jobs.work import work
+from core.jobs.execute_run import work
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.archive import ArchiveError, import_runs, pack
 from core.runs.export import export

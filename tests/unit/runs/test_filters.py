@@ -9,7 +9,7 @@ from conftest import small
 
 from core.config import settings
 from core.runs.filters import LONGEST, FilterError, parse
-from core.runs.names import OWN, kinds, meant
+from core.runs.filter_fields import OWN, kinds, meant
 
 RUN = {
     **small(model__depth=12, model__residual="attention").flat(),

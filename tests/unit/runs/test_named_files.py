@@ -11,9 +11,10 @@ from core import grids
 from core.config import DataConfig
 from core.data.corpora import CorpusError, describe
 from core.data.downloads import matching
-from core.runs import RunError, RunStore, files
+from core.runs import RunError, RunStore
+from core import files
 from core.runs.archive import import_runs
-from core.runs.files import RefusedFileError, read_named
+from core.files import RefusedFileError, read_named
 
 
 @pytest.fixture
@@ -90,16 +91,16 @@ def test_every_reader_of_named_files_refuses_them(odd: dict[str, Path], store: R
 def test_no_page_opens_a_path_before_a_button_is_pressed(
     odd: dict[str, Path], store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dashboard import words
+    from dashboard.ui import cost
 
     def opened(*_: object) -> bytes:
         raise AssertionError("it was opened")
 
     monkeypatch.setattr("core.data.corpora.read_named", opened)
     config = small(data__corpus="file", data__path=str(odd["link to a device"]))
-    vocabulary, problem = words.vocabulary(config)
+    vocabulary, problem = cost.vocabulary(config)
     assert vocabulary
     assert not problem
-    told = words.size(config, vocabulary)
+    told = cost.size(config, vocabulary)
     assert str(odd["link to a device"]) in told
     assert "read at Train" in told

@@ -25,7 +25,7 @@ def newer(run: Run, **changes: object) -> bytes:
 def test_a_status_of_a_later_release_is_never_overwritten(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, state: str, command: str
 ) -> None:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     run = finished(store, steps=10)
     content = newer(run, state=state)
     assert run.status == "failed"
@@ -47,7 +47,7 @@ def test_a_status_of_a_later_release_is_never_overwritten(
 def test_settings_of_a_later_release_stay_and_the_run_can_be_deleted(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    monkeypatch.setattr("core.jobs.local.revive", lambda store: None)
+    monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     run = finished(store, steps=10)
     run.write_status(Status(state=state, step=5, steps=10))
     path = run.path / "config.json"

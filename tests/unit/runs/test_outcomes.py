@@ -6,10 +6,12 @@ from starlette.testclient import TestClient
 
 from core.runs.alike import experiment_key
 from core.runs.outcomes import Outcome, cell
-from dashboard import api, live, matrix
-from dashboard.compare import catalogue
-from dashboard.figures import paper
-from dashboard.measured import groups
+from dashboard import api
+from dashboard.live import feed as live
+from dashboard.compare import matrix
+from dashboard.catalogue import entries as catalogue
+from dashboard.report.page import paper
+from dashboard.report.series import groups
 from tests.fake_runs import LiveFakeRun, finished
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.runs.buckets import bucket_size, buckets, thin
 from core.runs.series import Cursor, SeriesReader, SeriesWriter
-from core.runs.tail import Folder, Tail
+from core.runs.incremental import Folder, Tail
 
 
 def rows(first: int, last: int, layers: int = 3) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import pytest
 from conftest import small
 
 from core.runs import RunError, RunStore, Status
-from core.runs.files import write_atomically
+from core.files import write_atomically
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import read_events, receive, send
@@ -43,7 +43,7 @@ def test_a_run_opens_from_the_moment_that_its_name_is_seen(
                 seen.append(name)
 
     monkeypatch.setattr("core.runs.store.write_atomically", look)
-    monkeypatch.setattr("core.runs.files.write_atomically", look)
+    monkeypatch.setattr("core.files.write_atomically", look)
     first = store.create(small())
     second = store.create(small())
     assert set(seen) == {first.id}

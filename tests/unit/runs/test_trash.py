@@ -14,7 +14,7 @@ from core.__main__ import main
 from core.jobs import queue
 from core.runs import RunError, RunStore, Status
 from core.runs.digest import digest
-from core.runs.files import folder_size
+from core.files import folder_size
 from core.runs.locks import Lock
 from core.runs.trash import DAY, DAYS, SHORT, Cleared
 from tests.fake_runs import finished

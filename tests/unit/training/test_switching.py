@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import small
 
-from core.jobs.local import control
+from core.jobs.launcher import control
 from core.runs import Run, RunError, RunStore
 from core.runs.status import Command, Order
 from core.training.control import NullControl

@@ -9,8 +9,8 @@ import torch
 from conftest import small
 
 from core.config import RunConfig
-from core.jobs.places import Place
-from core.jobs.work import FileControl, work
+from core.jobs.execute_run import FileControl, work
+from core.jobs.slots import Place
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import Command, Order
 from core.training.control import NullControl

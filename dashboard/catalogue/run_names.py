@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from core.runs import Run
 from core.runs.naming import Subject, cut, labels, names
-from dashboard.compare import catalogue
-from dashboard.compare.catalogue import Entry
-from dashboard.live import store
+from dashboard.catalogue import entries as catalogue
+from dashboard.catalogue.entries import Entry
+from dashboard.live.feed import store
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import streamlit as st
 
 from core.resources import ASSETS
-from dashboard.assets import FRONTEND
 from dashboard.palette import DARK, LIGHT
+from dashboard.web.assets import FRONTEND
 
 # Sheets of files that leave the dashboard, and of the live parts, which bring theirs.
 APART = ("report.css", "live.css")

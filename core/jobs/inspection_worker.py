@@ -1,9 +1,9 @@
 """The inspector: a detached process with torch imported that answers questions to checkpoints.
 
-``python -m core.jobs.inspector ROOT``. There is one per runs folder, by lock. It takes questions
-oldest first and keeps the networks it loaded last. A quick question is answered between the pieces
-of a slow one. It counts among the machine's jobs while it works, so that training beside it gives
-up its part of the processor, and ends after ten idle minutes.
+``python -m core.jobs.inspection_worker ROOT``. There is one per runs folder, by lock. It takes
+questions oldest first and keeps the networks it loaded last. A quick question is answered between
+the pieces of a slow one. It counts among the machine's jobs while it works, so that training beside
+it gives up its part of the processor, and ends after ten idle minutes.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ import torch
 from torch import nn
 
 from core.anatomy import KINDS, Answer, CancelledError, load
-from core.anatomy.subject import Subject, device_of
+from core.anatomy.loaded_checkpoint import Subject, device_of
 from core.data.corpora import CorpusError
-from core.jobs import inspections, questions, queue
+from core.files import write_atomically, write_json
+from core.jobs import inspection_queue, inspections, queue
 from core.jobs.inspections import Inspection, Record
-from core.jobs.places import Place
+from core.jobs.slots import Place
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
-from core.runs.files import write_atomically, write_json
 from core.runs.locks import Lock
 
 POLL_SECONDS = 0.02
@@ -52,14 +52,16 @@ SOURCE = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Answer questions until ten minutes pass without one."""
     store = RunStore(sys.argv[1])
-    lock = Lock(questions.inspector_lock(store.root))
+    lock = Lock(inspection_queue.inspector_lock(store.root))
     if not lock.acquire():
         return  # there is one already
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_flush_denormal(True)
     if Inspector(store).serve():
         lock.release()
-        os.execv(sys.executable, [sys.executable, "-m", "core.jobs.inspector", *sys.argv[1:]])
+        os.execv(
+            sys.executable, [sys.executable, "-m", "core.jobs.inspection_worker", *sys.argv[1:]]
+        )
 
 
 class Inspector:
@@ -79,7 +81,7 @@ class Inspector:
         """
         deadline = time.monotonic() + IDLE_SECONDS
         while time.monotonic() < deadline and self.store.root.is_dir():
-            waiting = questions.waiting(self.store.root)
+            waiting = inspection_queue.waiting(self.store.root)
             if waiting and _newest_source() != self._born:
                 return True
             if any(self.take(*question) for question in waiting):
@@ -93,7 +95,7 @@ class Inspector:
             run = self.store.open(run_id)
             inspection = inspections.find(run, id)
         except RunError:
-            questions.forget(self.store.root, run_id, id)
+            inspection_queue.forget(self.store.root, run_id, id)
             return False
         row = KINDS.get(inspection.kind)
         if only_quick and not (row and row.quick):
@@ -103,12 +105,12 @@ class Inspector:
             if not lock.acquire():
                 return False
         except OSError:
-            questions.forget(self.store.root, run_id, id)
+            inspection_queue.forget(self.store.root, run_id, id)
             return False
         before = queue.own_environment()  # of the slow question that this one interrupts
         try:
-            wanted = questions.environment(self.store.root, run_id, id)
-            questions.forget(self.store.root, run_id, id)
+            wanted = inspection_queue.environment(self.store.root, run_id, id)
+            inspection_queue.forget(self.store.root, run_id, id)
             if inspection.record.state != "waiting":
                 return False
             queue.enter(wanted)  # whoever asked may have set what this process never saw
@@ -177,7 +179,7 @@ class Inspector:
             return
         self._nested = True
         try:
-            for question in questions.waiting(self.store.root):
+            for question in inspection_queue.waiting(self.store.root):
                 self.take(*question, only_quick=True)
         finally:
             self._nested = False

@@ -19,12 +19,12 @@ from pydantic import ValidationError
 
 from core import estimate
 from core.config import IMAGES, SCHEMA, ModelConfig, Shape
+from core.files import read_json
 from core.runs import Run, RunStore
 from core.runs.alike import experiment_key, setting_key
 from core.runs.digest import Digest, digest
-from core.runs.files import read_json
 from core.runs.status import State
-from dashboard.live import LOCK
+from dashboard.live.feed import LOCK
 from dashboard.state import DEFAULTS, LIVE, to_widget
 
 FILES = ("config.json", "meta.json", "status.json", "corpus.json", "switches.json")

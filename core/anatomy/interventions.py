@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.anatomy.targets import Operation
+from core.anatomy.operations import Operation
 from core.models.observe import See, unseen
 from core.models.shared import ValueResidual
 from core.models.skips import NoSkip

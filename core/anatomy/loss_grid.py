@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.anatomy import Report
-from core.anatomy.subject import Subject
+from core.anatomy.loaded_checkpoint import Subject
 from core.training.objectives import task_of
 
 PREDICTIONS = 2048  # in one loss: its standard error is near 0.03 nats, the same at all points

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from core.runs import Run, RunStore
 from core.runs.compare import command
 from core.runs.labels import VERDICT_LABELS
-from dashboard import assets
 from dashboard.figures.curves import Line, curves
-from dashboard.figures.paper import (
+from dashboard.palette import COLOURS, Mode
+from dashboard.report.paper import (
     difference_table,
     dot,
     equal_table,
@@ -27,8 +27,8 @@ from dashboard.figures.paper import (
     trained_table,
     verdict_list,
 )
-from dashboard.measured import BANDED, Group, groups, lines, profiles
-from dashboard.palette import COLOURS, Mode
+from dashboard.report.series import BANDED, Group, groups, lines, profiles
+from dashboard.web import assets
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -35,10 +35,10 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Answer, Report
+from core.anatomy.interventions import operated
+from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.operate import mean_and_error, window_losses
-from core.anatomy.subject import Subject
-from core.anatomy.surgery import operated
-from core.anatomy.targets import Operation, read
+from core.anatomy.operations import Operation, read
 from core.config import ModelConfig
 
 OVERTIME = 1.5  # of the promised seconds, then the sweep ends as it stands

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from core.jobs import queue as markers
-from core.jobs.local import HOME, worker_environment
+from core.jobs.launcher import HOME, worker_environment
 from core.runs.locks import is_locked
 
 STARTING_SECONDS = 5.0  # that an inspector is given to take its lock before another is started
@@ -91,7 +91,7 @@ def revive(root: Path) -> None:
     with open(log, "ab") as file:
         os.utime(log)
         subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.inspector", str(root)],
+            [sys.executable, "-m", "core.jobs.inspection_worker", str(root)],
             cwd=HOME,
             env=worker_environment(),
             stdin=subprocess.DEVNULL,

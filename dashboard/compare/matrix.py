@@ -15,7 +15,7 @@ from core.config.words import said
 from core.grids import SEED
 from core.runs.naming import short_title
 from core.runs.outcomes import Outcome, came, cell, outcome
-from dashboard.compare.catalogue import Entry, differing
+from dashboard.catalogue.entries import Entry, differing
 from dashboard.state import SETTINGS
 
 MOST_VALUES = 48  # of one axis

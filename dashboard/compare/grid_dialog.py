@@ -16,11 +16,12 @@ from core.jobs import grids as jobs
 from core.jobs import queue
 from core.runs import RunError, describe
 from core.runs.naming import short_title
-from dashboard import chrome, components, matrix
-from dashboard.compare import outcomes
+from dashboard import components
+from dashboard.catalogue.entries import Entry
+from dashboard.compare import matrix, outcomes
 from dashboard.compare.address import complaints
-from dashboard.compare.catalogue import Entry
 from dashboard.state import SETTINGS, key, store
+from dashboard.ui import cards
 
 # What can be ticked: choices with their own words, numbers with some to begin with.
 TICKABLE = (
@@ -161,9 +162,9 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
         problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
         _price(plan, cost)
     if problem:
-        chrome.problem(problem) if ticked else st.caption(problem)
+        cards.problem(problem) if ticked else st.caption(problem)
     if sentence := st.session_state.pop("grid_problem", ""):
-        chrome.problem(sentence)
+        cards.problem(sentence)
     ready = plan is not None and bool(plan.runs) and not problem
     number = len(plan.runs) if ready and plan else 0
     pressed = st.button(
@@ -217,7 +218,7 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     )
     if brought:
         notes.append(f"Some cells bring other settings with them: {'; '.join(brought[:4])}")
-    listed = "".join(f"<li>{chrome.escape(note)}</li>" for note in notes[:6])
+    listed = "".join(f"<li>{cards.escape(note)}</li>" for note in notes[:6])
     if len(notes) > 6:
         listed += f"<li>and {len(notes) - 6} reasons more</li>"
     below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""
@@ -243,7 +244,7 @@ def card(
     if not among and not matrix.axes(listed):
         return False
     problems: list[str] = []
-    with chrome.card("which_trained", **layout):
+    with cards.card("which_trained", **layout):
         with st.container(horizontal=True, key="grid_controls", gap="small"):
             chosen = _choose_grid(among, problems) if among else LISTED
             shown = (
@@ -256,11 +257,11 @@ def card(
                 _steering(chosen)
         for sentence in [*problems, st.session_state.pop("grid_problem", "")]:
             if sentence:
-                chrome.problem(sentence)
+                cards.problem(sentence)
         if found:
             _matrix(shown, chosen, found, (down, across), defined, on_cell)
         else:
-            chrome.empty("Nothing to lay out", "These runs do not differ in any setting.")
+            cards.empty("Nothing to lay out", "These runs do not differ in any setting.")
     return True
 
 

@@ -10,7 +10,7 @@ from core.data.tokenizers import CharacterTokenizer
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run, RunError, RunStore
-from dashboard.compare import called
+from dashboard.catalogue import run_names
 
 SORTS = ("induction", "previous token", "first token", "duplicate token", "entropy")
 SIDES = {"a": "A", "b": "B", "difference": "A − B"}
@@ -51,7 +51,7 @@ def others(runs: Sequence[Run], a: Run) -> list[Run]:
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:
     """Names by id, all different."""
-    return called.of_runs(runs)
+    return run_names.of_runs(runs)
 
 
 def nearest(steps: Sequence[int], wanted: int | None) -> int | None:

@@ -15,8 +15,8 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import assets, statics
 from dashboard.palette import DARK, LIGHT
+from dashboard.web import assets, static_files
 
 MARK = b"<head>"
 # A link leads to a page's bare address, which the page's script then completes. Streamlit adds an
@@ -46,7 +46,7 @@ def head() -> bytes:
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         + "".join(
             f'<link rel="modulepreload" crossorigin href="{address}">'
-            for address in (*statics.first_modules(), *assets.module_urls())
+            for address in (*static_files.first_modules(), *assets.module_urls())
         )
     ).encode()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from core.config import RunConfig
-from core.jobs.places import Place
+from core.jobs.slots import Place
 from core.machine import DeviceKind
 from core.models import build_model
 from core.runs import Run, RunError, Status

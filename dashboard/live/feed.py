@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 from core.runs import Run, RunError, RunStore
-from core.runs.tail import Folder
-from dashboard.streams import CursorError, Difference, News, Stream, layer_of
+from core.runs.incremental import Folder
+from dashboard.live.metric_stream import CursorError, Difference, News, Stream, layer_of
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply

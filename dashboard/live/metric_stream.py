@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.tail import Appended, Folder, Tail
-from dashboard.thinned import Points, Series
+from core.runs.incremental import Appended, Folder, Tail
+from dashboard.live.downsampled import Points, Series
 
 
 def layer_of(metric: str) -> tuple[str, int | None]:

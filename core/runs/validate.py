@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from core.runs.files import read_json
+from core.files import read_json
 from core.runs.series import Segment
 from core.runs.status import Status
 from core.runs.store import Run, RunError

@@ -17,7 +17,7 @@ from core.runs.alike import experiment_key, setting_key
 from core.runs.buckets import bucket_size, buckets
 from core.runs.digest import Digest, digest
 from core.runs.naming import Subject, names
-from dashboard.compare.called import subject_of
+from dashboard.catalogue.run_names import subject_of
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 MOST_POINTS = 75_000  # of all lines in a chart

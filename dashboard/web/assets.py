@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.runs import labels
 
-FRONTEND = Path(__file__).parent / "frontend"
+FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
 SOURCES = FRONTEND / "src"
 ENTRY = "mount.js"  # what loader.js imports
 LABELS = SOURCES / "labels.js"
@@ -30,8 +30,8 @@ def labels_module() -> str:
     """`labels.js`: the table of words for states and verdicts, as the browser imports it."""
     table = json.dumps(labels.for_browser(), ensure_ascii=False, indent=2)
     return (
-        "// The one table of words for states and verdicts. Written by `python -m dashboard.assets`"
-        " from\n// core/runs/labels.py; a test holds the two together.\n\n"
+        "// The one table of words for states and verdicts. Written from core/runs/labels.py by\n"
+        "// `python -m dashboard.web.assets`; a test holds the two together.\n\n"
         f"export const LABELS = {table}\n"
     )
 

@@ -1,0 +1,1 @@
+"""The Attention page: its choices."""

@@ -1,0 +1,1 @@
+"""What grows while a run trains, kept ready for the routes: feeds, streams, downsampled series."""
