@@ -1,5 +1,5 @@
 // Shapes that cross modules: the live protocol, what a page gives to a view, the theme, globals.
-// `dashboard/api.py` writes the replies, `dashboard/components` the props; the fixtures in
+// `dashboard/api` writes the replies, `dashboard/components` the props; the fixtures in
 // `test/replies` are recorded from the real routes.
 
 /** Values of one metric at one step: a number, null where it is none (NaN), or one per layer. */

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dashboard.assets import FRONTEND
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.runs import Run, RunStore
-from dashboard import api, live
+from dashboard import api
+from dashboard.live import feed as live
+from dashboard.web.assets import FRONTEND
 from tests.fake_runs import Faker, config
 
 REPLIES = FRONTEND / "test" / "replies"

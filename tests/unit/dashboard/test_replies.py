@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import live
+from dashboard.live import feed as live
 from tests.unit.dashboard.record_replies import REPLIES, SCENES, recorded
 
 
