@@ -22,7 +22,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with one module more."""
     copy = tmp_path_factory.mktemp("house")
     for part in ("core", "dashboard", "assets", ".streamlit"):
-        skip = shutil.ignore_patterns("__pycache__")
+        skip = shutil.ignore_patterns("__pycache__", "node_modules")
         shutil.copytree(ROOT / part, copy / part, ignore=skip)
     (copy / "core" / "models" / "norms" / "unit.py").write_text(MODULE, encoding="utf-8")
     return copy
