@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from core.config.rough import rough_times
 from core.config.units import Unit
 from core.runs.judgement import (
     ALARM_WINDOW,
@@ -131,13 +132,17 @@ class Plateau(Alarm):
         if found.level != "plateau":
             return None
         self._on = True
-        near = f"within {max(abs(found.mean), 10.0**-self._digits):.{self._digits}f} nats"
+        unit_ = 10.0**-self._digits
+        size = f"{max(abs(found.mean), unit_):.{self._digits}f} nats"
+        side = "above" if found.mean > 0 else "below"
+        near = f"{size} {side} it" if abs(found.mean) >= unit_ / 2 else f"within {size} of it"
         return _alarm(
             "plateau",
             step,
-            f"for {ALARM_WINDOW} steps the loss has been that of {self._words.frequencies} on the"
-            f" same batches, {near} (the entropy of {self._words.singles} is {self._entropy:.3f}):"
-            f" the network has learned {self._words.frequencies} and ignores its input.",
+            f"for {ALARM_WINDOW} steps the loss has stayed at that of {self._words.frequencies} on"
+            f" the same batches, on average {near} (the entropy of {self._words.singles} is"
+            f" {self._entropy:.3f}): so far the network has learned {self._words.frequencies} and"
+            " ignores its input.",
             "warning",
         )
 
@@ -206,8 +211,8 @@ class Starvation(Alarm):
                 continue
             self._seen = True
             many = (
-                f"{last_value / last_query:,.0f} × smaller than"
-                if last_query > 0
+                f"{rough_times(_ratio(last_value, last_query))} smaller than"
+                if last_query > 0 and math.isfinite(_ratio(last_value, last_query))
                 else "exactly 0 beside"
             )
             text = f"layer {query.shape[1]}: the gradient of the queries is {many} that of the"
@@ -268,6 +273,11 @@ def all_alarms(
 
 def _alarm(name: str, step: int, text: str, level: str) -> Event:
     return {"kind": "alarm", "name": name, "step": step, "text": text, "level": level}
+
+
+def _ratio(larger: float, smaller: float) -> float:
+    """In double precision: the quotient of two float32 may be too large for one."""
+    return float(larger) / float(smaller)
 
 
 def _number(value: float) -> str:

@@ -17,11 +17,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 2  # of the rule; what was judged by another is judged anew
+VERSION = 3  # of the rule; what was judged by another is judged anew
 WINDOW = 50  # training losses that a verdict needs
 ALARM_WINDOW = 100  # steps that a plateau lasts before the alarm
 LONGEST = 400  # steps that a noisy run is looked back on
 SIGMAS = 3.0  # standard errors that count as certain
+HEAD = 0.1  # share of a window that is looked at for a fall which a straight line misses
 
 # Shares of what there is to learn.
 LEARNED = 0.005  # below the frequencies by more than this: the input is used
@@ -79,7 +80,7 @@ def _window(gaps: NDArray[np.float64], to_learn: float, exact: bool) -> Gap:
     mean, error, fall, fall_error = trend(gaps)
     margin = (LEARNED if exact else COARSE) * to_learn
     sure = SIGMAS * error
-    falls = fall > max(SIGMAS * fall_error, FALL * to_learn)
+    falls = fall > max(SIGMAS * fall_error, FALL * to_learn) or _fell(gaps, to_learn)
     level: Level
     if mean + sure < -margin:
         level = "learned"
@@ -89,11 +90,24 @@ def _window(gaps: NDArray[np.float64], to_learn: float, exact: bool) -> Gap:
         level = "above"
     elif mean - sure < -LITTLE * to_learn:
         level = "noisy"  # as well a network that has learned
-    elif mean < -margin:
+    elif mean < -margin or mean > BESIDE * to_learn:
         level = "noisy"
     else:
         level = "plateau"
     return Gap(level, mean, error, fall, len(gaps))
+
+
+def _fell(gaps: NDArray[np.float64], to_learn: float) -> bool:
+    """Whether the window begins before the loss has settled: its first steps lie above the rest.
+
+    A steep fall that ends early is no straight line, and as the rest of one it widens the errors
+    of the whole window; so the noise is that of the window's second half.
+    """
+    first = max(round(HEAD * len(gaps)), 1)
+    settled = gaps[len(gaps) // 2 :]
+    _, error, _, _ = trend(settled)
+    above = float(gaps[:first].mean() - settled.mean())
+    return above > max(SIGMAS * error * math.sqrt(len(settled) / first), BESIDE * to_learn)
 
 
 def trend(values: NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import small
 
+from core.config.rough import rough_times
 from core.config.units import unit
 from core.probes.alarms import ENTROPY, SIMILARITY, Plateau, Starvation, uniform_entropy
 from core.probes.depth import token_cosine
@@ -44,6 +45,27 @@ def test_the_plateau_begins_and_ends():
     assert [name for name, _ in events] == ["plateau", "plateau_left"]
     assert 95 < events[0][1] < 180
     assert 240 < events[1][1] < 300
+
+
+def test_the_steep_fall_before_the_plateau_is_no_part_of_it():
+    """A window whose first steps still fall is not called plateau, whatever its mean."""
+    alarm, rng = Plateau(3.3, LETTERS), np.random.default_rng(4)
+    gaps = np.concatenate([1.8 * np.exp(-np.arange(40) / 7), np.zeros(200)])
+    gaps += rng.normal(0.004, 0.006, len(gaps))
+    base = 3.3 + rng.normal(0, 0.06, len(gaps))
+    rows = {"step": np.arange(len(gaps)), "loss/train": base + gaps, "loss/unigram": base}
+    (event,) = alarm(rows)
+    window = gaps[event["step"] - 99 : event["step"] + 1]
+    assert window[:10].mean() < 0.1, "its first tenth lies in the band of the plateau"
+    assert f"on average {window.mean():.3f} nats above it" in event["text"]
+    assert event["step"] < 150
+
+
+def test_a_mean_that_rounds_to_nothing_is_a_bound():
+    base = np.full(100, 3.3)
+    rows = {"step": np.arange(100), "loss/train": base, "loss/unigram": base}
+    (event,) = Plateau(3.3, LETTERS)(rows)
+    assert "on average within 0.001 nats of it" in event["text"]
 
 
 def test_a_text_of_low_entropy_leaves_the_plateau_too():
@@ -110,6 +132,25 @@ def test_tokens_are_called_alike_only_where_they_are():
     assert unmeasured.endswith("that of the values.")
     assert starve(0.98, ratio=0.5) is None
     assert "exactly 0" in starve(0.98, ratio=0)
+    assert "about 10 million times smaller than" in starve(0.98, ratio=1 / 10_874_976)
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"),
+    [
+        (3.44, "about 3.4 times"),
+        (9.97, "about 10 times"),
+        (333.4, "about 330 times"),
+        (34_375, "about 34,000 times"),
+        (999_999, "about 1 million times"),
+        (10_874_976, "about 10 million times"),
+        (2.6e9, "about 3 billion times"),
+        (9.7e11, "about 1 trillion times"),
+        (1e30, "more than 100 trillion times"),
+    ],
+)
+def test_factors_are_said_in_round_numbers(factor, text):
+    assert rough_times(factor) == text
 
 
 def test_token_cosine_is_the_mean_over_pairs():

@@ -123,6 +123,23 @@ def test_a_loss_that_falls_straight_through_is_never_on_the_plateau(window, spee
     assert levels <= {"above", "falling", "learned"}
 
 
+@pytest.mark.parametrize("window", [WINDOW, ALARM_WINDOW])
+@pytest.mark.parametrize("steep", [3, 7, 12])
+def test_a_window_that_begins_with_a_steep_fall_is_not_on_the_plateau(window, steep):
+    """The mean of the whole may be close to the frequencies, and a line through it fits badly."""
+    rng = np.random.default_rng(0)
+    tail = 1.8 * np.exp(-np.arange(400) / steep) + rng.normal(0.002, 0.006, 400)
+    for start in range(200):
+        found = judge_gaps(tail[start : start + window], 3.3, window)
+        if found.level == "plateau":
+            first = tail[start : start + window // 10].mean()
+            assert first < 0.12, (start, first)
+            assert found.mean < 0.03, (start, found.mean)
+            break
+    else:
+        raise AssertionError("what sits in the end is on the plateau")
+
+
 def test_above_and_short():
     rng = np.random.default_rng(0)
     assert judge_gaps(0.5 + rng.normal(0, 0.05, 60), 3.3).level == "above"
