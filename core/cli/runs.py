@@ -14,7 +14,8 @@ from core.cli.options import UsageError, add_store, find, store_of
 from core.durations import in_bytes
 from core.jobs import control, delete, revive
 from core.runs import Run, RunError, RunStore
-from core.runs.status import COMMANDS
+from core.runs.digest import digest
+from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
 
 
@@ -23,13 +24,14 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("runs", help="list, show, export, delete, restore and steer runs")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, words in {
-        "list": "every run, oldest first",
+        "list": "every run, oldest first, with its last training loss and its name",
         "show": "one run: settings, state, metrics, events",
         "delete": f"move a run that is not training to the trash, where it stays {DAYS} days",
         "restore": "bring a run back from the trash",
         "trash": "what is in the trash, how large, and for how long",
         "pause": "pause after the current step",
-        "resume": "continue a paused, interrupted, stopped or failed run",
+        "resume": "go on with a paused run, or with an interrupted, stopped or failed one from its"
+        " newest checkpoint (from step 0 where it has none)",
         "step": "one step, then pause",
         "stop": "stop with a checkpoint",
         "switch": "change layers of a live run: switch ID '5: residual=off'",
@@ -70,9 +72,13 @@ def run(options: argparse.Namespace) -> int:
         _say(options, one, "deleted" if options.json else how)
         _tell(store.trash.sweep())
     elif options.verb in COMMANDS:
+        before = one.record
         control(store, one, options.verb, getattr(options, "change", ""))
         revive(store)
-        _say(options, one, f"{options.verb} sent")
+        sent = f"{options.verb} sent"
+        if before.state in RESUMABLE and not options.json:  # resume, or step, which resumes too
+            sent += f"; it {goes_on(one.resumes_at, before.step)}"
+        _say(options, one, sent)
     return 0
 
 
@@ -84,6 +90,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "state": record.state,
         "step": record.step,
         "steps": run.config.training.steps,
+        "loss": digest(run).loss,
         "message": record.message,
         "damaged": run.damaged,
     }
@@ -117,7 +124,9 @@ def _list(store: RunStore, as_json: bool) -> None:
         return
     for row in rows:
         damaged = f"  damaged: {', '.join(row['damaged'])}" if row["damaged"] else ""
-        print(f"{row['id']:<60} {row['state']:<12} {row['step']:>8} / {row['steps']}{damaged}")
+        loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
+        at = f"{row['step']:>8} / {row['steps']:<8}"
+        print(f"{row['id']:<60} {row['state']:<12} {at} loss {loss:<9} {row['name']}{damaged}")
     for id, sentence in store.unreadable().items():
         print(f"{id:<60} unreadable   {sentence}")
     if not rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,13 +21,38 @@ from core.runs import RunStore
 from core.runs.digest import digest
 
 POLL_SECONDS = 0.5
+FILE = """\
+Train every combination of some settings' values. A TOML file says which:
+
+  name    what the grid is called; the file's name where it is left out
+  preset  the preset whose settings it starts from; the defaults where it is left out
+  [base]  settings that all of its runs share
+  [grid]  settings with the list of values that each takes
+  seeds   how many seeds each combination is trained with, or a list of them
+"""
+EXAMPLE = """\
+name = "Does depth need residual connections?"
+seeds = 3
+
+[base]
+training.steps = 400
+model.width = 32
+
+[grid]
+model.residual = ["on", "off"]
+model.depth = [4, 12]
+"""
 VERBS = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
 
 def add_parser(commands: Any) -> None:
     """``sweep`` and its options."""
     parser = commands.add_parser(
-        "sweep", help="train every combination of some settings' values, from a TOML file"
+        "sweep",
+        help="train every combination of some settings' values, from a TOML file",
+        description=FILE,
+        epilog=f"an example:\n\n{textwrap.indent(EXAMPLE, '  ')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     there = ", ".join(grids.examples())
     parser.add_argument("file", nargs="?", help=f"a TOML file, or one of: {there}")

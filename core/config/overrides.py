@@ -93,42 +93,48 @@ def parse(value: Any) -> Any:
     """JSON or the short form as a list of plain settings; what is no text stays as it is."""
     if not isinstance(value, str):
         return value
-    text = value.strip()
-    if text.startswith("["):
-        try:
-            return json.loads(text)
-        except RecursionError as error:
-            raise ValueError(f"its brackets are nested too deeply; {ACCEPTED}") from error
-        except ValueError as error:
-            raise ValueError(f"this is not JSON ({error}); {ACCEPTED}") from error
-    return [_parse_one(part) for part in text.split(";") if part.strip()]
+    if value.strip().startswith("["):
+        return _json(value, ACCEPTED)
+    return [_parse_one(part, ACCEPTED) for part in value.split(";") if part.strip()]
 
 
 ACCEPTED = "accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list"
+SWITCHES = (
+    "accepted: STEP/LAYERS: SETTING=VALUE, as 150/5: residual=off; 300/0-3: placement=post, or the"
+    " same as a JSON list"
+)
 
 
-def _parse_one(part: str) -> dict[str, str]:
+def _json(text: str, accepted: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"its brackets are nested too deeply; {accepted}") from error
+    except ValueError as error:
+        raise ValueError(f"this is not JSON ({error}); {accepted}") from error
+
+
+def _parse_one(part: str, accepted: str) -> dict[str, str]:
     layers, colon, rest = part.partition(":")
     pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", rest.strip()) if pair]
     if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
-        raise ValueError(f"{part.strip()[:60]!r} can't be read; {ACCEPTED}")
+        raise ValueError(f"{part.strip()[:60]!r} can't be read; {accepted}")
     return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
 
 
 def parse_switches(value: Any) -> Any:
     """As :func:`parse`, each with its step in front: ``150/5: residual=off``."""
-    if not isinstance(value, str) or value.strip().startswith("["):
-        return parse(value)
+    if not isinstance(value, str):
+        return value
+    if value.strip().startswith("["):
+        return _json(value, SWITCHES)
     found = []
     for part in value.split(";"):
         step, slash, rest = part.partition("/")
         if part.strip() and not (slash and step.strip().isdecimal()):
-            raise ValueError(
-                f"{part.strip()[:60]!r} can't be read; accepted: step/layers: what changes, as"
-                " 150/5: residual=off; 300/0-3: placement=post"
-            )
+            raise ValueError(f"{part.strip()[:60]!r} can't be read; {SWITCHES}")
         if part.strip():
-            found.append({"step": int(step), **_parse_one(rest)})
+            found.append({"step": int(step), **_parse_one(rest, SWITCHES)})
     return found
 
 

@@ -19,7 +19,7 @@ from core.config.units import Unit, unit
 from core.runs.alike import SCHEDULE, are_twins, experiment_key
 from core.runs.judgement import LITTLE, SIGMAS, WINDOW, scale
 from core.runs.labels import DEAD_KINDS
-from core.runs.status import ENDED, RESUMABLE, State
+from core.runs.status import ENDED, RESUMABLE, State, goes_on
 from core.runs.store import Run
 from core.runs.verdicts import Verdict
 from core.runs.why import APART, why
@@ -51,7 +51,8 @@ class Measured:
 
     `gradients` are the gradient norms of the layers, first to last, at step `at`, the last one at
     which all are finite; empty where there are none. `rewired` while it trained, `floor` the lowest
-    loss possible in nats.
+    loss possible in nats, `resumes_at` the step of the checkpoint that resuming goes on from, None
+    where there is none.
     """
 
     state: State
@@ -61,6 +62,7 @@ class Measured:
     at: int = 0
     rewired: bool = False
     floor: float | None = None
+    resumes_at: int | None = None
 
 
 def measure(run: Run) -> Measured:
@@ -85,6 +87,7 @@ def measure(run: Run) -> Measured:
         at,
         bool(run.switches),
         float(floor) if isinstance(floor, int | float) else None,
+        run.resumes_at if record.state in RESUMABLE else None,
     )
 
 
@@ -453,7 +456,8 @@ def _resume(config: RunConfig, measured: Measured) -> Iterator[Suggestion]:
     """To go on with a run that ended before its last step."""
     if measured.state in RESUMABLE and measured.step < config.training.steps:
         yield Suggestion(
-            f"It ended at step {measured.step:,} of {config.training.steps:,} and can go on there.",
+            f"It ended at step {measured.step:,} of {config.training.steps:,}. Resumed, it"
+            f" {goes_on(measured.resumes_at, measured.step)}.",
             "Resume it",
             "resume",
         )

@@ -29,6 +29,23 @@ NEEDS_WORKER: tuple[State, ...] = ("starting", "running", "paused")
 # States from which a run can be taken up again.
 RESUMABLE: tuple[State, ...] = ("interrupted", "stopped", "failed")
 ENDED: tuple[State, ...] = ("finished", "stopped", "interrupted", "diverged", "failed")
+# A checkpoint's part that only going on needs; older checkpoints are thinned to their weights.
+CHECKPOINT_STATE = ".state.safetensors"
+
+
+def goes_on(resumes_at: int | None, step: int) -> str:
+    """Where a run at `step` goes on once it is resumed, for a sentence whose subject is the run.
+
+    `resumes_at`: the step of the checkpoint that it is resumed from, None where it has none.
+    """
+    if resumes_at is not None:
+        return f"goes on from its checkpoint at step {resumes_at:,}"
+    lost = ""
+    if step > 0:
+        steps = "1 step is" if step == 1 else f"{step:,} steps are"
+        lost = f" and its {steps} drawn anew"
+    return f"has no checkpoint yet: it starts again at step 0{lost}"
+
 
 Command = Literal["pause", "resume", "stop", "step", "switch"]
 COMMANDS: tuple[Command, ...] = get_args(Command)

@@ -37,6 +37,7 @@ from core.runs.naming import described
 from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
+    CHECKPOINT_STATE,
     NEEDS_WORKER,
     Command,
     NewerStatusError,
@@ -45,6 +46,7 @@ from core.runs.status import (
     append_event,
     read_events,
     send,
+    goes_on,
 )
 from core.runs.trash import NEW, Deleted, Trash
 
@@ -116,8 +118,8 @@ class Run:
             status = status.model_copy(
                 update={
                     "state": "interrupted",
-                    "message": "its process ended without a word; resume continues it from its"
-                    " last checkpoint",
+                    "message": "its process ended without a word; resumed, it"
+                    f" {goes_on(self.resumes_at, status.step)}",
                     "tokens_per_second": None,
                     "seconds_left": None,
                 }
@@ -290,6 +292,17 @@ class Run:
         """Steps that have a complete checkpoint, in order (its .json is written last)."""
         names = (p.stem.removeprefix("step-") for p in (self.path / "checkpoints").glob("*.json"))
         return sorted(int(n) for n in names if n.isdecimal())
+
+    @property
+    def resumes_at(self) -> int | None:
+        """The step that resuming goes on from: that of the newest checkpoint with all it needs.
+
+        None where there is none yet, and it starts again at step 0.
+        """
+        folder = self.path / "checkpoints"
+        states = {p.name.partition(".")[0] for p in folder.glob(f"*{CHECKPOINT_STATE}")}
+        whole = (step for step in reversed(self.checkpoints) if f"step-{step:09d}" in states)
+        return next(whole, None)
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""

@@ -19,9 +19,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.files import read_json, write_atomically, write_json
+from core.runs.status import CHECKPOINT_STATE
 
 SCHEMA = 1
-WEIGHTS, STATE = ".safetensors", ".state.safetensors"
+WEIGHTS, STATE = ".safetensors", CHECKPOINT_STATE
 STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
 
 
@@ -61,7 +62,7 @@ def write(
         write_atomically(base.with_suffix(suffix), content)
     about = {"schema": SCHEMA, **vars(progress), "sha256": sums}
     write_json(base.with_suffix(".json"), {**about, "check": _check(about)})
-    for old in sorted(folder.glob("*.state.safetensors"))[:-STATES_KEPT]:
+    for old in sorted(folder.glob(f"*{STATE}"))[:-STATES_KEPT]:
         old.unlink(missing_ok=True)
 
 

@@ -283,7 +283,13 @@ def test_what_was_trained_is_shown_instead_of_trained_again() -> None:
 def test_a_stopped_run_is_resumed_before_anything_else() -> None:
     found = next_steps(judged("too_early", 0.2), config(), measured("stopped", 120))
     assert [one.action for one in found] == ["resume"]
-    assert "step 120 of 600" in found[0].sentence
+    assert found[0].sentence == (
+        "It ended at step 120 of 600. Resumed, it has no checkpoint yet: it starts again at step 0"
+        " and its 120 steps are drawn anew."
+    )
+    kept = measured("interrupted", 120, resumes_at=100)
+    sentence = next_steps(judged("too_early", 0.2), config(), kept)[0].sentence
+    assert sentence.endswith("Resumed, it goes on from its checkpoint at step 100.")
 
 
 @pytest.mark.parametrize("state", ["queued", "starting", "running", "paused"])

@@ -15,7 +15,7 @@ from core.runs import RunError, RunStore, Status
 from core.files import write_atomically
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
-from core.runs.status import read_events, receive, send
+from core.runs.status import goes_on, read_events, receive, send
 
 
 def test_a_new_run_is_queued_and_complete(store: RunStore) -> None:
@@ -72,6 +72,26 @@ def test_without_its_worker_a_run_is_interrupted(store: RunStore) -> None:
         store.delete(run.id)
     lock.release()
     assert run.status == "interrupted"
+
+
+def test_an_interrupted_run_says_from_which_step_it_goes_on(store: RunStore) -> None:
+    run = store.create(small())
+    run.write_status(Status(state="running", step=53, steps=600))
+    assert run.resumes_at is None
+    assert run.record.message.endswith(
+        "resumed, it has no checkpoint yet: it starts again at step 0 and its 53 steps are drawn"
+        " anew"
+    )
+    for step in (20, 40, 50):
+        for suffix in (".json", ".safetensors", ".state.safetensors"):
+            (run.path / "checkpoints" / f"step-{step:09d}{suffix}").write_text("{}")
+    # The newest that has all parts: one is thinned to its weights, one was never completed.
+    (run.path / "checkpoints/step-000000050.state.safetensors").unlink()
+    (run.path / "checkpoints/step-000000060.state.safetensors").write_text("")
+    assert run.resumes_at == 40
+    assert "goes on from its checkpoint at step 40" in run.record.message
+    assert "1 step is drawn anew" in goes_on(None, 1)
+    assert goes_on(None, 0).endswith("starts again at step 0")
 
 
 def test_two_probes_do_not_take_each_other_for_a_holder(tmp_path: Path) -> None:
