@@ -1,34 +1,15 @@
 """What the top bar says of a grid: the browser's own functions."""
 
 import json
-import shutil
-import subprocess
 
 import pytest
 
-from dashboard.web.assets import SOURCES, data
-
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-
-STAGE = """
-class Card {}
-const el = () => ({})
-const say = (node, text) => (node.text = text)
-const clock = (s) => `${Math.floor(s / 60)}:${String(Math.round(s % 60)).padStart(2, "0")}`
-const hub = { runs: new Map(Object.entries(LIVE_RUNS)) }
-"""
+from tests.javascript import evaluate
 
 
-def ask(expression: str, live: dict | None = None) -> object:
-    """The value of a JavaScript expression beside the two files."""
-    files = [(SOURCES / name).read_text("utf-8") for name in ("text.js", "matrix.js")]
-    stage = STAGE.replace("LIVE_RUNS", json.dumps(live or {}))
-    script = "\n".join(
-        [data().decode(), stage, *files, f"console.log(JSON.stringify({expression}))"]
-    )
-    done = subprocess.run(["node", "-e", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def ask(expression: str) -> object:
+    """The value of a JavaScript expression beside the browser's modules."""
+    return evaluate(f"return {expression}")
 
 
 def test_the_top_bar_tells_how_far_a_grid_is():
@@ -53,6 +34,6 @@ def test_a_grid_among_other_runs_is_part_of_their_sum(counts, words):
     told = {**counts, "grids": [{**grid, "failed": 0, "stopped": 0, "seconds_left": None}]}
     script = (
         f"(hub.counts = {json.dumps(told)}, (bar => (Topbar.prototype.tick.call(bar),"
-        " bar.body.text))({ body: {} }))"
+        " bar.body.textContent))({ body: {} }))"
     )
     assert ask(script) == words

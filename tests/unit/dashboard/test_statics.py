@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from dashboard.web import index_page, static_files
+from dashboard.web import assets, index_page, static_files
 
 
 @pytest.fixture
@@ -49,4 +49,4 @@ def test_the_first_page_is_told_what_its_widgets_need():
 
 
 def test_plotly_does_not_hold_up_the_first_page():
-    assert "plotly" not in index_page.head().decode()
+    assert assets.plotly_url() not in index_page.head().decode()

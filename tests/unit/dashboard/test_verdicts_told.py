@@ -13,7 +13,8 @@ from core.runs.verdicts import Verdict
 from dashboard import components
 from dashboard.catalogue import entries
 from dashboard.compare import outcomes
-from dashboard.report.page import paper, report
+from dashboard.report import paper
+from dashboard.report.page import report
 from dashboard.report.series import groups
 from tests.fake_runs import Faker, config, finished
 

@@ -16,6 +16,7 @@ from core.jobs import control, enqueue, queue, waiting, worker
 from core.jobs import grids as jobs
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.launcher import standby_lock
+from core.machine import slots
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import is_locked
 from tests.farm import farm, one_core, wait_until
@@ -155,7 +156,7 @@ def test_progress_counts_every_state_and_knows_the_time_left(still: RunStore) ->
     runs[5].write_status(Status(state="running", step=10, steps=30, seconds_left=20))
     one = jobs.progress(still, id)
     assert (one.training, one.waiting) == (1, 1)
-    places = jobs.limit("cpu")  # 20 steps of 1 s are ahead of it, 30 of the one that waits
+    places = slots("cpu")  # 20 steps of 1 s are ahead of it, 30 of the one that waits
     assert one.seconds_left == pytest.approx(max(50 / places, 30), rel=0.01)
     assert [grid.id for grid in jobs.at_work(still, [runs[5].id])] == [id]
     assert jobs.at_work(still, ["no-such-run"]) == []

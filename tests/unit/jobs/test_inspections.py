@@ -235,7 +235,7 @@ def test_only_one_answers_and_what_is_gone_leaves_the_queue(store: RunStore) -> 
         (lambda run: shutil.rmtree(run.path / "checkpoints"), "the checkpoint of step 4 is gone"),
         (
             lambda run: (run.path / "checkpoints" / "step-000000004.safetensors").write_text("no"),
-            "missing or damaged",
+            "is damaged: its checksum differs",
         ),
     ],
 )

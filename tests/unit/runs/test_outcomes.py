@@ -10,7 +10,7 @@ from dashboard import api
 from dashboard.live import feed as live
 from dashboard.compare import matrix
 from dashboard.catalogue import entries as catalogue
-from dashboard.report.page import paper
+from dashboard.report import paper
 from dashboard.report.series import groups
 from tests.fake_runs import LiveFakeRun, finished
 
