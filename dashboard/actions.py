@@ -193,6 +193,13 @@ def try_twin(changes: Mapping[str, Any]) -> None:
         _focus(train_twin(focus, twin, dotted, value), focus)
 
 
+def show_beside(id: str) -> None:
+    """Show a run beside the one in focus."""
+    focus = _in_focus()
+    if focus is not None:
+        state.put_runs("lab_runs", [focus.id, id])
+
+
 # What all of them share
 
 

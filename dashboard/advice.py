@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.runs import Run
 from core.runs.advice import Suggestion, measure, next_steps
+from core.runs.compare import state_words
 from core.runs.status import ENDED
 from core.runs.verdicts import Verdict
-from dashboard import actions
+from dashboard import actions, state
+from dashboard.catalogue.entries import entries
 from dashboard.ui import cards
 
 
@@ -21,7 +23,15 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     if len(shown) > 1:
         ended = shown[1].status in ENDED
         twin = (verdicts[1] if ended else None, shown[1].config)
-    found = next_steps(verdicts[0], focus.config, measure(focus), twin)
+    stands = state_words(shown[1]) if twin and twin[0] is None else ""
+    found = next_steps(
+        verdicts[0],
+        focus.config,
+        measure(focus),
+        twin,
+        twin_state=stands,
+        trained=trained() if focus.status in ENDED else None,
+    )
     if not found:
         return
     with cards.card("next", "What next", focus.name):
@@ -31,9 +41,17 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
                 _button(one, f"next_{place}", [run.id for run in shown])
 
 
+def trained() -> dict[str, str]:
+    """The newest run of each experiment that came to its end, by the experiment's key."""
+    ended = [one for one in entries(state.store()) if one.state in ("finished", "diverged")]
+    return {one.experiment: one.id for one in reversed(ended)}
+
+
 def _button(one: Suggestion, key: str, ids: list[str]) -> None:
     if one.action == "twin":
         st.button(one.label, key=key, on_click=actions.try_twin, args=(one.changes,))
+    elif one.action == "beside":
+        st.button(one.label, key=key, on_click=actions.show_beside, args=(one.run,))
     elif one.action == "resume":
         st.button(one.label, key=key, on_click=actions.pause)
     elif one.action == "attention" and st.button(one.label, key=key):

@@ -14,31 +14,35 @@ import numpy as np
 from pydantic import ValidationError
 
 from core.config import RunConfig, applies, resolve, settings
+from core.config.rough import rough_times
 from core.config.units import Unit, unit
+from core.runs.alike import SCHEDULE, are_twins, experiment_key
 from core.runs.judgement import LITTLE, SIGMAS, WINDOW, scale
 from core.runs.labels import DEAD_KINDS
 from core.runs.status import ENDED, RESUMABLE, State, goes_on
 from core.runs.store import Run
 from core.runs.verdicts import Verdict
+from core.runs.why import APART, why
 
 MOST = 3  # suggestions; more would be read by nobody
-APART = 3.0  # the factor from which on two gradients are called different
 GRADIENT = "grad_norm/block"
 
-Action = Literal["twin", "resume", "attention", "compare", "none"]
+Action = Literal["twin", "beside", "resume", "attention", "compare", "none"]
 
 
 @dataclass(frozen=True)
 class Suggestion:
     """One sentence and the button that does it.
 
-    `changes` are the settings of a twin by dotted name, with what they bring along.
+    `changes` are the settings of a twin by dotted name, with what they bring along; `run` is the
+    id of the run that has them already, which is shown beside this one.
     """
 
     sentence: str
     label: str = ""
     action: Action = "none"
     changes: Mapping[str, Any] = field(default_factory=dict)
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,25 +96,66 @@ def next_steps(
     config: RunConfig,
     measured: Measured,
     twin: tuple[Verdict | None, RunConfig] | None = None,
+    *,
+    twin_state: str = "",
+    trained: Mapping[str, str] | None = None,
 ) -> list[Suggestion]:
-    """At most three suggestions for a run that has ended; none for one under way.
+    """At most three suggestions for a run that has ended and why it came so; none for one under way.
 
     `twin` is the run that is shown beside it, its verdict None while it trains: a judged pair is
-    compared first, and what the twin tries is not suggested again.
+    compared first, and what the twin tries is not suggested again. One that trains (`twin_state`
+    in words) is waited for, as a new run would take its place. `trained` are the ids of the runs
+    that exist, by `alike.experiment_key`: they are shown instead of trained again.
     """
     if measured.state not in ENDED:
         return []
-    found = list(_resume(config, measured))
+    head: list[Suggestion] = []
     if twin and twin[0] and (pair := _pair(verdict, config, twin[0], twin[1], measured.words)):
-        found.append(pair)
-    found += _look(verdict, config, measured)
+        head.append(pair)
+    head += _resume(config, measured)
+    if waits := twin is not None and twin[0] is None:
+        head.append(_wait(config, twin[1], twin_state))  # type: ignore[index]
+    head += _look(verdict, config, measured)
+    reasons = _why(verdict, config, measured, twin)
+    if waits:
+        return [*head, *reasons]
+    found = head[:]
     tried = [config.flat()] + ([twin[1].flat()] if twin else [])
     for sentence, label, changes in _questions(verdict, config, measured):
         whole = possible(config, changes)
-        if whole is None or {**config.flat(), **whole} in tried:
+        flat = {**config.flat(), **(whole or {})}
+        if whole is None or flat in tried:
             continue
-        found.append(Suggestion(sentence, label, "twin", whole))
-    return found[:MOST]
+        if known := (trained or {}).get(experiment_key(flat, flat[SCHEDULE])):
+            text = f"{sentence} You have trained this: compare them."
+            found.append(Suggestion(text, "Show both", "beside", whole, known))
+        else:
+            found.append(Suggestion(sentence, label, "twin", whole))
+    found = found[:MOST]
+    return [*found[: len(head)], *reasons, *found[len(head) :]]
+
+
+def _why(
+    verdict: Verdict,
+    config: RunConfig,
+    measured: Measured,
+    twin: tuple[Verdict | None, RunConfig] | None,
+) -> list[Suggestion]:
+    """The mechanism behind a dead run, and behind a pair of which one lives."""
+    told = [] if measured.rewired else [why(verdict.kind, config, measured.gradients)]
+    if twin and twin[0] and {verdict.kind, twin[0].kind} & set(DEAD_KINDS):
+        told.append(why(twin[0].kind, twin[1], paired=True))
+        if verdict.kind == "learned" and not measured.rewired:
+            told[0] = why(verdict.kind, config, paired=True)
+    said = " ".join(dict.fromkeys(sentence for sentence in told if sentence))
+    return [Suggestion(f"Why: {said}")] if said else []
+
+
+def _wait(config: RunConfig, other: RunConfig, state: str) -> Suggestion:
+    """A run beside it that has not ended."""
+    what = "Its twin" if are_twins(config.flat(), other.flat()) else "The run beside it"
+    stands = f" ({state})" if state else ""
+    return Suggestion(f"{what} has not ended{stands}: wait for it, then the two can be compared.")
 
 
 def possible(config: RunConfig, changes: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -140,14 +185,46 @@ def _pair(
         return None
     if len(differing) > 1:
         told = f"The two differ in {len(differing)} settings: the first {fates[0]}, the second"
-        return Suggestion(f"{told} {fates[1]}.", "Compare them", "compare")
+        end = _conclusion((verdict, other), ("The first", "the second"))
+        return Suggestion(f"{told} {fates[1]}. {end}", "Compare them", "compare")
     name = differing[0]
     with_each = [
         f"with {_value(flat[name])} it {fate}"
         for flat, fate in zip((first, second), fates, strict=True)
     ]
     told = f"The two differ only in {_title(name)}: {with_each[0]}, {with_each[1]}."
-    return Suggestion(told, "Compare them", "compare")
+    first_, second_ = (f"with {_value(flat[name])} it" for flat in (first, second))
+    end = _conclusion((verdict, other), (_capital(first_), second_), _title(name))
+    return Suggestion(f"{told} {end}", "Compare them", "compare")
+
+
+def _conclusion(pair: tuple[Verdict, Verdict], who: tuple[str, str], title: str = "") -> str:
+    """What the pair shows, in words; `title` is the one setting in which they differ, if it is one.
+
+    Both are judged: they have learned, are dead or diverged.
+    """
+    kinds = [one.kind for one in pair]
+    what = f"{_capital(title)} alone" if title else ""
+    if kinds == ["learned", "learned"]:
+        alone = ": this setting alone does not decide whether it learns" if title else ""
+        return f"Both use their input{alone}."
+    if kinds == ["diverged", "diverged"]:
+        return f"{what} did not save it: both diverged." if title else "Both diverged."
+    if kinds == ["plateau", "plateau"]:
+        both = "both sit on the plateau"
+        return f"{what} did not save it: {both}." if title else f"{_capital(both)}."
+    if "learned" not in kinds:
+        return f"{what} did not save it: neither learns." if title else "Neither learns."
+    said = {"learned": "uses its input", "diverged": "diverges"}
+    each = [
+        f"{name} {said.get(kind, 'ignores its input')}"
+        for name, kind in zip(who, kinds, strict=True)
+    ]
+    return f"{each[0]}, {each[1]}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _title(dotted: str) -> str:
@@ -200,10 +277,11 @@ def _gradients(measured: Measured) -> str:
     if not min(first, last):
         return f"{at} is {first:.1e}, that of layer {depth} is {last:.1e}. {shown}"
     ratio = max(first, last) / min(first, last)
-    times = f"{ratio:.1f}" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}"
+    if not np.isfinite(ratio):
+        return f"{at} is {first:.1e}, that of layer {depth} is {last:.1e}. {shown}"
     size = "smaller" if first < last else "larger"
     other = f"that of layer {depth} ({last:.1e})"
-    return f"{at} ({first:.1e}) is {times} times {size} than {other}. {shown}"
+    return f"{at} ({first:.1e}) is {rough_times(ratio)} {size} than {other}. {shown}"
 
 
 Question = tuple[str, str, dict[str, Any]]

@@ -38,6 +38,12 @@ def _digest(settings: Values, switches: Sequence[Values], without: Sequence[str]
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def are_twins(first: Values, second: Values) -> bool:
+    """Whether two runs differ in one setting and learn from the same batches."""
+    differing = [name for name in first if first[name] != second.get(name)]
+    return len(differing) == 1 and differing[0] != SEED and not differing[0].startswith("data.")
+
+
 @dataclass(frozen=True)
 class Mean:
     """A mean over experiments: `value` is None where no run has one.

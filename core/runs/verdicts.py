@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.config.units import Unit, unit
 from core.runs.judgement import LITTLE, WINDOW, Gap, judge_gaps, memorised, scale
-from core.runs.labels import Kind
+from core.runs.labels import LIVE, Kind
 from core.runs.store import Run
 
 
@@ -78,7 +78,20 @@ def judge(run: Run) -> Verdict:
         worse = _validation(run, known, gaps, to_learn, words, exact)
         if worse:
             kind, said = "memorised", f"{said.partition(': it uses its input')[0]}, but {worse}"
+    if record.state in LIVE and kind != "too_early":
+        said = _so_far(run, said)
     return Verdict(kind, mean, entropy, f"{name}: {said}", gap.mean, gap.error)
+
+
+def _so_far(run: Run, said: str) -> str:
+    """The sentence with where the run stands: what still trains may come to another end."""
+    step, steps = run.record.step, run.record.steps
+    at = f"step {step:,} of {steps:,}" if steps else f"step {step:,}"
+    warm = run.config.optimizer.warmup_steps
+    if step < warm:
+        at += f", within its warm-up of {warm:,} steps"
+    so_far = "" if said.endswith("so far.") else " so far"
+    return f"{said.removesuffix('.')}{so_far} ({at})."
 
 
 def _said(

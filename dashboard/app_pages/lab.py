@@ -6,13 +6,14 @@ import streamlit as st
 
 from core.config import RunConfig, choices
 from core.runs import Run
-from core.runs.compare import Verdict, verdict
+from core.runs.compare import verdict
+from core.runs.why import NORM
 from dashboard import actions, advice, components, controls, state
 from dashboard.compare import grid_dialog
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
-from dashboard.ui import cards, units
+from dashboard.ui import cards, headline, units
 from dashboard.ui import cost as words
 
 # Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
@@ -117,31 +118,17 @@ def rewire_popover(run: Run):
 
 def loss_card():
     """The curves, with the plateau of a network that ignores its input."""
-    entropy = next((v.entropy for v in verdicts if v.entropy), None)
+    entropy, left_out = headline.baseline(verdicts)
+    unit = f"nats per {units.unit_name(shown)}"
     components.curves(
         ids,
         key="loss",
         metric="loss/train",
         height=320,
         baseline=(units.baseline(shown), entropy) if entropy else None,
-        title=loss_title(verdicts),
-        subtitle=f"nats per {units.unit_name(shown)}",
+        title=headline.loss_title(shown, verdicts),
+        subtitle=f"{unit} · {left_out}" if left_out else unit,
     )
-
-
-def loss_title(verdicts: list[Verdict]) -> str:
-    """What the curves show, as far as they show it yet."""
-    kinds = [v.kind for v in verdicts]
-    if sorted(kinds) == ["learned", "plateau"]:
-        return "Loss: one learns, its twin sits on the unigram plateau"
-    said = {
-        "learned": "learns" if len(kinds) == 1 else "both learn",
-        "plateau": "sits on the unigram plateau" if len(kinds) == 1 else "both sit on the plateau",
-        "diverged": "diverged" if len(kinds) == 1 else "both diverged",
-        "memorised": "memorises its training data" if len(kinds) == 1 else "both memorise",
-    }
-    same = set(kinds)
-    return f"Loss: {said[kinds[0]]}" if len(same) == 1 and kinds[0] in said else "Training loss"
 
 
 def activation_card(focus: Run):
@@ -185,8 +172,8 @@ def first_run():
             "See why a deep Transformer needs Add and Norm",
             "Train small Transformers side by side and watch which of them learn: here, twelve"
             " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
-            " the same twelve with the norm before each sublayer (pre-LN) learn. Or turn the"
-            " switches at the left and press Train.",
+            " the same twelve with the norm before each sublayer (pre-LN) learn. "
+            f"{NORM} Or turn the switches at the left and press Train.",
         )
         st.button(
             "Train both: post-LN dies, pre-LN lives",

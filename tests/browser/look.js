@@ -6,7 +6,17 @@
   const SCROLLERS = "[data-testid=stMain], [data-testid=stSidebarContent], [data-testid=stAppViewContainer], [data-testid=stApp], html, body, #root"
   const CONTROLS = "button, input:not([type=hidden]), textarea, [role=slider], [role=radio], [role=checkbox], summary, a[href]"
   const box = (e) => e.getBoundingClientRect()
-  const seen = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+  // A sidebar on its way out of sight is narrower than any of its words.
+  const aside = document.querySelector("[data-testid=stSidebar]")
+  const leaving = aside && box(aside).right < 200
+  const seen = (e) => !(leaving && aside.contains(e)) && e.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+  // What stays in place while its list rolls under it, such as a table's head.
+  const sticks = (e) => {
+    for (let at = e; at && at !== document.body; at = at.parentElement) {
+      if (getComputedStyle(at).position === "sticky") return true
+    }
+    return false
+  }
   // Words for screen readers alone.
   const onlyHeard = (e) => {
     for (let at = e, up = 0; at && up < 4; at = at.parentElement, up++) {
@@ -82,6 +92,7 @@
       const h = Math.min(a.cut.bottom, b.cut.bottom) - Math.max(a.cut.top, b.cut.top)
       if (w <= 3 || h <= 4) continue
       if (a.e.contains(b.e) || b.e.contains(a.e) || layer(a.e) !== layer(b.e)) continue
+      if (sticks(a.e) !== sticks(b.e)) continue
       if (!a.control && b.control ? beside(a, b) : a.control && !b.control && beside(b, a)) continue
       // A label belongs to its control, and a figure's words to the figure.
       if (a.e.closest("label")?.contains(b.e) || b.e.closest("label")?.contains(a.e)) continue

@@ -330,7 +330,11 @@ def test_advice_that_is_followed_helps(browser: Browser, tmp_path: Path) -> None
         walk = Walk(dashboard, browser, "7-advice")
         opened(walk)  # a worker waits from now on
         opened(walk, query)
-        expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("ADDNORM_DATA")
+        failed = trained(walk)
+        ended(failed)
+        assert failed.status == "failed"
+        assert "ADDNORM_DATA" in failed.record.message
+        expect(walk.page.locator(".st-key-card_state")).to_contain_text("ADDNORM_DATA")
         dashboard.end()
         dashboard.environment["ADDNORM_DATA"] = str(data)
         dashboard.start()

@@ -4,7 +4,7 @@ import { Exports } from "./export.js"
 import { hub } from "./hub.js"
 import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 import { ENDED } from "./states.js"
-import { applyTheme, el, escaped, faded, number, say, textWidth, themeOf, ticks } from "./tools.js"
+import { applyTheme, el, escaped, faded, number, say, short, textWidth, themeOf, ticks } from "./tools.js"
 
 export class Card {
   /** @type {import("./types").Props} */
@@ -212,27 +212,42 @@ export class Chart extends Card {
   // pushed apart where they would overlap, and only as many as there is room for.
   endLabels(layout, ends) {
     const inner = layout.height - layout.margin.t - layout.margin.b
+    const LAST = 9 // above the axis, so that the lowest name lies on none of its numbers
+    const room = layout.margin.r - 9 // of a name; the gutter of a narrow chart is smaller than one
     const [low, high] = layout.yaxis.range
     const log = layout.yaxis.type === "log"
     const place = (v) => (1 - ((log ? Math.log10(v) : v) - low) / (high - low)) * inner
     const shown = ends.filter((e) => e && Number.isFinite(e.x) && Number.isFinite(e.y) && (!log || e.y > 0))
-      .map((e) => ({ ...e, at: Math.min(Math.max(place(e.y), 4), inner - 4), true: place(e.y) }))
+      .map((e) => ({ ...e, at: Math.min(Math.max(place(e.y), 4), inner - LAST), true: place(e.y) }))
       .sort((a, b) => a.at - b.at).slice(0, Math.max(Math.floor(inner / 14), 0))
     for (let i = 1; i < shown.length; i++) {
       shown[i].at = Math.max(shown[i].at, shown[i - 1].at + 14)
     }
-    for (let i = shown.length - 1, floor = inner; i >= 0; i--, floor -= 14) {
+    for (let i = shown.length - 1, floor = inner - LAST; i >= 0; i--, floor -= 14) {
       shown[i].at = Math.min(shown[i].at, floor)
     }
     for (const label of inner > 0 && high > low ? shown : []) {
       layout.annotations.push({
-        x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(label.text),
+        x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(fitting(label.text, room, `12px ${this.theme.font}`)),
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, hovertext: escaped(label.full ?? ""),
         bgcolor: faded(this.theme.card, 0.66), borderpad: 1,
         font: { size: 12, color: label.colour },
       })
     }
   }
+}
+
+/**
+ * A name cut with an ellipsis to the pixels that there are.
+ * @param {string} text
+ * @param {number} room
+ * @param {string} font
+ */
+export function fitting(text, room, font) {
+  if (textWidth(text, font) <= room) return text
+  let most = text.length - 1
+  while (most > 1 && textWidth(short(text, most), font) > room) most -= 1
+  return short(text, most)
 }
 
 /**

@@ -5,7 +5,7 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { aired, drawable, frameOf, logTicks, sensible } from "../src/chart.js"
+import { aired, drawable, fitting, frameOf, logTicks, sensible } from "../src/chart.js"
 import { ticks } from "../src/tools.js"
 
 test("ticks are round, inside the range and no more than asked for", () => {
@@ -53,4 +53,11 @@ test("a diverging tail leaves the frame, and what is no number does not count", 
 
 test("a folded box has no room for axes", () => {
   assert.deepEqual([drawable(400, 300), drawable(0, 0), drawable(400, 59)], [true, false, false])
+})
+
+test("a name that its gutter has no room for ends in an ellipsis, inside it", () => {
+  const font = "12px sans-serif"
+  assert.equal(fitting("pre-LN", 400, font), "pre-LN")
+  const cut = fitting("pre-LN, 3 layers, rewired at 53", 90, font)
+  assert.ok(cut.endsWith("…") && cut.length < 20 && cut.startsWith("pre-LN"), cut)
 })

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import jobs
+from core.config import RunConfig
 from core.config.overrides import Switch
 from core.runs import RunStore
 from dashboard import components
@@ -140,6 +141,28 @@ def test_after_a_run_a_press_trains_the_twin_that_the_page_suggests(
         "model.placement": "pre"
     }
     assert "What next" not in cards(at)  # the twin in focus has not ended
+
+
+def test_what_was_trained_before_is_shown_beside_it(store: RunStore) -> None:
+    known = finished(store, "older", model__depth=6)
+    dies = finished(store, "dies", "plateau", model__depth=6, model__placement="post")
+    at = opened("lab")
+    assert "You have trained this: compare them." in cards(at)
+    next(b for b in at.button if b.label == "Show both").click().run()
+    assert at.query_params["lab_runs"] == f"{dies.id},{known.id}"
+    assert "The two differ only in norm placement" in cards(at)
+    assert "Why: With the norm after each addition (post-LN)" in cards(at)
+
+
+def test_a_twin_that_still_trains_is_waited_for(store: RunStore) -> None:
+    dies = finished(store, "dies", "plateau", model__placement="post")
+    flat = {**dies.config.flat(), "model.placement": "pre"}
+    twin = store.create(RunConfig.from_flat(flat), twin_of=dies.id)
+    at = AppTest.from_file(PAGES / "lab.py", default_timeout=120)
+    at.query_params["lab_runs"] = f"{dies.id},{twin.id}"
+    at.run()
+    assert "Its twin has not ended (waiting): wait for it" in cards(at)
+    assert [b.label for b in at.button if str(b.key).startswith("next_")] == []
 
 
 def test_while_a_run_trains_nothing_is_suggested(store: RunStore) -> None:

@@ -9,6 +9,7 @@ import pytest
 from core.config import RunConfig
 from core.config.units import unit
 from core.runs import RunStore
+from core.runs.alike import experiment_key
 from core.runs.advice import Measured, Suggestion, measure, next_steps
 from core.runs.compare import verdict
 from core.runs.labels import KINDS
@@ -44,7 +45,7 @@ CASES: list[tuple[str, Verdict, RunConfig, Measured, str, list[dict[str, Any]]]]
         judged("plateau", 0.002),
         config(model__placement="post", model__depth=3),
         measured(gradients=DEEP, at=599),
-        "At step 599 the gradient norm of layer 1 (3.2e-07) is 34,000 times smaller than that of"
+        "At step 599 the gradient norm of layer 1 (3.2e-07) is about 34,000 times smaller than that of"
         " layer 3 (1.1e-02).",
         [{"model.placement": "pre"}, {"optimizer.warmup_steps": 200}],
     ),
@@ -139,7 +140,7 @@ def test_what_to_look_at_and_to_try(
     suggestions = next_steps(verdict, config, found)
     assert sentence in said(suggestions)
     assert tried(suggestions) == changes
-    assert len(suggestions) <= 3
+    assert len([one for one in suggestions if not one.sentence.startswith("Why: ")]) <= 3
 
 
 def test_a_pair_is_compared_and_what_it_tried_is_not_tried_again() -> None:
@@ -150,12 +151,133 @@ def test_a_pair_is_compared_and_what_it_tried_is_not_tried_again() -> None:
     assert found[0].action == "compare"
     assert found[0].sentence == (
         "The two differ only in norm placement: with post it ends 0.004 nats above letter"
-        " frequencies, with pre it ends 0.62 nats below letter frequencies."
+        " frequencies, with pre it ends 0.62 nats below letter frequencies. With post it ignores"
+        " its input, with pre it uses its input."
     )
     assert {"model.placement": "pre"} not in tried(found)
     while_it_trains = next_steps(judged("plateau", 0.004), dies, measured(), (None, lives))
     assert "compare" not in [one.action for one in while_it_trains]
+    assert tried(while_it_trains) == [], "a new run would push the twin off the page"
     assert {"model.placement": "pre"} not in tried(while_it_trains)
+
+
+def test_a_twin_under_way_is_waited_for() -> None:
+    dies, lives = config(model__placement="post"), config()
+    found = next_steps(
+        judged("plateau", 0.004),
+        dies,
+        measured(),
+        (None, lives),
+        twin_state="training, step 41 of 600",
+    )
+    assert found[0].sentence == (
+        "Its twin has not ended (training, step 41 of 600): wait for it, then the two can be"
+        " compared."
+    )
+    assert {one.action for one in found} == {"none"}
+    other = next_steps(judged("plateau", 0.004), dies, measured(), (None, config(model__depth=4)))
+    assert other[0].sentence.startswith("The run beside it has not ended: wait")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "flat", "end"),
+    [
+        (
+            ("plateau", "plateau"),
+            {"optimizer__warmup_steps": 200},
+            "Warm-up alone did not save it: both sit on the plateau.",
+        ),
+        (
+            ("learned", "learned"),
+            {"model__placement": "pre"},
+            "Both use their input: this setting alone does not decide whether it learns.",
+        ),
+        (
+            ("above", "plateau"),
+            {"model__init": "gpt2"},
+            "Initialisation alone did not save it: neither learns.",
+        ),
+        (
+            ("diverged", "learned"),
+            {"model__placement": "pre"},
+            "With post it diverges, with pre it uses its input.",
+        ),
+        (
+            ("diverged", "diverged"),
+            {"optimizer__clip": 0.5},
+            "Clipping alone did not save it: both diverged.",
+        ),
+        (
+            ("learned", "plateau"),
+            {"model__depth": 9, "model__placement": "pre"},
+            "The first uses its input, the second ignores its input.",
+        ),
+    ],
+)
+def test_what_a_pair_shows_is_said_in_words(
+    kinds: tuple[str, str], flat: dict[str, Any], end: str
+) -> None:
+    first, second = config(model__placement="post"), config(**{"model__placement": "post", **flat})
+    found = next_steps(
+        judged(kinds[0], 0.1), first, measured(), (judged(kinds[1], 0.01), second)
+    )
+    assert found[0].action == "compare"
+    assert found[0].sentence.endswith(end)
+
+
+def reasons(found: list[Suggestion]) -> str:
+    return " ".join(one.sentence for one in found if one.sentence.startswith("Why: "))
+
+
+def test_why_is_said_where_the_mechanism_applies() -> None:
+    post = config(model__placement="post", model__depth=12)
+    shrinks = measured(gradients=(1e-6, 1e-2), at=599)
+    alone = reasons(next_steps(judged("plateau", 0.0), post, shrinks))
+    assert "1/√2 a sublayer" in alone
+    assert "Through 24 sublayers" in alone
+    assert "pre-LN" not in alone
+    both = next_steps(
+        judged("plateau", 0.0), post, shrinks, (judged("learned", -1.0), config(model__depth=12))
+    )
+    assert [one.action for one in both][0] == "compare"
+    assert "1/√2 a sublayer" in reasons(both)
+    assert "no norm stands on the skip path" in reasons(both)
+    living = next_steps(
+        judged("learned", -1.0), config(model__depth=12), measured(), (judged("plateau", 0.0), post)
+    )
+    assert "no norm stands on the skip path" in reasons(living)
+    assert "1/√2 a sublayer" in reasons(living)
+    bare = next_steps(judged("above", 0.2), config(model__residual="off"), measured())
+    assert "nothing passes around a layer" in reasons(bare)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flat", "found"),
+    [
+        ("plateau", {"model__placement": "post"}, measured(gradients=(0.02, 0.02), at=5)),
+        ("plateau", {"model__placement": "post"}, measured(rewired=True)),
+        ("plateau", {"model__placement": "post", "model__scaling": "deepnorm"}, measured()),
+        ("plateau", {"model__placement": "post", "model__depth": 2}, measured()),
+        ("plateau", {}, measured()),
+        ("learned", {}, measured()),
+        ("learned", {"model__placement": "post"}, measured()),
+    ],
+)
+def test_no_mechanism_is_named_that_does_not_apply(
+    kind: str, flat: dict[str, Any], found: Measured
+) -> None:
+    assert reasons(next_steps(judged(kind, 0.0), config(**flat), found)) == ""
+
+
+def test_what_was_trained_is_shown_instead_of_trained_again() -> None:
+    dies = config(model__placement="post", model__depth=3)
+    lives = config(model__depth=3).flat()
+    trained = {experiment_key(lives): "20260101-lives"}
+    found = next_steps(judged("plateau", 0.0), dies, measured(), trained=trained)
+    (shown,) = [one for one in found if one.action == "beside"]
+    assert (shown.run, shown.label) == ("20260101-lives", "Show both")
+    assert shown.sentence.endswith("You have trained this: compare them.")
+    assert {"model.placement": "pre"} not in tried(found)
 
 
 def test_a_stopped_run_is_resumed_before_anything_else() -> None:

@@ -1,0 +1,49 @@
+"""The title of the Lab's loss curves and their dotted line, as far as the shown runs allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.runs import Run
+from core.runs.alike import are_twins
+from core.runs.labels import LIVE
+from core.runs.verdicts import Verdict
+
+# Of one run, of two.
+SAID = {
+    "learned": ("learns", "both learn"),
+    "plateau": ("sits on the unigram plateau", "both sit on the plateau"),
+    "diverged": ("diverged", "both diverged"),
+    "memorised": ("memorises its training data", "both memorise"),
+}
+LEFT_OUT = "dotted line left out: the runs learn from different data"
+
+
+def twins(shown: Sequence[Run]) -> bool:
+    """Whether one of two runs was trained as the other's twin, or they differ in one setting."""
+    if len(shown) != 2:
+        return False
+    first, second = shown
+    if first.meta["twin_of"] == second.id or second.meta["twin_of"] == first.id:
+        return True
+    return are_twins(first.config.flat(), second.config.flat())
+
+
+def loss_title(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> str:
+    """What the curves show, as far as they show it yet."""
+    kinds = [one.kind for one in verdicts]
+    so_far = " so far" if any(run.status in LIVE for run in shown) else ""
+    if sorted(kinds) == ["learned", "plateau"]:
+        other = "its twin" if twins(shown) else "the other"
+        return f"Loss: one learns, {other} sits on the unigram plateau{so_far}"
+    if len(set(kinds)) == 1 and kinds[0] in SAID:
+        return f"Loss: {SAID[kinds[0]][len(kinds) > 1]}{so_far}"
+    return "Training loss"
+
+
+def baseline(verdicts: Sequence[Verdict]) -> tuple[float | None, str]:
+    """The entropy that all runs share, else None and why no line is drawn."""
+    known = {round(one.entropy, 3): one.entropy for one in verdicts if one.entropy}
+    if len(known) > 1:
+        return None, LEFT_OUT
+    return (known.popitem()[1] if known else None), ""
