@@ -1,8 +1,8 @@
 """What a page remembers: the settings of its widgets, and the runs that its address names.
 
 A setting's widget key is its dotted name with underscores, and that key is also its name in the
-address. Everything that arrives from there goes through `core.config`: what is wrong becomes a
-sentence and the default.
+address, which takes the dotted name too. Everything that arrives from there goes through
+`core.config`: what is wrong becomes a sentence and the default.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def key(dotted: str) -> str:
 
 
 KEYS = {key(dotted): dotted for dotted in SETTINGS}
+IN_ADDRESS = {**KEYS, **{dotted: dotted for dotted in SETTINGS}, "preset": ""}  # all spellings
 
 
 def store() -> RunStore:
@@ -178,7 +179,7 @@ def arrived_settings(how: str, address: Address) -> tuple[dict[str, Any], list[s
     What the address leaves out is the default, unless the reader comes from another page and it
     says nothing of settings: then they are as they were left.
     """
-    silent = not any(name in KEYS or name == "preset" for name in address)
+    silent = not any(name in IN_ADDRESS for name in address)
     if how == "from_page" and silent and REMEMBERED in st.session_state:
         return dict(st.session_state[REMEMBERED]), [], False
     found, problems = from_address(address)
@@ -251,8 +252,10 @@ def from_address(address: Address) -> tuple[dict[str, Any], list[str]]:
             found = {d: v for d, v in preset.items() if v != DEFAULTS[d]}
         except ValueError as error:
             problems.append(str(error))
-    for name, text in address.items():
-        dotted = KEYS.get(name)
+    for name, text in sorted(address.items(), key=lambda one: one[0] in KEYS):  # which come last
+        if name == "preset":
+            continue
+        dotted = IN_ADDRESS.get(name)
         if dotted is None:
             problems += _unknown(name)
             continue
@@ -281,9 +284,9 @@ def rewrite_address(address: Address, found: dict[str, Any]) -> bool:
 
     To be called before any widget is bound to it.
     """
-    others = {k: v for k, v in address.items() if k not in KEYS and k != "preset"}
+    others = {k: v for k, v in address.items() if k not in IN_ADDRESS}
     meant = {key(d): _in_address(to_widget(d, v)) for d, v in found.items() if v != DEFAULTS[d]}
-    changed = {k: v for k, v in address.items() if k in KEYS or k == "preset"} != meant
+    changed = {k: v for k, v in address.items() if k in IN_ADDRESS} != meant
     if changed:
         st.query_params.from_dict({**others, **meant})
     return changed
@@ -318,10 +321,16 @@ def _reason(error: ValidationError) -> str:
 
 
 def _unknown(name: str) -> list[str]:
-    groups = {k.split("_")[0] for k in KEYS}
-    if name.split("_")[0] not in groups:
-        return []
-    near = difflib.get_close_matches(name, KEYS, n=1)
+    """A sentence on a name that is meant for a setting; others (`lab_runs`, `utm`) may be there."""
+    plain = key(name).lower()
+    near = difflib.get_close_matches(plain, [*KEYS, "preset"], n=1, cutoff=0.8)
+    if not near:  # a setting without its group, as `depth`
+        leaves = {dotted.partition(".")[2]: own for own, dotted in KEYS.items()}
+        near = [leaves[one] for one in difflib.get_close_matches(plain, leaves, n=1, cutoff=0.8)]
+    if not near:
+        if plain.partition("_")[0] not in {dotted.partition(".")[0] for dotted in SETTINGS}:
+            return []
+        near = difflib.get_close_matches(plain, KEYS, n=1)
     hint = f"; did you mean {near[0]}?" if near else "."
     return [f"The address names {name}, which is not a setting{hint}"]
 

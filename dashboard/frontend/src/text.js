@@ -111,6 +111,8 @@ export class RunState extends Card {
   }
 }
 
+const LEVELS = new Set(["good", "note", "switch", "restart"])
+
 export class Happening extends Card {
   constructor(root) {
     super(root)
@@ -133,12 +135,12 @@ export class Happening extends Card {
     this.drawn = now
     this.heading(this.props.title ?? "What is happening")
     const alarms = runs.flatMap((run, i) => live[i].alarms.map((a) => ({ run, step: a[0], level: a[1], text: a[2] })))
-    alarms.sort((a, b) => b.step - a.step)
-    runs.forEach((run, i) => {
+    const verdicts = runs.flatMap((run, i) => {
       const said = (this.props.outcomes ?? {})[run.id]
-      if (said && ENDED.has(live[i].state) && !live[i].gone) alarms.unshift({ run, step: said[0], level: said[1], text: said[2] })
+      return said && ENDED.has(live[i].state) && !live[i].gone ? [{ run, step: said[0], level: said[1], text: said[2] }] : []
     })
-    const nodes = alarms.slice(0, 30).map((alarm) => this.alarm(alarm, runs.length > 1))
+    const lines = [...verdicts, ...alarms].sort((a, b) => b.step - a.step) // a verdict before the alarms of its step
+    const nodes = lines.slice(0, 30).map((alarm) => this.alarm(alarm, runs.length > 1))
     if (!nodes.length) nodes.push(el("p", "anl-quiet", this.quiet(live)))
     runs.forEach((run, i) => live[i].sample && nodes.push(this.sample(run, live[i].sample, runs.length > 1)))
     this.list.replaceChildren(...nodes)
@@ -154,7 +156,7 @@ export class Happening extends Card {
   }
 
   alarm({ run, step, level, text }, several) {
-    const node = el("div", "anl-event anl-" + ({ good: "good", note: "note", switch: "switch", restart: "restart" }[level] ?? "warn"))
+    const node = el("div", "anl-event anl-event-" + (LEVELS.has(level) ? level : "warning"))
     const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
     node.append(head)
     if (several) {

@@ -239,6 +239,37 @@ def test_an_unknown_setting_is_pointed_out():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("model.dpeth", "model_depth"),
+        ("depth", "model_depth"),
+        ("learning_rat", "optimizer_learning_rate"),
+        ("Model_Depth", "model_depth"),
+        ("prest", "preset"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_setting(name, meant):
+    found, problems = state.from_address({name: "3"})
+    assert found == {}
+    assert problems == [f"The address names {name}, which is not a setting; did you mean {meant}?"]
+
+
+def test_a_dotted_name_in_the_address_is_the_setting_and_is_rewritten():
+    given = {"model.depth": "2", "optimizer.warmup_steps": "50", "utm": "y"}
+    values, problems = state.from_address(given)
+    assert values == {"model.depth": 2, "optimizer.warmup_steps": 50}
+    assert problems == []
+    both, _ = state.from_address({"model_depth": "4", "model.depth": "2"})
+    assert both == {"model.depth": 4}, "the address's own spelling wins"
+    app = opened(**given)
+    config, problem = found(app)
+    assert (config.model.depth, config.optimizer.warmup_steps, problem) == (2, 50, "")
+    assert {k: v for k, v in app.query_params.items() if "." in k} == {}
+    assert app.query_params["model_depth"] in ("2", ["2"])
+    assert app.query_params["utm"] in ("y", ["y"])
+
+
 def test_an_address_without_placement_has_no_norm():
     values, problems = state.from_address({"model_placement": "none"})
     assert values == {"model.placement": "none", "model.norm": "none"}
