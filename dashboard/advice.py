@@ -12,6 +12,7 @@ from core.runs.advice import Suggestion, measure, next_steps
 from core.runs.status import ENDED
 from core.runs.verdicts import Verdict
 from dashboard import actions
+from dashboard.catalogue import run_names
 from dashboard.ui import cards
 
 
@@ -24,7 +25,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     found = next_steps(verdicts[0], focus.config, measure(focus), twin)
     if not found:
         return
-    with cards.card("next", "What next", focus.name):
+    with cards.card("next", "What next", run_names.name_of(focus)):
         for place, one in enumerate(found):
             with st.container(horizontal=True, key=f"advice_{place}", gap="small"):
                 st.html(f'<p class="advice">{escape(one.sentence)}</p>', width="stretch")

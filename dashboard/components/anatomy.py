@@ -67,7 +67,7 @@ def about(inspection: Inspection, run: Run) -> dict[str, Any]:
         "id": inspection.id,
         "state": inspection.state,
         "step": inspection.step,
-        "name": run.name,
+        "name": run_names.name_of(run),
         "colour": run.meta["colour"],
     }
 

@@ -113,7 +113,7 @@ def test_every_wiring_has_a_name(wiring):
     [(1, "once"), (2, "twice"), (3, "three times"), (12, "twelve times"), (48, "48 times")],
 )
 def test_title_counts_the_blocks(depth, words):
-    assert block.title(depth) == f"One block, {words}"
+    assert block.title(ModelConfig(depth=depth)) == f"One block, {words}"
 
 
 def read(**settings):
