@@ -109,7 +109,6 @@ def rewire() -> None:
         change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
         if _control(focus, "switch", change, "rewire_problem"):
             chosen["rewire"] = False  # it would cover what became of it
-            chosen.pop("rewiring_of", None)
 
 
 def suggest_rewiring(run: Run, anew: bool = False) -> None:
@@ -118,9 +117,10 @@ def suggest_rewiring(run: Run, anew: bool = False) -> None:
     Once for each run and after each switch; `anew` when another setting was chosen.
     """
     chosen = st.session_state
-    if chosen.get("rewiring_of") == run.id and not anew:
+    now = (run.id, len(run.switches))
+    if chosen.get("rewiring_of") == now and not anew:
         return
-    chosen["rewiring_of"] = run.id
+    chosen["rewiring_of"] = now
     what = str(chosen.get("switch_setting", REWIRABLE[0]))
     chosen["switch_value"] = other_value(run, what, str(chosen.get("switch_layers", "")))
 
