@@ -107,7 +107,35 @@ def rewire() -> None:
             chosen["rewire_problem"] = f"{error}."
             return
         change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
-        _control(focus, "switch", change, "rewire_problem")
+        if _control(focus, "switch", change, "rewire_problem"):
+            chosen["rewire"] = False  # it would cover what became of it
+
+
+def suggest_rewiring(run: Run, anew: bool = False) -> None:
+    """Prefill what a setting becomes with a value that changes the layers of this run.
+
+    Once for each run and after each switch; `anew` when another setting was chosen.
+    """
+    chosen = st.session_state
+    now = (run.id, len(run.switches))
+    if chosen.get("rewiring_of") == now and not anew:
+        return
+    chosen["rewiring_of"] = now
+    what = str(chosen.get("switch_setting", REWIRABLE[0]))
+    chosen["switch_value"] = other_value(run, what, str(chosen.get("switch_layers", "")))
+
+
+def other_value(run: Run, what: str, typed: str) -> str:
+    """The first value of a setting that not all of these layers (as typed, from 1) have now."""
+    now = run.model_at(run.record.step + 1)
+    try:
+        ends = [int(end) for end in layers.typed(typed).split("-")]
+    except ValueError:  # nothing, or what Switch will refuse
+        ends = [now.depth - 1]
+    chosen = range(ends[0], min(ends[-1], now.depth - 1) + 1) or (now.depth - 1,)
+    have = {getattr(now.at(layer), what) for layer in chosen}
+    options = choices(f"model.{what}")
+    return str(next((word for word in options if have != {word}), options[0]))
 
 
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
@@ -229,11 +257,14 @@ def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) ->
         return None
 
 
-def _control(run: Run, command: Any, text: str = "", place: str = "action_problem") -> None:
+def _control(run: Run, command: Any, text: str = "", place: str = "action_problem") -> bool:
+    """Whether the run took the command; why not is kept for the page to say."""
     try:
         jobs.control(store(), run, command, text)
     except RunError as error:
         st.session_state[place] = layers.sentence(str(error))
+        return False
+    return True
 
 
 def _name(config: RunConfig) -> str:

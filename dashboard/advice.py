@@ -13,6 +13,7 @@ from core.runs.compare import state_words
 from core.runs.status import ENDED
 from core.runs.verdicts import Verdict
 from dashboard import actions, state
+from dashboard.catalogue import run_names
 from dashboard.catalogue.entries import entries
 from dashboard.ui import cards
 
@@ -34,7 +35,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     )
     if not found:
         return
-    with cards.card("next", "What next", focus.name):
+    with cards.card("next", "What next", run_names.name_of(focus)):
         for place, one in enumerate(found):
             with st.container(horizontal=True, key=f"advice_{place}", gap="small"):
                 st.html(f'<p class="advice">{escape(one.sentence)}</p>', width="stretch")

@@ -13,7 +13,8 @@ import streamlit as st
 
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, impossible
-from core.data.corpora import CorpusError, keep_upload
+from core.config.words import file_name
+from core.data.corpora import CorpusError, is_upload, keep_upload
 from dashboard import state
 from dashboard.preset import nearest_preset, preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key
@@ -80,6 +81,11 @@ FOLDED = {
     "training": "Training",
     "probes": "Probes",
 }
+
+
+# The uploader stands below the corpus, where the foot may cover it: it comes into sight by itself.
+INTO_SIGHT = """<script>requestAnimationFrame(() =>
+document.querySelector(".st-key-upload")?.scrollIntoView({ block: "nearest" }))</script>"""
 
 
 def switches() -> tuple[RunConfig | None, str]:
@@ -303,7 +309,7 @@ def _folded(group: str) -> None:
             persist_state="session",
         )
     if group == "data" and st.session_state.get("data_corpus") == "file":
-        setting("data.path")
+        _own_text()
         st.file_uploader(
             "Upload a text file",
             type=["txt", "md", "csv", "json", "py", "log"],
@@ -312,6 +318,24 @@ def _folded(group: str) -> None:
         )
         if problem := st.session_state.get("upload_problem"):
             cards.problem(problem)
+        if not st.session_state.get("data_path"):
+            st.html(INTO_SIGHT, unsafe_allow_javascript=True)
+
+
+def _own_text() -> None:
+    """The field of an own text's path; of an upload its name, for its path is the server's."""
+    path = st.session_state.get("data_path")
+    with st.container(key="uploaded_path" if is_upload(path) else "typed_path"):
+        setting("data.path")
+    if is_upload(path):
+        name = escape(file_name("data.path", path))
+        with st.container(key="uploaded", horizontal=True, gap="small"):
+            st.html(f"<p>Text file <b>{name}</b></p>", width="stretch")
+            st.button("Another file", key="other_text", type="tertiary", on_click=_forget_text)
+
+
+def _forget_text() -> None:
+    st.session_state["data_path"] = ""
 
 
 def _keep_upload() -> None:
@@ -331,7 +355,7 @@ def summary(group: str, values: dict[str, Any]) -> str:
     """The values of a folded group in a few words."""
     v = values
     rate = f"{v['optimizer.learning_rate']:g}"
-    corpus = str(v["data.path"] or "file").rsplit("/", 1)[-1]
+    corpus = str(file_name("data.path", v["data.path"]) or "file")
     wide = f"{v['model.width']} wide"
     more = {"transformer": f" · {v['model.heads']} heads", "resnet": f" · stem {v['model.stem']}"}
     return {

@@ -189,7 +189,7 @@ def arrived_settings(how: str, address: Address) -> tuple[dict[str, Any], list[s
 def read(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]:
     """The settings, or None and one sentence that says what is wrong with them."""
     if values["data.corpus"] == "file" and not values["data.path"]:
-        return None, "data.path: choose a text file, or another corpus."
+        return None, "Choose a text file, or another corpus."
     for dotted in LISTS:
         if sentence := _unreadable(values[dotted]):
             return None, f"{dotted}: {sentence}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from core.config import overrides
@@ -17,6 +18,11 @@ def said(value: Any) -> str:
     if isinstance(value, list | tuple):
         return overrides.text(value, people=True) or "none"
     return str(value) if value not in ("", None) else "none"
+
+
+def file_name(dotted: str, value: Any) -> Any:
+    """An own text's path as its file's name: where the server keeps it helps nobody."""
+    return PurePath(str(value)).name if dotted == "data.path" and value else value
 
 
 def words_of(values: Mapping[str, Any]) -> str:

@@ -121,6 +121,11 @@ def keep_upload(content: bytes, name: str) -> Path:
     return path
 
 
+def is_upload(path: str | None) -> bool:
+    """Whether a path is one that :func:`keep_upload` made, which nobody typed."""
+    return bool(path) and Path(str(path)).parent.parent == cache_folder() / "uploads"
+
+
 def _content(corpus: str, path: str | None) -> bytes:
     if corpus == "python-reference":
         return _python_reference()

@@ -80,8 +80,8 @@ VERDICT_LABELS: dict[Kind, VerdictLabel] = {
 }
 # A sign of its own for each dead end, so that nothing is told by colour alone.
 SIGNS: dict[str, str] = {
-    "plateau": "▬",
-    "above": "▬",
+    "plateau": "■",
+    "above": "■",
     "memorised": "!",
     "diverged": "✕",
     "failed": "✕",

@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePath
 from typing import Any
 
 from core.config import settings
 from core.config.norms import NORMS
 from core.config.overrides import Switch
-from core.config.words import said, words_of
+from core.config.words import file_name, said, words_of
 
 LABEL = 24  # letters that have room at the end of a line
 SEED = "training.seed"
@@ -150,7 +149,20 @@ def _beside_each_other(family: Sequence[Subject]) -> dict[str, str]:
     for one in family:  # everything about it is as usual
         parts[one.id] = parts[one.id] or _phrases(one, first)
     told = _refined(family, {id: ", ".join(words) for id, words in parts.items()})
-    return {one.id: told[one.id] or described_of(one) for one in family}
+    return {one.id: _whole(one, told[one.id] or described_of(one)) for one in family}
+
+
+def _whole(one: Subject, told: str) -> str:
+    """The words that tell a run from its family, and what sets it apart from runs outside of it.
+
+    Its twin may carry a given name, and a run that was rewired is not what its settings say.
+    """
+    said_already = f"{told}, "
+    apart = one.name.removeprefix(f"{described_of(one)}, ") if not one.grid else one.name
+    more = [] if one.grid or apart == one.name or f"{apart}, " in said_already else [apart]
+    if one.switches and "rewired" not in told:
+        more.append(_rewired(one.switches))
+    return ", ".join([told, *more])
 
 
 def described_of(one: Subject) -> str:
@@ -267,9 +279,7 @@ def _phrase(dotted: str, values: Values) -> str:
         return f"{value} layer{'s' * (value != 1)}"
     if dotted == "model.overrides":
         return "; ".join(_layers(one) for one in value) if value else "no overrides"
-    if dotted == "data.path" and value:
-        value = PurePath(str(value)).name
-    return f"{short_title(dotted)} {said(value)}"
+    return f"{short_title(dotted)} {said(file_name(dotted, value))}"
 
 
 def _norm(values: Values) -> str:

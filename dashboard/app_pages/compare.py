@@ -205,8 +205,8 @@ else:
     axis = st.session_state.get("compare_x", "step")
     listed, by, actions_slot = top_line()
     labels = groups.labels(listed, by)
-    beside = run_names.among(listed)
-    names = {**run_names.among(runs).names, **beside.names}
+    beside = run_names.among(runs)  # of all runs, as every other page calls them
+    names = beside.names
     drawn = [by_id[id] for id in choice.drawn([entry.id for entry in listed])]
     with actions_slot:
         buttons()

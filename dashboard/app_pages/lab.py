@@ -16,8 +16,6 @@ from dashboard.figures.equation import equation
 from dashboard.ui import cards, headline, units
 from dashboard.ui import cost as words
 
-# Pixels; the same for every wiring, so that nothing below jumps when a switch is turned.
-BLOCK_HEIGHT = 258
 STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 OBSERVABLES = (
     "resid_post",
@@ -45,10 +43,10 @@ def block_card():
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
     now = focus.model_at(focus.record.step + 1) if focus else drawn
     if now == drawn:
-        with cards.card("block", title(drawn.blocks), published(drawn), height=BLOCK_HEIGHT):
+        with cards.card("block", title(drawn), published(drawn)):
             network(drawn)
         return
-    with cards.card("block", height=BLOCK_HEIGHT):  # one below the other: side by side too small
+    with cards.card("block"):  # one below the other: side by side too small
         for name, model in (("This run", now), ("Next run", drawn)):
             with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
                 wiring = published(model)
@@ -100,7 +98,10 @@ def state_card():
 
 def rewire_popover(run: Run):
     """Change a layer while the network trains."""
-    with st.popover("Rewire", key="rewire", disabled=not actions.can_rewire(run)):
+    # It reports whether it is open, so that a switch that was taken can close it over its result.
+    with st.popover(
+        "Rewire", key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
+    ):
         st.caption("Takes effect before the next step. The curves mark it.")
         depth = run.config.model.depth
         st.text_input(
@@ -109,7 +110,14 @@ def rewire_popover(run: Run):
             key="switch_layers",
             help="One layer, as 5, or some, as 1-3.",
         )
-        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
+        actions.suggest_rewiring(run)
+        what = st.selectbox(
+            "Setting",
+            actions.REWIRABLE,
+            key="switch_setting",
+            on_change=actions.suggest_rewiring,
+            args=(run, True),
+        )
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
         if sentence := actions.problem("rewire_problem"):  # here: it would be covered below

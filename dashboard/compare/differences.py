@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from core.config import overrides
+from core.config.words import file_name
 from dashboard.catalogue.entries import Entry, differing
 from dashboard.palette import run_colour
 from dashboard.state import DEFAULTS, LISTS, SETTINGS
@@ -89,4 +90,4 @@ def written(name: str, value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:g}"
-    return "–" if value in (None, "") else str(value)
+    return "–" if value in (None, "") else str(file_name(name, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.config.words import file_name
 from core.runs.naming import cut, short_title
 from dashboard.catalogue.entries import Entry, differing
 from dashboard.compare.words import state_of
@@ -75,7 +76,7 @@ def _row(
         "words": words,
         "full": found.words,
         "bad": bad,
-        "settings": [_written(entry.flat.get(name)) for name in settings],
+        "settings": [_written(file_name(name, entry.flat.get(name))) for name in settings],
         "validation": [found.validation, found.best_validation],
         "training": [found.loss, found.best_loss],
         "tags": entry.tags,
@@ -83,6 +84,7 @@ def _row(
         "group": group,
         "twin": names.get(str(twin), "a deleted run") if twin else None,
         "steps": found.steps,
+        "evaluate_every": entry.flat["training.evaluate_every"],
         "detail": f"seed {entry.flat['training.seed']}",
         "tokens_per_step": entry.tokens_per_step,
         "layers": entry.layers,

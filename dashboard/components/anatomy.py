@@ -16,6 +16,7 @@ import streamlit as st
 from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
 from dashboard import components, palette
+from dashboard.catalogue import run_names
 from dashboard.live.feed import store
 from dashboard.web import assets
 
@@ -67,7 +68,7 @@ def about(inspection: Inspection, run: Run) -> dict[str, Any]:
         "id": inspection.id,
         "state": inspection.state,
         "step": inspection.step,
-        "name": run.name,
+        "name": run_names.name_of(run),
         "colour": run.meta["colour"],
     }
 

@@ -138,24 +138,33 @@ def usual(model: ModelConfig) -> ModelConfig:
     return model.model_copy(update=update) if update else model
 
 
+def alike(model: ModelConfig) -> int:
+    """How many blocks are as `usual` has them."""
+    return model.blocks - len(_differing(model))
+
+
 def exceptions(model: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
     """The layers that differ from the usual one, in words (`layers 1 to 3`), and their settings.
 
     Neighbours that are alike go together.
     """
-    base = _wiring(model, None)
     runs: list[list[int]] = []
-    for layer in range(model.depth if model.overrides or model.placement == "mix" else 0):
-        now = _wiring(model, layer)
-        if now == base:
-            continue
-        if runs and runs[-1][-1] == layer - 1 and _wiring(model, layer - 1) == now:
+    for layer in _differing(model):
+        alike_before = _wiring(model, layer - 1) == _wiring(model, layer) if layer else False
+        if runs and runs[-1][-1] == layer - 1 and alike_before:
             runs[-1].append(layer)
         else:
             runs.append([layer])
     for run in runs:
         first, last = run[0], run[-1]
         yield layers.named(first, last), model.at(first).model_copy(update={"overrides": ()})
+
+
+def _differing(model: ModelConfig) -> list[int]:
+    """The layers, from 0, that are not as the usual one."""
+    base = _wiring(model, None)
+    every = range(model.depth if model.overrides or model.placement == "mix" else 0)
+    return [layer for layer in every if _wiring(model, layer) != base]
 
 
 def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:
@@ -202,7 +211,10 @@ def _word(which: str) -> str:
     return "feed-forward" if which == "feedforward" else which
 
 
-def title(depth: int) -> str:
-    """`One block, twelve times`."""
+def title(model: ModelConfig) -> str:
+    """`One block, twelve times`; of layers that differ `12 blocks, not all alike`."""
+    depth = model.blocks
+    if alike(model) < depth:
+        return f"{depth:,} blocks, not all alike"
     number = TIMES[depth] if depth < len(TIMES) else f"{depth:,}"
     return f"One block, {number}" + (" times" if depth > 2 else "")

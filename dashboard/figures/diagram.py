@@ -10,6 +10,7 @@ from html import escape
 from core.config import ModelConfig
 from dashboard.figures.block import (
     Part,
+    alike,
     exceptions,
     has_residual,
     kinds,
@@ -38,7 +39,7 @@ WIDTHS = {
 def diagram(model: ModelConfig) -> str:
     """The drawing as SVG; layers that differ follow as smaller ones, with their names."""
     base = usual(model)
-    main = _drawing(base, 18.0, f"× {model.blocks}", describe(model), final=model.has_final_norm)
+    main = _drawing(base, 18.0, f"× {alike(model)}", describe(model), final=model.has_final_norm)
     small = "".join(
         f'<div class="exception"><span>{escape(layers)}: {escape(_short(one))}</span>'
         + _drawing(one, 18.0, "", f"{layers}: {describe(one)}", small=True)

@@ -14,6 +14,7 @@ from core.runs import Run, RunError, RunStore
 from core.runs.trash import counted
 from dashboard.compare import rows
 from dashboard.catalogue import entries as catalogue
+from dashboard.catalogue import run_names
 from dashboard.catalogue.entries import Entry
 from dashboard.state import LIVE
 
@@ -60,7 +61,7 @@ def created(id: str) -> float | None:
 
 def table(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
     """The rows of the runs in the folder, without their settings."""
-    names = {entry.id: entry.name for entry in entries}
+    names = run_names.everywhere().names  # as every other page calls them
     made = rows.rows(entries, [], {}, names)
     for row, entry in zip(made, entries, strict=True):
         row |= {"step": entry.digest.step, "created": created(entry.id)} | _size(sizes, entry.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import durations, estimate
 from core.config import RunConfig
+from core.config.words import file_name
 from core.durations import (
     Measured,
     in_bytes,
@@ -41,7 +42,8 @@ def size(config: RunConfig, vocab: int) -> str:
     count = estimate.parameters(config.model, vocab, config.image)
     text = f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
     if config.data.path:
-        text += f", with {vocab} letters assumed: {config.data.path} is read at Train"
+        name = file_name("data.path", config.data.path)
+        text += f", with {vocab} letters assumed: {name} is read at Train"
     return text
 
 

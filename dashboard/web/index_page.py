@@ -36,12 +36,21 @@ for (const ends of ["popstate", "pointerdown", "keydown"])
 })()"""
 
 
+# In a narrow window Streamlit puts the pages' links into the sidebar, which then covers the page
+# that was picked.
+PICKED = """addEventListener("click", (event) => {
+  if (innerWidth > 768 || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return
+  const close = '[data-testid="stSidebarCollapseButton"] button'
+  setTimeout(() => document.querySelector(close)?.click(), 150)
+}, true)"""
+
+
 @cache
 def head() -> bytes:
     """What is added right after `<head>`."""
     return (
         "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
-        f"<script>{COMPLETED}</script>"
+        f"<script>{COMPLETED}</script><script>{PICKED}</script>"
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         + "".join(

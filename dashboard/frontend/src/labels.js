@@ -90,8 +90,8 @@ export const LABELS = {
     }
   },
   "signs": {
-    "plateau": "▬",
-    "above": "▬",
+    "plateau": "■",
+    "above": "■",
     "memorised": "!",
     "diverged": "✕",
     "failed": "✕",

@@ -1,7 +1,7 @@
 // One line of the runs table as elements.
 
-import { figure, shared, spread, standing, stateOf, timesOf, told } from "./rows.js"
-import { SIGNS } from "./states.js"
+import { evaluationOf, figure, shared, spread, standing, stateOf, timesOf, told } from "./rows.js"
+import { SIGNS, STATES, VERDICTS } from "./states.js"
 import { el, textWidth } from "./tools.js"
 
 function cellOf(row, className = "", role = "gridcell") {
@@ -31,10 +31,18 @@ export function fillLine(node, line, { on, state, figures, opened, parts, edits 
       cell.title = `${part.help}: ${text}`
     } else if (part.loss) {
       const dead = state.bad && state.bad !== "interrupted"
-      cellOf(node, "rt-number rt-code" + (dead ? " rt-bad" : "")).append(figures[part.by])
+      const stale = part.by === "validation" ? evaluationOf(line.rows) : null
+      const cell = cellOf(node, "rt-number rt-code" + (dead ? " rt-bad" : stale?.old ? " rt-quiet" : ""))
+      cell.append(figures[part.by])
+      if (stale?.title) cell.title = stale.title
     } else if (part.by === "state") {
       const said = cellOf(node, state.bad ? "rt-bad" : "")
-      said.append(el("span", "rt-text", (SIGNS[state.bad] ? SIGNS[state.bad] + " " : "") + state.words))
+      if (SIGNS[state.bad]) {
+        const sign = el("span", "rt-sign", SIGNS[state.bad])
+        sign.title = VERDICTS[state.bad]?.said ?? STATES[state.bad]
+        said.append(sign)
+      }
+      said.append(el("span", "rt-text", state.words))
       said.title = state.full
     } else if (part.by === "tags") {
       const tags = [...new Set(line.rows.flatMap((r) => r.tags))]

@@ -25,6 +25,19 @@ export function standing(row) {
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
+/**
+ * Which step the last validation of a run that still trains is from, for the table to say: it may be
+ * as old as the network's first weights. Null for what has ended, and for a group of runs.
+ * @param {import("./types").Row[]} rows
+ * @returns {{ old: boolean, title: string } | null}
+ */
+export function evaluationOf([row, ...more]) {
+  const { state, step } = standing(row)
+  if (more.length || !LIVE_STATES.has(state) || !row.evaluate_every) return null
+  const from = Math.floor(step / row.evaluate_every) * row.evaluate_every
+  return { old: from === 0, title: `Validation at step ${from}, the next at step ${from + row.evaluate_every}; trained to step ${step}` }
+}
+
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
 /**

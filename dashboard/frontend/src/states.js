@@ -7,3 +7,4 @@ export const ENDED = new Set(LABELS.ended)
 export const LIVE_STATES = new Set(LABELS.live)
 export const BAD = new Set(LABELS.bad_states)
 export const SIGNS = LABELS.signs
+export const VERDICTS = LABELS.verdicts

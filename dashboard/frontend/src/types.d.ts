@@ -203,6 +203,7 @@ export interface Row extends Run {
   settings: any[]
   validation: [last: number | null, best: number | null]
   training: [last: number | null, best: number | null]
+  evaluate_every?: number
 }
 
 /** A line of the runs table: a run, or a group folded into one line. */

@@ -113,7 +113,7 @@ def test_every_wiring_has_a_name(wiring):
     [(1, "once"), (2, "twice"), (3, "three times"), (12, "twelve times"), (48, "48 times")],
 )
 def test_title_counts_the_blocks(depth, words):
-    assert block.title(depth) == f"One block, {words}"
+    assert block.title(ModelConfig(depth=depth)) == f"One block, {words}"
 
 
 def read(**settings):
@@ -231,3 +231,11 @@ def test_every_wiring_is_drawn_as_it_is_built():
         assert drawn.count('class="box norm"') == len(outside)
         shown = equation(model)
         assert shown.count("(") == shown.count(")")
+
+
+def test_layers_that_differ_are_not_counted_as_alike():
+    one = ModelConfig(depth=5, overrides=({"layers": "4", "residual": "off"},))
+    assert block.alike(one) == 4
+    assert "× 4<" in diagram(one)
+    assert block.title(one) == "5 blocks, not all alike"
+    assert "× 5<" in diagram(ModelConfig(depth=5))

@@ -49,7 +49,7 @@ def test_drawings_say_how_often_and_from_where():
     assert 'class="arc"' not in diagram(resnet(residual="off"))
     assert published(model) == "ResNet · He et al. 2016"
     assert published(resnet(residual="off")).startswith("plain network")
-    assert title(model.blocks) == "One block, 16 times"
+    assert title(model) == "One block, 16 times"
 
 
 def test_what_a_loss_is_for(store: RunStore):

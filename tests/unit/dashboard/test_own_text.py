@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.config.words import file_name
 from core.data import corpora
 from core.runs import RunStore
+from dashboard.compare import differences
 from dashboard.live import feed as live
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
@@ -40,7 +42,8 @@ def test_a_path_from_an_address_is_opened_by_no_drawing(
     assert not at.exception
     assert opened == []
     said = " ".join(str(e.proto.body) for e in at.sidebar if e.type == "html")
-    assert "/dev/zero is read at Train" in said
+    assert " zero is read at Train" in said
+    assert "/dev" not in said
 
     at.button(key="train").click().run()
     assert opened == ["/dev/zero"]
@@ -83,3 +86,26 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
     with pytest.raises(corpora.CorpusError, match="no network"):
         corpora.look_up(store.list()[0].config)
     assert asked, "and the worker of the run asks for it"
+
+
+def test_an_upload_shows_its_name_and_never_the_servers_path(store: RunStore) -> None:
+    kept = corpora.keep_upload(b"to be or not to be " * 100, "mytext.txt")
+    at = AppTest.from_file(LAB, default_timeout=120)
+    at.query_params["data_path"], at.query_params["data_corpus"] = str(kept), "file"
+    at.session_state["data_path"], at.session_state["data_corpus"] = str(kept), "file"
+    at.run()
+    said = " ".join(str(e.proto.body) for e in at.sidebar if e.type == "html")
+    assert "Text file <b>mytext.txt</b>" in said
+    assert "mytext.txt is read at Train" in said
+    assert str(kept.parent) not in said
+    at.button(key="other_text").click().run()
+    problems = " ".join(str(e.proto.body) for e in at.sidebar if e.type == "html")
+    assert "Choose a text file, or another corpus." in problems
+    assert "data.path" not in problems
+
+
+def test_a_table_names_the_file_and_not_its_folder() -> None:
+    assert differences.written("data.path", "/srv/uploads/ab12/mytext.txt") == "mytext.txt"
+    assert file_name("data.path", "/srv/mytext.txt") == "mytext.txt"
+    assert file_name("data.path", None) is None
+    assert file_name("data.corpus", "a/b") == "a/b"
