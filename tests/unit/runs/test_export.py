@@ -371,7 +371,7 @@ def test_damaged_encrypted_and_other_zips(runs: list[Run], store: RunStore, tmp_
         pass
     with pytest.raises(ArchiveError, match="has no runs"):
         import_runs(second, tmp_path / "empty.zip")
-    with pytest.raises(ArchiveError, match="No such file"):
+    with pytest.raises(ArchiveError, match="there is no file"):
         import_runs(second, tmp_path / "none.zip")
     assert not second.list()
 
