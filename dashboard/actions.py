@@ -111,33 +111,6 @@ def rewire() -> None:
             chosen["rewire"] = False  # it would cover what became of it
 
 
-def suggest_rewiring(run: Run, anew: bool = False) -> None:
-    """Prefill what a setting becomes with a value that changes the layers of this run.
-
-    Once for each run and after each switch; `anew` when another setting was chosen.
-    """
-    chosen = st.session_state
-    now = (run.id, len(run.switches))
-    if chosen.get("rewiring_of") == now and not anew:
-        return
-    chosen["rewiring_of"] = now
-    what = str(chosen.get("switch_setting", REWIRABLE[0]))
-    chosen["switch_value"] = other_value(run, what, str(chosen.get("switch_layers", "")))
-
-
-def other_value(run: Run, what: str, typed: str) -> str:
-    """The first value of a setting that not all of these layers (as typed, from 1) have now."""
-    now = run.model_at(run.record.step + 1)
-    try:
-        ends = [int(end) for end in layers.typed(typed).split("-")]
-    except ValueError:  # nothing, or what Switch will refuse
-        ends = [now.depth - 1]
-    chosen = range(ends[0], min(ends[-1], now.depth - 1) + 1) or (now.depth - 1,)
-    have = {getattr(now.at(layer), what) for layer in chosen}
-    options = choices(f"model.{what}")
-    return str(next((word for word in options if have != {word}), options[0]))
-
-
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
     now = run.status if run else ""

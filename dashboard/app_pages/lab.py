@@ -110,14 +110,7 @@ def rewire_popover(run: Run):
             key="switch_layers",
             help="One layer, as 5, or some, as 1-3.",
         )
-        actions.suggest_rewiring(run)
-        what = st.selectbox(
-            "Setting",
-            actions.REWIRABLE,
-            key="switch_setting",
-            on_change=actions.suggest_rewiring,
-            args=(run, True),
-        )
+        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
         st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
         if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
