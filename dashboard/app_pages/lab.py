@@ -168,7 +168,7 @@ def activation_card(focus: Run):
 
 def first_run():
     """What this is for, and the button that leads to its story."""
-    with cards.card("first", height=320):
+    with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
         cards.empty(
             "See why a deep Transformer needs Add and Norm",
             "Train small Transformers side by side and watch which of them learn: here, twelve"
