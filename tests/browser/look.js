@@ -10,13 +10,8 @@
   const aside = document.querySelector("[data-testid=stSidebar]")
   const leaving = aside && box(aside).right < 200
   const seen = (e) => !(leaving && aside.contains(e)) && e.checkVisibility({ opacityProperty: true, visibilityProperty: true })
-  // What stays in place while its list rolls under it, such as a table's head.
-  const sticks = (e) => {
-    for (let at = e; at && at !== document.body; at = at.parentElement) {
-      if (getComputedStyle(at).position === "sticky") return true
-    }
-    return false
-  }
+  // A table's head stays in place while its lines roll under it.
+  const sticks = (e) => Boolean(e.closest(".rt-header, thead"))
   // Words for screen readers alone.
   const onlyHeard = (e) => {
     for (let at = e, up = 0; at && up < 4; at = at.parentElement, up++) {
