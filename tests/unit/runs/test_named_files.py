@@ -102,5 +102,5 @@ def test_no_page_opens_a_path_before_a_button_is_pressed(
     assert vocabulary
     assert not problem
     told = cost.size(config, vocabulary)
-    assert str(odd["link to a device"]) in told
+    assert odd["link to a device"].name in told
     assert "read at Train" in told
