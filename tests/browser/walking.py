@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlparse
 
 import numpy as np
-from playwright.sync_api import Browser, Page, TimeoutError
+from playwright.sync_api import Browser, Locator, Page, TimeoutError
 
 from core.runs import Run
 from core.runs.status import ENDED
@@ -140,8 +140,10 @@ class Walk:
     def go(self, name: str) -> None:
         """To another page by its link."""
         links = self.page.locator(LINK, has_text=name)
-        if not links.count() or not links.first.is_visible():  # a narrow window keeps them aside
-            self.page.locator("[data-testid=stExpandSidebarButton]").click()
+        aside = self.page.locator("[data-testid=stExpandSidebarButton]")
+        if aside.is_visible() and (not links.count() or not _in_sight(links.first)):
+            aside.click()  # a narrow window keeps them in a drawer
+            self.page.wait_for_timeout(500)  # which slides in
         links.first.click()
         path = "/" if name == "Lab" else f"/{name.lower()}"
         self.page.wait_for_function("path => location.pathname === path", arg=path)
@@ -437,3 +439,9 @@ def _faded(colour: str) -> Iterator[str]:
 
 def _name(walk: Walk, id: str) -> str:
     return next((run.name for run in walk.runs if run.id == id), id)
+
+
+def _in_sight(link: Locator) -> bool:
+    """Whether a link stands inside of the window; a closed drawer lies beside it."""
+    box = link.bounding_box() if link.is_visible() else None
+    return box is not None and box["x"] >= 0
