@@ -137,8 +137,9 @@ def test_the_table_by_mouse(page: Page, dashboard: Dashboard) -> None:
     expect(grid.get_by_role("row")).to_have_count(1 + 4)  # two groups of two seeds are folded
     assert len(chosen(page)) == 6, "without a choice in the address all listed runs are drawn"
     expect(line(page, "lives ×2")).to_contain_text("±")
-    expect(line(page, "dies ×2")).to_contain_text("▬ plateau")
-    expect(line(page, "no norm")).to_contain_text("✕ diverged")
+    # Told by a sign too, and not by colour alone.
+    expect(line(page, "dies ×2")).to_contain_text("■plateau")
+    expect(line(page, "no norm")).to_contain_text("✕diverged")
     grid.get_by_role("checkbox", name="dies").uncheck()
     assert drawn_names(page, dashboard) == ["deep", "lives", "lives", "no norm"]
     # Python hears of it a moment later: the address, and what depends on the choice.
