@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -328,7 +329,7 @@ def test_widgets_and_address(page: Page, dashboard: Dashboard, pair: Any) -> Non
     choose(page, "attention_sort", "Heads by previous token")
     settled(page)
     page.wait_for_function(
-        "document.querySelector('.anl-more')?.textContent.startsWith('previous .')"
+        "document.querySelector('.anl-more')?.textContent.startsWith('previous A − B ')"
     )
     page.locator(GRID).focus()
     page.keyboard.press("ArrowRight")
@@ -343,9 +344,11 @@ def test_widgets_and_address(page: Page, dashboard: Dashboard, pair: Any) -> Non
     assert chosen(page).startswith("layer 2, head 4")
     says(page, ".anl-panel-head", "pre-ln-lives − post-ln-dies")
     page.wait_for_function(
-        "document.querySelector('.anl-more')?.textContent.startsWith('previous .')"
+        "document.querySelector('.anl-more')?.textContent.startsWith('previous A − B ')"
     )
-    scores = [float("0" + t.split(" ")[1]) for t in page.locator(".anl-more").all_inner_texts()]
+    # Sorted by the score of A, which stands behind the difference.
+    told = page.locator(".anl-more").all_inner_texts()
+    scores = [float("0" + re.search(r"· A (\.\d+)", text)[1]) for text in told]
     assert scores == sorted(scores, reverse=True)
     choose(page, "attention_other", "deeper")
     settled(page)

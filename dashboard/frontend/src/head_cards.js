@@ -152,7 +152,8 @@ export class HeadCards {
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
     const b = this.others?.[key]?.[layer]?.[head]
     const both = this.signed && Number.isFinite(value)
-      ? `${what} A ${portion(value)}` + (Number.isFinite(b) ? `, B ${portion(b)}, A − B ${portion(value - b, true)}` : "") : ""
+      ? Number.isFinite(b) // the difference first: a narrow card cuts what comes last
+        ? `${what} A − B ${portion(value - b, true)} · A ${portion(value)}, B ${portion(b)}` : `${what} A ${portion(value)}` : ""
     const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
     const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
     say(card.more, both || said)
