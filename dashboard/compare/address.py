@@ -56,11 +56,15 @@ class Choice:
         return (*first, *(id for id in pair if id not in first))
 
     def showing(self, ids: Sequence[str]) -> Choice:
-        """The same with these runs among those that are drawn, the first of them in focus."""
+        """The same with these runs among those that are drawn.
+
+        One alone comes into focus, which fades the others. A pair is there to be compared.
+        """
         named = {"all": (), "only": tuple(dict.fromkeys([*self.ids, *ids])),
                  "but": tuple(id for id in self.ids if id not in ids)}[self.kind]  # fmt: skip
         kind: Kind = "all" if self.kind == "but" and not named else self.kind
-        return replace(self, kind=kind, ids=named, focus=ids[0] if ids else self.focus)
+        focus = self.focus if not ids else ids[0] if len(ids) == 1 else None
+        return replace(self, kind=kind, ids=named, focus=focus)
 
 
 def read(

@@ -126,6 +126,7 @@ def test_what_a_choice_gives_other_pages_and_takes_from_them() -> None:
     assert Choice("but", ("b", "c")).chosen(("a", "b", "c", "d")) == ("a", "d")
     assert Choice("but", ("b",)).chosen(("a", "b", "c", "d")) == ()
     assert Choice("only", ("a",)).showing(("b", "c")).ids == ("a", "b", "c")
+    assert Choice("all", focus="a").showing(("b", "c")).focus is None, "a pair is there to compare"
     shown = Choice("but", ("a", "b")).showing(("b",))
     assert (shown.kind, shown.ids, shown.focus) == ("but", ("a",), "b")
     assert Choice("but", ("b",)).showing(("b",)).kind == "all"
