@@ -13,7 +13,7 @@ from core.config import RunConfig, accepted, applies, choices, layers
 from core.data.corpora import CorpusError, look_up
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
-from dashboard import state
+from dashboard import chosen, state
 from dashboard.state import LIVE, SETTINGS, store
 
 # What a twin may differ in; numbers offer a few others.
@@ -215,9 +215,10 @@ def _in_focus() -> Run | None:
 
 
 def _focus(*runs: Run | None) -> None:
-    chosen = [run.id for run in runs if run is not None]
+    ids = list(dict.fromkeys(run.id for run in runs if run is not None))[:2]
     if runs[0] is not None:
-        state.put_runs("lab_runs", list(dict.fromkeys(chosen))[:2])
+        state.put_runs("lab_runs", ids)
+        chosen.start(*ids)
 
 
 def _enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 CHOSEN = "chosen_runs"
+STARTED = "started_runs"
 MOST = 2
 
 
@@ -27,6 +28,20 @@ def follow(*ids: str | None) -> None:
     kept = tuple(dict.fromkeys(id for id in ids if id))[:MOST]
     if st.session_state.get(CHOSEN, ())[: len(kept)] != kept:
         remember(*kept)
+
+
+def start(*ids: str) -> None:
+    """The Lab shows these because one of them was started here, which chooses nothing.
+
+    An earlier choice is over: other pages open as they come, with the newest run.
+    """
+    st.session_state[STARTED] = ids
+    st.session_state.pop(CHOSEN, None)
+
+
+def started() -> tuple[str, ...]:
+    """What :func:`start` was told last; empty before."""
+    return tuple(st.session_state.get(STARTED, ()))
 
 
 def remembered(known: Collection[str]) -> tuple[str, ...]:

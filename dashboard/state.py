@@ -365,12 +365,12 @@ def put_runs(name: str, ids: Iterable[str]) -> None:
 
 def lab_runs() -> tuple[list[Run], list[str]]:
     """The Lab's run in focus and the one beside it: the address's, else those that were chosen on
-    another page, else the newest and its twin."""
+    another page or started last, else the newest and its twin."""
     shown, problems = runs_in_address("lab_runs")
     if not shown:
         every = store().list()
         by_id = {run.id: run for run in every}
-        shown = [by_id[id] for id in chosen.remembered(by_id)]
+        shown = [by_id[id] for id in chosen.remembered(by_id) or chosen.started() if id in by_id]
         if shown:
             return shown, problems
         shown = every[-1:]
@@ -382,6 +382,8 @@ def lab_runs() -> tuple[list[Run], list[str]]:
 def settle_lab_runs(ids: Iterable[str]) -> None:
     """Runs that the Lab's address names are chosen for all pages; chosen ones go into it."""
     shown, named = list(ids), str(st.query_params.get("lab_runs", "")).split(",")
+    if tuple(shown) == chosen.started():
+        return
     if set(shown) <= set(named):
         chosen.follow(*shown)
     elif "lab_runs" not in st.query_params and chosen.remembered(shown):

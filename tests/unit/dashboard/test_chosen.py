@@ -15,7 +15,14 @@ from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
-KEPT = (chosen.CHOSEN, "compare_left", "attention_told", "attention_run", "attention_other")
+KEPT = (
+    chosen.CHOSEN,
+    chosen.STARTED,
+    "compare_left",
+    "attention_told",
+    "attention_run",
+    "attention_other",
+)
 
 
 @pytest.fixture
@@ -130,3 +137,18 @@ def test_what_a_choice_gives_other_pages_and_takes_from_them() -> None:
     shown = Choice("but", ("a", "b")).showing(("b",))
     assert (shown.kind, shown.ids, shown.focus) == ("but", ("a",), "b")
     assert Choice("but", ("b",)).showing(("b",)).kind == "all"
+
+
+def test_a_run_that_was_started_is_no_choice_and_fades_no_other(runs: list[Run]) -> None:
+    pair = [runs[2].id, runs[0].id]
+    tab = Tab()
+    tab.open("lab")
+    assert tab.at is not None
+    tab.at.session_state[chosen.STARTED] = tuple(pair)
+    at = tab.open("lab", lab_runs=",".join(pair))
+    assert chosen.CHOSEN not in at.session_state
+    tab.open("compare")
+    assert tab.named("compare_focus") == [], "neither half of what was started is faded"
+    tab.open("lab", lab_runs=runs[1].id)
+    tab.open("compare")
+    assert tab.named("compare_focus") == [runs[1].id], "another one, which a link names, is chosen"
