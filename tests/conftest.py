@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,19 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         (shared / folder).mkdir(exist_ok=True)
         if name not in os.environ or name == "XDG_RUNTIME_DIR":
             monkeypatch.setenv(name, str(shared / folder))
+
+
+MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def _main_module() -> Iterator[None]:
+    """The program's own main module after each test.
+
+    Streamlit's AppTest leaves its script there, which a process that is spawned later would run.
+    """
+    yield
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture
