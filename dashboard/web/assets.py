@@ -1,7 +1,8 @@
 """The browser's files, served once under addresses that change with their content.
 
-The front end is native modules, the files below `frontend/src`, which import one another by relative
-paths; the browser fetches them below one address that holds a hash of them all. Nothing is built.
+The front end is native modules, the files below `frontend/src`, which import one another by
+relative paths; the browser fetches them below one address that holds a hash of them all. Nothing is
+built.
 """
 
 from __future__ import annotations
