@@ -22,6 +22,7 @@ from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run
 from dashboard.api.answers import as_json, binary, number, rounded, route
+from dashboard.api.replies import Scores, Snapshots
 from dashboard.live.feed import store
 
 TEXT = "text-"
@@ -36,7 +37,8 @@ def snapshots(request: Request) -> Response:
     """The steps at which a run's attention was kept, each with its stamp."""
     kept = store().open(request.path_params["run"]).snapshots
     steps = kept.steps
-    return as_json({"steps": steps, "stamps": [str(kept.stamp(step)) for step in steps]})
+    reply: Snapshots = {"steps": steps, "stamps": [str(kept.stamp(step)) for step in steps]}
+    return as_json(reply)
 
 
 @route
@@ -75,7 +77,8 @@ def scores(request: Request) -> Response:
     """What each head does, `{score: [[layers of heads]]}`, from the patterns alone."""
     run, name = store().open(request.path_params["run"]), request.path_params["source"]
     found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
-    return as_json({score: rounded(values) for score, values in found.items()})
+    reply: Scores = {score: rounded(values) for score, values in found.items()}
+    return as_json(reply)
 
 
 def thumbnails(patterns: Patterns, side: int = THUMBNAIL) -> NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +12,7 @@ from core.catalogue.summary import digest
 from core.jobs import queue
 from core.runs import RunError
 from dashboard.api.answers import BadRequestError, as_json, route, words
+from dashboard.api.replies import Cell, Cells
 from dashboard.live.feed import LOCK, feed, store
 from dashboard.report.series import experiment
 from dashboard.state import LIVE
@@ -29,7 +32,8 @@ def cells(request: Request) -> Response:
         )
     held = set(queue.held(store()))
     found = [[one for id in ids if (one := _standing(id, id in held))] for ids in asked]
-    return as_json({"cells": [cell(runs).for_browser() for runs in found]})
+    reply: Cells = {"cells": [cast(Cell, cell(runs).for_browser()) for runs in found]}
+    return as_json(reply)
 
 
 def _standing(id: str, held: bool) -> Outcome | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +10,7 @@ from core.config import layers
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from dashboard.api.answers import FRESH, as_json, binary, number, rounded, route
+from dashboard.api.replies import Standing, Stream
 from dashboard.live.feed import store
 
 MOST_ITEMS = 400  # of a stream, in one reply
@@ -23,7 +22,7 @@ def _asked(request: Request) -> Inspection:
     return inspections.find(store().open(path["run"]), path["id"])
 
 
-def _standing(inspection: Inspection) -> dict[str, Any]:
+def _standing(inspection: Inspection) -> Standing:
     """State, progress from 0 to 1, and one sentence, layers counted from 1 as on all pages.
 
     Progress is told so already; a refusal is one of the library, which counts from 0.
@@ -54,7 +53,8 @@ def stream(request: Request) -> Response:
     found = inspection.stream(since)
     items = found[:MOST_ITEMS]
     more = len(found) > len(items)
-    return as_json({**standing, "items": items, "next": since + len(items), "more": more})
+    reply: Stream = {**standing, "items": items, "next": since + len(items), "more": more}
+    return as_json(reply)
 
 
 @route

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from starlette.requests import Request
@@ -24,35 +24,52 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
+from dashboard.api.replies import (
+    Counts,
+    Events,
+    Gone,
+    GridCounts,
+    Headline,
+    Live,
+    LiveRun,
+    Missing,
+    Points,
+)
 from dashboard.live.downsampled import POINTS
 from dashboard.live.feed import HEADLINE, LOCK, Feed, feed, store
 from dashboard.live.metric_stream import CursorError, News
 
-ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
+Word = Literal["training", "paused", "waiting"]
+ACTIVE: dict[str, Word] = {
+    "starting": "training",
+    "running": "training",
+    "paused": "paused",
+    "queued": "waiting",
+}
 MOST_RUNS = 250
 DAMAGED = "its files are damaged; delete it or bring them back from a copy"
 
 
-def _said(value: Any) -> Any:
+def _said(value: Any) -> Headline:
     """A headline number: a word where it is not finite, because the reader should know which."""
     if value is None or math.isfinite(value):
-        return rounded(value)
+        return cast("float | None", rounded(value))
     return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
 
 
-def _points(news: News) -> dict[str, Any]:
+def _points(news: News) -> Points | Missing:
     """Points as JSON: steps as differences, which are one digit where the steps are nine."""
     found = news.points
     if found is None:
         return {"missing": True}
-    said: dict[str, Any] = {
+    said: Points = {
         "from": news.start,
         "s": np.diff(found.steps, prepend=0).tolist(),
         "v": shortened(found.values, 6 if found.values.ndim == 1 else 4),
         "c": news.cursor,
     }
     if found.means is not None:
-        said |= {"w": found.width, "a": shortened(found.means, 6)}
+        said["w"], said["a"] = found.width, shortened(found.means, 6)
     return said
 
 
@@ -69,7 +86,7 @@ class _Asked:
     snapshot: bool
 
 
-def _live_run(asked: _Asked) -> dict[str, Any]:
+def _live_run(asked: _Asked) -> LiveRun | Gone:
     with LOCK:  # one run at a time, so that pages are not held up by 250
         try:
             source = feed(asked.id)
@@ -86,9 +103,9 @@ def _live_run(asked: _Asked) -> dict[str, Any]:
             return {"state": "failed", "step": 0, "steps": 0, "message": DAMAGED}
 
 
-def _state(source: Feed, asked: _Asked) -> dict[str, Any]:
+def _state(source: Feed, asked: _Asked) -> LiveRun:
     record = source.run.record
-    reply: dict[str, Any] = {"state": record.state, "step": record.step, "steps": record.steps}
+    reply: LiveRun = {"state": record.state, "step": record.step, "steps": record.steps}
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
@@ -97,18 +114,18 @@ def _state(source: Feed, asked: _Asked) -> dict[str, Any]:
     if asked.headline:
         found = {word: source.latest(metric) for word, metric in HEADLINE.items()}
         optional |= {word: _said(row[1]) for word, row in found.items() if row}
-    reply |= {k: v for k, v in optional.items() if v not in (None, "")}
+    reply |= cast(LiveRun, {k: v for k, v in optional.items() if v not in (None, "")})
     cursors = dict(zip(["", *asked.metrics], asked.since, strict=False))
     events = source.events(cursors.get("", ""))
     if events:
-        reply["events"] = events
+        reply["events"] = cast(Events, events)
     news = {m: source.news(m, cursors.get(m, ""), asked.points) for m in asked.metrics}
     points = {m: _points(n) for m, n in news.items() if n}
     if points:
         reply["m"] = points
     rows = {m: source.latest(m) for m in asked.latest}
     if any(rows.values()):
-        reply["latest"] = {m: [row[0], rounded(row[1], 4)] for m, row in rows.items() if row}
+        reply["latest"] = {m: (row[0], rounded(row[1], 4)) for m, row in rows.items() if row}
     if asked.snapshot:
         steps = source.run.snapshots.steps
         if steps:
@@ -124,15 +141,15 @@ class _Counts:
 
     def __init__(self) -> None:
         self.at = 0.0
-        self.value: dict[str, Any] = {}
+        self.value: Counts = {"training": 0, "paused": 0, "waiting": 0}
         # An ended run stays so until its status changes.
         self._ended: dict[str, int] = {}
         self._runs: dict[str, Run] = {}
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> Counts:
         if time.monotonic() - self.at < 1.5:
             return self.value
-        found: dict[str, Any] = {"training": 0, "paused": 0, "waiting": 0}
+        found: Counts = {"training": 0, "paused": 0, "waiting": 0}
         active = []
         root = str(store().root)
         try:
@@ -145,7 +162,7 @@ class _Counts:
                 found[word] += 1
                 active.append(name)
         if grids := [grid.for_browser() for grid in at_work(store(), active)]:
-            found["grids"] = grids
+            found["grids"] = cast(list[GridCounts], grids)
         self.value, self.at = found, time.monotonic()
         return found
 
@@ -204,4 +221,5 @@ def live(request: Request) -> Response:
         for place, id in enumerate(ids)
     ]
     runs = [_live_run(one) for one in asked]
-    return as_json({"counts": _counts(), "runs": runs}, request=request)
+    reply: Live = {"counts": _counts(), "runs": runs}
+    return as_json(reply, request=request)

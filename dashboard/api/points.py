@@ -20,6 +20,7 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
+from dashboard.api.replies import At, Profiles, Range, Ranges
 from dashboard.live.downsampled import Sums
 from dashboard.live.feed import DIFFERENCE, store
 from dashboard.live.metric_stream import layer_of
@@ -65,31 +66,37 @@ def series(request: Request) -> Response:
     low, high = number(request, "from", 0), number(request, "to", 2**62)
     if len(ids) == 1:
         return as_json(_range(ids[0], metric, low, high, most), request=request)
-    found = [_range_or_none(id, metric, low, high, most) for id in ids]
-    return as_json({"runs": found}, request=request)
+    reply: Ranges = {"runs": [_range_or_none(id, metric, low, high, most) for id in ids]}
+    return as_json(reply, request=request)
 
 
-def _range_or_none(id: str, metric: str, low: int, high: int, most: int) -> Any:
+def _range_or_none(id: str, metric: str, low: int, high: int, most: int) -> Range | None:
     try:
         return _range(id, metric, low, high, most)
     except (KeyError, RunError, OSError):
         return None  # one of many may lack it or be gone
 
 
-def _range(id: str, metric: str, low: int, high: int, most: int) -> dict[str, Any]:
+def _range(id: str, metric: str, low: int, high: int, most: int) -> Range:
     steps, values = read(id, metric)
     inside = slice(*np.searchsorted(steps, [low, high + 1]).tolist())
     steps, values = steps[inside], values[inside]
-    said: dict[str, Any] = {"from": low}
+    width, means = 1, None
     if len(steps):
         each = 1 if values.ndim == 2 else 2
         width = bucket_width(int(steps[0]), int(steps[-1]), len(steps), most, each)
         if width > 1 and values.ndim == 1:
             means = Sums.of(steps, values, width).means()
-            said |= {"w": width, "a": shortened(means, 6)}
         steps, values = thin(steps, values, width)
     digits = 9 if values.ndim == 1 else 4  # with nine a float32 is exact
-    return said | {"s": np.diff(steps, prepend=0).tolist(), "v": shortened(values, digits)}
+    said: Range = {
+        "from": low,
+        "s": np.diff(steps, prepend=0).tolist(),
+        "v": shortened(values, digits),
+    }
+    if means is not None:
+        said["w"], said["a"] = width, shortened(means, 6)
+    return said
 
 
 @route
@@ -104,10 +111,11 @@ def profile(request: Request) -> Response:
     if len(ids) > RUNS:
         raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {RUNS}")
     runs = [{m: row for m in metrics if (row := _nearest(id, m, step))} for id in ids]
-    return as_json({"runs": runs})
+    reply: Profiles = {"runs": runs}
+    return as_json(reply)
 
 
-def _nearest(id: str, metric: str, step: int) -> list[Any] | None:
+def _nearest(id: str, metric: str, step: int) -> At | None:
     try:
         steps, values = read(id, metric)
     except (KeyError, RunError, OSError):
@@ -119,4 +127,4 @@ def _nearest(id: str, metric: str, step: int) -> list[Any] | None:
         return None
     at = told[-1]
     row = shortened(np.atleast_1d(values[at]), 4)
-    return [int(steps[at]), row if values.ndim == 2 else row[0]]
+    return int(steps[at]), row if values.ndim == 2 else row[0]

@@ -5,9 +5,8 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { aired, drawable, frameOf, logTicks, sensible } from "../src/charts/axes.js"
+import { frameOf, logTicks, aired, drawable, sensible, ticks } from "../src/charts/axes.js"
 import { fitting } from "../src/charts/chart.js"
-import { ticks } from "../src/charts/axes.js"
 
 test("ticks are round, inside the range and no more than asked for", () => {
   assert.deepEqual(ticks(0, 100, 5), [0, 20, 40, 60, 80, 100])

@@ -6,7 +6,7 @@ import assert from "node:assert/strict"
 import { readFileSync, readdirSync } from "node:fs"
 import { test } from "node:test"
 
-import { pointsFor, unpacked } from "../src/protocol/points.js"
+import { pointsFor, extend, unpacked } from "../src/protocol/points.js"
 import { hub } from "../src/state/hub.js"
 
 const METRIC = "loss/train"
@@ -14,7 +14,7 @@ const METRIC = "loss/train"
 function fed(...replies) {
   hub.runs.delete("a")
   const run = hub.run("a")
-  for (const points of replies) hub.extend(run, METRIC, points)
+  for (const points of replies) extend(run, METRIC, points)
   return run.series.get(METRIC)
 }
 

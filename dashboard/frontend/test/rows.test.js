@@ -5,8 +5,8 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { spread, timesOf } from "../src/state/groups.js"
-import { figure, shared, stateOf } from "../src/views/runs/cells.js"
+import { timesOf, spread } from "../src/state/groups.js"
+import { stateOf, figure, shared } from "../src/views/runs/cells.js"
 import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
 const row = (id, more = {}) => ({ id, name: id, state: "finished", words: "finished", full: "finished", bad: "", tags: [], note: "",

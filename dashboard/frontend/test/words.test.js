@@ -5,8 +5,8 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { clock, escaped, headline, labelOf, number, short } from "../src/ui/format.js"
 import { titleOf, unitOf } from "../src/protocol/metrics.js"
+import { labelOf, clock, escaped, headline, number, short } from "../src/ui/format.js"
 import { runColour, runDash } from "../src/ui/theme.js"
 
 const each = (say, cases) => cases.forEach(([given, said]) => assert.equal(say(given), said, String(given)))

@@ -1,17 +1,15 @@
 """One rule for a cell of "Which trained?": what it says of mixed runs, and of how many."""
 
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from core.catalogue.outcomes import Outcome, cell
 from core.config.alike import experiment_key
-from dashboard import api
 from dashboard.catalogue import entries as catalogue
 from dashboard.compare import matrix
 from dashboard.live import feed as live
 from dashboard.report import paper
 from dashboard.report.series import groups
+from tests import routes
 from tests.fake_runs import LiveFakeRun, finished
 
 
@@ -89,7 +87,7 @@ def test_page_browser_and_report_say_the_same(store, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(store.root))
     live.store.cache_clear()
     asked = ",".join("~".join(entries[i].id for i in one["runs"]) for one in page)
-    client = TestClient(Starlette(routes=api.ROUTES))
+    client = routes.client()
     heard = client.get("/api/cells", params={"cells": asked}).json()["cells"]
     assert heard == [{k: v for k, v in one.items() if k != "runs"} for one in page]
     live.store.cache_clear()
@@ -104,7 +102,7 @@ def test_a_live_cell_is_judged_by_the_server(store):
     live.store.cache_clear()
     run = LiveFakeRun(store, steps=200, rate=0.001).start(at=60)
     try:
-        client = TestClient(Starlette(routes=api.ROUTES))
+        client = routes.client()
         [found] = client.get("/api/cells", params={"cells": run.run.id}).json()["cells"]
         assert (found["kind"], found["small"], found["share"]) == ("live", "training", 0.3)
         gone = client.get("/api/cells", params={"cells": "no-such-run"}).json()["cells"]

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.runs import Run, RunStore
-from dashboard import api
 from dashboard.live import feed as live
 from dashboard.web.assets import FRONTEND
+from tests import routes
 from tests.fake_runs import Faker, config
 
 REPLIES = FRONTEND / "test" / "replies"
@@ -101,9 +100,7 @@ SCENES: dict[str, tuple[Callable[[Faker, Callable[[], None]], None], int, int, l
 def recorded(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each scene's name and record. `ADDNORM_RUNS` has to be `folder`."""
     store = RunStore(folder)
-    client = TestClient(
-        Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE), base_url="http://127.0.0.1:8601"
-    )
+    client = routes.client()
     for name, (happens, steps, points, metrics) in SCENES.items():
         run = store.create(config(name, steps, model__depth=2))
         faker = Faker(run)

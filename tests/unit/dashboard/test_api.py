@@ -5,8 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from core.metrics.series import SeriesWriter
 from core.runs import RunStore
@@ -14,6 +12,7 @@ from dashboard import api
 from dashboard.live import feed as live
 from dashboard.live.downsampled import POINTS, WAITING, Series
 from dashboard.web import assets
+from tests import routes
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 from tests.javascript import evaluate
 
@@ -82,8 +81,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def client(store):
-    app = Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE)
-    return TestClient(app, base_url="http://127.0.0.1:8601")
+    return routes.client()
 
 
 def trainer(store, steps, name="a", **flat):

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from core.heads import scores as heads
 from core.heads.patterns import Patterns, difference, map_npz
 from core.jobs import inspections
 from core.runs import RunStore
-from dashboard import api
 from dashboard.api.attention import thumbnails
 from dashboard.live import feed as live
+from tests import routes
 from tests.fake_runs import Faker, config
 
 
@@ -25,8 +23,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def client(store):
-    app = Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE)
-    return TestClient(app, base_url="http://127.0.0.1:8601")
+    return routes.client()
 
 
 def random_pattern(layers, heads, size, seed=0, causal=True):

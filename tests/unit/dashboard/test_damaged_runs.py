@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.cli.runs import _summary
 from core.runs import Run, RunStore
-from dashboard.api import ROUTES
 from dashboard.catalogue import entries
 from dashboard.live import feed as live
+from tests import routes
 from tests.fake_runs import finished
 
 NESTED = "[" * 100_000 + "]" * 100_000
@@ -43,7 +42,7 @@ CONTENTS = {
 @pytest.fixture
 def client(store: RunStore) -> Any:
     live.store.cache_clear()
-    yield TestClient(Starlette(routes=ROUTES), base_url="http://localhost")
+    yield routes.client()
     live.store.cache_clear()
 
 

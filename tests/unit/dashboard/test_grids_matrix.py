@@ -2,8 +2,6 @@
 
 import pytest
 from conftest import small
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from core import grids
 from core.jobs import grids as jobs
@@ -13,6 +11,7 @@ from dashboard.catalogue.entries import Catalogue
 from dashboard.compare import matrix
 from dashboard.live import feed as live
 from dashboard.palette import COLOURS, LEARNED, contrast
+from tests import routes
 from tests.fake_runs import finished
 
 DEEP = {"probes__every": 0}
@@ -148,7 +147,7 @@ def test_numbers_on_the_cells_can_be_read(mode):
 def test_the_live_reply_tells_of_a_grid_at_work(store, monkeypatch):
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     live.store.cache_clear()
-    client = TestClient(Starlette(routes=api.ROUTES))
+    client = routes.client()
 
     def counts():
         monkeypatch.setattr(api.live, "_counts", api.live._Counts())

@@ -4,17 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from core.files import write_atomically, write_json
 from core.jobs import inspection_queue, inspections
 from core.jobs.inspections import Record
 from core.runs import RunStore
 from core.runs.locks import Lock
-from dashboard import api
 from dashboard.api.inspections import MOST_ITEMS
 from dashboard.live import feed as live
+from tests import routes
 from tests.fake_runs import finished
 
 
@@ -29,7 +27,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def client(store):
-    return TestClient(Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE), "http://127.0.0.1")
+    return routes.client()
 
 
 @pytest.fixture

@@ -4,8 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
+from starlette.routing import Route
 
+from dashboard.api import ROUTES
+from dashboard.api.replies import REPLIES as REPLIES_OF
 from dashboard.live import feed as live
+from dashboard.web import types
 from tests.unit.dashboard.record_replies import REPLIES, SCENES, recorded
 
 
@@ -39,6 +44,28 @@ def test_the_recorded_replies_are_what_the_routes_answer(now):
         assert len(kept[name]["ticks"]) == len(record["ticks"]), said
         for old, new in zip(kept[name]["ticks"], record["ticks"], strict=True):
             assert shape(old) == shape(new), said
+
+
+def test_the_browsers_types_are_written_from_the_replies():
+    written = types.TYPES.read_text("utf-8")
+    assert written == types.declarations(), "run python -m dashboard.web.types"
+
+
+def test_every_route_that_answers_in_json_is_described():
+    told = {route.path for route in ROUTES if isinstance(route, Route)}
+    others = {path for path in told if "assets" in path or path.endswith(("{source}", "{name}"))}
+    others |= {path for path in told if path.endswith(("{head:int}", "/result"))}
+    assert set(REPLIES_OF) == told - others
+
+
+def test_a_reply_of_another_shape_is_refused():
+    kind = TypeAdapter(REPLIES_OF["/api/live"])
+    counts = {"training": 0, "paused": 0, "waiting": 1}
+    run = {"state": "running", "step": 3, "steps": 9}
+    kind.validate_json(json.dumps({"counts": counts, "runs": [run, {"gone": True}]}))
+    for wrong in ({"state": "training"}, {"step": 2.5}, {"more": 1}, {"loss": [1]}):
+        with pytest.raises(ValidationError):
+            kind.validate_json(json.dumps({"counts": counts, "runs": [{**run, **wrong}]}))
 
 
 def test_a_changed_reply_has_another_shape():
