@@ -1,65 +1,7 @@
-// Shapes that cross modules: the live protocol, what a page gives to a view, the theme, globals.
-// `dashboard/api` writes the replies, `dashboard/components` the props; the fixtures in
-// `test/replies` are recorded from the real routes.
+// Shapes that cross modules: what the tab keeps, what a page gives to a view, the theme, globals.
+// What the routes answer is described in protocol/replies.d.ts; `dashboard/components` writes props.
 
-/** Values of one metric at one step: a number, null where it is none (NaN), or one per layer. */
-export type Value = number | null | (number | null)[]
-
-/** Points of a reply: what is new since the cursor that was sent. */
-export interface Points {
-  /** The first step in `s`, each further one as its distance from the one before. */
-  s: number[]
-  v: Value[]
-  /** Steps in a bucket, a power of two, and the mean of all rows of each bucket. */
-  w?: number
-  a?: (number | null)[]
-  /** The cursor to send next. */
-  c?: string
-  /** What is kept of these points begins here: points from this step on are replaced. */
-  from?: number
-  /** The run has rows, but never one of this metric. */
-  missing?: boolean
-}
-
-/** step, level (warning, good, note, switch, restart), words. */
-export type Alarm = [step: number, level: string, text: string]
-
-/** One run in a reply of /api/live. */
-export interface LiveReply {
-  gone?: true
-  state?: string
-  step?: number
-  steps?: number
-  loss?: number | string | null
-  grad?: number | string | null
-  validation?: number | null
-  rate?: number | null
-  left?: number | null
-  message?: string
-  snapshot?: number
-  m?: Record<string, Points>
-  latest?: Record<string, [step: number, value: Value]>
-  events?: { from: number, cursor: string, alarms?: Alarm[], sample?: [step: number, text: string] }
-}
-
-/** A grid of runs in `counts`. */
-export interface GridCounts {
-  total: number
-  done: number
-  training: number
-  paused: number
-  waiting: number
-  diverged: number
-  failed: number
-  stopped: number
-  seconds_left: number | null
-}
-
-/** The reply of /api/live. */
-export interface Reply {
-  counts: { training: number, paused: number, waiting: number, grids?: GridCounts[] }
-  runs: LiveReply[]
-}
+import type { Alarm, Counts, Headline, Sample, Stage, State, Value } from "./protocol/replies"
 
 /** What the hub keeps of one metric of one run. */
 export interface Series {
@@ -67,9 +9,9 @@ export interface Series {
   values: Value[]
   buckets: number[]
   means: (number | null)[]
-  width?: number
-  cursor?: string
-  missing?: boolean
+  width: number
+  cursor: string
+  missing: boolean
   version: number
 }
 
@@ -78,9 +20,9 @@ export interface LiveRun {
   series: Map<string, Series>
   latest: Record<string, { step: number, value: Value }>
   alarms: Alarm[]
-  sample: [step: number, text: string] | null
+  sample: Sample | null
   events: string
-  state: string | null
+  state: State | null
   step: number
   steps: number
   loaded: boolean
@@ -88,13 +30,13 @@ export interface LiveRun {
   settled: string
   quiet: number
   heard: number
-  loss?: number | string | null
-  grad?: number | string | null
-  validation?: number | null
+  loss?: Headline
+  grad?: Headline
+  validation?: Headline
   rate?: number | null
   left?: number | null
   message?: string | null
-  snapshot?: number
+  snapshot?: number | null
 }
 
 /** A run as a page describes it to a view. */
@@ -102,16 +44,16 @@ export interface Run {
   id: string
   name: string
   label?: string
-  state?: string
+  state?: State | "gone"
   colour?: number
-  group?: string
+  group?: string | null
   experiment?: string
   detail?: string
-  twin?: string
+  twin?: string | null
   steps?: number
   unit?: string
   tokens_per_step?: number
-  flops_per_step?: number
+  flops_per_step?: number | null
   [more: string]: any
 }
 
@@ -137,9 +79,10 @@ export type Palette = Record<"light" | "dark", Colours>
 
 /** What a page gives to a view; each view reads its own names of it. */
 export interface Props {
-  view?: string
+  view: string
+  hub: string
   runs?: Run[]
-  palette?: Palette
+  palette: Palette
   follow?: boolean
   height?: number
   plotly?: string
@@ -151,6 +94,7 @@ export interface Component {
   data: Props
   parentElement: HTMLElement
   setTriggerValue(name: string, value: any): void
+  setStateValue(name: string, value: any): void
 }
 
 /** What a view wants of the next reply. */
@@ -165,7 +109,7 @@ export interface Asks {
   counts?: boolean
 }
 
-/** What is mounted on a page. */
+/** What is mounted on a page. Streamlit gives it `props` by `update`, before all else. */
 export interface View {
   props: Props
   asks(): Asks
@@ -175,6 +119,17 @@ export interface View {
   choice?(before: Choice): void
   chooses?: boolean
   trigger?(name: string, value: any): void
+}
+
+/** A question to a trained network, as a page describes it to a view. */
+export interface Question {
+  run: string
+  id: string
+  state: Stage
+  step: number
+  name: string
+  colour?: number
+  label?: string
 }
 
 /** What the parts of a page share. */
@@ -199,6 +154,10 @@ export interface Cell {
 
 /** A row of the runs table. */
 export interface Row extends Run {
+  state: State
+  words: string
+  full: string
+  bad: string
   tags: string[]
   settings: any[]
   validation: [last: number | null, best: number | null]
@@ -225,9 +184,31 @@ export interface Sort {
 
 /** A matrix of bytes or numbers with its shape. */
 export interface Grid {
-  data: any
   shape: number[]
-  [more: string]: any
+  data: any
+  /** Of a difference: what it is the difference of. */
+  parts?: Grid[]
+}
+
+/** Ranges of a graph's axes, as they count (powers of ten on a logarithmic one); y may be free. */
+export interface Zoom {
+  x: number[]
+  y: number[] | null
+}
+
+/** A div that Plotly made a graph of. What begins with an underscore is for charts/plotly.js alone. */
+export interface Plot extends HTMLDivElement {
+  on(event: string, heard: (event: any) => void): void
+  _dragging?: boolean
+  _fullLayout?: { xaxis?: PlotAxis, yaxis?: PlotAxis }
+}
+
+export interface PlotAxis {
+  range: number[]
+  _offset: number
+  _length: number
+  d2p(value: number): number
+  p2d(pixels: number): number
 }
 
 declare global {

@@ -1,5 +1,6 @@
 // Ticks and ranges of axes.
 
+import { finite } from "../state/aggregate.js"
 import { number } from "../ui/format.js"
 
 /**
@@ -13,7 +14,7 @@ export function ticks(low, high, most) {
   const raw = (high - low) / Math.max(most, 1)
   if (!(raw > 0)) return [low]
   const power = 10 ** Math.floor(Math.log10(raw))
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw - 1e-12)
+  const step = power * ([1, 2, 5].find((m) => m * power >= raw - 1e-12) ?? 10)
   const out = []
   for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-6; v += step) out.push(v)
   return out
@@ -45,7 +46,7 @@ export const drawable = (width, height) => width >= 90 && height >= 60
  */
 export function logTicks([low, high]) {
   const every = Math.max(1, Math.ceil((high - low) / 6))
-  const inside = (v) => Math.log10(v) >= low - 1e-9 && Math.log10(v) <= high + 1e-9
+  const inside = (/** @type {number} */ v) => Math.log10(v) >= low - 1e-9 && Math.log10(v) <= high + 1e-9
   for (const between of high - low > 2 ? [[1], [1, 2, 5]] : [[1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
     const vals = []
     for (let p = Math.floor(low); p <= Math.ceil(high); p += every) for (const m of between) vals.push(m * 10 ** p)
@@ -56,6 +57,7 @@ export function logTicks([low, high]) {
   return labelled(ticks(10 ** low, 10 ** high, 4))
 }
 
+/** @param {number[]} vals */
 function labelled(vals) {
   const digits = [2, 3, 4, 5, 6, 7, 8].find((d) => new Set(vals.map((v) => number(v, d))).size === vals.length) ?? 9
   return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, digits)) }
@@ -77,15 +79,15 @@ export function aired(low, high, log = false) {
 
 /**
  * The finite values' range without what would squash the rest: a diverging tail leaves the frame.
- * @param {(number | null)[]} values
+ * @param {(number | null | undefined)[]} values
  * @param {boolean} log
  * @returns {[number, number]}
  */
 export function sensible(values, log = false) {
-  const good = Float64Array.from(values.filter((v) => Number.isFinite(v) && (!log || v > 0))).sort()
+  const good = Float64Array.from(finite(values).filter((v) => !log || v > 0)).sort()
   if (!good.length) return [NaN, NaN]
-  const at = (q) => good[Math.floor(q * (good.length - 1))]
-  if (log) return [good[0], good.at(-1)]
+  const at = (/** @type {number} */ q) => good[Math.floor(q * (good.length - 1))]
+  if (log) return [at(0), at(1)]
   const reach = 3 * (at(0.8) - at(0.05)) + Math.abs(at(0.5)) * 0.2
-  return [Math.max(good[0], at(0.05) - reach), Math.min(good.at(-1), at(0.8) + reach)]
+  return [Math.max(at(0), at(0.05) - reach), Math.min(at(1), at(0.8) + reach)]
 }

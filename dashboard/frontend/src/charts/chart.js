@@ -1,21 +1,29 @@
 // A Plotly graph in a card, made once and kept.
 
 import { hub } from "../state/hub.js"
+import { textWidth } from "../ui/canvas.js"
 import { Card } from "../ui/card.js"
-import { el, textWidth } from "../ui/dom.js"
+import { el } from "../ui/dom.js"
 import { escaped, short } from "../ui/format.js"
 import { faded } from "../ui/theme.js"
-import { drawable, logTicks } from "./axes.js"
+import { logTicks, drawable } from "./axes.js"
 import { Exports } from "./export.js"
 import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 
+/** @import { Plot, Theme, Zoom } from "../types" */
+
 export class Chart extends Card {
+  ready = false // drawn once
+  busy = false // being drawn
+  pending = false // to be drawn again
+  /** @type {Zoom | null} */
+  own = null
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
-    /** @type {any} a div that Plotly makes a graph of */
-    this.plot = el("div", "anl-plot")
+    this.plot = /** @type {Plot} */ (el("div", "anl-plot")) // Plotly makes a graph of it
     this.body.append(this.plot)
-    this.zoom = null
     this.shown = ""
     this.exports = new Exports(this)
     this.resize = new ResizeObserver(() => this.redraw())
@@ -23,14 +31,14 @@ export class Chart extends Card {
   }
 
   destroy() {
+    super.destroy()
     this.resize.disconnect()
-    this.dead = true
     if (this.ready) window.Plotly.purge(this.plot)
   }
 
-  // The ranges that were zoomed into, { x, y } as the axes count; null shows everything.
+  /** @returns {Zoom | null} the ranges that were zoomed into; null shows everything */
   get zoom() {
-    return this.own ?? null
+    return this.own
   }
 
   set zoom(zoom) {
@@ -39,7 +47,7 @@ export class Chart extends Card {
 
   // Something that changes whenever the picture would; ticks without news cost nothing.
   signature() {
-    const series = (id) => [...hub.run(id).series.values()].map((s) => s.version).join()
+    const series = (/** @type {string} */ id) => [...hub.run(id).series.values()].map((s) => s.version).join()
     return JSON.stringify([this.runs.map((r) => [series(r.id), hub.run(r.id).state,
       hub.run(r.id).alarms.length, Object.values(hub.run(r.id).latest).map((l) => l.step)])])
   }
@@ -76,7 +84,12 @@ export class Chart extends Card {
     if (this.pending && !isDragging(this.plot)) this.redraw()
   }
 
-  /** What is drawn in so many pixels. @returns {{ traces: any[], layout: any }} */
+  /**
+   * What is drawn in so many pixels.
+   * @param {number} _width
+   * @param {number} _height
+   * @returns {{ traces: any[], layout: any }}
+   */
   build(_width, _height) {
     throw new Error("each chart draws its own picture")
   }
@@ -101,13 +114,16 @@ export class Chart extends Card {
 
   /**
    * The shared look. Ranges are always explicit: the picture holds still and labels can be spread.
+   * @param {number} width
+   * @param {number} height
+   * @param {{ x: number[], y: number[], xTitle: string, yTitle: string, xLog?: boolean, yLog?: boolean, right?: number }} axes
    * @returns {any} a Plotly layout
    */
   layout(width, height, { x, y, xTitle, yTitle, xLog = false, yLog = false, right = 16 }) {
     const { theme } = this
     // A title that is longer than its axis is left to the line below the chart's title.
     if (textWidth(yTitle, `12px ${theme.font}`) > height - 50) yTitle = ""
-    const axis = (title, range, log) => ({
+    const axis = (/** @type {string} */ title, /** @type {number[]} */ range, /** @type {boolean} */ log) => ({
       title: { text: title, font: { size: 12, color: theme.muted }, standoff: 6 },
       range, type: log ? "log" : "linear", gridcolor: theme.grid, gridwidth: 1, zeroline: false,
       tickfont: { size: 12, color: theme.muted }, linecolor: theme.line, showline: false,
@@ -129,16 +145,20 @@ export class Chart extends Card {
     }
   }
 
-  // Names in the order of the lines' ends, in a gutter beside the frame, where they cover no curve;
-  // pushed apart where they would overlap, and only as many as there is room for.
+  /**
+   * Names in the order of the lines' ends, in a gutter beside the frame, where they cover no curve;
+   * pushed apart where they would overlap, and only as many as there is room for.
+   * @param {any} layout
+   * @param {({ x: number, y: number, text: string, full?: string, colour: string } | null)[]} ends
+   */
   endLabels(layout, ends) {
     const inner = layout.height - layout.margin.t - layout.margin.b
     const LAST = 9 // above the axis, so that the lowest name lies on none of its numbers
     const room = layout.margin.r - 9 // of a name; the gutter of a narrow chart is smaller than one
     const [low, high] = layout.yaxis.range
     const log = layout.yaxis.type === "log"
-    const place = (v) => (1 - ((log ? Math.log10(v) : v) - low) / (high - low)) * inner
-    const shown = ends.filter((e) => e && Number.isFinite(e.x) && Number.isFinite(e.y) && (!log || e.y > 0))
+    const place = (/** @type {number} */ v) => (1 - ((log ? Math.log10(v) : v) - low) / (high - low)) * inner
+    const shown = ends.filter((e) => e !== null).filter((e) => Number.isFinite(e.x) && Number.isFinite(e.y) && (!log || e.y > 0))
       .map((e) => ({ ...e, at: Math.min(Math.max(place(e.y), 4), inner - LAST), true: place(e.y) }))
       .sort((a, b) => a.at - b.at).slice(0, Math.max(Math.floor(inner / 14), 0))
     for (let i = 1; i < shown.length; i++) {

@@ -1,12 +1,12 @@
 // A metric through training, all chosen runs in one graph: raw faint, smoothed bold, names at the
 // ends. Runs of one group are drawn as their mean in the range of its members.
 
+import { titleOf, unitOf } from "../protocol/metrics.js"
 import { timesOf } from "../state/groups.js"
 import { hub } from "../state/hub.js"
-import { textWidth } from "../ui/dom.js"
-import { escaped, labelOf, number, short } from "../ui/format.js"
-import { titleOf, unitOf } from "../protocol/metrics.js"
-import { faded, runColour, runDash } from "../ui/theme.js"
+import { textWidth } from "../ui/canvas.js"
+import { labelOf, escaped, number, short } from "../ui/format.js"
+import { runColour, runDash, faded } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
 import { area, divergences, level, marks } from "./marks.js"
 import { heightOf } from "./plotly.js"
@@ -18,6 +18,12 @@ export const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
 export const NAMED = 12 // lines with their names at the ends and their marks
 
 export class Curves extends Courses {
+  /** @type {any[]} */
+  lines = []
+  /** @type {any} the line that stands out */
+  chosen = null
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.cursor = new StepCursor(this)
@@ -51,7 +57,7 @@ export class Curves extends Courses {
       return
     }
     this.zooming = true
-    hub.set({ zoom: zoom && [...zoom.x, ...zoom.y] })
+    hub.set({ zoom: zoom?.y ? [...zoom.x, ...zoom.y] : null })
     this.zooming = false
   }
 
@@ -102,7 +108,7 @@ export class Curves extends Courses {
     const least = this.least(runs)
     const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
     this.lines = lines
-    this.plot.dataset.lines = lines.length
+    this.plot.dataset.lines = String(lines.length)
     this.words(lines)
     this.explain(this.why(this.runs))
     const { focus } = hub.choice

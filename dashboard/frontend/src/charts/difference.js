@@ -1,8 +1,8 @@
 // One run's metric minus its twin's at equal steps, below their curves: `runs` holds the two.
 
+import { titleOf } from "../protocol/metrics.js"
 import { hub } from "../state/hub.js"
 import { labelOf, number } from "../ui/format.js"
-import { titleOf } from "../protocol/metrics.js"
 import { aired, sensible } from "./axes.js"
 import { Curves } from "./curves.js"
 import { level } from "./marks.js"

@@ -1,11 +1,11 @@
 // A statistic of every layer through training: one line a layer, coloured by its depth.
 
-import { hub } from "../state/hub.js"
-import { escaped, short } from "../ui/format.js"
 import { OBSERVABLES } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
+import { hub } from "../state/hub.js"
+import { escaped, short } from "../ui/format.js"
 import { LEVEL_MARKS, ramp } from "../ui/theme.js"
-import { aired, frameOf, sensible } from "./axes.js"
+import { frameOf, aired, sensible } from "./axes.js"
 import { Chart } from "./chart.js"
 
 export class Lines extends Chart {
@@ -13,7 +13,7 @@ export class Lines extends Chart {
   table
 
   asks() {
-    const { runs, metric } = this.props
+    const { runs = [], metric } = this.props
     return { focus: runs.map((r) => r.id), layers: [metric] }
   }
 
@@ -27,7 +27,7 @@ export class Lines extends Chart {
 
   build(width, height) {
     const { props } = this
-    const { runs, metric } = props
+    const { runs = [], metric } = props
     const [run] = runs
     const live = run && hub.run(run.id)
     const [, statistic, observable] = metric.split("/")
@@ -65,7 +65,7 @@ export class Lines extends Chart {
         text: LEVEL_MARKS.switch, font: { size: 12, color: this.theme.add }, hovertext: `step ${step}: ${escaped(text)}` })
     }
     const named = depth > 1 ? [0, depth - 1] : depth ? [0] : []
-    this.endLabels(layout, named.map((i) => ({ x: steps.at(-1), y: rows.at(-1)[i], text: `layer ${i + 1}`,
+    this.endLabels(layout, named.map((i) => ({ x: steps.at(-1) ?? NaN, y: rows.at(-1)?.[i] ?? NaN, text: `layer ${i + 1}`,
       colour: this.theme.muted })))
     return { traces, layout }
   }

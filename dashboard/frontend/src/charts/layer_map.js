@@ -1,11 +1,12 @@
 // Layer x step: one column for each bucket of steps, one row for each layer, on one canvas.
 
+import { GROUPS, OBSERVABLES, unitOf } from "../protocol/metrics.js"
+import { ENDED } from "../protocol/states.js"
 import { hub } from "../state/hub.js"
+import { contextOf, sized } from "../ui/canvas.js"
 import { Card } from "../ui/card.js"
 import { el, say } from "../ui/dom.js"
 import { number, short } from "../ui/format.js"
-import { GROUPS, OBSERVABLES, unitOf } from "../protocol/metrics.js"
-import { ENDED } from "../protocol/states.js"
 import { faded, ramp } from "../ui/theme.js"
 import { frameOf, ticks } from "./axes.js"
 
@@ -25,11 +26,12 @@ export class LayerMap extends Card {
   }
 
   destroy() {
+    super.destroy()
     this.resize.disconnect()
   }
 
   asks() {
-    return { focus: this.props.runs.map((r) => r.id), layers: [this.props.metric] }
+    return { focus: this.runs.map((r) => r.id), layers: [this.props.metric] }
   }
 
   tick(force = false) {
@@ -67,13 +69,8 @@ export class LayerMap extends Card {
     const [width, height] = [this.body.clientWidth, this.body.clientHeight]
     if (!width || !height) return
     const { theme } = this
-    const scale = window.devicePixelRatio || 1
-    this.canvas.width = width * scale
-    this.canvas.height = height * scale
-    this.canvas.style.width = width + "px"
-    this.canvas.style.height = height + "px"
-    const context = this.canvas.getContext("2d")
-    context.scale(scale, scale)
+    const { context, scale } = sized(this.canvas, width, height)
+    context.setTransform(scale, 0, 0, scale, 0, 0)
     context.clearRect(0, 0, width, height)
     const box = { x: 42, y: 6, w: width - 42 - 66, h: height - 6 - 40 }
     this.box = null
@@ -154,7 +151,7 @@ export class LayerMap extends Card {
   hatched() {
     const tile = el("canvas")
     tile.width = tile.height = 8
-    const context = tile.getContext("2d")
+    const context = contextOf(tile)
     context.fillStyle = faded(this.theme.warning, 0.14)
     context.fillRect(0, 0, 8, 8)
     context.strokeStyle = faded(this.theme.warning, 0.5)

@@ -2,7 +2,7 @@
 
 import { hub } from "../state/hub.js"
 import { escaped, short } from "../ui/format.js"
-import { LEVEL_MARKS, faded, levelColour } from "../ui/theme.js"
+import { LEVEL_MARKS, levelColour, faded } from "../ui/theme.js"
 
 // A band between two courses; nothing where either is unknown.
 export function area(xs, { low, high }, colour) {

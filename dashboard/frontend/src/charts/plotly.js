@@ -14,6 +14,7 @@ export function loadPlotly(address) {
   return (window.addnormPlotly ??= fetched(address))
 }
 
+/** @param {string} address */
 async function fetched(address) {
   if (window.Plotly?.react) return window.Plotly
   await idle()
@@ -35,39 +36,47 @@ async function fetched(address) {
 // change with any version of it, so this is the one place that uses them; the version is pinned by
 // requirements.txt.
 
-// Whether a pointer is dragging in the graph: a redraw would end the drag.
+/** @import { Plot, PlotAxis } from "../types" */
+
+/**
+ * Whether a pointer is dragging in the graph: a redraw would end the drag.
+ * @param {Plot} plot
+ */
 export const isDragging = (plot) => Boolean(plot._dragging)
 
-// The drawn x and y axis, or null before the first drawing.
+/**
+ * The drawn x and y axis, or null before the first drawing.
+ * @param {Plot} plot
+ */
 function axesOf(plot) {
-  const layout = plot._fullLayout
-  return layout?.xaxis && layout.yaxis ? { x: layout.xaxis, y: layout.yaxis } : null
+  const { xaxis, yaxis } = plot._fullLayout ?? {}
+  return xaxis && yaxis ? { x: xaxis, y: yaxis } : null
 }
 
 /**
- * The ranges that are shown, in the axes' own counting (powers of ten on a logarithmic one).
- * @returns {{ x: number[], y: number[] }}
+ * The ranges that are shown; null before the first drawing.
+ * @param {Plot} plot
  */
 export function shownRanges(plot) {
-  const { x, y } = axesOf(plot)
-  return { x: [...x.range], y: [...y.range] }
+  const axes = axesOf(plot)
+  return axes && { x: [...axes.x.range], y: [...axes.y.range] }
 }
 
 /**
- * The frame inside the axes, in pixels from the graph's corner; null before the first drawing.
- * @returns {{ left: number, top: number, width: number, height: number } | null}
+ * The frame inside the axes, in pixels from the graph's corner, with ways from values on the x axis
+ * to pixels from the frame's left and back; null before the first drawing.
+ * @param {Plot} plot
  */
-export function frameBox(plot) {
+export function boxOf(plot) {
   const axes = axesOf(plot)
   if (!axes) return null
   const { x, y } = axes
-  return { left: x._offset, top: y._offset, width: x._length, height: y._length }
+  return { left: x._offset, top: y._offset, width: x._length, height: y._length,
+    toPixels: (/** @type {number} */ value) => x.d2p(value), toValue: (/** @type {number} */ pixels) => x.p2d(pixels) }
 }
 
-// A value on the x axis as pixels from the frame's left, and back.
-export const toPixels = (plot, value) => axesOf(plot).x.d2p(value)
-
-export const fromPixels = (plot, pixels) => axesOf(plot).x.p2d(pixels)
-
-// Where a point of a click lies, in pixels from the graph's top.
+/**
+ * Where a point of a click lies, in pixels from the graph's top.
+ * @param {{ y: number, yaxis: PlotAxis }} point
+ */
 export const heightOf = (point) => point.yaxis._offset + point.yaxis.d2p(point.y)

@@ -4,8 +4,11 @@ import { loadPlotly } from "./plotly.js"
 
 // Draws nothing; being there loads the module and plotly.js before a chart needs them.
 export class Preload {
+  /** @type {import("../types").Props} */
+  props
+
+  /** @param {HTMLElement} root */
   constructor(root) {
-    this.props = {}
     root.style.display = "none"
   }
 
@@ -13,9 +16,10 @@ export class Preload {
     return {}
   }
 
+  /** @param {import("../types").Component} component */
   update(component) {
     this.props = component.data
-    loadPlotly(this.props.plotly).catch(() => {})
+    if (this.props.plotly) loadPlotly(this.props.plotly).catch(() => {})
   }
 
   tick() {}

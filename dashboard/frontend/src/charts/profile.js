@@ -2,11 +2,11 @@
 // stream grows, or does not.
 
 import { fetchText } from "../protocol/fetch.js"
-import { hub } from "../state/hub.js"
-import { textWidth } from "../ui/dom.js"
-import { escaped, labelOf } from "../ui/format.js"
 import { OBSERVABLES, unitOf } from "../protocol/metrics.js"
-import { faded, runColour, runDash } from "../ui/theme.js"
+import { hub } from "../state/hub.js"
+import { textWidth } from "../ui/canvas.js"
+import { labelOf, escaped } from "../ui/format.js"
+import { runColour, runDash, faded } from "../ui/theme.js"
 import { aired, ticks } from "./axes.js"
 import { Chart } from "./chart.js"
 import { NAMED, TOLD_TOGETHER } from "./curves.js"
@@ -123,7 +123,7 @@ export class Profile extends Chart {
       start ? "layer 0 is the embedding" : "", left > 0 ? `${MOST_PROFILES} of ${this.runs.length} runs` : ""].filter(Boolean).join(", "))
     const all = lines.flatMap((l) => l.y).filter((v) => v !== null && isFinite(v))
     const [least, most] = [Math.min(...all), Math.max(...all)]
-    const positive = all.length && least > 0
+    const positive = all.length > 0 && least > 0
     const log = positive && most / least > 40
     const depth = Math.max(1, ...lines.map((l) => l.x.at(-1)))
     const font = `12px ${theme.font}`

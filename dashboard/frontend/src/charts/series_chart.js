@@ -1,9 +1,9 @@
 // What curves are made of: the course of a run or a group along the chosen axis.
 
-import { experimentsOf } from "../state/groups.js"
-import { hub } from "../state/hub.js"
 import { ENDED } from "../protocol/states.js"
 import { acrossRuns, averageOf, cellsOf, onOneGrid, rangeOf, smoothed } from "../state/aggregate.js"
+import { experimentsOf } from "../state/groups.js"
+import { hub } from "../state/hub.js"
 import { frameOf } from "./axes.js"
 import { Chart } from "./chart.js"
 import { Details } from "./zoom_fetch.js"
@@ -172,5 +172,5 @@ function interpolated(xs, ys, places) {
 
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)))
-  return power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((m) => m * power >= value * 1.02)
+  return power * ([1, 1.5, 2, 3, 4, 5, 6, 8].find((m) => m * power >= value * 1.02) ?? 10)
 }

@@ -3,7 +3,7 @@
 
 import { hub } from "../state/hub.js"
 import { el, say } from "../ui/dom.js"
-import { frameBox, fromPixels, toPixels } from "./plotly.js"
+import { boxOf } from "./plotly.js"
 
 export class StepCursor {
   constructor(chart) {
@@ -49,9 +49,10 @@ export class StepCursor {
 
   to(event) {
     const { plot } = this.chart
-    const { left, width } = frameBox(plot)
-    const x = event.clientX - plot.getBoundingClientRect().left - left
-    const step = Math.round(this.chart.stepAt(this.run, fromPixels(plot, Math.min(Math.max(x, 0), width))))
+    const box = boxOf(plot)
+    if (!box || !this.run) return
+    const x = event.clientX - plot.getBoundingClientRect().left - box.left
+    const step = Math.round(this.chart.stepAt(this.run, box.toValue(Math.min(Math.max(x, 0), box.width))))
     hub.cursorAt(Math.min(Math.max(step, 0), this.last))
   }
 
@@ -75,18 +76,17 @@ export class StepCursor {
 
   place() {
     const { chart, node, run } = this
-    const box = frameBox(chart.plot)
-    const shown = Boolean(chart.props.follow && box && run)
-    this.strip.hidden = !shown
+    const box = boxOf(chart.plot)
     const { step } = hub.choice
-    if (!shown) {
-      node.hidden = true
+    if (!chart.props.follow || !box || !run) {
+      node.hidden = this.strip.hidden = true
       return
     }
+    this.strip.hidden = false
     const { left, top, width, height } = box
     Object.assign(this.strip.style, { left: left + "px", width: width + "px", top: top + height + "px" })
     const place = chart.axis(run, [step ?? this.last])[0]
-    const x = place === null ? NaN : toPixels(chart.plot, place)
+    const x = place === null ? NaN : box.toPixels(place)
     node.hidden = !(x >= -1 && x <= width + 1)
     if (node.hidden) return
     node.classList.toggle("anl-cursor-idle", step === null)

@@ -1,6 +1,5 @@
 // What a metric is called and measured in.
 
-// What a metric is called and measured in.
 /** @type {[RegExp, string][]} */
 const UNITS = [
   [/^loss\//, "nats per character"],
@@ -15,6 +14,7 @@ const UNITS = [
   [/^activation\/(\w+)\//, "$1 of activations"],
 ]
 
+/** @type {Record<string, string>} */
 export const GROUPS = {
   block: "whole layer", norm: "norms", "attn.q": "query matrix", "attn.k": "key matrix",
   "attn.v": "value matrix", "attn.o": "attention output matrix", "mlp.in": "feed-forward input matrix",
@@ -30,6 +30,7 @@ export function unitOf(metric) {
   return metric
 }
 
+/** @type {Record<string, string>} */
 const TITLES = { "loss/train": "Training loss", "loss/validation": "Validation loss",
   "grad_norm/total": "Gradient norm", "grad_norm/embed": "Gradient norm of the embedding",
   "grad_norm/head": "Gradient norm of the output layer", tokens_per_second: "Speed" }
@@ -40,6 +41,7 @@ export function titleOf(metric) {
   return title[0].toUpperCase() + title.slice(1)
 }
 
+/** @type {Record<string, string>} */
 export const OBSERVABLES = { resid_post: "residual stream", resid_pre: "residual stream before the layer",
   resid_mid: "residual stream after attention", "attn.q": "queries", "attn.k": "keys",
   "attn.v": "values", "attn.out": "attention output", "mlp.pre": "feed-forward pre-activation",

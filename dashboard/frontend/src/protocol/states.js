@@ -2,9 +2,15 @@
 
 import { LABELS } from "./labels.js"
 
+/** @type {Record<string, string>} */
 export const STATES = LABELS.states
+/** @type {Set<string | null | undefined>} */
 export const ENDED = new Set(LABELS.ended)
+/** @type {Set<string | null | undefined>} */
 export const LIVE_STATES = new Set(LABELS.live)
+/** @type {Set<string | null | undefined>} */
 export const BAD = new Set(LABELS.bad_states)
+/** @type {Record<string, string>} */
 export const SIGNS = LABELS.signs
+/** @type {Record<string, { said: string }>} */
 export const VERDICTS = LABELS.verdicts

@@ -1,22 +1,31 @@
 // Averages over steps and over runs. A *cell* is a bucket of steps: the steps it begins and ends at,
 // its middle, how many steps it spans, the mean of all its rows, its smallest and largest value.
 
+/** @import { Cell, Series } from "../types" */
+
 /**
  * The cells of a series as the server thins it; where every row is a point, each is a cell.
- * @param {{ steps: number[], values: any[], buckets: number[], means: (number | null)[], width?: number }} series
- * @returns {import("../types").Cell[]}
+ * @param {Pick<Series, "steps" | "values" | "buckets" | "means" | "width">} series
+ * @returns {Cell[]}
  */
 export function cellsOf({ steps, values, buckets, means, width }) {
   if (!(width > 1)) {
-    return steps.map((s, i) => ({ begin: s, end: s, middle: s, span: 1, mean: values[i], low: values[i], high: values[i] }))
+    return steps.map((s, i) => {
+      const v = alone(values[i])
+      return { begin: s, end: s, middle: s, span: 1, mean: v, low: v, high: v }
+    })
   }
-  const last = steps.at(-1)
+  const last = steps.at(-1) ?? 0
   let k = 0
   return buckets.map((begin, i) => {
     const span = Math.min(width, last - begin + 1)
-    let [low, high, broken] = [null, null, false]
+    /** @type {number | null} */
+    let low = null
+    /** @type {number | null} */
+    let high = null
+    let broken = false
     for (; k < steps.length && steps[k] < begin + width; k++) {
-      const v = values[k]
+      const v = alone(values[k])
       broken ||= v === null // a row of it is no number: its mean is not that of the whole bucket
       if (v === null) continue
       if (low === null || v < low) low = v
@@ -25,6 +34,12 @@ export function cellsOf({ steps, values, buckets, means, width }) {
     return { begin, end: begin + span - 1, middle: begin + (span - 1) / 2, span, mean: means[i] ?? null, low, high, broken }
   })
 }
+
+/**
+ * A value of a metric that has one a step.
+ * @param {import("../protocol/replies").Value} value
+ */
+const alone = (value) => (typeof value === "number" ? value : null)
 
 const WINDOWS = 1000 // distances are counted in thousandths of a run
 const GAP = 4 // cells further apart than so many usual distances have a gap between them
@@ -35,18 +50,22 @@ const GAP = 4 // cells further apart than so many usual distances have a gap bet
  * comparison with what was before would mislead: at each step of `starts` (a layer was rewired, the
  * run was taken up again), behind a gap, and behind what is not a number. With `log`, distances are
  * those of a logarithmic axis; `extent` is the run's length in steps, `weight` from 0 to 1.
- * @param {import("../types").Cell[]} cells
+ * @param {Cell[]} cells
  * @param {number} weight
  * @param {{ extent: number, log?: boolean, starts?: number[] }} scale
  * @returns {(number | null)[]}
  */
 export function smoothed(cells, weight, { extent, log = false, starts = [] }) {
-  const place = (step) => (log ? Math.log10(step) : step)
+  const place = (/** @type {number} */ step) => (log ? Math.log10(step) : step)
   const decay = Math.min(Math.sqrt(weight), 0.999)
   const rate = (Math.log(decay) * WINDOWS) / (log ? Math.log10(Math.max(extent, 10)) : Math.max(extent, 1))
   const usual = usualDistance(cells)
-  const stretch = (step) => starts.filter((s) => s <= step).length
-  let [sum, mass, before, stretchBefore] = [0, 0, null, null]
+  const stretch = (/** @type {number} */ step) => starts.filter((s) => s <= step).length
+  let [sum, mass] = [0, 0]
+  /** @type {{ begin: number, end: number, span: number } | null} */
+  let before = null
+  /** @type {number | null} */
+  let stretchBefore = null
   return cells.map(({ begin, end, mean, span }) => {
     if (mean === null) {
       before = null
@@ -65,7 +84,10 @@ export function smoothed(cells, weight, { extent, log = false, starts = [] }) {
   })
 }
 
-// The median distance between cells.
+/**
+ * The median distance between cells.
+ * @param {Cell[]} cells
+ */
 function usualDistance(cells) {
   const all = cells.slice(1).map((c, i) => c.begin - cells[i].begin).sort((a, b) => a - b)
   return all.length ? all[Math.floor(all.length / 2)] : 1
@@ -73,23 +95,29 @@ function usualDistance(cells) {
 
 /**
  * Cells of several runs on one grid, that of the coarsest: of each run one cell or null a place.
- * @param {import("../types").Cell[][]} runs
- * @returns {{ grid: number[], runs: (import("../types").Cell | null)[][] }}
+ * @param {Cell[][]} runs
+ * @returns {{ grid: number[], runs: (Cell | null)[][] }}
  */
 export function onOneGrid(runs) {
   if (!runs.length) return { grid: [], runs: [] } // none has been loaded yet
-  const coarse = (cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
+  const coarse = (/** @type {Cell[]} */ cells) => cells.reduce((most, c) => Math.max(most, c.span), 0)
   const grid = [...runs].sort((a, b) => coarse(b) - coarse(a) || b.length - a.length)[0].map((c) => c.begin)
   const longest = Math.max(...runs.map((cells) => cells.at(-1)?.begin ?? 0))
-  const step = grid.length > 1 ? Math.max(grid.at(-1) - grid.at(-2), 1) : 1
-  while (grid.at(-1) + step <= longest) grid.push(grid.at(-1) + step)
+  const end = grid[grid.length - 1]
+  const step = grid.length > 1 ? Math.max(end - grid[grid.length - 2], 1) : 1
+  for (let next = end + step; next <= longest; next += step) grid.push(next)
   return { grid, runs: runs.map((cells) => rebinned(cells, grid)) }
 }
 
+/**
+ * @param {Cell[]} cells
+ * @param {number[]} grid
+ */
 function rebinned(cells, grid) {
   let k = 0
   return grid.map((begin, i) => {
     const until = grid[i + 1] ?? Infinity
+    /** @type {Cell | null} */
     let cell = null
     for (; k < cells.length && cells[k].begin < until; k++) {
       if (cells[k].begin >= begin) cell = cell ? merged(cell, cells[k]) : cells[k]
@@ -100,12 +128,13 @@ function rebinned(cells, grid) {
 
 /**
  * Two neighbouring cells as one.
- * @param {import("../types").Cell} a
- * @param {import("../types").Cell} b
- * @returns {import("../types").Cell}
+ * @param {Cell} a
+ * @param {Cell} b
+ * @returns {Cell}
  */
 export function merged(a, b) {
-  const least = (p, q, choose) => (p === null ? q : q === null ? p : choose(p, q))
+  const least = (/** @type {number | null} */ p, /** @type {number | null} */ q, /** @type {(p: number, q: number) => number} */ choose) =>
+    (p === null ? q : q === null ? p : choose(p, q))
   const span = a.span + b.span
   const mean = least(a.mean, b.mean, (p, q) => (p * a.span + q * b.span) / span)
   return { begin: a.begin, end: b.end, middle: a.begin + (span - 1) / 2, span, mean, low: least(a.low, b.low, Math.min),
@@ -117,25 +146,32 @@ export function merged(a, b) {
  * runs have a value: over a set that changes, a mean jumps where a run ends or is no number any
  * more. `experiments` holds the places of repeats together: they are averaged first and count as
  * one; one experiment alone has no range.
- * @param {import("../types").Cell[][]} runs
+ * @param {Cell[][]} runs
  * @param {number[][]} experiments
- * @returns {import("../types").Cell[]}
+ * @returns {Cell[]}
  */
 export function acrossRuns(runs, experiments = runs.map((_, i) => [i])) {
   const { grid, runs: rows } = onOneGrid(runs)
   const several = experiments.length > 1
   return grid.map((begin, i) => {
-    const here = rows.map((cells) => cells[i])
-    if (!here.every((c) => c && c.mean !== null && !c.broken)) {
+    const here = rows.map((cells) => cells[i]).filter(whole)
+    if (here.length < rows.length) {
       return { begin, end: begin, middle: begin, span: 1, mean: null, low: null, high: null }
     }
     const { middle, span } = here.reduce((a, b) => (b.span > a.span ? b : a))
     const end = Math.max(...here.map((c) => c.end))
     const each = experiments.map((places) => averageOf(places.map((k) => here[k].mean)))
-    return { begin, end, middle, span, mean: averageOf(each), low: several ? Math.min(...here.map((c) => c.low)) : null,
-      high: several ? Math.max(...here.map((c) => c.high)) : null }
+    return { begin, end, middle, span, mean: averageOf(finite(each)), low: several ? Math.min(...finite(here.map((c) => c.low))) : null,
+      high: several ? Math.max(...finite(here.map((c) => c.high))) : null }
   })
 }
+
+/**
+ * Whether a cell's mean is that of all its rows.
+ * @param {Cell | null} cell
+ * @returns {cell is Cell & { mean: number }}
+ */
+const whole = (cell) => cell !== null && cell.mean !== null && !cell.broken
 
 /**
  * The range of the runs' own smoothed lines at each place of their grid.
@@ -148,6 +184,15 @@ export function rangeOf(lines) {
     return here.length ? [Math.min(...here), Math.max(...here)] : [null, null]
   })
 }
+
+/**
+ * @param {unknown} value
+ * @returns {value is number} not NaN, not infinite
+ */
+export const isFiniteNumber = (value) => Number.isFinite(value)
+
+/** @param {(number | null | undefined)[]} values */
+export const finite = (values) => values.filter(isFiniteNumber)
 
 /**
  * @param {number[]} values

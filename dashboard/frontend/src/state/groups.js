@@ -1,8 +1,6 @@
 // Runs of one group: repeats of an experiment, and the spread of their values.
 
-import { averageOf } from "./aggregate.js"
-
-const finite = (values) => values.filter((v) => Number.isFinite(v))
+import { averageOf, finite } from "./aggregate.js"
 
 /**
  * Repeats of one experiment, by it: [key, their places] in order.
@@ -10,6 +8,7 @@ const finite = (values) => values.filter((v) => Number.isFinite(v))
  * @returns {number[][]}
  */
 export function experimentsOf(rows) {
+  /** @type {Map<string, number[]>} */
   const found = new Map()
   rows.forEach((row, i) => {
     const key = row.experiment ?? row.id
@@ -31,7 +30,7 @@ export function timesOf(rows) {
 /**
  * Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
  * their mean; one experiment has no range. `count` of the rows have a value.
- * @param {(number | null)[]} values
+ * @param {(number | null | undefined)[]} values
  * @param {import("../types").Run[]} rows
  * @returns {{ mean: number | null, half: number | null, count: number, of: number }}
  */

@@ -1,23 +1,21 @@
 // One poller for the tab: a request a second for the union of what the mounted views show.
 
 import { fetchText } from "../protocol/fetch.js"
-import { MOST_RUNS, pointsFor, unpacked } from "../protocol/points.js"
+import { newRun, hear } from "../protocol/live.js"
+import { MOST_RUNS, pointsFor } from "../protocol/points.js"
 import { ENDED } from "../protocol/states.js"
+
+/** @import { Counts, Gone, Live, LiveRun } from "../protocol/replies" */
+/** @import { Choice, LiveRun as Known, Run, View } from "../types" */
 
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
 const SOON = 150 // while a run begins: its first point is what a reader waits for
 const BEGINS = 15000 // for so long after it was first heard of, as others may train before it
 
-/** @returns {import("../types").LiveRun} */
-function newRun() {
-  return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", state: null,
-    step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0, heard: performance.now() }
-}
-
 /**
  * Asked for and not ended, and nothing of it can be drawn yet.
- * @param {import("../types").LiveRun} run
+ * @param {Known} run
  */
 export function begins(run) {
   return !run.gone && !ENDED.has(run.state) && performance.now() - run.heard < BEGINS
@@ -28,48 +26,58 @@ export function begins(run) {
  * What the parts of a page share: the runs that are drawn (null: nothing was chosen yet, each view
  * draws its own), the one that stands out, the step under the cursor (null: the newest), and the
  * ranges [x, x, y, y] that were zoomed into, as the axes count (null: everything).
- * @returns {import("../types").Choice}
+ * @returns {Choice}
  */
 function noChoice() {
   return { ids: null, focus: null, step: null, zoom: null }
 }
 
+/** @returns {Set<string>} */
+const none = () => new Set()
+
 class Hub {
   constructor() {
+    /** @type {Map<string, Known>} */
     this.runs = new Map()
+    /** @type {Set<View>} */
     this.views = new Set()
+    /** @type {Counts | null} */
     this.counts = null
     this.lost = false
     this.failures = 0
+    /** @type {Map<string, string>} by run the state that a rerun was asked for last */
     this.announced = new Map()
-    this.about = new Map() // id -> what views were told of a run: name, colour, group, ...
+    /** @type {Map<string, Run>} what views were told of a run: name, colour, group, ... */
+    this.about = new Map()
     this.choice = noChoice()
-    this.stats = { requests: 0, bytes: [], ticks: 0 }
-    this.timer = null
-    this.busy = false
+    this.stats = { requests: 0, bytes: /** @type {number[]} */ ([]), ticks: 0 }
+    /** @type {number | undefined} */
+    this.timer = undefined
+    this.busy = this.again = false
     document.addEventListener("visibilitychange", () => !document.hidden && this.wake())
     window.addEventListener("online", () => this.wake())
     // A download takes the focus out of its dialog, which then hears no Escape.
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || document.activeElement !== document.body) return
-      const close = /** @type {HTMLElement | null} */ (document.querySelector(".stDialog button[aria-label=Close]"))
-      close?.click()
+      const close = document.querySelector(".stDialog button[aria-label=Close]")
+      if (close instanceof HTMLElement) close.click()
     })
   }
 
-  /** @param {string} id @returns {import("../types").LiveRun} what is known of a run */
+  /** @param {string} id @returns {Known} what is known of a run */
   run(id) {
-    if (!this.runs.has(id)) this.runs.set(id, newRun())
-    return this.runs.get(id)
+    const known = this.runs.get(id) ?? newRun()
+    this.runs.set(id, known)
+    return known
   }
 
-  /** @param {import("../types").View} view */
+  /** @param {View} view */
   add(view) {
     this.views.add(view)
     this.wake()
   }
 
-  /** @param {import("../types").View} view */
+  /** @param {View} view */
   remove(view) {
     this.views.delete(view)
     // The choice lives as long as a view that makes it or follows it.
@@ -82,7 +90,7 @@ class Hub {
 
   /**
    * Rows of `about`, from whichever view was given them.
-   * @param {import("../types").Run[]} rows
+   * @param {Run[]} rows
    */
   know(rows) {
     for (const row of rows) this.about.set(row.id, { ...this.about.get(row.id), ...row })
@@ -93,8 +101,8 @@ class Hub {
    * @param {string[]} ids
    */
   choose(ids) {
-    const focus = ids.includes(this.choice.focus) ? this.choice.focus : null
-    this.set({ ids: [...ids], focus })
+    const { focus } = this.choice
+    this.set({ ids: [...ids], focus: focus !== null && ids.includes(focus) ? focus : null })
     this.wake()
   }
 
@@ -114,17 +122,12 @@ class Hub {
     this.set({ step })
   }
 
+  /** @param {Partial<Choice>} change */
   set(change) {
     const before = this.choice
     this.choice = { ...before, ...change }
     if (JSON.stringify(before) === JSON.stringify(this.choice)) return
-    for (const view of [...this.views]) {
-      try {
-        view.choice?.(before)
-      } catch (error) {
-        console.error("live view", error)
-      }
-    }
+    this.each((view) => view.choice?.(before))
   }
 
   // Poll soon; several calls in one turn make one request.
@@ -134,9 +137,11 @@ class Hub {
     this.timer = setTimeout(() => this.poll(), 20)
   }
 
+  // What all views want together.
   asks() {
-    const names = ["runs", "metrics", "latest", "focus", "layers", "headline"]
-    const union = Object.fromEntries(names.map((name) => [name, new Set()]))
+    const names = /** @type {const} */ (["runs", "metrics", "latest", "focus", "layers", "headline"])
+    const union = { runs: none(), metrics: none(), latest: none(), focus: none(), layers: none(), headline: none() }
+    /** @type {Map<string, string[]>} */
     const own = new Map()
     let counts = false
     for (const view of this.views) {
@@ -149,18 +154,44 @@ class Hub {
       }
       counts ||= Boolean(wanted.counts)
     }
-    const list = (name) => [...union[name]].sort()
-    return { metrics: list("metrics"), latest: list("latest"), focus: union.focus,
-      layers: list("layers").filter((m) => !union.metrics.has(m)), runs: list("runs"),
-      headline: union.headline, own, counts, points: pointsFor(union.runs.size) }
+    const metrics = [...union.metrics].sort()
+    const layers = [...union.layers].filter((m) => !union.metrics.has(m)).sort()
+    const of = (/** @type {string} */ id) =>
+      [...new Set([...metrics, ...(union.focus.has(id) ? layers : []), ...(own.get(id) ?? [])])]
+    return { metrics, layers, latest: [...union.latest].sort(), runs: [...union.runs].sort(), focus: union.focus,
+      headline: union.headline, own, of, counts, points: pointsFor(union.runs.size) }
+  }
+
+  /**
+   * The address that asks for these runs.
+   * @param {string[]} ids
+   * @param {ReturnType<Hub["asks"]>} asks
+   */
+  address(ids, asks) {
+    const query = new URLSearchParams()
+    const put = (/** @type {string} */ name, /** @type {string[]} */ items) => items.length && query.set(name, items.join(","))
+    const focus = ids.filter((id) => asks.focus.has(id))
+    put("runs", ids)
+    put("since", ids.map((id) => {
+      const run = this.run(id)
+      return [run.events, ...asks.of(id).map((m) => run.series.get(m)?.cursor ?? "")].join("~")
+    }))
+    put("metrics", asks.metrics)
+    put("latest", asks.latest)
+    put("headline", ids.filter((id) => asks.headline.has(id)))
+    put("focus", focus)
+    put("layers", focus.length ? asks.layers : [])
+    put("own", ids.map((id, place) => [String(place), ...(asks.own.get(id) ?? [])]).filter((own) => own.length > 1)
+      .map((own) => own.join("~")))
+    if (ids.length) query.set("points", String(asks.points))
+    return "/api/live?" + query
   }
 
   async poll() {
     if (document.hidden || this.busy || !this.views.size) return
     const asks = this.asks()
-    const of = (id) => [...new Set([...asks.metrics, ...(asks.focus.has(id) ? asks.layers : []),
-      ...(asks.own.get(id) ?? [])])]
-    const key = (id) => [of(id), asks.latest, asks.focus.has(id), asks.headline.has(id), asks.points].join("|")
+    const key = (/** @type {string} */ id) =>
+      [asks.of(id), asks.latest, asks.focus.has(id), asks.headline.has(id), asks.points].join("|")
     const due = asks.runs.filter((id) => !this.run(id).gone && this.run(id).settled !== key(id))
     if (!due.length && !asks.counts) return
     // Those that were never heard of come first.
@@ -170,27 +201,11 @@ class Hub {
     this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
     try {
-      const since = ids.map((id) => {
-        const run = this.run(id)
-        return [run.events, ...of(id).map((m) => run.series.get(m)?.cursor ?? "")].join("~")
-      })
-      const query = new URLSearchParams()
-      const put = (name, items) => items.length && query.set(name, items.join(","))
-      put("runs", ids)
-      put("since", ids.length ? since : [])
-      put("metrics", asks.metrics)
-      put("latest", asks.latest)
-      put("headline", ids.filter((id) => asks.headline.has(id)))
-      const focus = ids.filter((id) => asks.focus.has(id))
-      put("focus", focus)
-      put("layers", focus.length ? asks.layers : [])
-      put("own", ids.map((id, place) => [place, ...(asks.own.get(id) ?? [])]).filter((own) => own.length > 1)
-        .map((own) => own.join("~")))
-      if (ids.length) query.set("points", String(asks.points))
-      const text = await fetchText("/api/live?" + query)
+      const text = await fetchText(this.address(ids, asks))
       this.stats.requests += 1
       this.stats.bytes.push(text.length)
       if (this.stats.bytes.length > 100) this.stats.bytes.shift()
+      /** @type {Live} */
       const reply = JSON.parse(text)
       this.lost = false
       this.failures = 0
@@ -198,7 +213,7 @@ class Hub {
       // What was forgotten meanwhile is asked for anew: the reply holds only what was new then.
       ids.forEach((id, i) => this.runs.get(id) === asked[i] && this.take(id, reply.runs[i], key(id)))
       this.stats.ticks += 1
-      if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
+      if (ids.some((id) => asks.of(id).length && begins(this.run(id)))) delay = SOON
       this.announce()
     } catch {
       this.failures += 1
@@ -206,77 +221,33 @@ class Hub {
       delay = Math.min(TICK * 2 ** this.failures, 15000)
     }
     this.busy = false
-    for (const view of [...this.views]) {
-      try {
-        view.tick()
-      } catch (error) {
-        console.error("live view", error)
-      }
-    }
+    this.each((view) => view.tick())
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.poll(), this.again || due.length > ids.length ? 20 : delay)
   }
 
   /**
-   * What a reply says of one run.
-   * @param {string} id
-   * @param {import("../types").LiveReply} reply
-   * @param {string} key what was asked: an ended run that has nothing more to say to it is left alone
+   * What breaks in one view keeps no other from hearing.
+   * @param {(view: View) => void} tell
    */
-  take(id, reply, key) {
-    const run = this.run(id)
-    run.loaded = true
-    if (reply.gone) {
-      run.gone = true
-      return
+  each(tell) {
+    for (const view of [...this.views]) {
+      try {
+        tell(view)
+      } catch (error) {
+        console.error("live view", error)
+      }
     }
-    for (const name of ["loss", "grad", "validation", "rate", "left", "message", "snapshot"]) {
-      run[name] = reply[name] ?? (name === "snapshot" ? run.snapshot : null)
-    }
-    Object.assign(run, { state: reply.state, step: reply.step, steps: reply.steps })
-    for (const [metric, points] of Object.entries(reply.m ?? {})) this.extend(run, metric, points)
-    for (const [metric, [step, value]] of Object.entries(reply.latest ?? {})) {
-      run.latest[metric] = { step, value }
-    }
-    if (reply.events) {
-      if (!reply.events.from) run.alarms = []
-      run.alarms = [...run.alarms, ...(reply.events.alarms ?? [])].slice(-100)
-      if (reply.events.sample) run.sample = reply.events.sample
-      else if (!reply.events.from) run.sample = null
-      run.events = reply.events.cursor
-    }
-    // An ended run is asked once more, for what its last moment wrote, and then left alone.
-    run.quiet = ENDED.has(run.state) && !reply.m && !reply.events ? run.quiet + 1 : 0
-    run.settled = run.quiet >= 1 ? key : ""
   }
 
   /**
-   * Add points to a series. What stood from `points.from` on is replaced by them: the last bucket
-   * grew, or a resume took the run back to an earlier step.
-   * @param {import("../types").LiveRun} run
-   * @param {string} metric
-   * @param {import("../types").Points} points
+   * What a reply says of one run.
+   * @param {string} id
+   * @param {LiveRun | Gone} reply
+   * @param {string} key what was asked
    */
-  extend(run, metric, points) {
-    if (points.missing) {
-      run.series.set(metric, { steps: [], values: [], buckets: [], means: [], cursor: "", missing: true, version: 0 })
-      return
-    }
-    const series = run.series.get(metric) ?? { steps: [], values: [], buckets: [], means: [], version: 0 }
-    let keep = series.steps.length
-    while (keep && series.steps[keep - 1] >= points.from) keep -= 1
-    series.steps.length = series.values.length = keep
-    const fresh = unpacked(points)
-    for (const step of fresh.steps) series.steps.push(step)
-    for (const value of points.v) series.values.push(value)
-    while (series.buckets.at(-1) >= points.from) series.means.length = (series.buckets.length -= 1)
-    series.buckets.push(...fresh.buckets)
-    series.means.push(...fresh.means)
-    series.width = fresh.width
-    series.cursor = points.c
-    series.missing = false
-    series.version += 1
-    run.series.set(metric, series)
+  take(id, reply, key) {
+    hear(this.run(id), reply, key)
   }
 
   // A run that is not in the state that the page was drawn with asks for one rerun of the page.
@@ -295,7 +266,10 @@ class Hub {
     }
   }
 
-  // The page was drawn anew: a run that was taken up again is asked for again.
+  /**
+   * The page was drawn anew: a run that was taken up again is asked for again.
+   * @param {Run[]} known
+   */
   refresh(known) {
     this.know(known)
     for (const { id, state } of known) {

@@ -3,14 +3,34 @@
 
 import { fetchText } from "../protocol/fetch.js"
 
-const LOOK = 250
-export const OVER = new Set(["done", "failed", "cancelled"])
+/** @import { Stage, Standing, Stream } from "../protocol/replies" */
 
-class Asked {
+/**
+ * @typedef {Standing | { state: null, progress: number, message: string }} Heard null before the first reply
+ * @typedef {{ heard(one: Asked): void }} Follows a view that is told when there is news
+ */
+
+const LOOK = 250
+/** @type {Set<Stage | null>} */
+export const OVER = new Set(/** @type {Stage[]} */ (["done", "failed", "cancelled"]))
+
+export class Asked {
+  whole = false // all of the stream is here
+  busy = false
+  /** @type {number | undefined} */
+  timer
+
+  /**
+   * @param {string} run
+   * @param {string} id
+   */
   constructor(run, id) {
     this.address = `/api/inspections/${encodeURIComponent(run)}/${encodeURIComponent(id)}`
-    this.followers = new Map() // view -> whether it wants what is streamed
+    /** @type {Map<Follows, boolean>} whether each view wants what is streamed */
+    this.followers = new Map()
+    /** @type {Heard} */
     this.now = { state: null, progress: 0, message: "" }
+    /** @type {any[]} as the analysis streams them */
     this.items = []
     this.failures = 0
   }
@@ -40,17 +60,18 @@ class Asked {
     try {
       const { streaming } = this
       const text = await fetchText(this.address + (streaming ? `/stream?since=${this.items.length}` : ""))
-      const { items = [], more = false, ...now } = JSON.parse(text)
-      this.now = now
+      /** @type {Standing & Partial<Stream>} */
+      const { items = [], more = false, state, progress, message } = JSON.parse(text)
+      this.now = { state, progress, message }
       this.items.push(...items)
-      this.whole = streaming && !more && OVER.has(now.state)
+      this.whole = streaming && !more && OVER.has(state)
       this.failures = 0
       if (more) delay = 10
     } catch (error) {
       this.failures += 1
       delay = Math.min(LOOK * 2 ** this.failures, 8000)
       // The server answered, and says that there is no such question any more.
-      if (error.name === "Error") this.now = { state: "failed", progress: 0, message: error.message }
+      if (error instanceof Error && error.name === "Error") this.now = { state: "failed", progress: 0, message: error.message }
     }
     this.busy = false
     for (const view of [...this.followers.keys()]) view.heard(this)
@@ -61,12 +82,19 @@ class Asked {
 // Every question that a view of this tab follows, by run and id.
 class Inspections {
   constructor() {
+    /** @type {Map<string, Asked>} */
     this.asked = new Map()
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) for (const one of this.asked.values()) one.wake()
     })
   }
 
+  /**
+   * @param {Follows} view
+   * @param {string} run
+   * @param {string} id
+   * @param {{ stream?: boolean, state?: Stage | null }} how whether it wants the stream, and where the page says it stands
+   */
   follow(view, run, id, { stream = false, state = null } = {}) {
     const key = `${run}/${id}`
     let one = this.asked.get(key)
@@ -81,6 +109,7 @@ class Inspections {
     return one
   }
 
+  /** @param {Follows} view */
   leave(view) {
     for (const [key, one] of this.asked) {
       if (!one.followers.delete(view) || one.followers.size) continue

@@ -4,6 +4,10 @@
 const MOST_DRAWN = 250
 
 export class Ticks {
+  /**
+   * @param {string} kind all, but, or only
+   * @param {string[]} ids
+   */
   constructor(kind = "all", ids = []) {
     this.kind = kind
     this.ids = new Set(ids)

@@ -1,21 +1,24 @@
 // A card: a title, a line below it, a body, and a note in place of a picture.
 
+import { ENDED } from "../protocol/states.js"
 import { hub } from "../state/hub.js"
 import { el, say } from "./dom.js"
-import { ENDED } from "../protocol/states.js"
 import { applyTheme, themeOf } from "./theme.js"
 
-export class Card {
-  /** @type {import("../types").Props} */
-  props
-  /** @type {import("../types").Theme} */
-  theme
-  /** @type {import("../types").View["trigger"]} */
-  trigger
+/** @import { Asks, Choice, Component, Props, Run, Theme } from "../types" */
 
+export class Card {
+  /** @type {Props} given by the first `update`, which comes before all else */
+  props
+  /** @type {Theme} */
+  theme
+  /** @type {Component["setTriggerValue"]} */
+  trigger
+  dead = false // taken off the page
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root
-    this.props = {}
     root.innerHTML = ""
     this.head = el("div", "anl-head")
     this.title = el("h3", "anl-title")
@@ -27,7 +30,7 @@ export class Card {
     root.append(this.head, this.body, this.note)
   }
 
-  /** @returns {import("../types").Asks} what the view wants of the next reply */
+  /** @returns {Asks} what the view wants of the next reply */
   asks() {
     return {}
   }
@@ -36,14 +39,16 @@ export class Card {
   get runs() {
     const own = this.props.runs ?? []
     if (!this.props.follow || !hub.choice.ids) return own
-    return hub.choice.ids.map((id) => hub.about.get(id)).filter(Boolean)
+    return hub.choice.ids.map((id) => hub.about.get(id)).filter((run) => run !== undefined)
   }
 
   // Another run was chosen, focused, or another step.
-  choice() {
+  /** @param {Choice} _before */
+  choice(_before) {
     if (this.props.follow) this.tick(true)
   }
 
+  /** @param {Component} component */
   update(component) {
     this.props = component.data
     this.trigger = component.setTriggerValue
@@ -55,19 +60,30 @@ export class Card {
     this.tick(true)
   }
 
+  /**
+   * @param {string} title
+   * @param {string} subtitle
+   */
   heading(title, subtitle = "") {
     say(this.title, title)
     say(this.subtitle, subtitle)
   }
 
-  // In place of the picture: why there is none yet. The picture keeps its room below it.
+  /**
+   * In place of the picture: why there is none yet. The picture keeps its room below it.
+   * @param {string} text
+   */
   explain(text) {
     this.note.hidden = !text
     this.body.classList.toggle("anl-veiled", Boolean(text))
     if (text) say(this.note, text)
   }
 
-  // Why a metric can't be drawn, or "" when it can.
+  /**
+   * Why a metric can't be drawn, or "" when it can.
+   * @param {Run[]} runs
+   * @param {string} metric
+   */
   reason(runs, metric) {
     if (!runs.length) return "Choose a run to see it here."
     const live = runs.map((r) => hub.run(r.id))
@@ -84,5 +100,7 @@ export class Card {
   /** A reply came, or with `force` the page changed. @param {boolean} [_force] */
   tick(_force) {}
 
-  destroy() {}
+  destroy() {
+    this.dead = true
+  }
 }

@@ -2,10 +2,9 @@
 
 // The page comes first: plotly.js is fetched and read once the browser has nothing else to do.
 export const idle = () => new Promise((resolve) =>
-  (window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: 1500 }) : setTimeout(resolve, 200)))
+  ("requestIdleCallback" in window ? requestIdleCallback(resolve, { timeout: 1500 }) : setTimeout(resolve, 200)))
 
 /**
- * What all views share: elements, colours, numbers, ticks.
  * A new element.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -21,6 +20,14 @@ export function el(tag, className = "", text = "") {
 }
 
 /**
+ * A new button, which sends no form.
+ * @param {string} className
+ * @param {string} text
+ * @param {Partial<HTMLButtonElement>} [more]
+ */
+export const buttonOf = (className, text, more = {}) => Object.assign(el("button", className, text), { type: "button", ...more })
+
+/**
  * Only touches the page when something changed, so that selections and screen readers keep still.
  * @param {Element} node
  * @param {string} text
@@ -29,15 +36,17 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text
 }
 
-let measuring = null
+/**
+ * The element that an event comes from.
+ * @param {Event} event
+ */
+export const targetOf = (event) => (event.target instanceof Element ? event.target : document.body)
 
 /**
- * Pixels that a line of text takes.
- * @param {string} text
- * @param {string} font
+ * A key that is dealt with here does nothing else.
+ * @param {Event} event
  */
-export function textWidth(text, font) {
-  measuring ??= el("canvas").getContext("2d")
-  measuring.font = font
-  return measuring.measureText(text).width
+export function taken(event) {
+  event.preventDefault()
+  event.stopPropagation()
 }

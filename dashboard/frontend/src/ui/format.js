@@ -36,7 +36,7 @@ export function clock(seconds) {
   if (seconds === null || seconds === undefined) return "–"
   const s = Math.max(0, Math.round(seconds))
   const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)]
-  const two = (n) => String(n).padStart(2, "0")
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0")
   return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
 
@@ -45,10 +45,21 @@ export const short = (text, most = 24) => (text.length > most ? text.slice(0, mo
 
 /**
  * What a run is called where there is little room: labels differ wherever names do.
- * @param {import("../types").Run} run
+ * @param {{ name: string, label?: string }} run
  */
 export const labelOf = (run) => run.label ?? short(run.name)
 
-export function escaped(text) {
-  return String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])
-}
+/**
+ * Text as it stands in Plotly's labels, which read markup.
+ * @param {string} text
+ */
+export const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+
+/** @type {Record<string, string>} */
+const SHOWN = { " ": "·", "\n": "↵", "\t": "⇥", "\r": "␍" }
+
+/**
+ * A token as it can be seen.
+ * @param {string} text
+ */
+export const shownToken = (text) => SHOWN[text] ?? text

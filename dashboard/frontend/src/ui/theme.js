@@ -1,5 +1,6 @@
 // Colours of the mode that is shown.
 
+import { contextOf } from "./canvas.js"
 import { el } from "./dom.js"
 
 /**
@@ -8,10 +9,10 @@ import { el } from "./dom.js"
  * @returns {number[]}
  */
 export function colourOf(text) {
-  const probe = el("canvas").getContext("2d")
+  const probe = contextOf(el("canvas"))
   probe.fillStyle = "#fff"
   probe.fillStyle = text.trim()
-  const hex = probe.fillStyle
+  const hex = String(probe.fillStyle)
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16))
 }
 
@@ -46,7 +47,7 @@ export function applyTheme(root, theme) {
 
 /**
  * @param {import("../types").Theme} theme
- * @param {import("../types").Run} run
+ * @param {{ colour?: number }} run
  * @param {boolean} text whether it is for words, which want more contrast
  */
 export const runColour = (theme, run, text = false) => {
@@ -56,7 +57,7 @@ export const runColour = (theme, run, text = false) => {
 
 /**
  * The runs that share a colour, from the ninth on, are told apart by their dashes.
- * @param {import("../types").Run} run
+ * @param {{ colour?: number }} run
  */
 export const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
 
@@ -87,6 +88,7 @@ export function ramp(stops) {
 
 // Marks of what happened at a step: something is wrong, something went well, a layer was rewired,
 // the run was taken up again.
+/** @type {Record<string, string>} */
 export const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart: "↻" }
 
 /**
@@ -94,5 +96,7 @@ export const LEVEL_MARKS = { warning: "▼", good: "▲", switch: "◆", restart
  * @param {string} level
  */
 export function levelColour(theme, level) {
-  return { good: theme.norm, switch: theme.add, restart: theme.muted }[level] ?? theme.warning
+  if (level === "good") return theme.norm
+  if (level === "switch") return theme.add
+  return level === "restart" ? theme.muted : theme.warning
 }

@@ -8,9 +8,10 @@ import { Progress } from "./progress.js"
 
 // In place of a picture that is still being measured, or could not be.
 export class InspectionView extends Follower {
-  /** @type {any[]} */
-  lines
+  /** @type {Progress[]} */
+  lines = []
 
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.head.remove()
@@ -36,18 +37,10 @@ export class InspectionView extends Follower {
   }
 
   tick() {
-    const { asked, skeleton } = this.props
-    if (!asked || !this.ones) return
-    while (this.list.children.length > asked.length) this.list.lastChild.remove()
-    this.lines ??= []
+    const { asked } = this
+    const { skeleton } = this.props
+    this.fit(this.lines, this.list, (act) => new Progress(act))
     asked.forEach((a, i) => {
-      if (!this.list.children[i]) {
-        this.lines[i] = new Progress((action) => {
-          const { run, id } = this.props.asked[i]
-          this.trigger(action, { run, id })
-        })
-        this.list.append(this.lines[i].node)
-      }
       this.lines[i].show(this.standing(i), { label: a.label ?? a.name,
         colour: a.colour === undefined ? "" : runColour(this.theme, a), lost: this.ones[i].failures > 1 && !this.ones[i].over })
     })

@@ -1,12 +1,13 @@
 // What every layer would say next, at every token: a table of layers and tokens, one for each run,
 // that scroll and point together.
 
-import { fetchAnswer } from "../../state/answers.js"
+import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { el, say } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
-import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
+import { rampLegend, choices, shade, share } from "./token_parts.js"
 
 // `blocks.3.resid_mid` -> `4, attention`: layers as people count them.
 function rowName(row) {
@@ -15,11 +16,23 @@ function rowName(row) {
 }
 
 class LensTable {
-  /** @type {any} */
+  /** @type {import("../../types").Question} */
   asked
   /** @type {import("../../types").Theme} */
   theme
+  /** @type {any} the result of the analysis, with its arrays */
+  answer = null
+  /** @type {HTMLElement[][]} by row and token */
+  cells = []
+  /** @type {string[]} of the rows */
+  names = []
+  about = ""
+  K = 0 // tokens of a cell that are known, the likeliest first
 
+  /**
+   * @param {Lens} view
+   * @param {(action: string) => void} act
+   */
   constructor(view, act) {
     this.view = view
     this.node = el("div", "anl-lens")
@@ -58,14 +71,14 @@ class LensTable {
     if (this.about !== about) {
       this.about = about
       try {
-        const answer = await fetchAnswer(one, ["top_ids", "top_p", "right_p", "right_rank", "entropy"])
+        const answer = await fetchAnswer(one.address, ["top_ids", "top_p", "right_p", "right_rank", "entropy"])
         if (this.about !== about) return
         this.answer = answer
         this.build()
       } catch (error) {
         this.about = ""
         this.progress.node.hidden = false
-        this.progress.show({ state: "failed", progress: 0, message: error.message }, { label: "" })
+        this.progress.show({ state: "failed", progress: 0, message: sentenceOf(error) }, { label: "" })
         return
       }
     }
@@ -84,14 +97,14 @@ class LensTable {
       words.forEach((w) => tr.append(el("td", "", w)))
       return tr
     }
-    this.table.append(line("right", tokens.map((_, t) => (t + 1 < T ? visible(tokens[t + 1]) : "")), "anl-lens-right"))
+    this.table.append(line("right", tokens.map((_, t) => (t + 1 < T ? shownToken(tokens[t + 1]) : "")), "anl-lens-right"))
     this.cells = []
     // The output on top: depth grows upwards, as in every picture of layers.
     for (let n = N - 1; n >= 0; n--) {
       const tr = el("tr")
       tr.append(el("th", "", this.names[n]))
       this.cells[n] = tokens.map((_, t) => {
-        const td = el("td", "", visible(this.token(n, t, 0)))
+        const td = el("td", "", shownToken(this.token(n, t, 0)))
         td.dataset.n = String(n)
         td.dataset.t = String(t)
         tr.append(td)
@@ -99,7 +112,7 @@ class LensTable {
       })
       this.table.append(tr)
     }
-    this.table.append(line("reads", tokens.map(visible), "anl-lens-reads"))
+    this.table.append(line("reads", tokens.map(shownToken), "anl-lens-reads"))
     this.scroll.setAttribute("aria-label", `Logit lens of ${this.asked.name}: ${N} rows, ${T} tokens. Arrows move from cell to cell.`)
     this.painted = ""
     this.quiet()
@@ -138,8 +151,9 @@ class LensTable {
     const [N, T] = [this.cells.length, this.answer.tokens.length]
     const [n, t] = this.view.marked ?? [N - 1, -1]
     const [dn, dt] = moves[event.key]
-    this.view.mark([Math.min(Math.max(n + dn, 0), N - 1), Math.min(Math.max(t + dt, 0), T - 1)])
-    this.cells[Math.min(this.view.marked[0], N - 1)][this.view.marked[1]].scrollIntoView({ block: "nearest", inline: "nearest" })
+    const [row, token] = [Math.min(Math.max(n + dn, 0), N - 1), Math.min(Math.max(t + dt, 0), T - 1)]
+    this.view.mark([row, token])
+    this.cells[row][token].scrollIntoView({ block: "nearest", inline: "nearest" })
   }
 
   quiet() {
@@ -159,9 +173,9 @@ class LensTable {
     const list = Array.from({ length: this.K }, (_, k) => [this.token(n, t, k), arrays.top_p[i * this.K + k]])
     const right = tokens[t + 1]
     const words = el("span", "anl-detail-words", `${this.names[n]}, after `)
-    words.append(el("code", "", visible(tokens[t])))
+    words.append(el("code", "", shownToken(tokens[t])))
     if (right !== undefined) {
-      words.append(": right is ", el("code", "", visible(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
+      words.append(": right is ", el("code", "", shownToken(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
     }
     words.append(` · entropy ${arrays.entropy[i].toFixed(2)} nats`)
     this.detail.replaceChildren(words, choices(list, right))
@@ -175,28 +189,20 @@ export class Lens extends Follower {
     this.body.append(this.columns)
     this.legend = rampLegend("")
     this.head.append(this.legend)
+    /** @type {LensTable[]} */
     this.tables = []
+    /** @type {number[] | null} row and token */
     this.marked = null
   }
 
   tick() {
-    const { asked, title, subtitle, by, rows } = this.props
-    if (!asked || !this.ones) return
+    const { asked } = this
+    const { title, subtitle, by, rows } = this.props
     this.heading(title ?? "What each layer would say next", subtitle ?? "")
     this.legend.paint(this.theme)
     this.legend.words(by === "right" ? "probability of the right token" : "probability of the token in the cell")
-    while (this.columns.children.length > asked.length) {
-      this.columns.lastChild.remove()
-      this.tables.pop()
-    }
+    this.fit(this.tables, this.columns, (act) => new LensTable(this, act))
     asked.forEach((a, i) => {
-      if (!this.tables[i]) {
-        this.tables[i] = new LensTable(this, (action) => {
-          const { run, id } = this.props.asked[i]
-          this.trigger(action, { run, id })
-        })
-        this.columns.append(this.tables[i].node)
-      }
       this.tables[i].show(a, this.standing(i), this.ones[i], this.theme, by, rows[i])
     })
   }

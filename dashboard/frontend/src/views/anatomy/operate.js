@@ -1,12 +1,11 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
-import { fetchAnswer } from "../../state/answers.js"
+import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { el, say } from "../../ui/dom.js"
-import { number } from "../../ui/format.js"
-import { faded, runColour } from "../../ui/theme.js"
+import { shownToken, number } from "../../ui/format.js"
+import { runColour, faded } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
-import { visible } from "./token_parts.js"
 
 const ALLOWED = { head: ["off", "mean", "scale"], attention: ["off", "mean", "scale"],
   feedforward: ["off", "mean", "scale"], block: ["off"], norm: ["off"], residual: ["off", "scale"] }
@@ -21,6 +20,20 @@ const NORMS = { pre: "norm before", inner: "norm at the end of", post: "norm aft
 const targetOf = ({ target, layer, head, place, sublayer }) => [target, layer, head, place, sublayer].join("|")
 
 export class Operate extends Follower {
+  /** @type {HTMLButtonElement[]} */
+  modes
+  /** @type {HTMLLabelElement} */
+  label
+  /** @type {HTMLInputElement} the factor of what is scaled */
+  input
+  /** @type {HTMLButtonElement} */
+  reset
+  /** @type {{ node: HTMLButtonElement, target: any, text: string, words: string }[]} */
+  parts = []
+  network = ""
+  listed = ""
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.mode = "off"
@@ -35,6 +48,7 @@ export class Operate extends Follower {
     this.body.append(this.left, this.side)
     this.body.classList.add("anl-operating")
     this.tools()
+    /** @type {Cost[]} */
     this.costs = []
     this.sentence = el("div", "anl-message anl-bad")
     this.done = el("div", "anl-done")
@@ -64,17 +78,17 @@ export class Operate extends Follower {
       group.append(button)
       return button
     })
-    const label = el("label", "anl-factor", "× ")
+    this.label = el("label", "anl-factor", "× ")
     this.input = el("input")
     Object.assign(this.input, { type: "number", min: -10, max: 10, step: 0.1, value: this.factor })
     this.input.setAttribute("aria-label", "Factor")
     this.input.onchange = () => this.rescale()
-    label.append(this.input)
+    this.label.append(this.input)
     this.reset = el("button", "anl-button", "Reset")
     this.reset.type = "button"
     this.reset.dataset.action = "reset"
     this.reset.onclick = () => this.send([])
-    this.bar.append(group, label, this.reset)
+    this.bar.append(group, this.label, this.reset)
     this.become("off")
   }
 
@@ -84,7 +98,7 @@ export class Operate extends Follower {
       b.setAttribute("aria-checked", String(b.dataset.mode === mode))
       b.tabIndex = b.dataset.mode === mode ? 0 : -1
     })
-    this.input.parentElement.style.visibility = mode === "scale" ? "" : "hidden"
+    this.label.style.visibility = mode === "scale" ? "" : "hidden"
   }
 
   // A new factor also holds for what is scaled already.
@@ -227,8 +241,8 @@ export class Operate extends Follower {
   }
 
   tick() {
-    const { asked, title, subtitle, problem, note } = this.props
-    if (!asked || !this.ones) return
+    const { asked } = this
+    const { title, subtitle, problem } = this.props
     this.heading(title ?? "Press a part to operate on it", subtitle ?? "")
     this.reset.disabled = !this.operations.length
     for (const { node, target, text, words } of this.parts) {
@@ -241,16 +255,9 @@ export class Operate extends Follower {
     this.list()
     say(this.sentence, problem ?? "")
     this.sentence.hidden = !problem
-    while (this.costs.length > asked.length) this.costs.pop().node.remove()
+    this.fit(this.costs, this.side, (act) => new Cost(act))
     asked.forEach((a, i) => {
-      if (!this.costs[i]) {
-        this.costs[i] = new Cost((action) => {
-          const { run, id } = this.props.asked[i]
-          this.trigger(action, { run, id })
-        })
-        this.side.append(this.costs[i].node)
-      }
-      this.costs[i].show(a, this.standing(i), this.ones[i], this.theme, note)
+      this.costs[i].show(a, this.standing(i), this.ones[i], this.theme)
     })
   }
 
@@ -296,12 +303,12 @@ class Cost {
     if (!done || this.about === mark) return
     this.about = mark
     try {
-      const answer = await fetchAnswer(one, ["before", "after"])
+      const answer = await fetchAnswer(one.address, ["before", "after"])
       if (this.about === mark) this.say(answer, theme)
     } catch (error) {
       this.about = ""
       this.progress.node.style.visibility = ""
-      this.progress.show({ state: "failed", progress: 0, message: error.message }, { label: "" })
+      this.progress.show({ state: "failed", progress: 0, message: sentenceOf(error) }, { label: "" })
     }
   }
 
@@ -328,7 +335,7 @@ class Cost {
       const node = el("span", "", text === "\n" ? "↵" : text)
       const colour = more > 0 ? theme.warning : theme.norm
       node.style.background = Number.isFinite(more) ? faded(colour, Math.min(Math.abs(more) / 4, 1) * 0.75) : theme.warning
-      node.title = i ? `${visible(text)}: ${number(arrays.before[i - 1], 3)} → ${number(arrays.after[i - 1], 3)} nats` : ""
+      node.title = i ? `${shownToken(text)}: ${number(arrays.before[i - 1], 3)} → ${number(arrays.after[i - 1], 3)} nats` : ""
       return node
     }))
   }

@@ -5,6 +5,9 @@ import { el, say } from "../../ui/dom.js"
 
 // A question's line: whose it is, what it does, how far it is; Cancel, or Ask again.
 export class Progress {
+  action = ""
+
+  /** @param {(action: string) => void} act what Cancel and Ask again do */
   constructor(act) {
     this.node = el("div", "anl-question")
     this.text = el("span", "anl-question-text")
@@ -23,7 +26,7 @@ export class Progress {
   }
 
   /**
-   * @param {{ state: string, progress: number, message: string }} standing
+   * @param {import("../../protocol/replies").Standing} standing
    * @param {{ label: string, colour?: string, lost?: boolean }} whose
    */
   show({ state, progress, message }, { label, colour, lost }) {

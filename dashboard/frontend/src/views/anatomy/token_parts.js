@@ -1,11 +1,8 @@
 // Tokens and their probabilities as elements.
 
 import { el, say } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { ramp } from "../../ui/theme.js"
-
-export function visible(text) {
-  return text === " " ? "·" : text === "\n" ? "↵" : text === "\t" ? "⇥" : text
-}
 
 export const share = (p) => (p >= 0.9995 ? "1" : p < 0.0005 ? "<.001" : p.toFixed(3).replace(/^0/, ""))
 
@@ -39,7 +36,7 @@ export function choices(list, right) {
     const fill = el("b")
     fill.style.width = `${Math.min(p, 1) * 100}%`
     bar.append(fill)
-    row.append(el("code", "", visible(text)), bar, el("span", "anl-choice-p", share(p)))
+    row.append(el("code", "", shownToken(text)), bar, el("span", "anl-choice-p", share(p)))
     node.append(row)
   }
   return node

@@ -3,10 +3,11 @@
 
 import { OVER } from "../../state/inspections.js"
 import { el, say } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
-import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
+import { rampLegend, choices, shade, share } from "./token_parts.js"
 
 class Written {
   /** @type {string} */
@@ -101,7 +102,7 @@ class Written {
     if (!item) return this.quiet(false)
     this.flow.children[i].classList.add("anl-picked")
     const words = el("span", "anl-detail-words")
-    words.append(el("code", "", visible(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
+    words.append(el("code", "", shownToken(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
     this.detail.replaceChildren(words, choices(item.alternatives, item.text))
   }
 }
@@ -113,6 +114,7 @@ export class Tokens extends Follower {
     this.legend = rampLegend("probability of each token")
     this.body.append(this.columns)
     this.head.append(this.legend)
+    /** @type {Written[]} */
     this.written = []
   }
 
@@ -121,22 +123,12 @@ export class Tokens extends Follower {
   }
 
   tick() {
-    const { asked, prompt, title } = this.props
-    if (!asked || !this.ones) return
+    const { asked } = this
+    const { prompt, title } = this.props
     this.heading(title ?? "What it writes")
     this.legend.paint(this.theme)
-    while (this.columns.children.length > asked.length) {
-      this.columns.lastChild.remove()
-      this.written.pop()
-    }
+    this.fit(this.written, this.columns, (act) => new Written(act))
     asked.forEach((a, i) => {
-      if (!this.written[i]) {
-        this.written[i] = new Written((action) => {
-          const { run, id } = this.props.asked[i]
-          this.trigger(action, { run, id })
-        })
-        this.columns.append(this.written[i].node)
-      }
       this.written[i].show(a, this.standing(i), this.ones[i].items, prompt, this.theme)
     })
   }

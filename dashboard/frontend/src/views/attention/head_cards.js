@@ -1,7 +1,9 @@
 // Heads as cards, the highest score first; only those in view are in the page.
 
+import { isFiniteNumber } from "../../state/aggregate.js"
+import { sized } from "../../ui/canvas.js"
 import { el, say } from "../../ui/dom.js"
-import { pixelTable, portion, sized, stamp } from "./pixels.js"
+import { pixelTable, portion, stamp } from "./pixels.js"
 
 const CARD_HEIGHT = 82
 const CARD_GAP = 8
@@ -23,16 +25,18 @@ export function strongest(scores, layer, head, uniform) {
 }
 
 export class HeadCards {
-  /** @type {import("../../types").Grid} */
-  grid
+  /** @type {import("../../types").Grid | null} */
+  grid = null
   /** @type {any} */
   scores
   /** @type {any} */
   others
   /** @type {string} */
   sort
-  /** @type {number[]} */
+  /** @type {number[]} layer and head */
   chosen
+  across = 1
+  uniform = 0 // nats of a head that attends evenly
   /** @type {import("../../types").Theme} */
   theme
   /** @type {boolean} */
@@ -69,19 +73,20 @@ export class HeadCards {
 
   score(layer, head) {
     const value = this.scores?.[SORT_KEYS[this.sort]]?.[layer]?.[head]
-    return Number.isFinite(value) ? value : null
+    return isFiniteNumber(value) ? value : null
   }
 
   // Entropy from the sharpest on; every other score from the highest on; unknown ones last.
   sortHeads() {
-    const [L, H] = this.grid.shape
-    const rank = (place) => {
-      const value = this.score(...place)
+    const [L, H] = this.grid?.shape ?? [0, 0]
+    const rank = (/** @type {number[]} */ [layer, head]) => {
+      const value = this.score(layer, head)
       return value === null ? Infinity : this.sort === "entropy" ? value : -value
     }
     this.order = [...Array(L * H).keys()].map((i) => [Math.floor(i / H), i % H])
-    const ranks = new Map(this.order.map((place) => [place, rank(place)]))
-    this.order.sort((a, b) => ranks.get(a) - ranks.get(b) || a[0] - b[0] || a[1] - b[1])
+    const ranked = this.order.map((place) => ({ place, rank: rank(place) }))
+    ranked.sort((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank) || a.place[0] - b.place[0] || a.place[1] - b.place[1])
+    this.order = ranked.map(({ place }) => place)
   }
 
   clear() {
@@ -153,8 +158,8 @@ export class HeadCards {
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
     const b = this.others?.[key]?.[layer]?.[head]
-    const both = this.signed && Number.isFinite(value)
-      ? Number.isFinite(b) // the difference first: a narrow card cuts what comes last
+    const both = this.signed && value !== null
+      ? isFiniteNumber(b) // the difference first: a narrow card cuts what comes last
         ? `${what} A − B ${portion(value - b, true)} · A ${portion(value)}, B ${portion(b)}` : `${what} A ${portion(value)}` : ""
     const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
     const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
@@ -165,6 +170,7 @@ export class HeadCards {
   }
 
   thumbnail(card, layer, head) {
+    if (!this.grid) return
     const [, H, n] = this.grid.shape
     const { context, w, h } = sized(card.canvas, 58, 58)
     const image = context.createImageData(w, h)

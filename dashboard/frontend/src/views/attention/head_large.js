@@ -1,11 +1,12 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
 import { el, say } from "../../ui/dom.js"
-import { strongest, uniformEntropy } from "./head_cards.js"
+import { shownToken } from "../../ui/format.js"
+import { uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { PanelTitle } from "./panel.js"
-import { portion, shownToken } from "./pixels.js"
+import { portion } from "./pixels.js"
 
 const LISTED = 8 // attended tokens that are named
 const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
@@ -175,12 +176,16 @@ export class HeadLarge {
     return `“${shownToken(this.tokens[i] ?? "")}” (${i + 1})`
   }
 
-  value(query, key) {
-    const n = this.head.shape[0]
-    const at = query * n + key
-    if (!this.head.parts) return `p = ${portion(this.head.data[at])}`
-    const [a, b] = this.head.parts.map((part) => portion(part.data[at]))
-    return `A ${a}, B ${b}, A − B = ${portion(this.head.data[at], true)}`
+  /**
+   * @param {import("../../types").Grid} head
+   * @param {number} query
+   * @param {number} key
+   */
+  value(head, query, key) {
+    const at = query * head.shape[0] + key
+    if (!head.parts) return `p = ${portion(head.data[at])}`
+    const [a, b] = head.parts.map((part) => portion(part.data[at]))
+    return `A ${a}, B ${b}, A − B = ${portion(head.data[at], true)}`
   }
 
   describe() {
@@ -191,7 +196,7 @@ export class HeadLarge {
     const { query, key } = this.spot
     say(this.caption, this.causal && key > query
       ? `query ${this.named(query)} can't see later tokens`
-      : `query ${this.named(query)} looks at ${this.named(key)}: ${this.value(query, key)}`)
+      : `query ${this.named(query)} looks at ${this.named(key)}: ${this.value(this.head, query, key)}`)
   }
 
   // What the head does, in numbers, and how to read the picture: of the run and the moment that is
@@ -226,12 +231,13 @@ export class HeadLarge {
 
   // The tokens that the locked row looks at most, or that look most at the locked column.
   listed() {
-    this.list.hidden = !this.locked
-    if (!this.locked) return this.list.replaceChildren()
-    const { kind, index } = this.locked
-    const n = this.head.shape[0]
+    const { locked, head } = this
+    this.list.hidden = !locked
+    if (!locked || !head) return this.list.replaceChildren()
+    const { kind, index } = locked
+    const n = head.shape[0]
     const at = (i) => (kind === "row" ? index * n + i : i * n + index)
-    const top = [...Array(n).keys()].map((i) => [i, this.head.data[at(i)]]).filter(([, v]) => v !== 0)
+    const top = [...Array(n).keys()].map((i) => [i, head.data[at(i)]]).filter(([, v]) => v !== 0)
       .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, LISTED)
     const lead = el("span", "anl-lead", kind === "row" ? `query ${this.named(index)} looks at` : `key ${this.named(index)} is looked at by`)
     const chips = top.map(([i, v]) => {

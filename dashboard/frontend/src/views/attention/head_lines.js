@@ -1,13 +1,17 @@
 // One head as lines between two columns of tokens: queries at the left, keys at the right.
 
+import { sized } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { faded } from "../../ui/theme.js"
-import { portion, shownToken, sized } from "./pixels.js"
+import { portion } from "./pixels.js"
 
 const LINE_ROW = 19
 const FAINTEST = 0.02 // lines below this would only grey the picture
 
 export class HeadLines {
+  /** @type {{ n: number, row: number, top: number, w: number, h: number, from: number, to: number }} where things lie, once it is drawn */
+  place
   /** @type {import("../../types").Grid} */
   head
   /** @type {string[]} */

@@ -1,11 +1,17 @@
 // One head over its tokens as a picture: rows are queries, columns the keys that they look at.
 
 import { ticks } from "../../charts/axes.js"
+import { contextOf, sized } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { faded } from "../../ui/theme.js"
-import { bytesOf, pixelTable, shownToken, sized, stamp } from "./pixels.js"
+import { bytesOf, pixelTable, stamp } from "./pixels.js"
 
 export class HeadMatrix {
+  /** @type {{ n: number, named: boolean, left: number, below: number, size: number, scale: number, side: number, cell: number }} where things lie, once it is drawn */
+  place
+  /** @type {ImageData} */
+  image
   /** @type {import("../../types").Grid} */
   head
   /** @type {string[]} */
@@ -58,7 +64,7 @@ export class HeadMatrix {
   paint() {
     const { named, left, side, cell, scale } = this.place
     const { theme } = this
-    const context = this.canvas.getContext("2d")
+    const context = contextOf(this.canvas)
     context.setTransform(1, 0, 0, 1, 0, 0)
     context.clearRect(0, 0, this.canvas.width, this.canvas.height)
     context.putImageData(this.image, Math.round(left * scale), 0)

@@ -1,16 +1,21 @@
 // Layers x heads on one canvas: hit-testing, the chosen head framed, names on hover.
 
+import { contextOf, sized } from "../../ui/canvas.js"
 import { el, say } from "../../ui/dom.js"
-import { edgesOf, pixelTable, sized, stamp } from "./pixels.js"
+import { edgesOf, pixelTable, stamp } from "./pixels.js"
 
 export class HeadsGrid {
-  /** @type {import("../../types").Grid} */
-  grid
+  /** @type {ReturnType<HeadsGrid["geometry"]>} where things lie, once it is drawn */
+  place
+  /** @type {ImageData} */
+  image
+  /** @type {import("../../types").Grid | null} */
+  grid = null
   /** @type {import("../../types").Theme} */
   theme
   /** @type {boolean} */
   signed
-  /** @type {number[] | null} */
+  /** @type {number[]} layer and head */
   chosen
 
   constructor({ pick, about }) {
@@ -60,7 +65,7 @@ export class HeadsGrid {
 
   // Layers run down, as in the network's drawing, unless that wastes the room.
   geometry() {
-    const [L, H, n] = this.grid.shape
+    const [L, H, n] = this.grid?.shape ?? [1, 1, 1]
     const { clientWidth: w, clientHeight: h } = this.node
     this.room = [w, h]
     const label = 20
@@ -74,6 +79,7 @@ export class HeadsGrid {
   }
 
   compose() {
+    if (!this.grid) return
     const place = (this.place = this.geometry())
     const { L, H, n, across, columns, rows, label, size, gap } = place
     const { context, scale, w, h } = sized(this.canvas, label + columns * place.cell + 2, label + rows * place.cell + 2)
@@ -93,7 +99,7 @@ export class HeadsGrid {
 
   paint() {
     const { columns, rows, label, size, gap, scale, across } = this.place
-    const context = this.canvas.getContext("2d")
+    const context = contextOf(this.canvas)
     context.setTransform(1, 0, 0, 1, 0, 0)
     context.putImageData(this.image, 0, 0)
     const start = Math.round(label * scale)

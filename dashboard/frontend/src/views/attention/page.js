@@ -1,17 +1,17 @@
 // The Attention page: all heads, the chosen one over its tokens, cards, and training time below.
 
 import { frameOf } from "../../charts/axes.js"
+import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
 import { el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
-import { ENDED } from "../../protocol/states.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
-import { strongest, uniformEntropy, HeadCards } from "./head_cards.js"
+import { HeadCards, uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
 import { HeadsGrid } from "./heads_grid.js"
-import { keysDialog, Legend, PanelTitle } from "./panel.js"
+import { Legend, PanelTitle, keysDialog } from "./panel.js"
 import { REST_MS, portion } from "./pixels.js"
-import { lossAt, nearest, Scrubber } from "./scrubber.js"
+import { Scrubber, lossAt, nearest } from "./scrubber.js"
 import { AttentionSource } from "./source.js"
 
 const KEYS = [
@@ -25,30 +25,41 @@ const KEYS = [
   ["?", "these keys"],
 ]
 
+/** @import { Component, Props, Theme } from "../../types" */
+
 export class AttentionPage {
+  /** @type {Props} given by the first `update`, which comes before all else */
+  props
+  /** @type {Theme} */
+  theme
+  /** @type {Component["setTriggerValue"]} */
+  trigger
+  /** @type {Component["setStateValue"]} */
+  setState
+  /** @type {any} what is shown, with its grid; null while there is nothing */
+  picture = null
+  /** @type {number | null | undefined} */
+  step
+  at = -1 // the place of the step among those that can be shown
+  drawn = ""
+  dead = false
+  ended = false
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root
-    this.props = {}
     root.innerHTML = ""
     root.classList.add("anl-attention")
     this.source = new AttentionSource(this)
     this.layer = this.head = 0
     this.following = true
-    this.build()
-    this.resize = new ResizeObserver(() => requestAnimationFrame(() => this.dead || this.draw()))
-    this.resize.observe(root)
-    this.onkey = (event) => this.key(event)
-    document.addEventListener("keydown", this.onkey)
-  }
-
-  build() {
     const pick = (layer, head) => this.choose(layer, head)
     this.grid = new HeadsGrid({ pick, about: (l, h) => this.about(l, h) })
     this.large = new HeadLarge({ changed: () => this.remember() })
     this.cards = new HeadCards({ pick })
     this.scrubber = new Scrubber({ seek: (i) => this.seek(i) })
     this.scrubber.waits = () => this.source.waiting
-    const card = (name, ...parts) => {
+    const card = (/** @type {string} */ name, /** @type {HTMLElement[]} */ ...parts) => {
       const node = el("section", `anl-panel ${name}`)
       node.append(...parts)
       this.root.append(node)
@@ -69,6 +80,10 @@ export class AttentionPage {
     this.help = keysDialog(KEYS)
     this.root.append(this.help)
     this.large.helpButton.onclick = () => this.help.showModal()
+    this.resize = new ResizeObserver(() => requestAnimationFrame(() => this.dead || this.draw()))
+    this.resize.observe(root)
+    this.onkey = (event) => this.key(event)
+    document.addEventListener("keydown", this.onkey)
   }
 
   destroy() {
@@ -80,12 +95,11 @@ export class AttentionPage {
   }
 
   asks() {
-    const ids = this.props.runs?.map((r) => r.id) ?? []
+    const ids = this.runs.map((r) => r.id)
     return { runs: ids, focus: ids, metrics: ["loss/train"] }
   }
 
   update(component) {
-    const first = !this.props.runs
     const before = this.props
     this.props = component.data
     this.trigger = component.setTriggerValue
@@ -93,24 +107,28 @@ export class AttentionPage {
     this.theme = themeOf(this.root, this.props.palette)
     applyTheme(this.root, this.theme)
     const { open } = this.props
-    if (first) {
+    if (!before) {
       ;[this.layer, this.head] = [open.layer ?? -1, open.head ?? 0]
-      this.large.lines = open.lines
+      this.large.lines = Boolean(open.lines)
       this.step = open.step
       this.following = open.step === null || open.step === undefined
-    } else if (before.runs[0]?.id !== this.props.runs[0]?.id) {
+    } else if (before.runs?.[0]?.id !== this.runs[0]?.id) {
       this.following = true
       this.large.release()
     }
-    hub.refresh(this.props.runs)
+    hub.refresh(this.runs)
     this.source.take(this.props)
     this.drawn = ""
     this.tick()
   }
 
+  get runs() {
+    return this.props.runs ?? []
+  }
+
   // The runs that are shown, the one whose snapshots are scrubbed first.
   get shown() {
-    const [a, b] = this.props.runs
+    const [a, b] = this.runs
     return this.props.side === "b" && b ? [b] : this.props.side === "difference" && b ? [a, b] : [a]
   }
 
@@ -119,7 +137,6 @@ export class AttentionPage {
   }
 
   async tick() {
-    if (!this.props.runs) return
     const changed = await this.source.refresh()
     if (this.dead) return
     if (changed || !this.picture) this.aim()
@@ -131,7 +148,7 @@ export class AttentionPage {
   // Something that changes whenever the words or the curves would.
   signature() {
     const of = ({ id }) => [hub.run(id).state, hub.run(id).gone, hub.run(id).steps, hub.run(id).series.get("loss/train")?.version]
-    return [hub.lost, this.source.turned, ...this.props.runs.map(of)].join()
+    return [hub.lost, this.source.turned, ...this.runs.map(of)].join()
   }
 
   // Choose the stop to show: the newest while following, else the one nearest to the wanted step.
@@ -193,7 +210,7 @@ export class AttentionPage {
   }
 
   draw() {
-    if (!this.props.runs || !this.root.clientWidth) return
+    if (!this.props || !this.root.clientWidth) return
     const { picture, theme, signed } = this
     const why = this.why()
     this.note.hidden = !why
@@ -208,9 +225,9 @@ export class AttentionPage {
       this.grid.show(picture.grid, { theme, signed, chosen, label })
       const scores = this.source.known(picture)
       this.cards.show({ grid: picture.grid, scores, others: signed ? this.source.known(picture, 1) : null, sort: this.props.sort, chosen, theme, signed,
-        tokens: picture.tokens.length, causal: this.props.runs[0].causal })
+        tokens: picture.tokens.length, causal: this.runs[0].causal })
       this.large.show({ picture, layer: this.layer, index: this.head, theme, signed, scores, names: this.names(),
-        others: signed ? this.source.known(picture, 1) : null, source: this.source, causal: this.props.runs[0].causal })
+        others: signed ? this.source.known(picture, 1) : null, source: this.source, causal: this.runs[0].causal })
     } else {
       this.grid.clear()
       this.cards.clear()
@@ -242,7 +259,7 @@ export class AttentionPage {
     const name = `layer ${layer + 1}, head ${head + 1}`
     if (!scores) return name
     const [L, H] = this.picture.grid.shape
-    const mostly = strongest(scores, layer, head, uniformEntropy(this.picture.tokens.length, this.props.runs[0].causal))
+    const mostly = strongest(scores, layer, head, uniformEntropy(this.picture.tokens.length, this.runs[0].causal))
     return L * H === 1 ? name : `${name} · ${mostly} · entropy ${portion(scores.entropy[layer][head])}`
   }
 
@@ -284,10 +301,11 @@ export class AttentionPage {
     const step = stops[this.at]
     const last = Math.max(live.step ?? 0, stops.at(-1) ?? 0)
     const ended = ENDED.has(live.state ?? first.state)
-    const total = Math.max(ended ? last : frameOf(last, live.steps || first.steps), 1)
+    const planned = live.steps || (first.steps ?? 0)
+    const total = Math.max(ended ? last : frameOf(last, planned), 1)
     const loss = lossAt(curves[0], step)
     const kind = this.source.own ? "checkpoint" : "snapshot"
-    const words = step === undefined ? "" : [`step ${step.toLocaleString("en-US")} of ${(live.steps || first.steps).toLocaleString("en-US")}`,
+    const words = step === undefined ? "" : [`step ${step.toLocaleString("en-US")} of ${planned.toLocaleString("en-US")}`,
       Number.isFinite(loss) ? `loss ${loss.toFixed(2)}` : "", `${kind} ${this.at + 1} of ${stops.length}`,
       this.following && !ended ? "follows the training" : ""].filter(Boolean).join(" · ")
     this.scrubber.show({ stops, at: step === undefined ? -1 : this.at, curves, total, theme: this.theme, words })

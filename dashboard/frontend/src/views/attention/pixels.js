@@ -79,21 +79,6 @@ export function stamp(image, x, y, size, bytes, base, n, table, signed, cells = 
   }
 }
 
-// Give a canvas a size in the page's pixels; its context counts in the screen's.
-export function sized(canvas, width, height) {
-  const scale = window.devicePixelRatio || 1
-  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))]
-  if (canvas.width !== w) canvas.width = w
-  if (canvas.height !== h) canvas.height = h
-  Object.assign(canvas.style, { width: w / scale + "px", height: h / scale + "px" })
-  return { context: canvas.getContext("2d", { willReadFrequently: true }), scale, w, h }
-}
-
-// A token as it can be seen.
-export function shownToken(text) {
-  return { " ": "·", "\n": "↵", "\t": "⇥", "\r": "␍" }[text] ?? text
-}
-
 // .87, 1, or +.12 of a difference.
 export function portion(value, signed = false) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"

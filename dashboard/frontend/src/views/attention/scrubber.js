@@ -1,15 +1,19 @@
 // Training time at the foot: the loss curve, the snapshots on it, and the one that is shown.
 
 import { sensible, ticks } from "../../charts/axes.js"
+import { sized } from "../../ui/canvas.js"
 import { el, say } from "../../ui/dom.js"
 import { faded } from "../../ui/theme.js"
-import { sized } from "./pixels.js"
 
 const PLAY_MS = 250 // a snapshot, while it plays
 
 export class Scrubber {
   /** @type {number} */
   at
+  /** @type {{ left: number, width: number, top: number, height: number }} where the curve lies, once it is drawn */
+  box
+  /** @type {number | undefined} */
+  timer
   /** @type {any[]} */
   curves
   /** @type {number} */
@@ -80,7 +84,7 @@ export class Scrubber {
 
   pause() {
     clearInterval(this.timer)
-    this.timer = null
+    this.timer = undefined
     this.label()
   }
 

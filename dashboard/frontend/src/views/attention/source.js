@@ -1,15 +1,16 @@
 // Where the Attention page's pictures come from: the snapshots of the probe text of one run or
 // two, or the answers about an own text.
 
-import { fetchText } from "../../protocol/fetch.js"
+import { fetchText, sentenceOf } from "../../protocol/fetch.js"
 import { hub } from "../../state/hub.js"
-import { patterns } from "./patterns.js"
+import { patterns } from "../../state/patterns.js"
 import { REST_MS } from "./pixels.js"
 import { nearest } from "./scrubber.js"
 
 const ASK_MS = 400 // between looks at a question that waits for its answer
 
 export class AttentionSource {
+  waiting = false // for the picture that was asked for
   constructor(page) {
     this.page = page
     this.snapshots = new Map() // run id -> { steps, stamps, newest }
@@ -119,7 +120,7 @@ export class AttentionSource {
         // It was thinned out, or the run has gone: look again at what there is, once.
         this.broken = address
         for (const { id } of this.page.shown) this.snapshots.delete(id)
-        this.failed = error.message
+        this.failed = sentenceOf(error)
         this.page.draw()
       }
       return null
@@ -202,8 +203,8 @@ export class AttentionSource {
         if (answer.state === "done") answer.result = JSON.parse(await fetchText(address + "/result"))
         this.answers.set(`${run} ${id}`, answer)
       } catch (error) {
-        const lost = error instanceof TypeError || error.name === "AbortError" // asked again
-        this.answers.set(`${run} ${id}`, { state: lost ? "lost" : "failed", progress: 0, message: error.message })
+        const lost = error instanceof TypeError || (error instanceof Error && error.name === "AbortError") // asked again
+        this.answers.set(`${run} ${id}`, { state: lost ? "lost" : "failed", progress: 0, message: sentenceOf(error) })
       }
     }))
     if (this.closed) return

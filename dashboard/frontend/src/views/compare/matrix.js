@@ -14,6 +14,14 @@ const FAR = 12 // waiting runs that are asked for: the next ones
 const MOST_CELLS = 64 // in one request
 
 export class Matrix extends Card {
+  /** @type {{ low: number, high: number, any: boolean, one: boolean }} of the losses that are shown */
+  scale
+  /** @type {Map<string, string>} by run, as the page knew it */
+  stateOf
+  /** @type {HTMLButtonElement[][]} */
+  buttons
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.line = el("div", "anl-grid-line")
@@ -28,6 +36,7 @@ export class Matrix extends Card {
     this.body.append(this.line, this.scroll, this.legend)
     this.scroll.onkeydown = (event) => this.key(event)
     this.at = [0, 0]
+    /** @type {Map<string, any>} */
     this.heard = new Map() // of cells with live runs: what the server said last
   }
 
@@ -244,9 +253,5 @@ export class Matrix extends Card {
     const limit = (value, most) => Math.min(Math.max(value, 0), most)
     this.at = [limit(this.at[0] + step[0], this.buttons.length - 1), limit(this.at[1] + step[1], this.buttons[0].length - 1)]
     this.rove(true)
-  }
-
-  destroy() {
-    this.dead = true
   }
 }

@@ -1,31 +1,26 @@
 // Layers x heads on one canvas; the chosen head stands enlarged beside it.
 
 import { fetchText } from "../../protocol/fetch.js"
+import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
+import { patterns } from "../../state/patterns.js"
+import { contextOf, sized } from "../../ui/canvas.js"
 import { Card } from "../../ui/card.js"
 import { el } from "../../ui/dom.js"
-import { ENDED } from "../../protocol/states.js"
 import { ramp } from "../../ui/theme.js"
 import { Head } from "./attention_head.js"
 
-const grids = new Map() // a few decoded replies, so that stepping back and forth is instant
-
-async function fetchArray(address, kind) {
-  const known = grids.get(address)
-  if (known) return known
-  const reply = await fetch(address)
-  if (!reply.ok) throw new Error((await reply.json()).error)
-  const shape = reply.headers.get("X-Shape").split(",").map(Number)
-  const found = { shape, data: new kind(await reply.arrayBuffer()) }
-  grids.set(address, found)
-  if (grids.size > 40) grids.delete(grids.keys().next().value)
-  return found
-}
-
 export class Attention extends Card {
+  /** @type {import("../../types").Grid | undefined} */
+  grid
+  /** @type {ReturnType<Attention["geometry"]>} where things lie, once it is drawn */
+  place
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.layer = this.head_ = 0
+    /** @type {number[]} */
     this.steps = []
     this.following = true // the newest snapshot, until somebody steps back
     this.left = el("div", "anl-heads")
@@ -43,31 +38,30 @@ export class Attention extends Card {
   }
 
   destroy() {
+    super.destroy()
     this.resize.disconnect()
-    this.dead = true
   }
 
   asks() {
-    return { focus: this.props.runs.map((r) => r.id) }
+    return { focus: this.runs.map((r) => r.id) }
   }
 
   update(component) {
-    const before = this.props.runs?.[0]?.id
-    const after = component.data.runs[0]?.id
+    const before = this.props?.runs?.[0]?.id
+    const [run] = component.data.runs ?? []
+    const after = run?.id
     if (before !== after) {
       this.steps = []
       this.grid = this.step = this.known = undefined
       this.following = true
-      this.layer = Math.floor((component.data.runs[0]?.layers ?? 1) / 2)
+      this.layer = Math.floor((run?.layers ?? 1) / 2)
     }
     super.update(component)
     this.paint()
   }
 
   async tick() {
-    const { runs } = this.props
-    if (!runs) return
-    const [run] = runs
+    const [run] = this.runs
     const live = run && hub.run(run.id)
     this.words()
     if (!run || live.snapshot === undefined || live.snapshot === null || live.snapshot === this.known) return
@@ -81,8 +75,8 @@ export class Attention extends Card {
   }
 
   words() {
-    const { runs, title } = this.props
-    const [run] = runs
+    const { title } = this.props
+    const [run] = this.runs
     const live = run && hub.run(run.id)
     const [L, H] = this.grid?.shape ?? [run?.layers, run?.heads]
     const at = this.steps.indexOf(this.step)
@@ -98,11 +92,11 @@ export class Attention extends Card {
   }
 
   async show(step) {
-    const [run] = this.props.runs
+    const [run] = this.runs
     if (step === undefined || !run) return
     const address = `/api/attention/${encodeURIComponent(run.id)}/${step}`
     this.wanted = address
-    const grid = await fetchArray(address, Uint8Array)
+    const grid = await patterns.get(address, Uint8Array)
     if (this.dead || this.wanted !== address) return // another step was chosen meanwhile
     this.grid = grid
     this.step = step
@@ -112,7 +106,7 @@ export class Attention extends Card {
 
   // Layers run along the longer side of the space.
   geometry(w, h) {
-    const [L, H] = this.grid.shape
+    const [L, H] = this.grid?.shape ?? [1, 1]
     const label = 18
     const fit = (columns, rows) => Math.min((w - label) / columns, (h - label) / rows)
     const across = fit(L, H) >= fit(H, L) * 1.05
@@ -137,11 +131,9 @@ export class Attention extends Card {
     const [L, H, n, m] = this.grid.shape
     this.layer = Math.min(this.layer, L - 1)
     this.head_ = Math.min(this.head_, H - 1)
-    const scale = window.devicePixelRatio || 1
-    Object.assign(this.canvas, { width: w * scale, height: h * scale })
-    Object.assign(this.canvas.style, { width: w + "px", height: h + "px" })
-    const context = this.canvas.getContext("2d")
-    context.scale(scale, scale)
+    const { context, scale } = sized(this.canvas, w, h)
+    context.setTransform(scale, 0, 0, scale, 0, 0)
+    context.clearRect(0, 0, w, h)
     context.imageSmoothingEnabled = cell < n
     const table = ramp(this.theme.ramp)
     const image = new ImageData(m, n)
@@ -155,7 +147,7 @@ export class Attention extends Card {
           const [r, g, b] = table[this.grid.data[base + i]]
           image.data.set([r, g, b, 255], i * 4)
         }
-        stamp.getContext("2d").putImageData(image, 0, 0)
+        contextOf(stamp).putImageData(image, 0, 0)
         const [x, y] = across ? [layer, head] : [head, layer]
         context.drawImage(stamp, label + x * cell, label + y * cell, cell - gap, cell - gap)
       }
@@ -186,13 +178,13 @@ export class Attention extends Card {
   }
 
   async enlarge() {
-    const [run] = this.props.runs
+    const [run] = this.runs
     const mark = `${run.id} ${this.step} ${this.layer} ${this.head_} ${this.theme.dark} ${this.body.clientWidth} ${this.body.clientHeight}`
     if (mark === this.enlarged) return
     this.enlarged = mark
     const address = `/api/attention/${encodeURIComponent(run.id)}/${this.step}/${this.layer}/${this.head_}`
     try {
-      const head = await fetchArray(address, Float32Array)
+      const head = await patterns.get(address, Float32Array)
       if (this.enlarged !== mark || this.dead) return
       this.large.show(head, { layer: this.layer, head: this.head_, tokens: run.tokens ?? [], theme: this.theme })
     } catch {
@@ -201,6 +193,7 @@ export class Attention extends Card {
   }
 
   choose(layer, head) {
+    if (!this.grid) return
     const [L, H] = this.grid.shape
     this.layer = Math.min(Math.max(layer, 0), L - 1)
     this.head_ = Math.min(Math.max(head, 0), H - 1)

@@ -1,6 +1,8 @@
 // One head, enlarged over its tokens: who looks at whom.
 
+import { contextOf, sized } from "../../ui/canvas.js"
 import { el, say } from "../../ui/dom.js"
+import { shownToken } from "../../ui/format.js"
 import { ramp } from "../../ui/theme.js"
 
 export class Head {
@@ -42,9 +44,9 @@ export class Head {
     this.paint()
   }
 
+  /** @param {number} i */
   token(i) {
-    const text = this.tokens[i] ?? String(i)
-    return text === " " ? "·" : text === "\n" ? "↵" : text === "\t" ? "⇥" : text
+    return shownToken(this.tokens[i] ?? String(i))
   }
 
   // How it looks on average, from the numbers alone.
@@ -75,12 +77,9 @@ export class Head {
     const margin = named ? 16 : 0
     const cell = (Math.min(w, h) - margin) / n
     const side = cell * n
-    const scale = window.devicePixelRatio || 1
-    const size = side + margin
-    Object.assign(this.canvas, { width: size * scale, height: size * scale })
-    Object.assign(this.canvas.style, { width: size + "px", height: size + "px" })
-    const context = this.canvas.getContext("2d")
-    context.scale(scale, scale)
+    const { context, scale } = sized(this.canvas, side + margin, side + margin)
+    context.setTransform(scale, 0, 0, scale, 0, 0)
+    context.clearRect(0, 0, side + margin, side + margin)
     const table = ramp(theme.ramp)
     const image = new ImageData(n, n)
     for (let i = 0; i < n * n; i++) {
@@ -89,7 +88,7 @@ export class Head {
     }
     const stamp = el("canvas")
     Object.assign(stamp, { width: n, height: n })
-    stamp.getContext("2d").putImageData(image, 0, 0)
+    contextOf(stamp).putImageData(image, 0, 0)
     context.imageSmoothingEnabled = false
     context.drawImage(stamp, margin, 0, side, side)
     if (named) {

@@ -1,10 +1,10 @@
 // What stood out in training, in words.
 
+import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { el } from "../../ui/dom.js"
 import { labelOf } from "../../ui/format.js"
-import { ENDED } from "../../protocol/states.js"
 import { runColour } from "../../ui/theme.js"
 
 const LEVELS = new Set(["good", "note", "switch", "restart"])
@@ -19,7 +19,7 @@ export class Happening extends Card {
   }
 
   asks() {
-    return { runs: this.props.runs.map((r) => r.id) }
+    return { runs: this.runs.map((r) => r.id) }
   }
 
   tick(force = false) {

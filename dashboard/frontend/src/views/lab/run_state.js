@@ -1,10 +1,10 @@
 // The card of the run that trains: where it stands, in numbers.
 
+import { BAD, ENDED, STATES } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
 import { clock, headline } from "../../ui/format.js"
-import { BAD, ENDED, STATES } from "../../protocol/states.js"
 import { runColour } from "../../ui/theme.js"
 
 export class RunState extends Card {
@@ -40,7 +40,7 @@ export class RunState extends Card {
   }
 
   asks() {
-    const ids = this.props.runs.map((r) => r.id)
+    const ids = this.runs.map((r) => r.id)
     return { runs: ids, headline: ids }
   }
 
@@ -48,7 +48,7 @@ export class RunState extends Card {
     const [run] = this.props.runs ?? []
     if (!run) return
     const live = hub.run(run.id)
-    const state = live.gone ? "deleted" : (STATES[live.state ?? run.state] ?? live.state)
+    const state = live.gone ? "deleted" : (STATES[live.state ?? run.state ?? ""] ?? live.state)
     this.dot.style.background = runColour(this.theme, run)
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
     say(this.name, run.name)

@@ -1,8 +1,8 @@
 // What the cells of the runs table say.
 
+import { BAD, ENDED, LIVE_STATES, STATES } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
 import { number } from "../../ui/format.js"
-import { BAD, ENDED, LIVE_STATES, STATES } from "../../protocol/states.js"
 
 /**
  * Where a run stands: what the page knew, and for a live run what the hub has heard since.

@@ -9,14 +9,35 @@ import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
 import { runColour } from "../../ui/theme.js"
-import { figure, standing, stateOf } from "./cells.js"
+import { stateOf, figure, standing } from "./cells.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
 import { linesOf, sortOf, sortText } from "./table_rows.js"
 
 const LINE = 34 // height of a line in pixels, as the style sheet has it
 const TELL_AFTER = 400 // ms of quiet before Python is told
 
+/** @import { Component, Line, Row } from "../../types" */
+
 export class RunsTable extends Card {
+  /** @type {Component} */
+  component
+  /** @type {Map<string, Row>} */
+  byId
+  /** @type {Set<string>} the ids that are drawn; none before the first choice */
+  ticked
+  /** @type {Map<string, number>} by key the place of a line */
+  at
+  /** @type {any[]} the columns */
+  parts
+  /** @type {HTMLInputElement} the tick for all runs */
+  every
+  active = "" // the key of the line that the keys are on
+  /** @type {string | null} a run to scroll to */
+  wanted = null
+  /** @type {number | undefined} */
+  later
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
     this.chooses = true
@@ -33,10 +54,13 @@ export class RunsTable extends Card {
     this.foot.setAttribute("role", "status")
     this.grid.append(this.header, this.sheet)
     this.body.append(this.grid, this.foot)
+    /** @type {Map<string, HTMLElement & { key?: string, shows?: string }>} by the key of a line */
     this.nodes = new Map()
+    /** @type {Set<string>} groups whose runs are shown */
     this.open = new Set()
     this.ticks = new Ticks()
     this.sort = sortOf("")
+    /** @type {Line[]} */
     this.lines = []
     this.order = 0
     this.said = ""
@@ -51,6 +75,7 @@ export class RunsTable extends Card {
   }
 
   destroy() {
+    super.destroy()
     this.resize.disconnect()
     clearTimeout(this.later)
   }
@@ -157,7 +182,7 @@ export class RunsTable extends Card {
   // Runs that were started elsewhere: the page learns of them, once for each number of them.
   news() {
     const { counts } = hub
-    const now = counts && ["training", "paused", "waiting"].reduce((sum, name) => sum + (counts[name] ?? 0), 0)
+    const now = counts && counts.training + counts.paused + counts.waiting
     if (!now || now <= this.props.alive || now === this.heard) return
     this.heard = now
     this.trigger("state", { run: null, state: "new" })
@@ -169,7 +194,7 @@ export class RunsTable extends Card {
     const live = (this.props.runs ?? []).map((r) => [hub.run(r.id).state, hub.run(r.id).step]).join()
     if (live === this.live) return
     this.live = live
-    if (this.sort.by && this.props.runs.length) this.arrange()
+    if (this.sort.by && this.props.runs?.length) this.arrange()
     this.show()
   }
 
@@ -177,7 +202,7 @@ export class RunsTable extends Card {
     const index = this.props.settings.findIndex((s) => s.name === this.sort.by)
     this.lines = linesOf(this.props.rows, this.open, { ...this.sort, index })
     this.at = new Map(this.lines.map((line, i) => [line.key, i]))
-    if (!this.at.has(this.active)) this.active = this.lines[0]?.key
+    if (!this.at.has(this.active)) this.active = this.lines[0]?.key ?? ""
     this.columns()
     this.grid.setAttribute("aria-rowcount", String(this.lines.length + 1))
   }
@@ -259,13 +284,13 @@ export class RunsTable extends Card {
 
   // Scroll to a run, opening its group.
   reveal(id) {
-    const { group } = this.byId.get(id)
+    const group = this.byId.get(id)?.group
     if (!this.at.has(id) && group) {
       this.open.add(group)
       this.arrange()
     }
     this.active = id
-    this.intoSight(this.at.get(id))
+    this.intoSight(this.at.get(id) ?? 0)
   }
 
   intoSight(index) {
@@ -310,7 +335,7 @@ export class RunsTable extends Card {
 
   click(event) {
     const key = event.target.closest(".rt-line")?.key
-    const line = this.lines[this.at.get(key)]
+    const line = this.lines[this.at.get(key) ?? -1]
     if (!line) return
     this.grid.focus({ preventScroll: true })
     const before = this.active
@@ -318,7 +343,7 @@ export class RunsTable extends Card {
     if (event.target.closest(".rt-caret")) this.fold(line)
     else if (event.target.closest(".rt-edit")) this.edit(line)
     else if (event.target.closest(".rt-name")) this.named(line, event)
-    else this.mark(line, { range: event.shiftKey && before, only: event.altKey })
+    else this.mark(line, { range: event.shiftKey ? before : "", only: event.altKey })
   }
 
   // Tick or untick a line; `range`: every line from that one to here, `only`: this one alone.
@@ -329,8 +354,9 @@ export class RunsTable extends Card {
       return this.choose()
     }
     const on = !ids.every((id) => this.ticked.has(id))
-    if (!range || !this.at.has(range)) return this.tickAll(ids, on)
-    const [a, b] = [this.at.get(range), this.at.get(line.key)].sort((x, y) => x - y)
+    const [from, to] = [this.at.get(range), this.at.get(line.key)]
+    if (from === undefined || to === undefined) return this.tickAll(ids, on)
+    const [a, b] = [Math.min(from, to), Math.max(from, to)]
     this.tickAll(this.lines.slice(a, b + 1).flatMap((l) => l.rows.map((r) => r.id)), on)
   }
 
@@ -339,7 +365,7 @@ export class RunsTable extends Card {
     const { names } = this.props
     if (names === "edit" && !line.group) this.edit(line)
     else if (names === "focus") this.focusOn(line)
-    else this.mark(line, { range: shiftKey && this.active, only: altKey })
+    else this.mark(line, { range: shiftKey ? this.active : "", only: altKey })
   }
 
   edit(line) {

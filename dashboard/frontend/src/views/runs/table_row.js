@@ -1,9 +1,10 @@
 // One line of the runs table as elements.
 
-import { spread, timesOf } from "../../state/groups.js"
-import { el, textWidth } from "../../ui/dom.js"
 import { SIGNS, STATES, VERDICTS } from "../../protocol/states.js"
-import { evaluationOf, figure, shared, standing, stateOf, told } from "./cells.js"
+import { timesOf, spread } from "../../state/groups.js"
+import { textWidth } from "../../ui/canvas.js"
+import { el } from "../../ui/dom.js"
+import { evaluationOf, stateOf, figure, shared, standing, told } from "./cells.js"
 
 function cellOf(row, className = "", role = "gridcell") {
   const cell = el("div", ("rt-cell " + className).trim())

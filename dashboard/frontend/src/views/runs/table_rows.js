@@ -72,8 +72,8 @@ function grouped(rows) {
  * @returns {import("../../types").Sort}
  */
 export function sortOf(text) {
-  const found = /^(-?)([^]*?)(\.best)?$/.exec(text ?? "")
-  return { down: found[1] === "-", by: found[2], best: Boolean(found[3]) }
+  const [, down, by, best] = /^(-?)([^]*?)(\.best)?$/.exec(text ?? "") ?? ["", "", "", ""]
+  return { down: down === "-", by, best: Boolean(best) }
 }
 
 /** @param {import("../../types").Sort} sort */
