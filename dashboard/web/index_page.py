@@ -37,7 +37,7 @@ for (const ends of ["popstate", "pointerdown", "keydown"])
 
 
 # In a narrow window Streamlit puts the pages' links into the sidebar, which then covers the page
-# that was picked.
+# that was picked. Neither the links nor the button that folds it have a key or a promised class.
 PICKED = """addEventListener("click", (event) => {
   if (innerWidth > 768 || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return
   const close = '[data-testid="stSidebarCollapseButton"] button'

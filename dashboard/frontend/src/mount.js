@@ -8,6 +8,7 @@ import { LayerMap } from "./charts/layer_map.js"
 import { Preload } from "./charts/preload.js"
 import { Profile } from "./charts/profile.js"
 import { hub } from "./state/hub.js"
+import { closeDialogs } from "./ui/streamlit.js"
 import { InspectionView } from "./views/anatomy/inspection.js"
 import { Lens } from "./views/anatomy/lens.js"
 import { Operate } from "./views/anatomy/operate.js"
@@ -20,26 +21,29 @@ import { RunState } from "./views/lab/run_state.js"
 import { Topbar } from "./views/lab/topbar.js"
 import { RunsTable } from "./views/runs/table.js"
 
+/** @import { Component, View } from "./types" */
+
+/** @type {Record<string, new (root: HTMLElement) => View>} */
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
   figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }
 
+/** @type {WeakMap<HTMLElement, View>} */
 const mounted = new WeakMap()
+
+closeDialogs()
 
 /**
  * @param {HTMLElement} root
- * @param {import("./types").Component} component
+ * @param {Component} component
  */
 export function mount(root, component) {
-  let view = mounted.get(root)
-  if (!view) {
-    view = new VIEWS[component.data.view](root)
-    mounted.set(root, view)
-    view.update(component)
-    hub.add(view)
-    return
-  }
+  const known = mounted.get(root)
+  if (known) return known.update(component)
+  const view = new VIEWS[component.data.view](root)
+  mounted.set(root, view)
   view.update(component)
+  hub.add(view)
 }
 
 /** @param {HTMLElement} root */

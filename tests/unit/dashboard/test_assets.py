@@ -21,3 +21,14 @@ def test_every_module_has_an_address_and_the_entry_comes_first():
 
 def test_every_module_loads_outside_of_a_browser():
     assert evaluate("return typeof mount") == "function"
+
+
+def test_what_streamlit_does_not_promise_is_named_in_one_file_of_each_kind():
+    known = {"css/streamlit.css"}
+    files = [*assets.FRONTEND.glob("css/*.css"), *assets.SOURCES.rglob("*.js")]
+    found = {p for p in files if "data-testid" in p.read_text("utf-8")}
+    assert {p.relative_to(assets.FRONTEND).as_posix() for p in found} == known
+    private = {
+        p.name for p in assets.SOURCES.rglob("*.js") if "_fullLayout" in p.read_text("utf-8")
+    }
+    assert private == {"plotly.js"}

@@ -1,7 +1,7 @@
 // A chart as a picture file, with its title and what it shows in the picture.
 
 import { hub } from "../state/hub.js"
-import { el } from "../ui/dom.js"
+import { buttonOf, el } from "../ui/dom.js"
 import { escaped } from "../ui/format.js"
 import { CONFIG } from "./plotly.js"
 
@@ -12,8 +12,7 @@ export class Exports {
     this.chart = chart
     this.node = el("div", "anl-exports")
     for (const format of ["png", "svg"]) {
-      const button = el("button", "anl-export", format.toUpperCase())
-      button.type = "button"
+      const button = buttonOf("anl-export", format.toUpperCase())
       button.title = `Save this chart as ${format.toUpperCase()}`
       button.onclick = () => this.save(format)
       this.node.append(button)

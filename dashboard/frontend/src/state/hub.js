@@ -56,12 +56,6 @@ class Hub {
     this.busy = this.again = false
     document.addEventListener("visibilitychange", () => !document.hidden && this.wake())
     window.addEventListener("online", () => this.wake())
-    // A download takes the focus out of its dialog, which then hears no Escape.
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || event.defaultPrevented || document.activeElement !== document.body) return
-      const close = document.querySelector(".stDialog button[aria-label=Close]")
-      if (close instanceof HTMLElement) close.click()
-    })
   }
 
   /** @param {string} id @returns {Known} what is known of a run */

@@ -22,10 +22,10 @@ export function el(tag, className = "", text = "") {
 /**
  * A new button, which sends no form.
  * @param {string} className
- * @param {string} text
+ * @param {string} [text]
  * @param {Partial<HTMLButtonElement>} [more]
  */
-export const buttonOf = (className, text, more = {}) => Object.assign(el("button", className, text), { type: "button", ...more })
+export const buttonOf = (className, text = "", more = {}) => Object.assign(el("button", className, text), { type: "button", ...more })
 
 /**
  * Only touches the page when something changed, so that selections and screen readers keep still.

@@ -2,7 +2,7 @@
 // that scroll and point together.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -146,8 +146,7 @@ class LensTable {
   key(event) {
     const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0], Home: [0, -1e6], End: [0, 1e6] }
     if (!moves[event.key] || !this.answer) return
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
     const [N, T] = [this.cells.length, this.answer.tokens.length]
     const [n, t] = this.view.marked ?? [N - 1, -1]
     const [dn, dt] = moves[event.key]

@@ -1,7 +1,7 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken, number } from "../../ui/format.js"
 import { runColour, faded } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -84,8 +84,7 @@ export class Operate extends Follower {
     this.input.setAttribute("aria-label", "Factor")
     this.input.onchange = () => this.rescale()
     this.label.append(this.input)
-    this.reset = el("button", "anl-button", "Reset")
-    this.reset.type = "button"
+    this.reset = buttonOf("anl-button", "Reset")
     this.reset.dataset.action = "reset"
     this.reset.onclick = () => this.send([])
     this.bar.append(group, this.label, this.reset)
@@ -172,8 +171,7 @@ export class Operate extends Follower {
   }
 
   part(target, kind, text, words) {
-    const node = el("button", `anl-part anl-part-${kind}`, text)
-    node.type = "button"
+    const node = buttonOf(`anl-part anl-part-${kind}`, text)
     node.setAttribute("aria-label", words)
     node.onclick = () => this.press(target)
     this.parts.push({ node, target, text, words })
@@ -206,8 +204,7 @@ export class Operate extends Follower {
       const part = this.parts.find(({ target }) => targetOf(target) === targetOf(o) && (target.action === "swap") === (o.action === "swap"))
       const words = part?.words ?? o.target
       const what = o.action === "swap" ? "" : o.action === "scale" ? ` × ${number(o.scale, 3)}` : o.action === "mean" ? ": mean" : ": off"
-      const chip = el("button", "anl-chip", words + what)
-      chip.type = "button"
+      const chip = buttonOf("anl-chip", words + what)
       chip.title = "Take back"
       chip.onclick = () => this.send(this.operations.filter((other) => targetOf(other) !== targetOf(o)))
       return chip

@@ -1,7 +1,7 @@
 // How far a question is.
 
 import { OVER } from "../../state/inspections.js"
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say } from "../../ui/dom.js"
 
 // A question's line: whose it is, what it does, how far it is; Cancel, or Ask again.
 export class Progress {
@@ -13,8 +13,7 @@ export class Progress {
     this.text = el("span", "anl-question-text")
     this.text.setAttribute("role", "status")
     this.dot = el("span", "anl-dot")
-    this.button = el("button", "anl-button")
-    this.button.type = "button"
+    this.button = buttonOf("anl-button")
     this.button.onclick = () => act(this.action)
     const line = el("div", "anl-question-line")
     line.append(this.dot, this.text, this.button)

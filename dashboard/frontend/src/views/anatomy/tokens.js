@@ -2,7 +2,7 @@
 // been under the pointer or the keys.
 
 import { OVER } from "../../state/inspections.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -89,8 +89,7 @@ class Written {
   key(event) {
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20, Home: -1e9, End: 1e9 }
     if (!(event.key in moves) || !this.items.length) return
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
     this.mark(Math.min(Math.max(this.chosen + moves[event.key], 0), this.items.length - 1))
     this.flow.children[this.chosen].scrollIntoView({ block: "nearest" })
   }

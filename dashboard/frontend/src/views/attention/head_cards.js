@@ -2,7 +2,7 @@
 
 import { isFiniteNumber } from "../../state/aggregate.js"
 import { sized } from "../../ui/canvas.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, taken } from "../../ui/dom.js"
 import { pixelTable, portion, stamp } from "./pixels.js"
 
 const CARD_HEIGHT = 82
@@ -193,8 +193,7 @@ export class HeadCards {
     if (move === undefined || !this.order.length) return
     const at = this.order.findIndex(([l, h]) => l === this.chosen[0] && h === this.chosen[1])
     this.pick(...this.order[Math.min(Math.max(at + move, 0), this.order.length - 1)])
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
   }
 }
 

@@ -1,6 +1,6 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLines } from "./head_lines.js"
@@ -44,14 +44,12 @@ export class HeadLarge {
     this.modes.setAttribute("role", "group")
     this.modes.setAttribute("aria-label", "How the head is drawn")
     this.buttons = ["matrix", "lines"].map((name) => {
-      const button = el("button", "", name)
-      button.type = "button"
+      const button = buttonOf("", name)
       button.onclick = () => this.mode(name === "lines")
       this.modes.append(button)
       return button
     })
-    this.helpButton = el("button", "anl-help", "?")
-    this.helpButton.type = "button"
+    this.helpButton = buttonOf("anl-help", "?")
     this.helpButton.setAttribute("aria-label", "Keys")
     this.title.node.append(this.modes, this.helpButton)
     const events = {
@@ -245,8 +243,7 @@ export class HeadLarge {
       chip.append(el("b", "", shownToken(this.tokens[i] ?? "")), el("span", "", String(i + 1)), el("em", "", portion(v, this.signed)))
       return chip
     })
-    const free = el("button", "anl-free", "release")
-    free.type = "button"
+    const free = buttonOf("anl-free", "release")
     free.title = "Escape"
     free.onclick = () => {
       this.release()

@@ -3,8 +3,9 @@
 import { frameOf } from "../../charts/axes.js"
 import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
-import { el, say } from "../../ui/dom.js"
+import { targetOf, el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
+import { isForPart } from "../../ui/streamlit.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
 import { HeadCards, uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
@@ -328,13 +329,7 @@ export class AttentionPage {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.help.open) return
-    const at = event.target
-    const typing = at.closest?.("input, textarea, select, [contenteditable=true], [role=combobox], [role=listbox], [role=dialog]")
-    if (typing && !this.root.contains(at)) return
-    // Elsewhere on the page only what belongs to nobody: a focused button keeps its keys.
-    if (!this.root.contains(at) && at !== document.body && !at.closest?.("[data-testid=stMain]")) return
-    if (event.key === " " && at.closest?.("button, [role=radio], a")) return
-    if (event.key.startsWith("Arrow") && (typing || at.closest?.("[role=radiogroup]"))) return
+    if (!isForPart(targetOf(event), this.root, event.key)) return
     if (!this.press(event.key)) return
     event.preventDefault()
   }

@@ -1,6 +1,6 @@
 // Small parts of a panel: its title, the colour's legend, the list of keys.
 
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say } from "../../ui/dom.js"
 
 export class PanelTitle {
   constructor() {
@@ -42,8 +42,7 @@ export function keysDialog(rows) {
   dialog.setAttribute("aria-label", "Keys")
   const list = el("dl")
   for (const [keys, what] of rows) list.append(el("dt", "", keys), el("dd", "", what))
-  const close = el("button", "", "Close")
-  close.type = "button"
+  const close = buttonOf("", "Close")
   close.onclick = () => dialog.close()
   dialog.append(el("h3", "anl-title", "Keys of this page"), list, close)
   dialog.onclick = (event) => event.target === dialog && dialog.close()

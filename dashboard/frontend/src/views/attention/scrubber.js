@@ -2,7 +2,7 @@
 
 import { sensible, ticks } from "../../charts/axes.js"
 import { sized } from "../../ui/canvas.js"
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say, taken } from "../../ui/dom.js"
 import { faded } from "../../ui/theme.js"
 
 const PLAY_MS = 250 // a snapshot, while it plays
@@ -28,8 +28,7 @@ export class Scrubber {
   constructor({ seek }) {
     this.seek = seek // (index of a snapshot)
     this.node = el("div", "anl-scrubber")
-    this.play = el("button", "anl-play", "▶")
-    this.play.type = "button"
+    this.play = buttonOf("anl-play", "▶")
     this.canvas = el("canvas", "anl-canvas")
     this.canvas.tabIndex = 0
     this.canvas.setAttribute("role", "slider")
@@ -184,8 +183,7 @@ export class Scrubber {
     if (moves[event.key] === undefined || last < 0) return
     this.pause()
     this.seek(Math.min(Math.max(this.at + moves[event.key], 0), last))
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
   }
 }
 

@@ -5,7 +5,7 @@
 import { fetchText } from "../../protocol/fetch.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
-import { el, say } from "../../ui/dom.js"
+import { buttonOf, el, say, taken } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
 import { endedOf, gridWords } from "../../ui/grid_words.js"
 import { colourOf } from "../../ui/theme.js"
@@ -160,8 +160,7 @@ export class Matrix extends Card {
 
   button(cell, r, c) {
     const { rows, columns } = this.props
-    const node = el("button", `anl-cell anl-cell-${cell.kind}`)
-    node.type = "button"
+    const node = buttonOf(`anl-cell anl-cell-${cell.kind}`)
     const count = cell.of > 1 ? `${cell.of} runs` : ""
     const what = [rows[r], columns[c]].filter(Boolean).join(", ")
     node.setAttribute("aria-label", `${what}: ${[cell.said, cell.value !== null && cell.value !== undefined ? `loss ${cell.text}` : "", count].filter(Boolean).join(", ")}`)
@@ -248,8 +247,7 @@ export class Matrix extends Card {
   key(event) {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key]
     if (!step || !this.buttons?.length) return
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
     const limit = (value, most) => Math.min(Math.max(value, 0), most)
     this.at = [limit(this.at[0] + step[0], this.buttons.length - 1), limit(this.at[1] + step[1], this.buttons[0].length - 1)]
     this.rove(true)

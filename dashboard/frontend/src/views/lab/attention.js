@@ -6,7 +6,7 @@ import { hub } from "../../state/hub.js"
 import { patterns } from "../../state/patterns.js"
 import { contextOf, sized } from "../../ui/canvas.js"
 import { Card } from "../../ui/card.js"
-import { el } from "../../ui/dom.js"
+import { el, taken } from "../../ui/dom.js"
 import { ramp } from "../../ui/theme.js"
 import { Head } from "./attention_head.js"
 
@@ -222,7 +222,6 @@ export class Attention extends Card {
       this.following = at === this.steps.length - 1
       this.show(this.steps[at])
     } else return
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
   }
 }

@@ -7,7 +7,7 @@ import { spread } from "../../state/groups.js"
 import { hub } from "../../state/hub.js"
 import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, taken } from "../../ui/dom.js"
 import { runColour } from "../../ui/theme.js"
 import { stateOf, figure, standing } from "./cells.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
@@ -407,7 +407,6 @@ export class RunsTable extends Card {
     else if (event.key === "F2" && !line.group && this.props.names !== "tick") this.edit(line)
     else if (line.group && event.key === (this.open.has(line.group) ? "ArrowLeft" : "ArrowRight")) this.fold(line)
     else return
-    event.preventDefault()
-    event.stopPropagation()
+    taken(event)
   }
 }
