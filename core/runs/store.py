@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.runs.buckets import Steps, bucket_size, buckets
 from core.files import (
+    NEW,
     Signature,
     folder_size,
     read_json,
@@ -48,7 +49,7 @@ from core.runs.status import (
     send,
     goes_on,
 )
-from core.runs.trash import NEW, Deleted, Trash
+from core.runs.trash import Deleted, Trash
 
 COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError
 from core.runs.digest import digest
 from core.runs.outcomes import Outcome, cell, outcome
@@ -27,7 +27,7 @@ def cells(request: Request) -> Response:
         raise BadRequestError(
             f"{len(asked)} cells asked for; accepted: {MOST_CELLS} cells of {MOST_RUNS} runs"
         )
-    held = set(queue.held(store()))
+    held = set(run_queue(store()).held())
     found = [[one for id in ids if (one := _standing(id, id in held))] for ids in asked]
     return as_json({"cells": [cell(runs).for_browser() for runs in found]})
 

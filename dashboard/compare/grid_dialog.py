@@ -13,7 +13,7 @@ from core.config.words import said, words_of
 from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError, describe
 from core.runs.naming import short_title
 from dashboard import components
@@ -363,7 +363,7 @@ def _matrix(
             "columns": [matrix.label(across, value) if across else "" for value in columns],
             "cells": matrix.judged(
                 matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, queue.held(store())),
+                matrix.outcomes(shown, run_queue(store()).held()),
             ),
             "members": members,
             "runs": [

@@ -22,16 +22,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),
+    "marker_queue": {"files"},
     "data": {"config", "files"},
     "models": {"config"},
     "probes": {"config", "models", "runs"},
-    "runs": {"config", "files", "data"},
+    "runs": {"config", "files", "data", "marker_queue"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "training": {"config", "data", "files", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "models", "runs", "training"},
     "jobs": {
-        *("anatomy", "config", "data", "durations", "files", "grids", "machine", "models"),
-        *("runs", "training"),
+        *("anatomy", "config", "data", "durations", "files", "grids", "machine", "marker_queue"),
+        *("models", "runs", "training"),
     },
 }
 # What of `core` the dashboard may use: rooms that know no torch.
