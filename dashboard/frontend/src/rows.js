@@ -1,7 +1,7 @@
 // The lines of the runs table: runs, and groups of runs folded into one line; their order and words.
 
 import { hub } from "./hub.js"
-import { averageOf } from "./means.js"
+import { averageOf, deviationOf } from "./means.js"
 import { BAD, ENDED, LIVE_STATES, STATES } from "./states.js"
 import { number } from "./tools.js"
 
@@ -65,30 +65,46 @@ export function timesOf(rows) {
 }
 
 /**
- * Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
- * their mean; one experiment has no range. `count` of the rows have a value.
+ * @typedef {{ mean: number | null, deviation: number | null, experiments: number, count: number, of: number }} Spread
+ * What a group's line says of its rows' values: `count` of the rows have one.
+ */
+
+/**
+ * Mean and sample standard deviation of the values of a group's rows. Repeats of one experiment are
+ * one value, their mean; one experiment has no deviation.
  * @param {(number | null)[]} values
  * @param {import("./types").Run[]} rows
- * @returns {{ mean: number | null, half: number | null, count: number, of: number }}
+ * @returns {Spread}
  */
 export function spread(values, rows) {
   const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
   const count = finite(values).length
-  if (!each.length) return { mean: null, half: null, count, of: rows.length }
-  const half = each.length > 1 ? (Math.max(...each) - Math.min(...each)) / 2 : null
-  return { mean: averageOf(each), half, count, of: rows.length }
+  return { mean: averageOf(each), deviation: deviationOf(each), experiments: each.length, count, of: rows.length }
 }
 
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
 /**
  * A mean over some of a group's runs says of how many.
- * @param {{ mean: number | null, half: number | null, count: number, of: number }} spread
+ * @param {Spread} spread
  */
-export function figure({ mean, half, count, of }) {
+export function figure({ mean, deviation, count, of }) {
   if (mean === null) return "–"
-  const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
-  return fixed(mean) + range + (count < of ? ` (${count} of ${of})` : "")
+  const apart = deviation === null ? "" : ` ±${deviation.toFixed(3).replace(/^0(?=\.)/, "")}`
+  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "")
+}
+
+/**
+ * What a figure is, in words; "" of one run.
+ * @param {Spread} spread
+ */
+export function figureTitle({ deviation, experiments, count, of }) {
+  if (of < 2 || !count) return ""
+  const runs = count < of ? `the ${count} of ${of} runs that have a value` : `${count} runs`
+  const what = deviation === null ? "Mean" : "Mean ± standard deviation (n − 1)"
+  const repeats = experiments === count ? "" : experiments === 1 ? ", repeats of one seed"
+    : `; repeats of a seed are averaged first, so n = ${experiments}`
+  return `${what} of ${runs}${repeats}`
 }
 
 // A setting's value as people write it.

@@ -6,7 +6,7 @@
 import { Card } from "./chart.js"
 import { hub } from "./hub.js"
 import { columnsOf, fillHeader, fillLine } from "./line.js"
-import { figure, linesOf, sortOf, sortText, spread, standing, stateOf } from "./rows.js"
+import { linesOf, sortOf, sortText, spread, standing, stateOf } from "./rows.js"
 import { Ticks } from "./ticks.js"
 import { el, runColour, say } from "./tools.js"
 
@@ -277,7 +277,7 @@ export class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows))
+    const loss = (by) => spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows)
     const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,
