@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from core.runs import labels
+from core.verdicts import labels
 
 FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
 SOURCES = FRONTEND / "src"
@@ -30,7 +30,7 @@ def labels_module() -> str:
     """`labels.js`: the table of words for states and verdicts, as the browser imports it."""
     table = json.dumps(labels.for_browser(), ensure_ascii=False, indent=2)
     return (
-        "// The one table of words for states and verdicts. Written from core/runs/labels.py by\n"
+        "// The one table of words for states and verdicts. Written from core.verdicts.labels by\n"
         "// `python -m dashboard.web.assets`; a test holds the two together.\n\n"
         f"export const LABELS = {table}\n"
     )

@@ -1,4 +1,4 @@
-// The one table of words for states and verdicts. Written from core/runs/labels.py by
+// The one table of words for states and verdicts. Written from core.verdicts.labels by
 // `python -m dashboard.web.assets`; a test holds the two together.
 
 export const LABELS = {
