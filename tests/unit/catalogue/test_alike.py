@@ -149,6 +149,7 @@ def test_the_browser_averages_repeats_first():
     alone = browser(MADE + "return acrossRuns([make(3, 1), make(3, 2)], [[0, 1]])[0]")
     assert (alone["mean"], alone["low"]) == (1.5, None)
 
+
 def test_the_browsers_table_has_the_deviation_of_the_report():
     values = [3.31, 2.62, 2.9, 2.5]
     found = browser(
