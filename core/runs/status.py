@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.marker_queue import MarkerQueue
 from core.files import parse_json, read_json, write_atomically
+from core.marker_queue import MarkerQueue
 
 State = Literal[
     "queued",

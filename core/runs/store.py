@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
-from core.runs.buckets import Steps, bucket_size, buckets
+from core.config.describe import described
 from core.files import (
     NEW,
     Signature,
@@ -33,9 +33,9 @@ from core.files import (
     write_atomically,
     write_json,
 )
+from core.metrics.downsample import Steps, bucket_size, buckets
+from core.metrics.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.locks import Lock, is_locked
-from core.runs.naming import described
-from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
@@ -45,9 +45,9 @@ from core.runs.status import (
     State,
     Status,
     append_event,
+    goes_on,
     read_events,
     send,
-    goes_on,
 )
 from core.runs.trash import Deleted, Trash
 
@@ -171,8 +171,11 @@ class Run:
         return {**defaults, **self._json("meta.json")}
 
     def update_meta(self, **changes: Any) -> None:
-        """Change what people say of the run."""
-        write_json(self.path / "meta.json", {**self.meta, **changes})
+        """Change what people say of the run; with another name its first one is kept too."""
+        before = self.meta
+        if changes.get("name", before["name"]) != before["name"]:
+            changes["first_name"] = before.get("first_name", before["name"])
+        write_json(self.path / "meta.json", {**before, **changes})
 
     @property
     def name(self) -> str:
@@ -370,7 +373,7 @@ def _read_config(folder: Path) -> RunConfig:
 SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "meta.json": {
         **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
-        **{"grid": str, "grid_name": str},
+        **{"grid": str, "grid_name": str, "first_name": str},
     },
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},

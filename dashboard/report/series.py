@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.catalogue.naming import Subject, described_of, names
+from core.catalogue.summary import Digest, digest
+from core.config.alike import experiment_key, setting_key
+from core.metrics.downsample import bucket_size, buckets
 from core.runs import Run
-from core.runs.alike import experiment_key, setting_key
-from core.runs.buckets import bucket_size, buckets
-from core.runs.digest import Digest, digest
-from core.runs.naming import Subject, names
 from dashboard.catalogue.run_names import subject_of
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
@@ -87,12 +87,14 @@ def _subject(runs: Sequence[Run]) -> Subject:
     """What a line's name is made from; of several seeds without them."""
     first = runs[0]
     one = subject_of(first)
-    settings, name = dict(one.settings), one.name
+    settings, name, born = dict(one.settings), one.name, one.first
     if len(runs) > 1:
         settings.pop("training.seed")
         stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", run.name).strip() for run in runs}
-        name = "" if one.made else stems.pop() if len(stems) == 1 and all(stems) else first.name
-    return replace(one, name=name, settings=settings)
+        given = stems.pop() if len(stems) == 1 and all(stems) else first.name
+        name = "" if one.made and not one.renamed else given
+        born = described_of(one) if one.made else ""
+    return replace(one, name=name, settings=settings, first=born)
 
 
 def lines(found: Sequence[Group], metric: str) -> list[Line]:
