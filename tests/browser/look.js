@@ -121,6 +121,16 @@
     }
   }
 
+  // What a chart marks by a circle can be seen.
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    const [low, high] = plot._fullLayout?.yaxis?.range ?? []
+    for (const t of plot.data ?? []) {
+      if (t.mode !== "markers" || !t.y?.length || plot._fullLayout.yaxis.type === "log") continue
+      const last = t.y.at(-1)
+      if (Number.isFinite(last) && (last < low || last > high)) found.push(`${place(plot)}: ${words(t.name ?? "")} ends at ${last.toPrecision(4)}, outside of the frame`)
+    }
+  }
+
   if (document.documentElement.scrollWidth > innerWidth + 1) found.push(`the page scrolls sideways at ${innerWidth}`)
   if (document.querySelector("[data-testid=stException]")) found.push("an exception is shown: " + words(document.querySelector("[data-testid=stException]").innerText))
   for (const e of document.querySelectorAll(".anl-skeleton")) if (seen(e) && !e.closest(HIDDEN)) found.push(`${place(e)} is still an empty frame`)
