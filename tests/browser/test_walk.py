@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from core.runs.labels import LIVE
 from playwright.sync_api import Browser, Locator, expect
 
 from core import jobs, presets
@@ -23,7 +24,6 @@ from core.config import RunConfig
 from core.data import downloads
 from core.data.corpora import SHAKESPEARE_BYTES, SHAKESPEARE_SHA256
 from core.runs import Run
-from core.runs.labels import LIVE
 from core.runs.status import ENDED
 from tests.browser import walking
 from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
