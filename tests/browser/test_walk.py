@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from core.runs.labels import LIVE
 from playwright.sync_api import Browser, Locator, expect
 
 from core import jobs, presets
@@ -25,6 +24,7 @@ from core.data import downloads
 from core.data.corpora import SHAKESPEARE_BYTES, SHAKESPEARE_SHA256
 from core.runs import Run
 from core.runs.status import ENDED
+from core.verdicts.labels import LIVE
 from tests.browser import walking
 from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
 from tests.browser.walking import Walk, until

@@ -96,7 +96,7 @@ export class Curves extends Courses {
 
   build(width, height) {
     const { props, theme } = this
-    const { metric, log_x: xLog, log_y: yLog, baseline } = props
+    const { log_x: xLog, log_y: yLog, baseline } = props
     const runs = this.runs.filter((r) => !hub.run(r.id).gone)
     const extent = this.extent(runs)
     const least = this.least(runs)
