@@ -9,7 +9,8 @@ from conftest import small
 
 from core import grids
 from core.config import DataConfig
-from core.data.corpora import CorpusError, describe
+from core.data.corpora import describe
+from core.data.downloads import CorpusError
 from core.data.downloads import matching
 from core.runs import RunError, RunStore
 from core import files
