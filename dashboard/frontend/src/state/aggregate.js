@@ -201,3 +201,14 @@ export const finite = (values) => values.filter(isFiniteNumber)
 export function averageOf(values) {
   return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
 }
+
+/**
+ * The sample standard deviation (n - 1), as core/runs/alike.py has it; null below two values.
+ * @param {number[]} values
+ * @returns {number | null}
+ */
+export function deviationOf(values) {
+  const mean = averageOf(values)
+  if (mean === null || values.length < 2) return null
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1))
+}
