@@ -1,0 +1,53 @@
+// Attention as pixels and words.
+
+import "./browser.js"
+
+import assert from "node:assert/strict"
+import { test } from "node:test"
+
+import { shownToken } from "../src/ui/format.js"
+import { strongest, uniformEntropy } from "../src/views/attention/head_cards.js"
+import { bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
+import { lossAt, nearest } from "../src/views/attention/scrubber.js"
+import { share } from "../src/views/anatomy/token_parts.js"
+
+test("a probability is the byte of its root, a difference lies around 128", () => {
+  assert.deepEqual([...bytesOf([0, 0.25, 1, NaN, 2], false)], [0, 128, 255, 0, 255])
+  assert.deepEqual([...bytesOf([0, 1, -1, 0.25, NaN], true)], [128, 255, 1, 192, 128])
+})
+
+test("every cell has a pixel and every pixel a cell", () => {
+  for (const [size, n] of [[6, 3], [3, 6], [7, 3], [5, 64]]) {
+    const { from, to } = edgesOf(size, n)
+    assert.ok([...from].every((v, i) => v < to[i] && v >= 0 && to[i] <= n), `${size} of ${n}`)
+    if (size < n) assert.deepEqual([from[0], to[size - 1]], [0, n])
+    else assert.equal(new Set(from).size, n)
+  }
+})
+
+test("portions are short", () => {
+  const said = [[0.871, ".87"], [1, "1.00"], [0, "0"], [0.004, ".004"], [1e-5, "<.001"], [-0.5, "−.50"], [null, "–"], [NaN, "–"]]
+  for (const [value, text] of said) assert.equal(portion(value), text, String(value))
+  assert.equal(portion(0.12, true), "+.12")
+  assert.deepEqual([share(1), share(0.1234), share(1e-9)], ["1", ".123", "<.001"])
+  assert.deepEqual([" ", "\n", "a"].map(shownToken), ["·", "↵", "a"])
+})
+
+test("a head is named by its clearest pattern, else by its entropy", () => {
+  const scores = (more) => ({ previous: [[0.1]], first: [[0.2]], entropy: [[1]], ...more })
+  assert.equal(strongest(scores({ previous: [[0.6]] }), 0, 0, 3), "previous token")
+  assert.equal(strongest(scores({ induction: [[0.9]], previous: [[0.6]] }), 0, 0, 3), "induction")
+  assert.equal(strongest(scores(), 0, 0, 3), "mixed")
+  assert.equal(strongest(scores({ entropy: [[2.9]] }), 0, 0, 3), "uniform")
+})
+
+test("uniform attention over T tokens has ln T nats, causal the mean over its rows", () => {
+  assert.equal(uniformEntropy(8, false), Math.log(8))
+  assert.ok(Math.abs(uniformEntropy(64, true) - 3.206) < 1e-3)
+})
+
+test("the stop that is nearest to a step, and the loss there", () => {
+  assert.deepEqual([nearest([0, 10, 30], 18), nearest([0, 10, 30], 1e9), nearest([5], 0)], [1, 2, 0])
+  const curve = { steps: [0, 10, 20], values: [4, 3, 2] }
+  assert.deepEqual([lossAt(curve, 12), lossAt({ steps: [], values: [] }, 3), lossAt(undefined, 3)], [3, null, null])
+})
