@@ -136,7 +136,9 @@ def activation_card(focus: Run):
     """One statistic of one observable, a line for each layer."""
     names = focus.metrics()
     known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
-    options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
+    normed = focus.config.model.has_final_norm  # without one its place repeats what came before
+    there = [o for o in OBSERVABLES if normed or o != "final_norm.out"]
+    options = [o for o in there if o in known] or there
     with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
