@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chosen
-from dashboard.anatomy.controls import forgive, keep, seed, segments
+from core.runs.labels import LIVE
+from dashboard.address import chosen
+from dashboard.address.page import forgive
+from dashboard.address.param import Param
+from dashboard.address.widgets import keep, seed, segments
 from dashboard.catalogue.run_names import name_of
-from dashboard.state import LIVE
 from dashboard.ui import cards
 
 SECTIONS = {
@@ -128,7 +130,8 @@ def _run(
             raise ValueError("it is run A already")
         return text
 
-    first = seed(name, next(iter(wanted), default), read)
+    # What is chosen on other pages comes first here too, and stands in the address then.
+    first = seed(Param(name, next(iter(wanted), default), read))
     if st.session_state.get(name, default) not in options:  # deleted, or chosen as run A
         st.session_state[name] = default
     value = st.selectbox(
@@ -141,7 +144,7 @@ def _run(
         on_change=_chose,
         args=(name,),
     )
-    return str(keep(name, value, default))
+    return keep(Param(name, default, read), value)
 
 
 def _chose(name: str) -> None:
@@ -156,20 +159,21 @@ def _step(run: Run) -> int | None:
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
         return None
-    first = seed(name, steps[-1], lambda text: _known(text, steps))
+    param = Param(name, steps[-1], lambda text: _known(text, steps))
+    first = seed(param)
     now = st.session_state.get(name)
     following = st.session_state.get("anatomy_newest") == now and name not in st.query_params
     if now is not None and (now not in steps or following) and now != steps[-1]:
         st.session_state[name] = steps[-1]  # of another run, or a newer one came
     if len(steps) == 1:
         st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
-        return keep(name, steps[0], steps[0])  # type: ignore[no-any-return]
+        return keep(param, steps[0])
     value = st.select_slider(
         "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
         format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
-    return keep(name, value, steps[-1])  # type: ignore[no-any-return]
+    return keep(param, value)
 
 
 def _known(text: str, steps: Sequence[int]) -> int:

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from core.jobs import queue
 from core.runs import RunError
 from core.runs.digest import digest
+from core.runs.labels import LIVE
 from core.runs.outcomes import Outcome, cell, outcome
 from dashboard.api.answers import BadRequestError, as_json, route, words
 from dashboard.live.feed import LOCK, feed, store
 from dashboard.report.series import experiment
-from dashboard.state import LIVE
 
 MOST_CELLS = 64
 MOST_RUNS = 1000

@@ -16,7 +16,7 @@ from core.grids import SEED
 from core.runs.naming import short_title
 from core.runs.outcomes import Outcome, came, cell, outcome
 from dashboard.catalogue.entries import Entry, differing
-from dashboard.state import SETTINGS
+from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
 LAST = (SEED, "probes.", "data.path", "training.threads", "training.evaluate", "training.check")

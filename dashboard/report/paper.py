@@ -16,8 +16,8 @@ from core.runs.alike import mean_of, times
 from core.runs.digest import Digest, digest
 from core.runs.labels import BAD_KINDS
 from core.runs.outcomes import Cell, Outcome, cell, outcome
-from dashboard.palette import run_colour
 from dashboard.report.series import Group, experiment
+from dashboard.ui.palette import run_colour
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
 MOST_ROWS = 30  # shown at once; the rest unfolds

@@ -4,7 +4,7 @@ import pytest
 
 from core.runs.compare import verdict
 from core.runs.verdicts import Verdict
-from dashboard.ui import headline
+from dashboard.lab import headline
 from tests.fake_runs import Faker, config, finished
 
 

@@ -18,10 +18,10 @@ from core.config import RunConfig
 from core.runs import Run, RunStore, Status
 from core.runs.compare import command
 from dashboard.figures.curves import Line, curves
-from dashboard.palette import COLOURS
 from dashboard.report.page import report
 from dashboard.report.paper import matrix
 from dashboard.report.series import MOST_POINTS, groups, lines, profiles
+from dashboard.ui.palette import COLOURS
 from dashboard.web import assets
 from tests.fake_runs import Faker, config, finished
 from tests.many_runs import make
