@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.runs import Run
-from core.runs.labels import LIVE
+from core.verdicts.labels import LIVE
 from dashboard.address import chosen
 from dashboard.address.page import forgive
 from dashboard.address.param import Param

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from core.config.describe import short_title
 from core.jobs import grids as jobs
 from core.jobs import queue
 from core.runs import RunError
-from core.runs.naming import short_title
 from dashboard import components
 from dashboard.address import page
 from dashboard.address.param import word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from core.runs.labels import LIVE
+from core.verdicts.labels import LIVE
 from dashboard import components
 
 # The columns of a table in their order, as line.js knows them. `settings` are those that fit into

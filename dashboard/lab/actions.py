@@ -11,8 +11,8 @@ import streamlit as st
 from core import jobs, presets
 from core.config import RunConfig, layers
 from core.runs import Run, RunError, describe
-from core.runs.labels import LIVE
 from core.runs.status import NEEDS_WORKER, RESUMABLE
+from core.verdicts.labels import LIVE
 from dashboard.lab import focus as lab
 from dashboard.launch.enqueue import PROBLEM, enqueue
 from dashboard.launch.twins import train_twin

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.config import ModelConfig, RunConfig, choices
 from core.runs import Run
-from core.runs.why import NORM
+from core.verdicts.why import NORM
 from dashboard import components
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.catalogue.compare import verdict
 from core.config import ModelConfig, RunConfig
 from core.runs import Run, RunError, RunStore
-from core.runs.compare import verdict
-from core.runs.verdicts import Verdict
+from core.verdicts.verdict import Verdict
 from dashboard.address import param
 from dashboard.address.param import Address, Problems
 from dashboard.settings.form import to_config, wiring

@@ -9,12 +9,12 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.config.describe import short_title
 from core.config.words import said, words_of
 from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.runs import RunError, describe
-from core.runs.naming import short_title
 from dashboard.live.feed import store
 from dashboard.settings.form import SETTINGS, key
 from dashboard.ui import cards
