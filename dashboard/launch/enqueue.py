@@ -8,7 +8,8 @@ import streamlit as st
 
 from core import jobs
 from core.config import RunConfig
-from core.data.corpora import CorpusError, look_up
+from core.data.corpora import look_up
+from core.data.downloads import CorpusError
 from core.runs import Run, RunError
 from dashboard.live.feed import store
 
