@@ -41,7 +41,8 @@ class Param(Generic[T]):
 
     `parse` raises ValueError with what would be accepted, or `PartlyError`. `spellings` are further
     names under which it may stand; the last one that is there wins, its own name over all.
-    `called`: how sentences call it, unless by the name under which it stands.
+    `called`: how sentences call it, unless by the name under which it stands. `always`: whether the
+    address says its default too.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Param(Generic[T]):
     format: Callable[[T], str] = as_text
     spellings: tuple[str, ...] = ()
     called: str = ""
+    always: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,8 +81,8 @@ class Param(Generic[T]):
         return f"{said}, which is not possible ({why}){used}."
 
     def text(self, value: T) -> str:
-        """As the address has it; empty for the default, which an address leaves out."""
-        return "" if value == self.default else self.format(value)
+        """As the address has it; empty for a default that it leaves out."""
+        return "" if value == self.default and not self.always else self.format(value)
 
 
 def read(params: Iterable[Param[Any]], address: Address) -> tuple[dict[str, Any], Problems]:

@@ -24,7 +24,7 @@ def top_line(model: Attention) -> Looked:
     """Draw it; what it says."""
     _arrive()
     names = model.names
-    told = chosen.news("attention", model.named, names)
+    told = chosen.news("attention", chosen.named("attention", model.named), names)
     if told:
         st.session_state["attention_run"] = told[0]
     _remembered("attention_run", list(names), model.runs[0].id)
@@ -49,6 +49,9 @@ def top_line(model: Attention) -> Looked:
             label_visibility="collapsed", width="stretch", max_chars=20_000,
         )  # fmt: skip
         b = model.run(other)
+        if not model.named and RUNS not in model.problems:
+            chosen.own("attention", a.id, other)
+            _write_runs([run.id for run in (a, b) if run])
         side = _view(a, b, choices.unfit(a, b, bool(text)) if b else "", names)
         _remembered(SORT.name, choices.SORTS, SORT.default)
         sort = st.selectbox(
@@ -78,11 +81,15 @@ def _chose() -> None:
     page.forgive()
     held = st.session_state
     ids = [id for key in ("attention_run", "attention_other") if (id := held.get(key))]
-    page.write(runs(RUNS, ids), tuple(ids))
+    _write_runs(ids)
     chosen.told("attention", *ids)
     chosen.remember(*ids)
     for param in (SORT, VIEW):
         page.write(param, held.get(param.name) or param.default)
+
+
+def _write_runs(ids: Sequence[str]) -> None:
+    page.write(runs(RUNS, ids), tuple(ids))
 
 
 def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
