@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.config.describe import short_title
 from core.jobs import grids as jobs
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError
 from dashboard import components
 from dashboard.address import page
@@ -156,7 +156,7 @@ def _matrix(
             "columns": [matrix.label(across, value) if across else "" for value in columns],
             "cells": matrix.judged(
                 matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, queue.held(store())),
+                matrix.outcomes(shown, run_queue(store()).held()),
             ),
             "members": members,
             "runs": [
