@@ -7,11 +7,11 @@ from html import escape
 
 import streamlit as st
 
+from core.catalogue.compare import state_words
 from core.runs import Run
-from core.runs.advice import Suggestion, measure, next_steps
-from core.runs.compare import state_words
 from core.runs.status import ENDED
-from core.runs.verdicts import Verdict
+from core.verdicts.advice import Suggestion, measure, next_steps
+from core.verdicts.verdict import Verdict
 from dashboard import actions, state
 from dashboard.catalogue import run_names
 from dashboard.catalogue.entries import entries

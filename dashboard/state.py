@@ -29,7 +29,7 @@ from core.config import (
     settings,
 )
 from core.runs import Run, RunError, RunStore
-from core.runs.labels import LIVE as LIVE
+from core.verdicts.labels import LIVE as LIVE
 from dashboard import chosen
 from dashboard.live import feed as live
 

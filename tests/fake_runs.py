@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from core.config import RunConfig
+from core.metrics.series import SeriesWriter
 from core.runs import Run, RunStore, Status
-from core.runs.series import SeriesWriter
 
 TEXT = "First Citizen: Before we proceed any further, hear me speak.\n\nAll: Speak, speak.\n\nFirst"
 ALPHABET = "".join(sorted(set(TEXT + "abcdefghijklmnopqrstuvwxyz")))

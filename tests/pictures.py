@@ -20,8 +20,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, TimeoutError
 
 from core import jobs, presets
+from core.catalogue.compare import verdict
 from core.runs import Run, RunStore
-from core.runs.compare import verdict
 from core.runs.status import ENDED
 from tests.browser.driver import Dashboard, open_browser, settled
 

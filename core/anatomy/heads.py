@@ -8,7 +8,7 @@ Parameters
 
 Result
     ``scores``: by name, (L, H) nested lists; null where a score does not exist.
-        ``entropy previous first duplicate matching``, as core.runs.heads.scores defines them, means
+        ``entropy previous first duplicate matching``, as `core.heads.scores` defines them, means
         over held-out windows; ``induction``: mean over sequences of random tokens that repeat with
         a random period, several periods.
     ``best``: by name, {layer, head, value} of the highest (of entropy the lowest) score; null
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from core.anatomy import Answer, Report
 from core.anatomy.attention import patterns
 from core.anatomy.loaded_checkpoint import Subject
-from core.runs.heads import SCORES, Scores, scores
+from core.heads.scores import SCORES, Scores, scores
 
 SEQUENCES = 16  # of repeated tokens
 FEW_TOKENS = 8  # an alphabet smaller than this can't fill a period without repeating itself

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.options import UsageError, add_store, find, store_of
-from core.runs.export import FORMATS, Format, export, import_runs
+from core.transfer.tables import FORMATS, Format, export, import_runs
 
 
 def add_verb(verbs: Any) -> None:

@@ -9,12 +9,12 @@ import math
 import sys
 from typing import Any
 
+from core.catalogue.summary import digest
 from core.cli import export
 from core.cli.options import UsageError, add_store, find, store_of
 from core.durations import in_bytes
 from core.jobs import control, delete, revive
 from core.runs import Run, RunError, RunStore
-from core.runs.digest import digest
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
 

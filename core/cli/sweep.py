@@ -12,13 +12,13 @@ from typing import Any
 from tqdm import tqdm
 
 from core import durations, grids
+from core.catalogue.summary import digest
 from core.cli.options import UsageError, add_store, store_of
 from core.config.words import said
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.launcher import revive
 from core.runs import RunStore
-from core.runs.digest import digest
 
 POLL_SECONDS = 0.5
 FILE = """\

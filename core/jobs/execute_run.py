@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import torch
 
+from core.catalogue.summary import keep
 from core.config import RunConfig
 from core.jobs.slots import Place
 from core.machine import DeviceKind
 from core.models import build_model
 from core.runs import Run, RunError, Status
-from core.runs.digest import keep
 from core.runs.status import Order, State, receive
 from core.training.devices import choose_device
 from core.training.optimizers import build_optimizer

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.catalogue.summary import digest
 from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.files import read_json, write_json
@@ -25,7 +26,6 @@ from core.grids import Grid
 from core.jobs import launcher, queue
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
-from core.runs.digest import digest
 from core.runs.status import ENDED, State, Status
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.config.rough import rough_times
 from core.config.units import Unit
-from core.runs.judgement import (
+from core.verdicts.judgement import (
     ALARM_WINDOW,
     LEARNED,
     LONGEST,
@@ -89,8 +89,8 @@ class Divergence(Alarm):
 class Plateau(Alarm):
     """The loss is that of letter (or class) frequencies: the network ignores its input.
 
-    By the rule of :mod:`core.runs.judgement`, over 100 steps. Leaving it, over 50, is an event too.
-    Besides: what was learned does not hold for validation data (memorised).
+    By the rule of :mod:`core.verdicts.judgement`, over 100 steps. Leaving it, over 50, is an event
+    too. Besides: what was learned does not hold for validation data (memorised).
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Runs on disk: create, list, open, read while they grow."""
 
-from core.runs.series import Cursor
+from core.metrics.series import Cursor
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore, describe
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.files import Signature, signature, write_atomically
-from core.runs.patterns import Patterns, map_npy, summed
+from core.heads.patterns import Patterns, map_npy, summed
 
 BUDGET_BYTES = 200 * 2**20
 GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
-from core.runs.buckets import Steps, bucket_size, buckets
+from core.config.describe import described
 from core.files import (
     Signature,
     folder_size,
@@ -32,9 +32,9 @@ from core.files import (
     write_atomically,
     write_json,
 )
+from core.metrics.downsample import Steps, bucket_size, buckets
+from core.metrics.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.locks import Lock, is_locked
-from core.runs.naming import described
-from core.runs.series import CADENCES, Cursor, Rows, SeriesReader
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
@@ -44,9 +44,9 @@ from core.runs.status import (
     State,
     Status,
     append_event,
+    goes_on,
     read_events,
     send,
-    goes_on,
 )
 from core.runs.trash import NEW, Deleted, Trash
 

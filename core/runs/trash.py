@@ -68,7 +68,8 @@ class Deleted:
 @dataclass(frozen=True)
 class Cleared:
     """What was removed for good: how many `remnants` of interrupted deletions, of runs and of
-    imports that were never whole, how many runs that were `expired`, how many because space was `short`, and the `bytes` of all of them."""
+    imports that were never whole, how many runs that were `expired`, how many because space was
+    `short`, and the `bytes` of all of them."""
 
     remnants: int = 0
     expired: int = 0
@@ -169,9 +170,9 @@ class Trash:
     def _remnants(self, now: float) -> Iterator[Path]:
         """What is left of deletions, and of what was being made by somebody who is gone."""
         for name in _names(self.root):
-            if name.startswith(DOOMED):
-                yield self.root / name
-            elif name.startswith((NEW, IMPORTED)) and _abandoned(self.root / name, now):
+            if name.startswith(DOOMED) or (
+                name.startswith((NEW, IMPORTED)) and _abandoned(self.root / name, now)
+            ):
                 yield self.root / name
         for folder in QUEUES:  # markers of a run or a question that waits
             for name in _names(self.root / folder):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from core.files import read_json
-from core.runs.series import Segment
+from core.metrics.series import Segment
 from core.runs.status import Status
 from core.runs.store import Run, RunError
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.metrics.series import CADENCES, SeriesWriter
 from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
 from core.runs import Run
-from core.runs.series import CADENCES, SeriesWriter
 
 FLUSH_SECONDS = 0.25  # at most four flushes a second
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.heads import scores as heads
+from core.heads.patterns import Patterns, difference, map_npy, map_npz
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
-from core.runs import Run, heads
-from core.runs.patterns import Patterns, difference, map_npy, map_npz
+from core.runs import Run
 from dashboard.api.answers import as_json, binary, number, rounded, route
 from dashboard.live.feed import store
 

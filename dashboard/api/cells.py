@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.catalogue.outcomes import Outcome, cell, outcome
+from core.catalogue.summary import digest
 from core.jobs import queue
 from core.runs import RunError
-from core.runs.digest import digest
-from core.runs.outcomes import Outcome, cell, outcome
 from dashboard.api.answers import BadRequestError, as_json, route, words
 from dashboard.live.feed import LOCK, feed, store
 from dashboard.report.series import experiment

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.metrics.downsample import Steps, bucket_width, thin
+from core.metrics.series import SeriesReader
 from core.runs import RunError
-from core.runs.buckets import Steps, bucket_width, thin
-from core.runs.series import SeriesReader
 from dashboard.api.answers import (
     BadRequestError,
     as_json,

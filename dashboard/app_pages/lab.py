@@ -4,10 +4,10 @@ from html import escape
 
 import streamlit as st
 
+from core.catalogue.compare import verdict
 from core.config import RunConfig, choices
 from core.runs import Run
-from core.runs.compare import verdict
-from core.runs.why import NORM
+from core.verdicts.why import NORM
 from dashboard import actions, advice, components, controls, state
 from dashboard.compare import grid_dialog
 from dashboard.figures.block import published, title

@@ -1,7 +1,7 @@
 """The runs as lists of them want it: settings without validation, and what became of them.
 
 Thousands of runs are listed at each rerun of a page, so a run is read again only when one of its
-small files has changed; its metrics are never read here but by `core.runs.digest`.
+small files has changed; its metrics are never read here but by `core.catalogue.summary`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from core import estimate
+from core.catalogue.summary import Digest, digest
 from core.config import IMAGES, SCHEMA, ModelConfig, Shape
+from core.config.alike import experiment_key, setting_key
 from core.files import read_json
 from core.runs import Run, RunStore
-from core.runs.alike import experiment_key, setting_key
-from core.runs.digest import Digest, digest
 from core.runs.status import State
 from dashboard.live.feed import LOCK
 from dashboard.state import DEFAULTS, LIVE, to_widget
@@ -103,7 +103,7 @@ class Entry:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What filters know of it (see `core.runs.filters`)."""
+        """What filters know of it (see `core.catalogue.filters`)."""
         found = self.digest
         lists = {n: to_widget(n, v) for n, v in self.flat.items() if isinstance(v, tuple)}
         return {

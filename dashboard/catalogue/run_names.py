@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.catalogue.naming import Subject, cut, labels, names
 from core.runs import Run
-from core.runs.naming import Subject, cut, labels, names
 from dashboard.catalogue import entries as catalogue
 from dashboard.catalogue.entries import Entry
 from dashboard.live.feed import store

@@ -9,13 +9,13 @@ import streamlit as st
 
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
+from core.config.describe import short_title
 from core.config.words import said, words_of
 from core.data.corpora import CorpusError, look_up
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs import queue
 from core.runs import RunError, describe
-from core.runs.naming import short_title
 from dashboard import components
 from dashboard.catalogue.entries import Entry
 from dashboard.compare import matrix, outcomes

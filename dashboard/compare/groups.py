@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from core.catalogue.naming import Subject, names
+from core.config.describe import short_title
 from core.config.words import said
-from core.runs.naming import Subject, names, short_title
 from dashboard.catalogue.entries import Entry, differing
 from dashboard.catalogue.run_names import subject
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.runs.filters import FilterError, parse
+from core.catalogue.filters import FilterError, parse
 from dashboard.catalogue import entries as catalogue
 from dashboard.catalogue.entries import Entry
 

@@ -1,6 +1,6 @@
 """Which trained: runs laid out by two of the settings in which they differ. Pure, no Streamlit.
 
-What a cell says is decided here, by `core.runs.outcomes`; the browser draws it and asks
+What a cell says is decided here, by `core.catalogue.outcomes`; the browser draws it and asks
 `/api/cells` anew for those whose runs are live.
 """
 
@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from core.catalogue.outcomes import Outcome, came, cell, outcome
 from core.config import choices
+from core.config.describe import short_title
 from core.config.words import said
 from core.grids import SEED
-from core.runs.naming import short_title
-from core.runs.outcomes import Outcome, came, cell, outcome
 from dashboard.catalogue.entries import Entry, differing
 from dashboard.state import SETTINGS
 

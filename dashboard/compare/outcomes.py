@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from core.runs.judgement import WINDOW
-from core.runs.labels import BAD_KINDS, VERDICT_LABELS
+from core.verdicts.judgement import WINDOW
+from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
 from dashboard.catalogue.entries import Entry
 from dashboard.compare.differences import NOBODY, units
 from dashboard.figures import marks

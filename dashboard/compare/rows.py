@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.catalogue.naming import cut
+from core.config.describe import short_title
 from core.config.words import file_name
-from core.runs.naming import cut, short_title
 from dashboard.catalogue.entries import Entry, differing
 from dashboard.compare.words import state_of
 

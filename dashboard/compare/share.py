@@ -13,7 +13,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from core.runs import Run
-from core.runs.export import Format, export
+from core.transfer.tables import Format, export
 from dashboard.catalogue.entries import Entry
 from dashboard.compare.listing import counted
 from dashboard.report.page import report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.runs import labels
+from core.verdicts import labels
 from dashboard.catalogue.entries import Entry
 
 

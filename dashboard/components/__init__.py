@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalogue.summary import digest
 from core.runs import Run, RunError
-from core.runs.digest import digest
-from core.runs.labels import BAD_KINDS
 from core.runs.status import ENDED
+from core.verdicts.labels import BAD_KINDS
 from dashboard import palette
 from dashboard.catalogue import run_names
 from dashboard.live.feed import store

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.buckets import Steps, bucket_width, buckets_of, thin
+from core.metrics.downsample import Steps, bucket_width, buckets_of, thin
 
 POINTS = 1024  # of a scalar series, two for each bucket; a power of two, as are fewer
 COLUMNS = 400  # of a per-layer series: one for each bucket

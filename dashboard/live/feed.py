@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from core.metrics.incremental import Folder
 from core.runs import Run, RunError, RunStore
-from core.runs.incremental import Folder
 from dashboard.live.metric_stream import CursorError, Difference, News, Stream, layer_of
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}

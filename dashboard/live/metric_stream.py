@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.incremental import Appended, Folder, Tail
+from core.metrics.incremental import Appended, Folder, Tail
 from dashboard.live.downsampled import Points, Series
 
 

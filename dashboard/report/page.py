@@ -12,9 +12,9 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from core.catalogue.compare import command
 from core.runs import Run, RunStore
-from core.runs.compare import command
-from core.runs.labels import VERDICT_LABELS
+from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
 from dashboard.palette import COLOURS, Mode
 from dashboard.report.paper import (

@@ -11,11 +11,11 @@ from html import escape
 from itertools import product
 from typing import Any
 
+from core.catalogue.means import mean_of, times
+from core.catalogue.outcomes import Cell, Outcome, cell, outcome
+from core.catalogue.summary import Digest, digest
 from core.config import RunConfig, choices, overrides, settings
-from core.runs.alike import mean_of, times
-from core.runs.digest import Digest, digest
-from core.runs.labels import BAD_KINDS
-from core.runs.outcomes import Cell, Outcome, cell, outcome
+from core.verdicts.labels import BAD_KINDS
 from dashboard.palette import run_colour
 from dashboard.report.series import Group, experiment
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.catalogue.naming import Subject, names
+from core.catalogue.summary import Digest, digest
+from core.config.alike import experiment_key, setting_key
+from core.metrics.downsample import bucket_size, buckets
 from core.runs import Run
-from core.runs.alike import experiment_key, setting_key
-from core.runs.buckets import bucket_size, buckets
-from core.runs.digest import Digest, digest
-from core.runs.naming import Subject, names
 from dashboard.catalogue.run_names import subject_of
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 

@@ -11,8 +11,8 @@ import streamlit as st
 from core import jobs
 from core.durations import in_bytes
 from core.runs import Run, RunError
-from core.runs.export import import_runs
 from core.runs.trash import DAYS, SHORT, counted
+from core.transfer.tables import import_runs
 from dashboard import state
 from dashboard.runs import ticks
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.compare.address import Choice
 from dashboard.catalogue.entries import Entry
+from dashboard.compare.address import Choice
 
 NOTHING = Choice(kind="only")
 

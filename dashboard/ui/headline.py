@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.config.alike import are_twins
 from core.runs import Run
-from core.runs.alike import are_twins
-from core.runs.labels import LIVE
-from core.runs.verdicts import Verdict
+from core.verdicts.labels import LIVE
+from core.verdicts.verdict import Verdict
 
 # Of one run, of two.
 SAID = {

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Error, Page, Response
 
 from core.runs import RunStore
-from core.runs.tensorboard import to_tensorboard
+from core.transfer.tensorboard import to_tensorboard
 from tests.benchmarks.processes import megabytes, processor_seconds
 from tests.browser.driver import Dashboard, open_browser, settled
 from tests.fake_runs import LiveFakeRun

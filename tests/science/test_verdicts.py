@@ -1,7 +1,7 @@
 """Verdicts and alarms on real runs whose truth is known from how their text was made.
 
-Each is trained by the trainer to an end that the rule of :mod:`core.runs.judgement` must tell from
-its losses alone; what the network really learned is measured beside it. The rule itself is tried on
+Each is trained to an end that the rule of `core.verdicts.judgement` must tell from its
+losses alone; what the network really learned is measured beside it. The rule itself is tried on
 constructed series in test_judgement.py.
 """
 
@@ -17,9 +17,9 @@ from core import presets
 from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.runs.status import Order
-from core.runs.verdicts import WINDOW, Verdict, judge
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from core.verdicts.verdict import WINDOW, Verdict, judge
 
 pytestmark = pytest.mark.slow
 

@@ -24,20 +24,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "data": {"config", "files"},
     "models": {"config"},
-    "probes": {"config", "models", "runs"},
-    "runs": {"config", "files", "data"},
+    "metrics": {"config", "files"},
+    "heads": {"files"},
+    "runs": {"config", "files", "heads", "metrics"},
+    "verdicts": {"config", "metrics", "runs"},
+    "catalogue": {"config", "estimate", "files", "metrics", "runs", "verdicts"},
+    "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
-    "training": {"config", "data", "files", "models", "probes", "runs"},
-    "anatomy": {"config", "data", "files", "models", "runs", "training"},
+    "probes": {"config", "models", "verdicts"},
+    "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
+    "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
     "jobs": {
-        *("anatomy", "config", "data", "durations", "files", "grids", "machine", "models"),
-        *("runs", "training"),
+        *("anatomy", "catalogue", "config", "data", "durations", "files", "grids", "machine"),
+        *("models", "runs", "training"),
     },
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
-    *("anatomy", "config", "data", "durations", "estimate", "files", "grids", "jobs", "machine"),
-    *("presets", "resources", "runs"),
+    *("anatomy", "catalogue", "config", "data", "durations", "estimate", "files", "grids"),
+    *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
+    "verdicts",
 }
 
 

@@ -53,7 +53,7 @@ def failing(names: list[str], where: Path, others: tuple[str, ...] = ()) -> list
 def test_each_module_can_be_imported_first() -> None:
     names = [*modules(ROOT / "core"), *modules(ROOT / "dashboard")]
     assert {
-        "core.runs.naming",
+        "core.catalogue.naming",
         "core.grids",
         "core.jobs.execute_run",
         "dashboard.compare.grid_dialog",

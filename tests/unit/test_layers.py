@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from core.catalogue.compare import command
 from core.config import RunConfig, layers, overrides
-from core.runs.compare import command
 from dashboard import state
 from dashboard.controls import COUNTED_FROM_1, PLACEHOLDERS
 from dashboard.figures.diagram import diagram

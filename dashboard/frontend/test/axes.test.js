@@ -5,8 +5,9 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { aired, drawable, fitting, frameOf, logTicks, sensible } from "../src/chart.js"
-import { ticks } from "../src/tools.js"
+import { aired, drawable, frameOf, logTicks, sensible } from "../src/charts/axes.js"
+import { fitting } from "../src/charts/chart.js"
+import { ticks } from "../src/charts/axes.js"
 
 test("ticks are round, inside the range and no more than asked for", () => {
   assert.deepEqual(ticks(0, 100, 5), [0, 20, 40, 60, 80, 100])

@@ -6,7 +6,8 @@ import assert from "node:assert/strict"
 import { readFileSync, readdirSync } from "node:fs"
 import { test } from "node:test"
 
-import { hub, pointsFor, unpacked } from "../src/hub.js"
+import { pointsFor, unpacked } from "../src/protocol/points.js"
+import { hub } from "../src/state/hub.js"
 
 const METRIC = "loss/train"
 

@@ -5,7 +5,9 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { figure, linesOf, shared, sortOf, sortText, spread, stateOf, timesOf } from "../src/rows.js"
+import { spread, timesOf } from "../src/state/groups.js"
+import { figure, shared, stateOf } from "../src/views/runs/cells.js"
+import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
 const row = (id, more = {}) => ({ id, name: id, state: "finished", words: "finished", full: "finished", bad: "", tags: [], note: "",
   settings: [], step: 10, steps: 10, validation: [null, null], training: [null, null], ...more })

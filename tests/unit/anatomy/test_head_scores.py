@@ -8,8 +8,8 @@ import pytest
 from core.anatomy import Silent
 from core.anatomy.attention import patterns
 from core.anatomy.heads import heads, sequences
+from core.heads.scores import SCORES, period_of, scores
 from core.runs import RunStore
-from core.runs.heads import SCORES, period_of, scores
 from tests.subjects import subject_of
 
 ASKED = {"windows": 3, "seed": 0}

@@ -4,8 +4,8 @@ import pytest
 
 from core.anatomy import KINDS, Silent, load
 from core.anatomy.loaded_checkpoint import Subject
+from core.heads.scores import period_of
 from core.runs import RunStore
-from core.runs.heads import period_of
 from tests.subjects import subject_of
 
 SMALL = {"length": 8, "prompt_length": 12, "windows": 2, "points": 5, "prompts": 3}

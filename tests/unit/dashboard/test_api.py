@@ -8,8 +8,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from core.metrics.series import SeriesWriter
 from core.runs import RunStore
-from core.runs.series import SeriesWriter
 from dashboard import api
 from dashboard.live import feed as live
 from dashboard.live.downsampled import POINTS, WAITING, Series

@@ -5,9 +5,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from core.heads import scores as heads
+from core.heads.patterns import Patterns, difference, map_npz
 from core.jobs import inspections
-from core.runs import RunStore, heads
-from core.runs.patterns import Patterns, difference, map_npz
+from core.runs import RunStore
 from dashboard import api
 from dashboard.api.attention import thumbnails
 from dashboard.live import feed as live

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.runs.compare import verdict
-from core.runs.verdicts import Verdict
+from core.catalogue.compare import verdict
+from core.verdicts.verdict import Verdict
 from dashboard.ui import headline
 from tests.fake_runs import Faker, config, finished
 

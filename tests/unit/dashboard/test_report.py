@@ -13,10 +13,10 @@ import pytest
 from conftest import small
 
 from core import cli
+from core.catalogue.compare import command
 from core.cli.options import Parser, config_of
 from core.config import RunConfig
 from core.runs import Run, RunStore, Status
-from core.runs.compare import command
 from dashboard.figures.curves import Line, curves
 from dashboard.palette import COLOURS
 from dashboard.report.page import report

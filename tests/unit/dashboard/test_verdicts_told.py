@@ -4,12 +4,12 @@ from html import escape
 
 import pytest
 
-from core.runs import digest as digests
-from core.runs import labels
-from core.runs.compare import verdict
-from core.runs.outcomes import cell
-from core.runs.outcomes import outcome as outcome_of
-from core.runs.verdicts import Verdict
+from core.catalogue import summary as digests
+from core.catalogue.compare import verdict
+from core.catalogue.outcomes import cell
+from core.catalogue.outcomes import outcome as outcome_of
+from core.verdicts import labels
+from core.verdicts.verdict import Verdict
 from dashboard import components
 from dashboard.catalogue import entries
 from dashboard.compare import outcomes

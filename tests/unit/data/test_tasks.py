@@ -8,7 +8,7 @@ from conftest import small
 
 from core.config import SYNTHETIC, DataConfig
 from core.data import corpora, tasks
-from core.runs.heads import period_of
+from core.heads.scores import period_of
 from core.training.objectives import task_of
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from conftest import small
 
-from core import grids
+from core import files, grids
 from core.config import DataConfig
 from core.data.corpora import CorpusError, describe
 from core.data.downloads import matching
-from core.runs import RunError, RunStore
-from core import files
-from core.runs.archive import import_runs
 from core.files import RefusedFileError, read_named
+from core.runs import RunError, RunStore
+from core.transfer.archive import import_runs
 
 
 @pytest.fixture
@@ -44,7 +43,8 @@ def test_what_is_no_regular_file_is_refused_with_a_sentence(odd: dict[str, Path]
         with pytest.raises(RefusedFileError) as refused:
             read_named(path, 2**20)
         assert len(str(refused.value)) < 400
-    assert "device" in str(pytest.raises(RefusedFileError, read_named, "/dev/zero", 9).value)
+    with pytest.raises(RefusedFileError, match="device"):
+        read_named("/dev/zero", 9)
 
 
 def test_at_most_the_limit_and_one_byte_is_read(tmp_path: Path) -> None:

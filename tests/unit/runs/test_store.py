@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import small
 
-from core.runs import RunError, RunStore, Status
 from core.files import write_atomically
+from core.runs import RunError, RunStore, Status
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import goes_on, read_events, receive, send

@@ -11,10 +11,10 @@ from conftest import small
 
 from core import jobs
 from core.__main__ import main
+from core.catalogue.summary import digest
+from core.files import folder_size
 from core.jobs import queue
 from core.runs import RunError, RunStore, Status
-from core.runs.digest import digest
-from core.files import folder_size
 from core.runs.locks import Lock
 from core.runs.trash import DAY, DAYS, SHORT, Cleared
 from tests.fake_runs import finished
@@ -62,7 +62,9 @@ def test_restoring_over_a_run_is_refused(store: RunStore) -> None:
         store.restore(run.id)
     assert deleted in store.trash.list(), "and nothing is lost"
     second = store.delete(run.id)
-    assert second and deleted and second.key != deleted.key
+    assert second
+    assert deleted
+    assert second.key != deleted.key
     assert store.restore(run.id).config == small(), "of two with one id the last comes first"
     with pytest.raises(RunError, match="can't be restored"):
         store.restore(deleted.key)
@@ -225,11 +227,14 @@ def test_delete_restore_and_empty_on_the_command_line(store: RunStore, capsys) -
     assert json.loads(capsys.readouterr().out) == {"id": second.id, "done": "deleted"}
     assert main(["runs", "trash"]) == 0
     said = capsys.readouterr().out
-    assert first.id in said and second.id in said and "2 runs, " in said
+    assert first.id in said
+    assert second.id in said
+    assert "2 runs, " in said
     assert main(["runs", "trash", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [second.id, first.id]
-    assert rows[1]["bytes"] > 0 and rows[1]["days_left"] in (29, 30)
+    assert rows[1]["bytes"] > 0
+    assert rows[1]["days_left"] in (29, 30)
     assert main(["runs", "restore", first.id.split("-")[-1]]) == 0
     assert {r.id for r in store.list()} == {first.id, third.id}
     assert main(["runs", "restore", first.id]) == 2

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from core import presets
+from core.catalogue.compare import verdict
 from core.config import RunConfig
 from core.runs import Run, RunStore
-from core.runs.compare import verdict
 from core.runs.status import Order
 from core.training import checkpoints
 from core.training.control import NullControl

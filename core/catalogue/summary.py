@@ -1,0 +1,257 @@
+"""What lists and filters ask of a run, kept in its directory so that nobody reads its metrics.
+
+``digest.json`` belongs to a run that has ended and says what it was made from: the state, its time
+and the sizes of the metrics' files. A run that was resumed, or a copy with other metrics, does not
+fit it any more and is measured anew. It holds nothing that the rest of the directory does not say,
+so it may be deleted, and where it can't be written nothing is lost but time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from core.config import overrides
+from core.files import read_json
+from core.metrics.series import CADENCES
+from core.runs.status import ENDED, State, Status
+from core.runs.store import Run
+from core.verdicts import judgement, labels
+from core.verdicts.labels import Kind
+from core.verdicts.verdict import Verdict, diverged_at, judge
+
+FILE = "digest.json"
+RULES = 2  # changes when the same metrics would give another digest
+MOST = 20_000  # runs remembered in memory
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One run at a glance. Numbers are finite; what there is none of is left out or None.
+
+    `last` and `best` have the scalar metrics by name; best is the least loss and the greatest
+    accuracy. `metrics` gives every metric's width in layers (0 for a scalar), `seconds` the time
+    of training without pauses. The verdict's numbers are in nats.
+    """
+
+    state: State
+    verdict: Verdict
+    step: int
+    steps: int
+    message: str
+    diverged_at: int | None
+    seconds: float | None
+    last: Mapping[str, float]
+    best: Mapping[str, float]
+    metrics: Mapping[str, int]
+
+    @property
+    def loss(self) -> float | None:
+        """The last training loss."""
+        return self.last.get("loss/train")
+
+    @property
+    def validation(self) -> float | None:
+        """The last validation loss."""
+        return self.last.get("loss/validation")
+
+    @property
+    def best_loss(self) -> float | None:
+        """The least training loss of a single batch."""
+        return self.best.get("loss/train")
+
+    @property
+    def best_validation(self) -> float | None:
+        """The least validation loss."""
+        return self.best.get("loss/validation")
+
+    @property
+    def words(self) -> str:
+        """The state as people say it: finished, plateau, diverged at step 41, training, ..."""
+        return self.words_for(self.verdict.kind)
+
+    def words_for(self, kind: Kind | None) -> str:
+        """The state in words, where the losses were judged so."""
+        return labels.state_words(self.state, kind, self.step, self.steps, self.diverged_at)
+
+
+def digest(run: Run) -> Digest:
+    """The run as it is now. Of a run that has ended it is kept, in memory and in its directory."""
+    return _digest(run, run.record, run.name)
+
+
+def keep(run: Run) -> None:
+    """Write the digest of a run that has just ended, so that it is there when it is asked for."""
+    with contextlib.suppress(OSError):  # its directory is gone
+        digest(run)
+
+
+def values(run: Run) -> Mapping[str, Any]:
+    """What a filter asks of a run (:mod:`core.catalogue.filters`): settings and `names.OWN`.
+
+    Raises RunError when its settings can't be read.
+    """
+    record, meta = run.record, run.meta
+    key = (_key(run, record), run.read_from)
+    known = _VALUES.get(run.place)
+    if known is not None and known[0] == key:
+        return known[1]
+    own = _digest(run, record, str(meta["name"]))
+    found = {
+        **{
+            # Layers that differ as they are typed: 0-3: placement=post.
+            name: overrides.text(value) if isinstance(value, list | tuple) else value
+            for name, value in run.config.flat().items()
+        },
+        "name": str(meta["name"]),
+        "id": run.id,
+        "state": own.state,
+        "words": own.words,
+        "tags": tuple(meta["tags"]) if isinstance(meta["tags"], list) else (),
+        "note": str(meta["note"]),
+        "step": own.step,
+        "loss": own.loss,
+        "validation": own.validation,
+        "best_loss": own.best_loss,
+        "best_validation": own.best_validation,
+        "grid": tuple(str(meta[n]) for n in ("grid", "grid_name") if meta.get(n)),
+        "verdict": own.verdict.kind,
+    }
+    return _remember(_VALUES, run, key, MappingProxyType(found))  # type: ignore[no-any-return]
+
+
+_DIGESTS: dict[str, tuple[Any, Digest]] = {}
+_VALUES: dict[str, tuple[Any, Mapping[str, Any]]] = {}
+
+
+def _remember(memory: dict[str, tuple[Any, Any]], run: Run, key: Any, value: Any) -> Any:
+    if len(memory) > MOST:
+        memory.clear()
+    memory[run.place] = (key, value)
+    return value
+
+
+def _key(run: Run, record: Status) -> tuple[Any, ...]:
+    """What a digest in memory depends on. The metrics of a run that has ended do not change."""
+    sizes = None if record.state in ENDED else tuple(_sizes(run).items())
+    return record.state, run.read_from[0], sizes
+
+
+def _digest(run: Run, record: Status, name: str) -> Digest:
+    key = (*_key(run, record), name)
+    known = _DIGESTS.get(run.place)
+    if known is not None and known[0] == key:
+        return known[1]
+    if record.state in ENDED:
+        return _remember(_DIGESTS, run, key, _kept(run, record, name))  # type: ignore[no-any-return]
+    return _remember(_DIGESTS, run, key, _measured(run, record))  # type: ignore[no-any-return]
+
+
+def _kept(run: Run, record: Status, name: str) -> Digest:
+    """From `digest.json` where it fits, else measured and written there."""
+    made_from = _made_from(run, record)
+    try:
+        found = read_json(run.place + FILE)
+        if found["of"] == made_from:
+            return _from_json(found, record, name)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass  # none, torn, or of other rules
+    # Through readers of its own, which go with it: thousands of runs must not stay in memory.
+    measured = _measured(Run(run.path), record)
+    with contextlib.suppress(OSError):
+        _write(run.path / FILE, {"of": made_from, "name": name, **asdict(measured)})
+    return measured
+
+
+def _from_json(found: dict[str, Any], record: Status, name: str) -> Digest:
+    said = dict(found["verdict"])
+    said["sentence"] = name + said["sentence"].removeprefix(found["name"])  # it may be renamed
+    return Digest(
+        state=record.state,
+        verdict=Verdict(**said),
+        step=record.step,
+        steps=record.steps,
+        message=record.message,
+        diverged_at=found["diverged_at"],
+        seconds=found["seconds"],
+        last=dict(found["last"]),
+        best=dict(found["best"]),
+        metrics=dict(found["metrics"]),
+    )
+
+
+def _made_from(run: Run, record: Status) -> dict[str, Any]:
+    return {
+        "rules": RULES,
+        "judged_by": judgement.VERSION,
+        "state": record.state,
+        "changed": record.changed,
+        "step": record.step,
+        "sizes": _sizes(run),
+    }
+
+
+def _sizes(run: Run) -> dict[str, int]:
+    try:
+        with os.scandir(f"{run.place}metrics") as entries:
+            files = {e.name: e.stat().st_size for e in entries if e.name.endswith(".arrow")}
+    except OSError:
+        return {}
+    return dict(sorted(files.items()))
+
+
+def _measured(run: Run, record: Status) -> Digest:
+    verdict = judge(run)
+    last: dict[str, float] = {}
+    best: dict[str, float] = {}
+    metrics: dict[str, int] = {}
+    seconds = None
+    for cadence in CADENCES:
+        widths = run.cadence_metrics(cadence)
+        metrics |= widths
+        scalars = [name for name, width in widths.items() if not width]
+        rows = run.rows(cadence, [*scalars, "seconds"])
+        if cadence == "step" and len(rows.steps):
+            seconds = float(rows.columns["seconds"][-1])
+        for name in scalars:
+            column = np.asarray(rows.columns[name], dtype=np.float64)
+            finite = column[np.isfinite(column)]
+            if not len(finite):
+                continue
+            last[name] = float(finite[-1])
+            if name.startswith(("loss/", "accuracy/")):
+                top = name.startswith("accuracy/")
+                best[name] = float(finite.max() if top else finite.min())
+    return Digest(
+        state=record.state,
+        verdict=verdict,
+        step=record.step,
+        steps=record.steps,
+        message=record.message,
+        diverged_at=diverged_at(run) if verdict.kind == "diverged" else None,
+        seconds=seconds,
+        last=last,
+        best=best,
+        metrics=metrics,
+    )
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Atomically, without waiting for the disk: what is torn by a crash is measured again."""
+    temporary = path.with_name(f".{FILE}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

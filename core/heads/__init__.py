@@ -1,0 +1,1 @@
+"""What attention patterns say of heads: their file form and their scores. Numpy alone."""

@@ -1,0 +1,1 @@
+"""Runs to other programs and machines: tables, TensorBoard, zips that import again."""

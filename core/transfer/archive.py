@@ -1,0 +1,273 @@
+"""Zips of runs, and what comes out of one: checked as a whole before anything of it is a run.
+
+``<id>/<file>`` as in the runs folder, without locks, commands and logs. What is taken in is data
+alone: JSON, Arrow streams, arrays without objects and safetensors; nothing of it is ever executed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.files import RefusedFileError, open_named, read_json, write_json
+from core.runs.locks import Lock
+from core.runs.status import Status
+from core.runs.store import Run, RunError, RunStore
+from core.runs.trash import IMPORTED
+from core.runs.validate import KEPT, files_of, problems_of
+
+LEFT = re.compile(r"lock|log\.txt|control/.*|(.*/)?\.[^/]*")
+ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
+# These may differ and the run be the same: names, tags and what is computed from the rest.
+ABOUT = ("meta.json", "status.json", "digest.json")
+FOLDERS = ("metrics", "snapshots", "checkpoints", "control")
+MOST_FILES = 500_000
+MOST_ZIP = 2**40
+MOST_JSON = 64 * 2**20
+EXPANSION = 200  # times its own size: more than any run's files compress
+SPARE = 100 * 2**20
+CHUNK = 2**20
+
+
+class ArchiveError(RunError):
+    """A zip that can't be imported: one sentence for each problem."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        shown = [*problems[:5], *([f"and {len(problems) - 5} more"] if len(problems) > 5 else [])]
+        super().__init__("; ".join(shown))
+        self.problems = list(problems)
+
+
+def pack(runs: Sequence[Run], to: Path) -> Path:
+    """Write runs into one zip, file by file; it appears when it is whole. Raises OSError."""
+    temporary = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
+    try:
+        with zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive:
+            for run in runs:
+                for name in files_of(run.path):
+                    _add(archive, run.path / name, f"{run.id}/{name}")
+        os.replace(temporary, to)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return to
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    packs = path.suffix in (".json", ".jsonl", ".arrow")
+    # A run that trains replaces and thins its files.
+    with contextlib.suppress(FileNotFoundError):
+        archive.write(
+            path, name, zipfile.ZIP_DEFLATED if packs else zipfile.ZIP_STORED, compresslevel=1
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One run in a zip: its id there and its files by their names in the run."""
+
+    id: str
+    files: dict[str, zipfile.ZipInfo]
+
+
+def import_runs(
+    store: RunStore, path: str | Path, say: Callable[[str], None] = lambda sentence: None
+) -> list[Run]:
+    """Take the runs of a zip into a store; returns those that are new there.
+
+    Everything is unpacked beside the runs and checked before the first one appears. A run that is
+    there already with the same content is left out, and `say` is told; one with the same id and
+    other content comes under a new id. A run that waited comes stopped, one that trained comes
+    interrupted; both can be resumed. Raises ArchiveError, and then the store is as it was.
+    """
+    source = Path(path)
+    try:
+        with open_named(source, MOST_ZIP) as file, zipfile.ZipFile(file) as archive:
+            found = _listed(archive, source, store)
+            return _take_in(store, archive, found, say)
+    except zipfile.BadZipFile as error:
+        raise ArchiveError([f"{source.name} is damaged or no zip: {error}"]) from error
+    except (NotImplementedError, RuntimeError, zlib.error) as error:
+        raise ArchiveError([f"{source.name} can't be unpacked: {error}"]) from error
+    except RefusedFileError as error:
+        raise ArchiveError([str(error)]) from error
+    except OSError as error:
+        raise ArchiveError([f"{source.name}: {error.strerror or error}"]) from error
+
+
+# Before anything is unpacked
+
+
+def _listed(archive: zipfile.ZipFile, source: Path, store: RunStore) -> list[_Found]:
+    """The runs that a zip says it has. Raises ArchiveError on the first look."""
+    entries = archive.infolist()
+    if len(entries) > MOST_FILES:
+        raise ArchiveError([f"{source.name} has {len(entries):,} files; at most {MOST_FILES:,}"])
+    problems: list[str] = []
+    runs: dict[str, dict[str, zipfile.ZipInfo]] = {}
+    for info in entries:
+        problem = _problem_of_name(info)
+        if problem:
+            problems.append(problem)
+            continue
+        id, _, name = info.filename.partition("/")
+        if info.is_dir() or id == "__MACOSX" or LEFT.fullmatch(name) or LEFT.fullmatch(id):
+            continue
+        if not ID.fullmatch(id) or not KEPT.fullmatch(name):
+            problems.append(f"{_shown(info.filename)} is no file of a run")
+        elif name in runs.setdefault(id, {}):
+            problems.append(f"{_shown(info.filename)} is there twice")
+        elif name.endswith("json") and info.file_size > MOST_JSON:
+            problems.append(f"{_shown(info.filename)} is too large for settings or events")
+        else:
+            runs[id][name] = info
+    problems += [f"{id} has no config.json" for id, files in runs.items()
+                 if "config.json" not in files]  # fmt: skip
+    if not runs and not problems:
+        problems.append(f"{source.name} has no runs; `runs export --format zip` writes such a zip")
+    size = sum(info.file_size for files in runs.values() for info in files.values())
+    problems += _problems_of_size(size, source, store)
+    if problems:
+        raise ArchiveError(problems)
+    return [_Found(id, files) for id, files in sorted(runs.items())]
+
+
+def _problem_of_name(info: zipfile.ZipInfo) -> str:
+    name = info.filename
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    parts = name.rstrip("/").split("/")
+    if not name.isprintable() or "\\" in name or ":" in name:
+        return f"{_shown(name)} has characters that no run's file has"
+    if name.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        return f"{_shown(name)} points out of the runs folder"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return f"{_shown(name)} is a link or a device, which no run has"
+    return f"{_shown(name)} is encrypted" if info.flag_bits & 1 else ""
+
+
+def _problems_of_size(size: int, source: Path, store: RunStore) -> Iterator[str]:
+    if size > EXPANSION * source.stat().st_size + SPARE:
+        yield f"{source.name} would unpack to {size / 2**20:,.0f} MB, which no zip of runs does"
+        return
+    folder = store.root
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if size + SPARE > free:
+        yield f"{source.name} needs {size / 2**20:,.0f} MB and {free / 2**20:,.0f} MB are free"
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) < 80 else f"{name[:77]}…")
+
+
+# Unpacking
+
+
+def _take_in(
+    store: RunStore,
+    archive: zipfile.ZipFile,
+    found: Sequence[_Found],
+    say: Callable[[str], None],
+) -> list[Run]:
+    store.root.mkdir(parents=True, exist_ok=True)
+    new: dict[str, str] = {}  # by the id in the zip
+    taken = {one.id for one in found}
+    for one in found:
+        target = store.root / one.id
+        if not target.exists():
+            new[one.id] = one.id
+        elif _same(target, one):
+            say(f"{one.id} is there already, with the same content")
+        else:
+            new[one.id] = _free_id(store, one.id, taken)
+            taken.add(new[one.id])
+            say(f"{one.id} is there already, with other content; this one is {new[one.id]}")
+    folder = store.root / f"{IMPORTED}{secrets.token_hex(6)}"
+    folder.mkdir()
+    lock = Lock(folder / "lock")  # says that somebody is at it
+    lock.acquire()
+    moved: list[Path] = []
+    try:
+        problems: list[str] = []
+        for one in found:
+            if one.id in new:
+                _unpack(archive, one, folder / new[one.id])
+                problems += problems_of(folder / new[one.id], one.id)
+        if problems:
+            raise ArchiveError(problems)
+        for id in new.values():
+            _settle(folder / id, new)
+        for id in new.values():
+            (folder / id).rename(store.root / id)  # from here on it is a run
+            moved.append(store.root / id)
+    except BaseException:
+        for path in moved:
+            path.rename(folder / path.name)
+        raise
+    finally:
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+    return [store.open(id) for id in new.values()]
+
+
+def _free_id(store: RunStore, id: str, taken: set[str]) -> str:
+    number = 2
+    while f"{id}-{number}" in taken or (store.root / f"{id}-{number}").exists():
+        number += 1
+    return f"{id}-{number}"
+
+
+def _same(folder: Path, one: _Found) -> bool:
+    """Whether a run's directory has the very content; names and the like may differ."""
+    own = {name for name in files_of(folder) if name not in ABOUT}
+    theirs = {name: info for name, info in one.files.items() if name not in ABOUT}
+    return own == theirs.keys() and all(
+        (folder / name).stat().st_size == info.file_size and _crc(folder / name) == info.CRC
+        for name, info in theirs.items()
+    )
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def _unpack(archive: zipfile.ZipFile, one: _Found, folder: Path) -> None:
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True)
+    (folder / "lock").touch()
+    for name, info in one.files.items():
+        written = 0
+        with archive.open(info) as source, open(folder / name, "xb") as target:
+            while chunk := source.read(CHUNK):
+                written += len(chunk)
+                if written > info.file_size:
+                    raise ArchiveError([f"{_shown(info.filename)} is larger than it says"])
+                target.write(chunk)
+
+
+def _settle(folder: Path, new: dict[str, str]) -> None:
+    """What refers to other runs follows their new ids, and nothing starts by itself."""
+    meta = read_json(folder / "meta.json") if (folder / "meta.json").exists() else {}
+    twin = str(meta.get("twin_of"))
+    if new.get(twin, twin) != twin:
+        write_json(folder / "meta.json", {**meta, "twin_of": new[twin]})
+    try:
+        status = Status.read(folder / "status.json")
+    except (OSError, ValueError):
+        return  # it shows as failed, as it did where it came from
+    if status.state == "queued":
+        stopped = status.model_copy(update={"state": "stopped"})
+        stopped.write(folder / "status.json")

@@ -1,0 +1,1 @@
+"""Is it learning, why, and what to try next: the rules and their words."""

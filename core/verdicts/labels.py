@@ -1,0 +1,154 @@
+"""What people read for a run's state and for its verdict, and which of them are bad: one table.
+
+Files, the command line's JSON and filters use the keys (`finished`, `too_early`); everything that
+a person reads uses the words. The browser gets the same table as data (`for_browser`). Pure: needs
+neither numpy nor a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+from core.runs.status import ENDED, NEEDS_WORKER, State
+
+Kind = Literal["learned", "memorised", "plateau", "above", "diverged", "too_early", "failed"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class StateLabel(NamedTuple):
+    """A state: its word, and whether a run that is in it ended badly."""
+
+    word: str
+    bad: bool = False
+
+
+class VerdictLabel(NamedTuple):
+    """A verdict: `short` in a column, `said` of one run, `many` of several, `past` in a report.
+
+    `bad` verdicts are warned of; `dead` ones are those of a network that uses nothing of its input.
+    """
+
+    short: str
+    said: str
+    many: str
+    past: str
+    bad: bool = False
+    dead: bool = False
+
+
+STATE_LABELS: dict[State, StateLabel] = {
+    "queued": StateLabel("waiting"),
+    "starting": StateLabel("starting"),
+    "running": StateLabel("training"),
+    "paused": StateLabel("paused"),
+    "finished": StateLabel("finished"),
+    "stopped": StateLabel("stopped"),
+    "interrupted": StateLabel("interrupted", bad=True),
+    "diverged": StateLabel("diverged", bad=True),
+    "failed": StateLabel("failed", bad=True),
+}
+VERDICT_LABELS: dict[Kind, VerdictLabel] = {
+    "learned": VerdictLabel("learned", "learned", "use their input", "learned"),
+    "memorised": VerdictLabel(
+        "memorised",
+        "memorised its training data",
+        "memorised their training data",
+        "memorised the training data",
+        bad=True,
+    ),
+    "plateau": VerdictLabel(
+        "plateau",
+        "on the plateau",
+        "sit on the plateau and ignore their input",
+        "sat on the plateau",
+        bad=True,
+        dead=True,
+    ),
+    "above": VerdictLabel(
+        "above",
+        "worse than the plateau",
+        "know less than frequencies",
+        "knew less than frequencies",
+        bad=True,
+        dead=True,
+    ),
+    "diverged": VerdictLabel("diverged", "diverged", "diverged", "diverged", bad=True),
+    "failed": VerdictLabel("failed", "failed", "failed", "failed", bad=True),
+    "too_early": VerdictLabel(
+        "too early", "too early to judge", "are too young to judge", "can't be judged yet"
+    ),
+}
+# A sign of its own for each dead end, so that nothing is told by colour alone.
+SIGNS: dict[str, str] = {
+    "plateau": "■",
+    "above": "■",
+    "memorised": "!",
+    "diverged": "✕",
+    "failed": "✕",
+    "interrupted": "!",
+}
+LIVE: tuple[State, ...] = ("queued", *NEEDS_WORKER)  # waiting or at work
+BAD_KINDS: tuple[Kind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.bad)
+DEAD_KINDS: tuple[Kind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.dead)
+BAD_STATES: tuple[State, ...] = tuple(s for s, label in STATE_LABELS.items() if label.bad)
+# What a filter understands beside the states themselves: the words for them, and an older one.
+STATE_ALIASES: dict[str, State] = {
+    **{label.word: state for state, label in STATE_LABELS.items() if label.word != state},
+    "done": "finished",
+}
+
+
+def state_words(
+    state: State, kind: Kind | None, step: int, steps: int, diverged_at: int | None = None
+) -> str:
+    """A state as a sentence has it: `finished`, `plateau`, `training, step 41 of 400`, ...
+
+    A run that finished with a bad verdict is called by the verdict.
+    """
+    at = f"step {step:,}"
+    of = f"{at} of {steps:,}" if steps else at
+    return {
+        "running": f"{STATE_LABELS['running'].word}, {of}",
+        "paused": f"{STATE_LABELS['paused'].word} at {of}",
+        "stopped": f"{STATE_LABELS['stopped'].word} at {at}",
+        "interrupted": f"{STATE_LABELS['interrupted'].word} at {at}",
+        "diverged": f"{STATE_LABELS['diverged'].word} at step {diverged_at or step:,}",
+        "finished": _finished(kind),
+    }.get(state) or STATE_LABELS[state].word
+
+
+def short_words(
+    state: State, kind: Kind | None, step: int, steps: int, diverged_at: int | None = None
+) -> str:
+    """A state as a narrow column has it: `finished`, `plateau`, `training 41 %`, `stopped 41`."""
+    word = STATE_LABELS[state].word
+    if state in ("running", "paused"):
+        return f"{word} {100 * step // steps} %" if steps else word
+    if state in ("stopped", "interrupted"):
+        return f"{word} {step:,}"
+    if state == "diverged":
+        return f"{word} {diverged_at or step:,}"
+    return _finished(kind) if state == "finished" else word
+
+
+def warns(state: State, kind: Kind | None) -> str:
+    """What a run is warned of: a bad state, else a bad verdict, else ""."""
+    if state in BAD_STATES:
+        return state
+    return kind if kind in BAD_KINDS else ""
+
+
+def _finished(kind: Kind | None) -> str:
+    return VERDICT_LABELS[kind].short if kind in BAD_KINDS else STATE_LABELS["finished"].word
+
+
+def for_browser() -> dict[str, Any]:
+    """The table as the live views are given it."""
+    return {
+        "states": {state: label.word for state, label in STATE_LABELS.items()},
+        "ended": list(ENDED),
+        "live": list(LIVE),
+        "bad_states": list(BAD_STATES),
+        "verdicts": {kind: label._asdict() for kind, label in VERDICT_LABELS.items()},
+        "signs": SIGNS,
+    }

@@ -1,0 +1,200 @@
+"""Verdicts on runs whose losses are made up, and what differs among configs."""
+
+import numpy as np
+import pytest
+
+from core.catalogue.compare import differences, equal_count, last_loss, state_words, verdict
+from core.config import RunConfig
+from core.files import write_json
+from core.metrics.series import SeriesWriter
+from core.runs import RunStore, Status
+
+ENTROPY = 3.309
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a run with these training losses."""
+    store = RunStore(tmp_path)
+
+    def run(losses, state="finished", unigram=None, entropy=ENTROPY, message="", step=None):
+        made = store.create(RunConfig(), "a run")
+        if len(losses):
+            columns = {
+                "step": np.arange(1, len(losses) + 1),
+                "seconds": np.arange(len(losses)) * 0.1,
+                "loss/train": np.asarray(losses),
+            }
+            if unigram is not None:
+                columns["loss/unigram"] = np.asarray(unigram)
+            writer = SeriesWriter(made.path / "metrics", "step", 0)
+            writer.write(columns)
+            writer.close()
+        if entropy is not None:
+            write_json(made.path / "corpus.json", {"unigram_entropy": entropy})
+        made.write_status(
+            Status(state=state, step=len(losses) if step is None else step, message=message)
+        )
+        return made
+
+    return run
+
+
+def noise(level, count=200, spread=0.05):
+    return level + np.random.default_rng(0).normal(0, spread, count)
+
+
+def test_learned(make):
+    found = verdict(make(noise(2.43)))
+    assert found.kind == "learned"
+    assert found.last_mean == pytest.approx(2.43, abs=0.03)
+    assert found.entropy == ENTROPY
+    assert "2.4" in found.sentence
+    assert "uses its input" in found.sentence
+
+
+@pytest.mark.parametrize("level", [3.309, 3.39, 3.23])
+def test_plateau_is_near_the_entropy_of_letters(make, level):
+    found = verdict(make(noise(level, spread=0.01)))
+    assert found.kind == "plateau"
+    assert "ignores its input" in found.sentence
+    assert "3.309" in found.sentence
+
+
+def test_only_the_last_fifty_losses_count(make):
+    assert verdict(make([*noise(4.3, 150), *noise(2.4, 50)])).kind == "learned"
+    assert verdict(make([*noise(2.4, 150), *noise(3.31, 50, 0.01)])).kind == "plateau"
+
+
+def test_batches_that_are_harder_than_the_corpus(make):
+    """The plateau is also told by the letter frequencies' loss on those very batches."""
+    hard = noise(3.45, 200)
+    found = verdict(make(hard + 0.01, unigram=hard))
+    assert found.kind == "plateau"
+    assert "same batches" in found.sentence
+    assert verdict(make(hard - 0.5, unigram=hard)).kind == "learned"
+
+
+def test_a_loss_that_only_passes_the_plateau(make):
+    found = verdict(make(np.linspace(3.6, 3.2, 100)))
+    assert found.kind == "too_early"
+    assert "still falling" in found.sentence
+
+
+def test_above_is_not_learned(make):
+    found = verdict(make(noise(3.8)))
+    assert found.kind == "above"
+    assert "above the entropy" in found.sentence
+
+
+def test_diverged_by_state_or_by_losses(make):
+    losses = noise(3.0, 60)
+    losses[41:] = np.nan
+    assert verdict(make(losses)).kind == "diverged"
+    found = verdict(make(losses, "diverged", message="the loss is not a number"))
+    assert found.kind == "diverged"
+    assert found.sentence == "a run diverged at step 42: the loss is not a number."
+    assert verdict(make([], "diverged", step=0)).kind == "diverged"
+
+
+def test_too_early(make):
+    few = verdict(make(noise(4.0, 49)))
+    assert few.kind == "too_early"
+    assert few.last_mean == pytest.approx(4.0, abs=0.05)
+    none = verdict(make([], "queued"))
+    assert (none.kind, none.last_mean) == ("too_early", None)
+    assert verdict(make(noise(2.0), entropy=None)).entropy is None
+
+
+def test_failed_gives_the_reason(make):
+    found = verdict(make([], "failed", message="tiny-shakespeare can't be downloaded."))
+    assert found.kind == "failed"
+    assert found.sentence == "a run failed: tiny-shakespeare can't be downloaded."
+
+
+@pytest.mark.parametrize("losses", [[], [np.nan] * 3, noise(2, 60), noise(3.309, 60, 0.01)])
+@pytest.mark.parametrize("state", ["queued", "stopped", "finished", "diverged", "failed"])
+def test_sentences_are_sentences(make, losses, state):
+    sentence = verdict(make(losses, state)).sentence
+    assert sentence.startswith("a run")
+    assert sentence.endswith(".")
+    assert "None" not in sentence
+    assert "nan" not in sentence
+
+
+def test_state_words(make):
+    assert state_words(make(noise(2)), "learned") == "finished"
+    assert state_words(make(noise(3.3)), "plateau") == "plateau"
+    assert state_words(make([], "queued")) == "waiting"
+    assert state_words(make(noise(2, 60), "stopped")) == "stopped at step 60"
+    losses = noise(3.0, 60)
+    losses[41:] = np.inf
+    assert state_words(make(losses, "diverged")) == "diverged at step 42"
+
+
+def test_last_loss_is_the_last_finite_one(make):
+    assert last_loss(make([4.0, 3.0, np.nan]), "loss/train") == 3.0
+    assert last_loss(make([]), "loss/train") is None
+    assert last_loss(make([4.0]), "loss/validation") is None
+
+
+def test_differences_and_what_is_equal():
+    pre, post = RunConfig(), RunConfig.from_flat({"model.placement": "post", "training.seed": 3})
+    assert differences([pre, post]) == {
+        "model.placement": ["pre", "post"],
+        "training.seed": [0, 3],
+    }
+    assert equal_count([pre, post]) == len(pre.flat()) - 2
+    assert differences([pre, pre]) == {}
+    assert differences([]) == {}
+    assert equal_count([pre]) == len(pre.flat())
+
+
+def test_names_are_not_settings():
+    assert differences([RunConfig(name="a"), RunConfig(name="b")]) == {}
+
+
+def memorising(make, validation, at=(0, 100)):
+    """A run whose training loss is far below frequencies, with these validation losses."""
+    run = make(noise(0.37, 120, 0.02), unigram=noise(2.30, 120, 0.02), entropy=2.302)
+    write_json(run.path / "corpus.json", {"unigram_entropy": 2.302, "unigram_validation": 2.31})
+    writer = SeriesWriter(run.path / "metrics", "evaluation", 0)
+    for step, loss in zip(at, validation, strict=True):
+        row = {"step": np.array([step]), "seconds": np.array([float(step)])}
+        writer.write(row | {"loss/validation": np.array([loss])})
+    writer.close()
+    return run
+
+
+def test_memorised_digits_are_not_learned(make):
+    found = verdict(memorising(make, (2.4, 6.30)))
+    assert found.kind == "memorised"
+    assert "uses its input" not in found.sentence
+    assert "6.30" in found.sentence
+    assert "2.31" in found.sentence
+
+
+@pytest.mark.parametrize(("validation", "at"), [((2.4, 0.6), (0, 100)), ((6.3,), (0,)), ((), ())])
+def test_without_a_telling_validation_it_is_learned(make, validation, at):
+    """Below the frequencies; before any training; none at all."""
+    assert verdict(memorising(make, validation, at)).kind == "learned"
+
+
+def test_a_slow_learner_has_learned_a_little(make):
+    unigram = noise(3.309, 200, 0.06)
+    found = verdict(make(unigram - 0.051 + noise(0, 200, 0.03), unigram=unigram))
+    assert found.kind == "learned"
+    assert "only a little" in found.sentence
+    assert found.gap == pytest.approx(-0.051, abs=0.015)
+
+
+def test_batches_that_fall_by_themselves_leave_a_dead_network_dead(make):
+    unigram = np.linspace(3.38, 3.24, 100)
+    assert verdict(make(unigram + noise(0, 100, 0.004), unigram=unigram)).kind == "plateau"
+
+
+def test_a_text_of_low_entropy_is_learned(make):
+    unigram = noise(0.056, 200, 0.01)
+    found = verdict(make(unigram - 0.02, unigram=unigram, entropy=0.056))
+    assert found.kind == "learned"
+    assert verdict(make(unigram + 0.0002, unigram=unigram, entropy=0.056)).kind == "plateau"

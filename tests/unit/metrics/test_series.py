@@ -1,0 +1,195 @@
+"""Metrics on disk: appended, read while they grow, damaged, resumed, thinned."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars
+import pyarrow as pa
+import pytest
+
+from core.metrics.downsample import bucket_size, buckets, thin
+from core.metrics.incremental import Folder, Tail
+from core.metrics.series import Cursor, SeriesReader, SeriesWriter
+
+
+def rows(first: int, last: int, layers: int = 3) -> dict[str, np.ndarray]:
+    steps = np.arange(first, last)
+    return {
+        "step": steps,
+        "seconds": steps / 10,
+        "loss": steps * 1.0,
+        "norm": np.repeat(steps[:, None], layers, 1),
+    }
+
+
+def write(folder: Path, segment: int, first: int, last: int, flush: int = 8) -> SeriesWriter:
+    writer = SeriesWriter(folder, "step", segment)
+    for start in range(first, last, flush):
+        writer.write(rows(start, min(start + flush, last)))
+    return writer
+
+
+def test_incremental_reading_equals_one_read(tmp_path: Path) -> None:
+    writer = SeriesWriter(tmp_path, "step", 0)
+    reader, cursor, seen = SeriesReader(tmp_path, "step"), None, []
+    for start in range(0, 200, 8):
+        writer.write(rows(start, start + 8))
+        found = reader.read(["loss"], cursor)
+        cursor = found.cursor
+        seen += found.steps.tolist()
+    assert seen == list(range(200))
+    writer.close()  # compaction replaces the file under the reader
+    assert len(reader.read(["loss"], cursor).steps) == 0
+    whole = SeriesReader(tmp_path, "step").read(["loss", "norm"])
+    np.testing.assert_array_equal(whole.columns["loss"], np.arange(200.0))
+    assert whole.columns["norm"].shape == (200, 3)
+
+
+def test_a_later_segment_wins_from_its_first_step(tmp_path: Path) -> None:
+    write(tmp_path, 0, 0, 50).close()
+    reader = SeriesReader(tmp_path, "step")
+    cursor = reader.read(["loss"]).cursor
+    assert cursor == Cursor(0, 50)
+    write(tmp_path, 1, 40, 60)
+    delta = reader.read(["loss"], cursor)
+    assert delta.truncate_from == 40
+    assert delta.steps.tolist() == list(range(40, 60))
+    assert reader.read(["loss"]).steps.tolist() == list(range(60))
+    assert Cursor.parse(str(delta.cursor)) == delta.cursor
+
+
+def test_a_torn_tail_keeps_what_was_flushed(tmp_path: Path) -> None:
+    path = write(tmp_path, 0, 0, 32).path
+    whole = path.read_bytes()
+    for cut in (1, 20, 200):
+        path.write_bytes(whole[:-cut])
+        assert SeriesReader(tmp_path, "step").read(["loss"]).steps.tolist() == list(range(24))
+    path.write_bytes(whole[:100])  # torn within the header
+    assert len(SeriesReader(tmp_path, "step").read(["loss"]).steps) == 0
+
+
+def test_a_flipped_bit_ends_the_series_before_it(tmp_path: Path) -> None:
+    path = write(tmp_path, 0, 0, 32).path
+    data = bytearray(path.read_bytes())
+    at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
+    data[at] ^= 1
+    path.write_bytes(data)
+    found = SeriesReader(tmp_path, "step").read(["loss", "norm"])
+    assert found.steps.tolist() == list(range(16))
+
+
+def test_other_programs_read_it(tmp_path: Path) -> None:
+    writer = write(tmp_path, 0, 0, 20)
+    writer.close()
+    with pa.ipc.open_stream(writer.path) as stream:
+        frame = stream.read_pandas()
+    assert frame["loss"].tolist() == list(range(20))
+    assert polars.read_ipc_stream(writer.path)["step"].to_list() == list(range(20))
+
+
+def test_a_full_disk_loses_nothing_written(tmp_path: Path) -> None:
+    writer = write(tmp_path, 0, 0, 16)
+    real = writer._file
+    full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    os.dup2(full.fileno(), real.fileno())
+    with pytest.raises(OSError, match="space"):
+        writer.write(rows(16, 24))
+    assert SeriesReader(tmp_path, "step").read(["loss"]).steps.tolist() == list(range(16))
+
+
+def test_missing_columns_are_nan(tmp_path: Path) -> None:
+    write(tmp_path, 0, 0, 10)
+    found = SeriesReader(tmp_path, "step").read(["loss", "unknown"])
+    assert np.isnan(found.columns["unknown"]).all()
+
+
+@pytest.mark.parametrize("count", [1, 999, 2000, 2001, 100_000])
+def test_buckets_keep_every_spike_and_stay_within_the_limit(count: int) -> None:
+    random = np.random.default_rng(count)
+    values = random.normal(size=count).astype(np.float32)
+    spikes = random.choice(count, size=min(count, 20), replace=False)
+    values[spikes] = np.where(np.arange(len(spikes)) % 2, 100, -100)
+    size = bucket_size(count, 2000)
+    steps, thin = buckets(np.arange(count), values, size)
+    assert len(steps) <= 2000
+    assert (np.diff(steps) > 0).all()
+    np.testing.assert_array_equal(thin, values[steps])
+    assert thin.max() == values.max()
+    assert thin.min() == values.min()
+    for spike in spikes:  # a spike may share a bucket with another of its sign
+        near = thin[np.abs(steps - spike) < size]
+        assert values[spike] in near
+
+
+def test_buckets_do_not_move_while_a_run_grows() -> None:
+    values = np.random.default_rng(0).normal(size=4096).astype(np.float32)
+    before, _ = buckets(np.arange(3000), values[:3000], 16)
+    after, _ = buckets(np.arange(4096), values, 16)
+    complete = 3000 // 16 * 16
+    np.testing.assert_array_equal(before[before < complete], after[after < complete])
+
+
+def test_buckets_keep_what_is_no_number() -> None:
+    values = np.ones(1000, dtype=np.float32)
+    values[700:] = np.nan
+    steps, thin = buckets(np.arange(1000), values, 64)
+    assert np.isnan(thin[steps >= 704]).any()
+    assert 700 in steps
+
+
+def test_thinning_by_steps_is_the_same_in_one_go_and_in_two() -> None:
+    random = np.random.default_rng(3)
+    steps = np.flatnonzero(random.random(5000) < 0.7)  # some steps were not measured
+    values = random.normal(size=len(steps)).astype(np.float32)
+    values[random.choice(len(values), 9)] = np.nan
+    once = thin(steps, values, 128)
+    twice = thin(*thin(steps, values, 16), 128)
+    np.testing.assert_array_equal(once[0], twice[0])
+    np.testing.assert_array_equal(once[1], twice[1])
+    for bucket in np.unique(steps // 128):
+        rows, kept = values[steps // 128 == bucket], once[1][once[0] // 128 == bucket]
+        assert np.nanmin(rows) == np.nanmin(kept)
+        assert np.nanmax(rows) == np.nanmax(kept)
+        assert np.isnan(rows).any() == np.isnan(kept).any()
+
+
+def test_a_tail_gives_each_row_once(tmp_path: Path) -> None:
+    tail, seen = Tail(Folder(tmp_path), "step", ["loss", "norm"]), []
+    writer = SeriesWriter(tmp_path, "step", 0)
+    for start in range(0, 80, 8):
+        writer.write(rows(start, start + 8))
+        found = tail.read()
+        assert found is not None
+        assert found.anew == (start == 0)
+        assert found.columns["norm"].shape == (8, 3)
+        seen += found.steps.tolist()
+    assert tail.read() is None
+    writer.close()  # compaction replaces the file and adds nothing
+    assert tail.read() is None
+    assert seen == list(range(80))
+    write(tmp_path, 1, 60, 70)
+    found = tail.read()
+    assert found is not None
+    assert found.anew
+    assert found.steps.tolist() == list(range(70))
+    assert tail.firsts == {0: 0, 1: 60}
+    assert Tail(Folder(tmp_path / "gone"), "step", ["loss"]).read() is None
+
+
+def test_a_tail_stops_before_what_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path, 0, 0, 32).path
+    data = bytearray(path.read_bytes())
+    at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
+    data[at] ^= 1
+    path.write_bytes(data)
+    found = Tail(Folder(tmp_path), "step", ["loss"]).read()
+    assert found is not None
+    assert found.steps.tolist() == list(range(16))
+
+
+def test_names_need_no_rows(tmp_path: Path) -> None:
+    write(tmp_path, 0, 0, 32).close()
+    reader = SeriesReader(tmp_path, "step")
+    assert reader.names() == {"loss": 0, "norm": 3}
+    assert all(segment.rows == 0 for segment in reader._segments.values())
