@@ -28,7 +28,7 @@ from torch import nn
 
 from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.loaded_checkpoint import Subject, device_of
-from core.data.corpora import CorpusError
+from core.data.downloads import CorpusError
 from core.files import write_atomically, write_json
 from core.jobs import inspection_queue, inspections, queue
 from core.jobs.inspections import Inspection, Record

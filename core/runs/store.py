@@ -170,8 +170,11 @@ class Run:
         return {**defaults, **self._json("meta.json")}
 
     def update_meta(self, **changes: Any) -> None:
-        """Change what people say of the run."""
-        write_json(self.path / "meta.json", {**self.meta, **changes})
+        """Change what people say of the run; with another name its first one is kept too."""
+        before = self.meta
+        if changes.get("name", before["name"]) != before["name"]:
+            changes["first_name"] = before.get("first_name", before["name"])
+        write_json(self.path / "meta.json", {**before, **changes})
 
     @property
     def name(self) -> str:
@@ -369,7 +372,7 @@ def _read_config(folder: Path) -> RunConfig:
 SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "meta.json": {
         **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
-        **{"grid": str, "grid_name": str},
+        **{"grid": str, "grid_name": str, "first_name": str},
     },
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,8 @@ from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.words import said, words_of
-from core.data.corpora import CorpusError, look_up
+from core.data.corpora import look_up
+from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs import queue
@@ -218,7 +220,7 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     )
     if brought:
         notes.append(f"Some cells bring other settings with them: {'; '.join(brought[:4])}")
-    listed = "".join(f"<li>{cards.escape(note)}</li>" for note in notes[:6])
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes[:6])
     if len(notes) > 6:
         listed += f"<li>and {len(notes) - 6} reasons more</li>"
     below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""

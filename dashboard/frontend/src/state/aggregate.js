@@ -156,3 +156,14 @@ export function rangeOf(lines) {
 export function averageOf(values) {
   return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null
 }
+
+/**
+ * The sample standard deviation (n - 1), as core/runs/alike.py has it; null below two values.
+ * @param {number[]} values
+ * @returns {number | null}
+ */
+export function deviationOf(values) {
+  if (values.length < 2) return null
+  const mean = averageOf(values)
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1))
+}

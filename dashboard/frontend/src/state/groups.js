@@ -1,6 +1,6 @@
 // Runs of one group: repeats of an experiment, and the spread of their values.
 
-import { averageOf } from "./aggregate.js"
+import { averageOf, deviationOf } from "./aggregate.js"
 
 const finite = (values) => values.filter((v) => Number.isFinite(v))
 
@@ -29,16 +29,19 @@ export function timesOf(rows) {
 }
 
 /**
- * Mean and half the range of the values of a group's rows. Repeats of one experiment are one value,
- * their mean; one experiment has no range. `count` of the rows have a value.
+ * What a group's line says of its rows' values: `count` of the rows have one.
+ * @typedef {{ mean: number | null, deviation: number | null, experiments: number, count: number, of: number }} Spread
+ */
+
+/**
+ * Mean and sample standard deviation of the values of a group's rows. Repeats of one experiment are
+ * one value, their mean; one experiment has no deviation.
  * @param {(number | null)[]} values
  * @param {import("../types").Run[]} rows
- * @returns {{ mean: number | null, half: number | null, count: number, of: number }}
+ * @returns {Spread}
  */
 export function spread(values, rows) {
   const each = experimentsOf(rows).map((places) => averageOf(finite(places.map((i) => values[i])))).filter((v) => v !== null)
   const count = finite(values).length
-  if (!each.length) return { mean: null, half: null, count, of: rows.length }
-  const half = each.length > 1 ? (Math.max(...each) - Math.min(...each)) / 2 : null
-  return { mean: averageOf(each), half, count, of: rows.length }
+  return { mean: averageOf(each), deviation: deviationOf(each), experiments: each.length, count, of: rows.length }
 }

@@ -41,12 +41,25 @@ const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixe
 
 /**
  * A mean over some of a group's runs says of how many.
- * @param {{ mean: number | null, half: number | null, count: number, of: number }} spread
+ * @param {import("../../state/groups.js").Spread} spread
  */
-export function figure({ mean, half, count, of }) {
+export function figure({ mean, deviation, count, of }) {
   if (mean === null) return "–"
-  const range = half === null ? "" : ` ±${half.toFixed(3).replace(/^0(?=\.)/, "")}`
-  return fixed(mean) + range + (count < of ? ` (${count} of ${of})` : "")
+  const apart = deviation === null ? "" : ` ±${deviation.toFixed(3).replace(/^0(?=\.)/, "")}`
+  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "")
+}
+
+/**
+ * What a figure is, in words; "" of one run.
+ * @param {import("../../state/groups.js").Spread} spread
+ */
+export function figureTitle({ deviation, experiments, count, of }) {
+  if (of < 2 || !count) return ""
+  const runs = count < of ? `the ${count} of ${of} runs that have a value` : `${count} runs`
+  const what = deviation === null ? "Mean" : "Mean ± standard deviation (n − 1)"
+  const repeats = experiments === count ? "" : experiments === 1 ? ", repeats of one seed"
+    : `; repeats of a seed are averaged first, so n = ${experiments}`
+  return `${what} of ${runs}${repeats}`
 }
 
 // A setting's value as people write it.

@@ -9,7 +9,7 @@ import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
 import { runColour } from "../../ui/theme.js"
-import { figure, standing, stateOf } from "./cells.js"
+import { standing, stateOf } from "./cells.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
 import { linesOf, sortOf, sortText } from "./table_rows.js"
 
@@ -280,7 +280,7 @@ export class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const loss = (by) => figure(spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows))
+    const loss = (by) => spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows)
     const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,

@@ -3,7 +3,7 @@
 import { spread, timesOf } from "../../state/groups.js"
 import { el, textWidth } from "../../ui/dom.js"
 import { SIGNS, STATES, VERDICTS } from "../../protocol/states.js"
-import { evaluationOf, figure, shared, standing, stateOf, told } from "./cells.js"
+import { evaluationOf, figure, figureTitle, shared, standing, stateOf, told } from "./cells.js"
 
 function cellOf(row, className = "", role = "gridcell") {
   const cell = el("div", ("rt-cell " + className).trim())
@@ -34,8 +34,8 @@ export function fillLine(node, line, { on, state, figures, opened, parts, edits 
       const dead = state.bad && state.bad !== "interrupted"
       const stale = part.by === "validation" ? evaluationOf(line.rows) : null
       const cell = cellOf(node, "rt-number rt-code" + (dead ? " rt-bad" : stale?.old ? " rt-quiet" : ""))
-      cell.append(figures[part.by])
-      if (stale?.title) cell.title = stale.title
+      cell.append(figure(figures[part.by]))
+      cell.title = stale?.title ?? figureTitle(figures[part.by])
     } else if (part.by === "state") {
       const said = cellOf(node, state.bad ? "rt-bad" : "")
       if (SIGNS[state.bad]) {
@@ -82,7 +82,7 @@ export function fillHeader(header, parts, sort, on) {
     const cell = cellOf(header, part.number ? "rt-number" : "", "columnheader")
     const here = sort.by === part.by
     cell.setAttribute("aria-sort", !here ? "none" : sort.down ? "descending" : "ascending")
-    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: `Sort by ${part.help ?? part.title}` })
+    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: `Sort by ${part.help ?? part.title}${part.note ?? ""}` })
     if (here) button.append(el("span", "rt-arrow", sort.down ? " ▼" : " ▲"))
     button.onclick = () => on.sort(part.by)
     cell.append(button)
@@ -106,6 +106,7 @@ export function columnsOf(rows, lines, settings, room, theme, shows) {
   const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
     width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
   const loss = (by, least) => ({ by, title: by, number: true, loss: true,
+    note: lines.some((l) => l.group) ? ". Of a group: mean ± standard deviation (n − 1)" : "",
     width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0]), l.rows))), code, least, 130) })
   const words = (by, least, most, more) => ({ by, title: by,
     width: widest([by + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
