@@ -27,8 +27,6 @@ from core.training.optimizers import build_optimizer, learning_rate
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
 
-PAUSED_POLL_SECONDS = 0.03
-
 
 class Trainer:
     """Trains one run to its end, or to a stop; the caller holds the run's lock.
@@ -181,7 +179,7 @@ class Trainer:
             if not mode.waits and self._control.enter():
                 self._report.become("running")
                 break
-            time.sleep(PAUSED_POLL_SECONDS)
+            self._control.wait()
         self.state.stopwatch.start()
         return mode
 

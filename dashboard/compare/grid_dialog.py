@@ -16,7 +16,7 @@ from core.data.corpora import look_up
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError, describe
 from dashboard import components
 from dashboard.catalogue.entries import Entry
@@ -365,7 +365,7 @@ def _matrix(
             "columns": [matrix.label(across, value) if across else "" for value in columns],
             "cells": matrix.judged(
                 matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, queue.held(store())),
+                matrix.outcomes(shown, run_queue(store()).held()),
             ),
             "members": members,
             "runs": [
