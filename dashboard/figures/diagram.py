@@ -67,7 +67,9 @@ def _drawing(
         end += 24
     if final:
         drawn.append(_box(end, "norm final", norm_label(model.norm), WIDTHS["norm"]))
-        drawn.append(_label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head", "where"))
+        drawn.append(
+            _label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head", "where")
+        )
         end += WIDTHS["norm"] + GAP
     stream = f'<line class="stream" x1="4" y1="{STREAM}" x2="{end + 4:g}" y2="{STREAM}"/>'
     head = f'<path class="arrow" d="M{end + 3:g} {STREAM - 4}l7 4l-7 4z"/>'

@@ -8,10 +8,10 @@ import pytest
 from core.config import ModelConfig, choices
 from dashboard.figures import block
 from dashboard.figures.diagram import describe, diagram
+from dashboard.figures.equation import equation, plain
 from dashboard.figures.marks import dot
 from dashboard.lab.cards import observables
 from tests.fake_runs import finished
-from dashboard.figures.equation import equation, plain
 
 PLACEMENTS = ("pre", "post", "sandwich", "none")
 RESIDUALS = ("on", "off", "attention", "feedforward")
