@@ -96,7 +96,7 @@ export class Curves extends Courses {
 
   build(width, height) {
     const { props, theme } = this
-    const { metric, log_x: xLog, log_y: yLog, baseline } = props
+    const { log_x: xLog, log_y: yLog, baseline } = props
     const runs = this.runs.filter((r) => !hub.run(r.id).gone)
     const extent = this.extent(runs)
     const least = this.least(runs)
@@ -121,7 +121,7 @@ export class Curves extends Courses {
     layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
     layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
     const traces = this.traces(lines, together)
-    if (metric === "loss/train") for (const line of lines) traces.push(...this.validation(line))
+    for (const line of lines) traces.push(...this.validation(line))
     traces.push(...divergences(this, lines, named, layout))
     this.endLabels(layout, named.map((line) => this.end(line, layout)))
     if (baseline) level(layout, theme, baseline[1], "dot")
@@ -167,10 +167,12 @@ export class Curves extends Courses {
     const kept = lines.every(dead) ? lines : lines.filter((l) => !dead(l))
     const few = lines.length <= MANY
     const all = kept.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
+    const held = kept.map((l) => [...this.evaluations(l)?.values ?? []])
+    all.push(...held)
     if (baseline) all.push([baseline[1]])
     let [bottom, top] = sensible(all.flat(), yLog)
-    for (const line of kept) { // where each line stands now is in the frame, however young it is
-      const now = line.ys.findLast((v) => v !== null && (!yLog || v > 0))
+    for (const ys of [...kept.map((l) => l.ys), ...held]) { // where each stands now is in the frame, however young it is
+      const now = ys.findLast((v) => v !== null && (!yLog || v > 0))
       if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
     }
     return aired(bottom, top, yLog)
@@ -248,10 +250,15 @@ export class Curves extends Courses {
     })
   }
 
+  // Of the training loss of few runs: what was measured on other text, drawn as circles.
+  evaluations(line) {
+    const series = this.props.metric === "loss/train" && hub.run(line.run.id).series.get("loss/validation")
+    return series && series.steps.length && line.runs.length === 1 && this.lines.length <= NAMED ? series : null
+  }
+
   validation(line) {
-    const series = hub.run(line.run.id).series.get("loss/validation")
-    if (!series?.steps.length || line.runs.length > 1 || this.lines.length > NAMED) return []
-    if (this.chosen && this.chosen !== line) return []
+    const series = this.evaluations(line)
+    if (!series || (this.chosen && this.chosen !== line)) return []
     return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
       y: [...series.values], name: escaped(labelOf(line.run)) + ", validation", cliponaxis: Boolean(this.zoom),
       hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
