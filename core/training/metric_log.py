@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.metrics.series import CADENCES, SeriesWriter
+from core.metrics.segment import CADENCES
+from core.metrics.writer import SeriesWriter
 from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
 from core.runs import Run
@@ -67,10 +68,14 @@ class MetricLog:
     def add(
         self, row: dict[str, float], device: Tensor, columns: dict[str, int], seconds: float
     ) -> None:
-        """One step: numbers that are known, measurements still on the device, its duration."""
+        """One step: numbers that are known, measurements still on the device, its time so far."""
         self._rows.append(row)
         self._tensors.append(device)
         self._columns = columns
+        self._step_seconds += seconds
+
+    def took(self, seconds: float) -> None:
+        """What the step that was added last took after that."""
         self._step_seconds += seconds
 
     @property

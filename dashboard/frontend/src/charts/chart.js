@@ -12,6 +12,7 @@ import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 export class Chart extends Card {
   constructor(root) {
     super(root)
+    this.draws = true // a tick takes the browser long
     /** @type {any} a div that Plotly makes a graph of */
     this.plot = el("div", "anl-plot")
     this.body.append(this.plot)
