@@ -4,9 +4,11 @@ import streamlit as st
 from streamlit import runtime
 
 from core.jobs import revive
-from dashboard import components, state
-from dashboard.state import store
+from dashboard import components
+from dashboard.address import page as address
+from dashboard.live.feed import store
 from dashboard.ui import cards
+from dashboard.web import style
 
 PAGES = [
     st.Page("app_pages/lab.py", title="Lab", default=True, help="Turn the switches and train."),
@@ -23,12 +25,12 @@ def draw() -> None:
     st.set_page_config(
         page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
     )
-    st.html(cards.style())
+    st.html(style.of_pages())
     cards.logo()
     with st.container(key="topbar"):
         components.topbar(key="counts")
         components.preload()
-    state.arrive(page.title)
+    address.arrive(page.title)
     revive(store())  # a warm worker, so that the next run starts at once
     page.run()
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.runs import Run
-from dashboard import chosen
-from dashboard.anatomy.controls import forgive, keep, seed, segments
+from core.verdicts.labels import LIVE
+from dashboard.address import chosen
+from dashboard.address.page import forgive
+from dashboard.address.param import Param
+from dashboard.address.widgets import keep, seed, segments
 from dashboard.catalogue.run_names import name_of
-from dashboard.state import LIVE
 from dashboard.ui import cards
 
 SECTIONS = {
@@ -129,7 +131,9 @@ def _run(
             raise ValueError("it is run A already")
         return text
 
-    first = seed(name, next(iter(wanted), default), read)
+    # What is chosen on other pages comes first here too, and stands in the address then.
+    param = Param(name, next(iter(wanted), default), read, always=True)
+    first = seed(param)
     arrives = name not in st.session_state and name not in st.query_params
     if default and first == default and arrives:
         chosen.own("anatomy", default)
@@ -145,7 +149,7 @@ def _run(
         on_change=_chose,
         args=(name,),
     )
-    return str(keep(name, value, None))
+    return keep(param, value)
 
 
 def _chose(name: str) -> None:
@@ -162,7 +166,8 @@ def _step(run: Run) -> int | None:
         return None
     if name not in st.session_state and st.query_params.get(name) == st.session_state.pop(ONLY, ""):
         st.query_params.pop(name)  # it was the newest while it was the only one
-    first = seed(name, steps[-1], lambda text: _known(text, steps))
+    param = Param(name, steps[-1], lambda text: _known(text, steps), always=True)
+    first = seed(param)
     now = st.session_state.get(name)
     following = st.session_state.get("anatomy_newest") == now
     if now is not None and (now not in steps or following) and now != steps[-1]:
@@ -170,13 +175,13 @@ def _step(run: Run) -> int | None:
     if len(steps) == 1:
         st.session_state[ONLY] = str(steps[0])
         st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
-        return keep(name, steps[0], None)  # type: ignore[no-any-return]
+        return keep(param, steps[0])
     value = st.select_slider(
         "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
         format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
-    return keep(name, value, None)  # type: ignore[no-any-return]
+    return keep(param, value)
 
 
 def _known(text: str, steps: Sequence[int]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.runs import Run
-from dashboard.palette import run_colour
+from dashboard.ui.palette import run_colour
 
 
 def dot(colour: object) -> str:

@@ -5,7 +5,8 @@ from conftest import small
 
 from core.anatomy import operations as targets
 from core.runs import Status
-from dashboard.anatomy import choice, controls, operations
+from dashboard.address.param import among, within
+from dashboard.anatomy import choice, operations
 from dashboard.anatomy.generate import beginning
 from dashboard.anatomy.streams import growth
 
@@ -119,13 +120,13 @@ def test_what_the_page_can_t_look_into_is_said(store):
 
 
 def test_values_of_an_address_are_kept_within_their_limits():
-    assert controls._within("0.5", float, 0, 2) == 0.5
-    assert controls._within("7", int, 0, 10) == 7
+    assert within(float, 0, 2)("0.5") == 0.5
+    assert within(int, 0, 10)("7") == 7
     for text, kind in (("x", int), ("3.5", int), ("11", int), ("nan", float), ("-1", float)):
         with pytest.raises(ValueError, match="accepted: a"):
-            controls._within(text, kind, 0, 10)
+            within(kind, 0, 10)(text)
     with pytest.raises(ValueError, match="lens"):
-        controls._among("x", ["lens"])
+        among(["lens"])("x")
 
 
 def test_a_prompt_begins_with_the_first_line_that_says_something(store, monkeypatch):
