@@ -118,6 +118,8 @@ export interface View {
   destroy(): void
   choice?(before: Choice): void
   chooses?: boolean
+  /** A tick takes the browser long: others may go before the next view's. */
+  draws?: boolean
   trigger?(name: string, value: any): void
 }
 
@@ -196,9 +198,22 @@ export interface Zoom {
   y: number[] | null
 }
 
+/** A name at the end of a line: where that is, as values, and `at` in pixels from the frame's top. */
+export interface End {
+  x: number
+  y: number
+  text: string
+  full?: string
+  colour: string
+  /** The run that a press on it isolates. */
+  run?: string
+}
+
 /** A div that Plotly made a graph of. What begins with an underscore is for charts/plotly.js alone. */
 export interface Plot extends HTMLDivElement {
   on(event: string, heard: (event: any) => void): void
+  /** What it was drawn with. */
+  layout: any
   _dragging?: boolean
   _fullLayout?: { xaxis?: PlotAxis, yaxis?: PlotAxis }
 }

@@ -6,10 +6,10 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 
 import { shownToken } from "../src/ui/format.js"
-import { strongest, uniformEntropy } from "../src/views/attention/head_cards.js"
+import { share } from "../src/views/anatomy/token_parts.js"
+import { uniformEntropy, strongest } from "../src/views/attention/head_cards.js"
 import { bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
 import { lossAt, nearest } from "../src/views/attention/scrubber.js"
-import { share } from "../src/views/anatomy/token_parts.js"
 
 test("a probability is the byte of its root, a difference lies around 128", () => {
   assert.deepEqual([...bytesOf([0, 0.25, 1, NaN, 2], false)], [0, 128, 255, 0, 255])

@@ -5,7 +5,7 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { hear, newRun } from "../src/protocol/live.js"
+import { newRun, hear } from "../src/protocol/live.js"
 import { begins, hub } from "../src/state/hub.js"
 
 const running = { state: "running", step: 3, steps: 9 }

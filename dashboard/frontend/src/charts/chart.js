@@ -10,7 +10,7 @@ import { logTicks, drawable } from "./axes.js"
 import { Exports } from "./export.js"
 import { CONFIG, isDragging, loadPlotly, shownRanges } from "./plotly.js"
 
-/** @import { Plot, Theme, Zoom } from "../types" */
+/** @import { End, Plot, Theme, Zoom } from "../types" */
 
 export class Chart extends Card {
   ready = false // drawn once
@@ -18,10 +18,13 @@ export class Chart extends Card {
   pending = false // to be drawn again
   /** @type {Zoom | null} */
   own = null
+  /** @type {(End & { at: number })[]} the names at the ends of lines that were drawn */
+  labelled = []
 
   /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
+    this.draws = true // a tick takes the browser long
     this.plot = /** @type {Plot} */ (el("div", "anl-plot")) // Plotly makes a graph of it
     this.body.append(this.plot)
     this.shown = ""
@@ -149,7 +152,7 @@ export class Chart extends Card {
    * Names in the order of the lines' ends, in a gutter beside the frame, where they cover no curve;
    * pushed apart where they would overlap, and only as many as there is room for.
    * @param {any} layout
-   * @param {({ x: number, y: number, text: string, full?: string, colour: string } | null)[]} ends
+   * @param {(End | null)[]} ends
    */
   endLabels(layout, ends) {
     const inner = layout.height - layout.margin.t - layout.margin.b
@@ -167,7 +170,8 @@ export class Chart extends Card {
     for (let i = shown.length - 1, floor = inner - LAST; i >= 0; i--, floor -= 14) {
       shown[i].at = Math.min(shown[i].at, floor)
     }
-    for (const label of inner > 0 && high > low ? shown : []) {
+    this.labelled = inner > 0 && high > low ? shown : []
+    for (const label of this.labelled) {
       layout.annotations.push({
         x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(fitting(label.text, room, `12px ${this.theme.font}`)),
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, hovertext: escaped(label.full ?? ""),

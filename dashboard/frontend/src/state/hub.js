@@ -10,7 +10,7 @@ import { ENDED } from "../protocol/states.js"
 
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
-const SOON = 150 // while a run begins: its first point is what a reader waits for
+const SOON = 80 // while a run begins: its first point is what a reader waits for
 const BEGINS = 15000 // for so long after it was first heard of, as others may train before it
 
 /**
@@ -34,6 +34,21 @@ function noChoice() {
 
 /** @returns {Set<string>} */
 const none = () => new Set()
+
+// The browser's other work, such as painting, goes first.
+const turn = () => new Promise((resolve) => setTimeout(resolve))
+
+/**
+ * What breaks in one view keeps no other from hearing.
+ * @param {() => void} tell
+ */
+function attempt(tell) {
+  try {
+    tell()
+  } catch (error) {
+    console.error("live view", error)
+  }
+}
 
 class Hub {
   constructor() {
@@ -121,7 +136,7 @@ class Hub {
     const before = this.choice
     this.choice = { ...before, ...change }
     if (JSON.stringify(before) === JSON.stringify(this.choice)) return
-    this.each((view) => view.choice?.(before))
+    for (const view of [...this.views]) attempt(() => view.choice?.(before))
   }
 
   // Poll soon; several calls in one turn make one request.
@@ -194,6 +209,8 @@ class Hub {
     this.busy = true
     this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
+    /** @type {Set<string> | null} */
+    let young = null // the runs whose first point is waited for; null: nothing was heard
     try {
       const text = await fetchText(this.address(ids, asks))
       this.stats.requests += 1
@@ -206,32 +223,25 @@ class Hub {
       this.counts = reply.counts
       // What was forgotten meanwhile is asked for anew: the reply holds only what was new then.
       ids.forEach((id, i) => this.runs.get(id) === asked[i] && this.take(id, reply.runs[i], key(id)))
-      this.stats.ticks += 1
-      if (ids.some((id) => asks.of(id).length && begins(this.run(id)))) delay = SOON
-      this.announce()
+      young = new Set(ids.filter((id) => asks.of(id).length && begins(this.run(id))))
+      if (young.size) delay = SOON
     } catch {
       this.failures += 1
       this.lost = true
       delay = Math.min(TICK * 2 ** this.failures, 15000)
     }
+    for (const view of [...this.views]) {
+      if (!this.views.has(view)) continue // it was removed while the others drew
+      attempt(() => view.tick())
+      if (view.draws) await turn() // the first chart is on the screen before the second is made
+    }
     this.busy = false
-    this.each((view) => view.tick())
+    if (young) {
+      this.stats.ticks += 1
+      this.announce(young)
+    }
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.poll(), this.again || due.length > ids.length ? 20 : delay)
-  }
-
-  /**
-   * What breaks in one view keeps no other from hearing.
-   * @param {(view: View) => void} tell
-   */
-  each(tell) {
-    for (const view of [...this.views]) {
-      try {
-        tell(view)
-      } catch (error) {
-        console.error("live view", error)
-      }
-    }
   }
 
   /**
@@ -244,10 +254,13 @@ class Hub {
     hear(this.run(id), reply, key)
   }
 
-  // A run that is not in the state that the page was drawn with asks for one rerun of the page.
-  announce() {
+  // A run that is not in the state that the page was drawn with asks for one rerun of the page. One
+  // that begins is first drawn: drawing the page anew takes as long as waiting for its first point.
+  /** @param {Set<string>} young */
+  announce(young) {
     for (const view of this.views) {
       for (const known of view.props.runs ?? []) {
+        if (young.has(known.id)) continue
         const run = this.run(known.id)
         const now = run.gone ? "gone" : run.state
         if (!now || !view.trigger || now === known.state) continue

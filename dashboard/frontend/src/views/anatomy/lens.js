@@ -4,7 +4,7 @@
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
-import { runColour } from "../../ui/theme.js"
+import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { rampLegend, choices, shade, share } from "./token_parts.js"
@@ -59,6 +59,7 @@ class LensTable {
   async show(asked, standing, one, theme, by, rows) {
     Object.assign(this, { asked, theme })
     this.dot.style.background = runColour(theme, asked)
+    markDash(this.dot, asked)
     say(this.name, asked.name)
     say(this.state, `step ${asked.step.toLocaleString("en-US")}`)
     const done = standing.state === "done"

@@ -3,7 +3,7 @@
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken, number } from "../../ui/format.js"
-import { runColour, faded } from "../../ui/theme.js"
+import { markDash, runColour, faded } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 
@@ -291,6 +291,7 @@ class Cost {
 
   async show(asked, standing, one, theme) {
     this.dot.style.background = runColour(theme, asked)
+    markDash(this.dot, asked)
     say(this.name, asked.name)
     const done = standing.state === "done"
     this.progress.node.style.visibility = done ? "hidden" : ""

@@ -7,7 +7,7 @@ import { targetOf, el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
 import { isForPart } from "../../ui/streamlit.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
-import { HeadCards, uniformEntropy, strongest } from "./head_cards.js"
+import { HeadCards, UNCLEAR, uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
 import { HeadsGrid } from "./heads_grid.js"
 import { Legend, PanelTitle, keysDialog } from "./panel.js"
@@ -263,7 +263,7 @@ export class AttentionPage {
     if (!scores) return name
     const [L, H] = this.picture.grid.shape
     const mostly = strongest(scores, layer, head, uniformEntropy(this.picture.tokens.length, this.runs[0].causal))
-    return L * H === 1 ? name : `${name} · ${mostly} · entropy ${portion(scores.entropy[layer][head])}`
+    return L * H === 1 ? name : `${name} · ${UNCLEAR[mostly]?.[0] ?? mostly} · entropy ${portion(scores.entropy[layer][head])}`
   }
 
   // Why there is no picture, or "".
