@@ -95,7 +95,7 @@ def check(model: ModelConfig, parameters: dict[str, Any]) -> None:
 def read(model: ModelConfig, one: Any) -> Operation:
     """An operation of this network. Raises ValueError saying what is accepted instead."""
     if not isinstance(one, dict):
-        raise ValueError(f"operations: {one!r} is no object with target, layer and action")
+        raise ValueError(f"operations: {one!r} is not an object with target, layer and action")
     for name in one.keys() - set(FIELDS):
         raise ValueError(f"operations: there is no {name}; accepted: {', '.join(FIELDS)}")
     target, action = one.get("target"), one.get("action")
