@@ -69,7 +69,7 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
         asked.append(url)
         raise OSError("no network")
 
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ADDNORM_DATA", raising=False)
     monkeypatch.setattr("urllib.request.urlopen", offline)

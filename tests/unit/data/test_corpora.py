@@ -108,9 +108,9 @@ def test_shakespeare_is_taken_from_the_named_folder_by_hash(
     monkeypatch.setenv("ADDNORM_DATA", str(tmp_path))
     (tmp_path / "decoy.txt").write_bytes(b"x" * len(content))
     (tmp_path / "any name").write_bytes(content)
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     assert corpora.load_text(DataConfig(corpus="tiny-shakespeare")).length == 600
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
 
 
 def test_offline_and_damaged_downloads_say_what_to_do(
@@ -118,7 +118,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
 ) -> None:
     monkeypatch.setenv("ADDNORM_DATA", "")
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path))
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
 
     def offline(*_: object, **__: object) -> None:
         raise urllib.error.URLError("Name or service not known")
@@ -147,12 +147,12 @@ def test_a_download_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", source.as_uri())
     monkeypatch.setattr(corpora, "SHAKESPEARE_BYTES", len(content))
     monkeypatch.setattr(corpora, "SHAKESPEARE_SHA256", hashlib.sha256(content).hexdigest())
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     corpora.load_text(DataConfig(corpus="tiny-shakespeare"))
     source.unlink()  # the second time it comes from the cache
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     assert corpora.load_text(DataConfig(corpus="tiny-shakespeare")).length == len(content)
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
 
 
 @pytest.mark.skipif(
