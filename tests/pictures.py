@@ -35,6 +35,13 @@ LOADED = """() => !document.querySelector('.anl-skeleton')
   && ![...document.querySelectorAll('.anl-note, .anl-events, .anl-progress')]
     .some(e => e.checkVisibility() && /Loading…|appears? in a moment/.test(e.innerText))"""
 
+# Leaves of all cards only those that a picture is of: no part of another one reaches into it.
+ALONE = """keys => {
+  const wanted = keys.map(key => document.querySelector(key))
+  for (const card of document.querySelectorAll('.stMain :is([class*=st-key-card_], .anl)'))
+    if (!wanted.some(e => e.contains(card) || card.contains(e))) card.style.visibility = 'hidden'
+}"""
+
 
 class UntrueError(Exception):
     """Something that README says is not so."""
@@ -185,6 +192,7 @@ class Camera:
         """The window, down to `below` pixels, or what these parts cover; then close it."""
         clip = None
         if keys:
+            self.page.evaluate(ALONE, keys)
             clip = self._around(keys)
         elif below:
             clip = {"x": 0, "y": 0, "width": WIDTH, "height": below}

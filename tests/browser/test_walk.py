@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
 from core import jobs, presets
 from core.config import RunConfig
@@ -58,7 +58,11 @@ def ended(run: Run) -> Run:
 def trained(walk: Walk, name: str = "train") -> Run:
     """The run that pressing a button starts."""
     before = {run.id for run in walk.runs}
-    press(walk.page, name)
+    try:
+        press(walk.page, name)
+    except TimeoutError:
+        walk.found.append(f"{name} can't be pressed")
+        walk.end()
     until(lambda: {run.id for run in walk.runs} - before, f"pressing {name} starts a run")
     return next(run for run in walk.runs if run.id not in before)
 
