@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.config import RunConfig
-from core.metrics.series import SeriesWriter
+from core.metrics.writer import SeriesWriter
 from core.runs import Run, RunStore, Status
 
 TEXT = "First Citizen: Before we proceed any further, hear me speak.\n\nAll: Speak, speak.\n\nFirst"

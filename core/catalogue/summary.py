@@ -22,7 +22,7 @@ import numpy as np
 
 from core.config import overrides
 from core.files import read_json
-from core.metrics.series import CADENCES
+from core.metrics.segment import CADENCES
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
 from core.verdicts import judgement, labels
@@ -165,8 +165,7 @@ def _kept(run: Run, record: Status, name: str) -> Digest:
             return _from_json(found, record, name)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass  # none, torn, or of other rules
-    # Through readers of its own, which go with it: thousands of runs must not stay in memory.
-    measured = _measured(Run(run.path), record)
+    measured = _measured(run, record)
     with contextlib.suppress(OSError):
         _write(run.path / FILE, {"of": made_from, "name": name, **asdict(measured)})
     return measured

@@ -14,6 +14,7 @@ from core.data import corpora
 from core.data.downloads import CorpusError
 from core.jobs.launcher import revive
 from core.jobs.slots import Place
+from core.metrics.reader import Reader, Segments
 from core.runs import Run, Status
 
 
@@ -74,7 +75,12 @@ class Bar:
     """The progress of a run on standard error."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        segments = Segments(run.path / "metrics")
+        self._readers = {
+            "loss": Reader(segments, "step", ["loss/train"]),
+            "validation": Reader(segments, "evaluation", ["loss/validation"]),
+        }
+        self._words: dict[str, str] = {}
         self._bar = tqdm(
             total=run.config.training.steps, unit="step", desc=run.name, mininterval=0.5
         )
@@ -88,16 +94,10 @@ class Bar:
     def show(self, status: Status) -> None:
         """Follow the run's state."""
         self._bar.update(status.step - self._bar.n)
-        try:
-            training = self._run.rows("step", ["loss/train"]).columns["loss/train"]
-            checked = self._run.rows("evaluation", ["loss/validation"]).columns["loss/validation"]
-        except OSError:
-            return
-        words = {}
-        if len(training):
-            words["loss"] = f"{training[-1]:.3f}"
-        if len(checked):
-            words["validation"] = f"{checked[-1]:.3f}"
+        for word, reader in self._readers.items():
+            rows = reader.read()
+            if rows is not None and len(rows.steps):
+                self._words[word] = f"{rows.columns[reader.names[0]][-1]:.3f}"
         if status.tokens_per_second:
-            words["tokens/s"] = f"{status.tokens_per_second:,.0f}"
-        self._bar.set_postfix(words, refresh=False)  # the bar has a rhythm of its own
+            self._words["tokens/s"] = f"{status.tokens_per_second:,.0f}"
+        self._bar.set_postfix(self._words, refresh=False)  # the bar has a rhythm of its own

@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,10 @@ from core.files import (
     write_atomically,
     write_json,
 )
-from core.metrics.downsample import Steps, bucket_size, buckets
-from core.metrics.series import CADENCES, Cursor, Rows, SeriesReader
+from core.metrics.downsample import Steps, thinned
+from core.metrics.names import layer_of
+from core.metrics.reader import Rows, Segments
+from core.metrics.segment import CADENCES
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
@@ -70,9 +72,8 @@ class Run:
         self._events: tuple[Signature, list[dict[str, Any]]] | None = None
 
     @cached_property
-    def _readers(self) -> dict[str, SeriesReader]:
-        # Made when they are asked for: a list of thousands of runs needs none.
-        return {c: SeriesReader(self.path / "metrics", c) for c in CADENCES}
+    def _segments(self) -> Segments:
+        return Segments(self.path / "metrics")
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -236,9 +237,9 @@ class Run:
         ``blocks.{i}.``) all of them. `max_points` thins in power-of-two buckets that keep every
         spike. Raises KeyError with the names that exist.
         """
-        canonical, layer = _layer_of(name)
+        canonical, layer = layer_of(name)
         cadence, width = self.cadence_of(canonical)
-        rows = self._readers[cadence].read([canonical])
+        rows = self.rows(cadence, [canonical])
         steps, values = rows.steps, rows.columns[canonical]
         if layer is not None:
             if not 0 <= layer < width:
@@ -247,29 +248,34 @@ class Run:
         # A cadence whose rows lack this metric (tokens_per_second of the first) hold NaN there;
         # they are points of the run, so they stay.
         if max_points is not None:
-            steps, values = buckets(steps, values, bucket_size(len(steps), max_points))
+            steps, values = thinned(steps, values, max_points)
         return steps, values
 
-    def rows(self, cadence: str, names: list[str], since: Cursor | None = None) -> Rows:
-        """Rows of a cadence (step, probe, evaluation) after a cursor, for live readers."""
-        return self._readers[cadence].read(names, since)
+    def rows(self, cadence: str, names: Iterable[str]) -> Rows:
+        """All rows of a cadence (step, probe, evaluation), read from the disk at each call.
+
+        Who follows a run as it grows keeps a :class:`core.metrics.reader.Reader`.
+        """
+        return self._segments.read(cadence, names)
 
     def metrics(self) -> dict[str, int]:
         """Every metric that the run has, with its width in layers (0 for a scalar)."""
-        return {n: w for reader in self._readers.values() for n, w in reader.names().items()}
+        return {n: w for cadence in CADENCES for n, w in self._segments.widths(cadence).items()}
 
     def cadence_metrics(self, cadence: str) -> dict[str, int]:
         """The metrics of one cadence, each with its width in layers (0 for a scalar)."""
-        return self._readers[cadence].names()
+        return self._segments.widths(cadence)
 
     def cadence_of(self, name: str) -> tuple[str, int]:
         """Where a metric is written (step, probe, evaluation) and its width in layers.
 
-        Raises KeyError with the names that exist.
+        `seconds` of training are a metric of each step. Raises KeyError with the names that exist.
         """
+        if name == "seconds":
+            return "step", 0
         known: list[str] = []
-        for cadence, reader in self._readers.items():
-            names = reader.names()
+        for cadence in CADENCES:
+            names = self._segments.widths(cadence)
             if name in names:
                 return cadence, names[name]
             known += names
@@ -399,15 +405,6 @@ def _list(content: Any) -> list[Any]:
     if not isinstance(content, list):
         raise ValueError("it holds no list")
     return content
-
-
-def _layer_of(name: str) -> tuple[str, int | None]:
-    """`activation/rms/blocks.3.resid_post` -> (`activation/rms/resid_post`, 3)."""
-    found = re.search(r"blocks\.(\d+|\{i\})\.", name)
-    if not found:
-        return name, None
-    layer = found.group(1)
-    return name.replace(found.group(0), ""), int(layer) if layer.isdecimal() else None
 
 
 class RunStore:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from core.files import read_json
-from core.metrics.series import Segment
+from core.metrics.segment import read_schema
 from core.runs.status import Status
 from core.runs.store import Run, RunError
 
@@ -70,7 +70,7 @@ def _check_json(path: Path) -> None:
 
 
 def _check_metrics(path: Path) -> None:
-    schema = Segment(path).schema()
+    schema = read_schema(path)
     if path.stat().st_size and (schema is None or "step" not in schema.names):
         raise ValueError("it is no stream of metrics")
 

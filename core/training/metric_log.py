@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.metrics.series import CADENCES, SeriesWriter
+from core.metrics.segment import CADENCES
+from core.metrics.writer import SeriesWriter
 from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
 from core.runs import Run

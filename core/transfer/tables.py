@@ -29,7 +29,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from core.catalogue.summary import values
-from core.metrics.series import CADENCES, flat_names
+from core.metrics.names import flat_names
+from core.metrics.segment import CADENCES
 from core.runs.store import Run, RunError
 from core.transfer.archive import import_runs, pack
 
@@ -170,10 +171,8 @@ def _cadences(runs: Sequence[Run], metrics: Sequence[str] | None) -> Iterator[tu
 
 
 def _table(run: Run, cadence: str, widths: Widths, schema: pa.Schema, flat: bool) -> pa.Table:
-    # Through readers of its own, whose arrays go with it.
-    reader = Run(run.path)
-    own = reader.cadence_metrics(cadence)
-    rows = reader.rows(cadence, [*(n for n in widths if n in own), "seconds"])
+    own = run.cadence_metrics(cadence)
+    rows = run.rows(cadence, [*(n for n in widths if n in own), "seconds"])
     count = len(rows.steps)
     columns: dict[str, Any] = {
         "run": pa.array([run.id] * count, pa.string()),

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.metrics.series import CADENCES, flat_names
+from core.metrics.names import flat_names
+from core.metrics.segment import CADENCES
 from core.runs.store import Run
 
 
@@ -36,8 +37,7 @@ def to_tensorboard(
         try:
             began = _created(run)
             writer.add_event(Event(wall_time=began, step=0, summary=_settings(run)))
-            reader = Run(run.path)  # whose arrays go with it
-            parts = [_rows(reader, cadence, metrics) for cadence in CADENCES]
+            parts = [_rows(run, cadence, metrics) for cadence in CADENCES]
             for step, seconds, summary in heapq.merge(*parts, key=lambda row: row[:2]):
                 writer.add_event(Event(wall_time=began + seconds, step=step, summary=summary))
         finally:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.jobs.grids import at_work
+from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError
 from dashboard.api.answers import (
     BadRequestError,
@@ -24,12 +25,10 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
-from dashboard.live.downsampled import POINTS
 from dashboard.live.feed import HEADLINE, LOCK, Feed, feed, store
 from dashboard.live.metric_stream import CursorError, News
 
 ACTIVE = {"starting": "training", "running": "training", "paused": "paused", "queued": "waiting"}
-MOST_RUNS = 250
 DAMAGED = "its files are damaged; delete it or bring them back from a copy"
 
 
@@ -184,8 +183,8 @@ def live(request: Request) -> Response:
     of single runs.
     """
     ids, since = words(request, "runs"), request.query_params.get("since", "").split(",")
-    if len(ids) > MOST_RUNS:
-        raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {MOST_RUNS}")
+    if len(ids) > RUNS:
+        raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {RUNS}")
     metrics, latest = words(request, "metrics"), words(request, "latest")
     focus, layers = set(words(request, "focus")), words(request, "layers")
     headline, own = set(words(request, "headline")), _own(request)

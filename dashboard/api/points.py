@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.metrics.downsample import Steps, bucket_width, thin
-from core.metrics.series import SeriesReader
+from core.metrics.downsample import Steps, Sums, bucket_width, thin
+from core.metrics.limits import POINTS, RANGE_POINTS, RUNS
 from core.runs import RunError
 from dashboard.api.answers import (
     BadRequestError,
@@ -20,16 +20,11 @@ from dashboard.api.answers import (
     shortened,
     words,
 )
-from dashboard.live.downsampled import Sums
 from dashboard.live.feed import DIFFERENCE, store
-from dashboard.live.metric_stream import layer_of
-
-MOST = 4096  # points of a series in one range
-RUNS = 250
 
 
 def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
-    """Every row of a metric, from its file and not kept; also of `difference/<run>/<metric>`.
+    """Every row of a metric; also of `difference/<run>/<metric>`.
 
     Raises KeyError with the names that exist, RunError for an unknown run.
     """
@@ -40,16 +35,7 @@ def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
         both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
         with np.errstate(invalid="ignore"):
             return both, values[here] - subtracted[there]
-    run = store().open(id)
-    name, layer = layer_of(metric)
-    cadence = "step" if name == "seconds" else run.cadence_of(name)[0]
-    rows = SeriesReader(run.path / "metrics", cadence).read([name])
-    values = rows.columns[name]
-    if layer is None:
-        return rows.steps, values
-    if values.ndim == 1 or layer >= values.shape[1]:
-        raise KeyError(f"run {id} has no layer {layer} in {name}")
-    return rows.steps, values[:, layer]
+    return store().open(id).series(metric)
 
 
 @route
@@ -61,7 +47,7 @@ def series(request: Request) -> Response:
     ids, metric = words(request, "run"), request.query_params.get("metric", "")
     if len(ids) > RUNS:
         raise BadRequestError(f"{len(ids)} runs asked for; accepted: at most {RUNS}")
-    most = min(max(number(request, "points", 1024), 2), MOST)
+    most = min(max(number(request, "points", POINTS), 2), RANGE_POINTS)
     low, high = number(request, "from", 0), number(request, "to", 2**62)
     if len(ids) == 1:
         return as_json(_range(ids[0], metric, low, high, most), request=request)

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from core.metrics.incremental import Folder
+from core.metrics.names import layer_of
+from core.metrics.reader import Segments
 from core.runs import Run, RunError, RunStore
-from dashboard.live.metric_stream import CursorError, Difference, News, Stream, layer_of
+from dashboard.live.metric_stream import CursorError, Difference, News, Stream
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
@@ -40,10 +41,10 @@ class Feed:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.folder = Folder(run.path / "metrics")
+        self.segments = Segments(run.path / "metrics")
         self._streams: dict[str, Stream] = {}
         self._differences: dict[str, Difference | None] = {}
-        self._cadences: dict[str, str] = {"seconds": "step"}
+        self._cadences: dict[str, str] = {}
         self._config = str(run.path / "config.json")
 
     @property
@@ -78,7 +79,7 @@ class Feed:
 
     def _stream(self, cadence: str) -> Stream:
         if cadence not in self._streams:
-            self._streams[cadence] = Stream(self.folder, cadence)
+            self._streams[cadence] = Stream(self.segments, cadence)
         return self._streams[cadence]
 
     def _difference(self, metric: str) -> Difference | None:
@@ -92,8 +93,8 @@ class Feed:
                 return None
             cadences = {side.cadence(name) for side in sides}
             if len(cadences) == 1 and (cadence := cadences.pop()):
-                folders = [side.folder for side in sides]
-                self._differences[metric] = Difference(folders, cadence, name)
+                segments = [side.segments for side in sides]
+                self._differences[metric] = Difference(segments, cadence, name)
         return self._differences[metric]
 
     def news(self, metric: str, cursor: str, points: int) -> News | None:

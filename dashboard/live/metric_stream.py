@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.incremental import Appended, Folder, Tail
-from dashboard.live.downsampled import Points, Series
+from core.metrics.downsample import Points, Series
+from core.metrics.names import layer_of
+from core.metrics.reader import Reader, Rows, Segments
 
 
-def layer_of(metric: str) -> tuple[str, int | None]:
-    """`activation/rms/blocks.3.resid_post` -> (`activation/rms/resid_post`, 3)."""
-    found = re.search(r"blocks\.(\d+)\.", metric)
-    return (metric.replace(found.group(0), ""), int(found.group(1))) if found else (metric, None)
-
-
-def of_layer(appended: Appended, metric: str) -> NDArray[Any] | None:
+def of_layer(appended: Rows, metric: str) -> NDArray[Any] | None:
     """The values of a metric, of one layer where it names one; None where they do not exist."""
     column, layer = layer_of(metric)
     values = appended.columns.get(column)
@@ -84,35 +78,35 @@ def _parse(cursor: str) -> tuple[int, int, int, int]:
 class Stream:
     """One cadence of a run, read as it grows for every metric that somebody watches."""
 
-    def __init__(self, folder: Folder, cadence: str) -> None:
-        self.folder, self.cadence = folder, cadence
+    def __init__(self, segments: Segments, cadence: str) -> None:
+        self.segments, self.cadence = segments, cadence
         self.series: dict[str, Series] = {}
-        # A metric that is asked for later gets a tail of its own until it has caught up. Each
-        # metric belongs to one tail, in the order in which they were asked for.
-        self._tails: list[tuple[Tail, dict[str, None]]] = []
+        # A metric that is asked for later gets a reader of its own until it has caught up. Each
+        # metric belongs to one reader, in the order in which they were asked for.
+        self._readers: list[tuple[Reader, dict[str, None]]] = []
 
     def refresh(self, metrics: Iterable[str]) -> None:
         """Read what is new; a new metric or a new segment is read from its start, once.
 
         Several views may ask for one metric: it is watched once, however often it is named.
         """
-        watched = {metric for _, known in self._tails for metric in known}
+        watched = {metric for _, known in self._readers for metric in known}
         missing = dict.fromkeys(metric for metric in metrics if metric not in watched)
         if missing:
             columns = sorted({layer_of(metric)[0] for metric in missing})
-            self._tails.append((Tail(self.folder, self.cadence, columns), missing))
-        for tail, known in self._tails:
-            appended = tail.read()
+            self._readers.append((Reader(self.segments, self.cadence, columns), missing))
+        for reader, known in self._readers:
+            appended = reader.read()
             if appended is not None:
                 self._take(known, appended)
-        if len(self._tails) > 1 and len({tail.place for tail, _ in self._tails}) == 1:
-            (first, known), *others = self._tails
-            for tail, more in others:
-                first.join(tail)
+        if len(self._readers) > 1 and len({reader.cursor for reader, _ in self._readers}) == 1:
+            (first, known), *others = self._readers
+            for reader, more in others:
+                first.join(reader)
                 known |= more
-            self._tails = [(first, known)]
+            self._readers = [(first, known)]
 
-    def _take(self, metrics: Iterable[str], appended: Appended) -> None:
+    def _take(self, metrics: Iterable[str], appended: Rows) -> None:
         for metric in metrics:
             if appended.anew:
                 self.series.pop(metric, None)
@@ -128,33 +122,33 @@ class Stream:
         series = self.series.get(metric)
         if series is None:
             return None
-        tail = next(tail for tail, known in self._tails if metric in known)
-        return News.after(cursor, series, tail.segment, tail.firsts, points)
+        reader = next(reader for reader, known in self._readers if metric in known)
+        return News.after(cursor, series, reader.cursor.segment, reader.firsts, points)
 
 
 class Difference:
     """One run's metric minus another's, at the steps that both have."""
 
-    def __init__(self, folders: list[Folder], cadence: str, metric: str) -> None:
-        self._folders, self._cadence, self._metric = folders, cadence, metric
+    def __init__(self, segments: list[Segments], cadence: str, metric: str) -> None:
+        self._segments, self._cadence, self._metric = segments, cadence, metric
         self._begun = 0
         self._begin()
 
     def _begin(self) -> None:
         column, _ = layer_of(self._metric)
-        self._tails = [Tail(folder, self._cadence, [column]) for folder in self._folders]
+        self._readers = [Reader(one, self._cadence, [column]) for one in self._segments]
         # Rows of one run that wait for the other's.
         self._waiting: list[tuple[NDArray[Any], NDArray[Any]]] = [
-            (np.zeros(0, dtype=np.int64), np.zeros(0)) for _ in self._tails
+            (np.zeros(0, dtype=np.int64), np.zeros(0)) for _ in self._readers
         ]
         self.series = Series(0)
 
     def refresh(self) -> None:
         """Read what is new of both; a run that was taken up again begins both anew."""
-        found = [tail.read() for tail in self._tails]
+        found = [reader.read() for reader in self._readers]
         if self._begun and any(part is not None and part.anew for part in found):
             self._begin()
-            found = [tail.read() for tail in self._tails]
+            found = [reader.read() for reader in self._readers]
         if any(part is not None and part.anew for part in found):
             self._begun += 1
         for side, part in enumerate(found):

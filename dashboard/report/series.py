@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from core.catalogue.naming import Subject, described_of, names
 from core.catalogue.summary import Digest, digest
 from core.config.alike import experiment_key, setting_key
-from core.metrics.downsample import bucket_size, buckets
+from core.metrics.downsample import band, thinned
+from core.metrics.limits import points_for
 from core.runs import Run
 from dashboard.catalogue.run_names import subject_of
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
-MOST_POINTS = 75_000  # of all lines in a chart
-MOST_OF_ONE = 1024
 BANDED = 8  # lines with a band; the bands of more cover each other
 LAST_ROWS = 50  # that the profile at the end is the mean of
 
@@ -100,16 +98,14 @@ def _subject(runs: Sequence[Run]) -> Subject:
 def lines(found: Sequence[Group], metric: str) -> list[Line]:
     """Each group's line of a scalar metric; groups without it are left out."""
     banded = len(found) <= BANDED and any(len(group.runs) > 1 for group in found)
-    each = MOST_POINTS / max(len(found), 1) / (3 if banded else 1)
-    most = min(MOST_OF_ONE, 2 ** int(math.log2(max(each, 2))))
+    most = points_for(max(len(found), 1) * (3 if banded else 1))
     made = (_line(group, metric, most, banded) for group in found)
     return [line for line in made if line is not None]
 
 
 def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], Numbers]:
-    # Through readers of its own: a hundred runs' metrics must not stay in memory.
     try:
-        steps, values = Run(run.path).series(metric)
+        steps, values = run.series(metric)
     except KeyError:
         return np.zeros(0, np.int64), np.zeros(0)
     return steps, np.asarray(values, dtype=np.float64)
@@ -123,9 +119,9 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     end = ends.pop() if len(ends) == 1 and len(group.runs) == 1 else ""
     if len(series) == 1:
         steps, values = series[0]
-        steps, thinned = buckets(steps, values, bucket_size(len(steps), most))
-        kept = np.isfinite(thinned)
-        y = thinned[kept].astype(np.float64)
+        steps, fewer = thinned(steps, values, most)
+        kept = np.isfinite(fewer)
+        y = fewer[kept].astype(np.float64)
         return Line(group.name, group.colour, steps[kept], y, turn=group.turn, end=end)
     if len(series) < len(group.runs):
         return None  # a mean over those that have the metric is not the group's
@@ -134,8 +130,7 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
         return None
     keys = [experiment(run) for run in group.runs]
     stack = np.stack([stack[[k == key for k in keys]].mean(0) for key in dict.fromkeys(keys)])
-    size = bucket_size(len(steps), 2 * most)
-    x, mean, low, high = _band(steps, stack, size)
+    x, mean, low, high = band(steps, stack, most)
     name = f"{group.name}, to step {steps[-1]:,}" if _is_cut(series, steps) else group.name
     if not banded or len(stack) < 2:
         return Line(name, group.colour, x, mean, turn=group.turn)
@@ -158,21 +153,6 @@ def _common(
 def _is_cut(series: Sequence[tuple[NDArray[np.int64], Numbers]], steps: NDArray[np.int64]) -> bool:
     """Whether a run of them goes on where not all do."""
     return any(bool(np.isfinite(values[own > steps[-1]]).any()) for own, values in series)
-
-
-def _band(
-    steps: NDArray[np.int64], stack: Numbers, size: int
-) -> tuple[NDArray[np.int64], Numbers, Numbers, Numbers]:
-    """Each bucket's last step, mean, least and greatest value, over all rows of the stack.
-
-    The last step, because the mean holds the rows up to there: a line never knows what comes.
-    """
-    starts = np.arange(0, len(steps), size)
-    counts = np.diff(np.append(starts, len(steps)))
-    mean = np.add.reduceat(stack.mean(0), starts) / counts
-    low = np.minimum.reduceat(stack.min(0), starts)
-    high = np.maximum.reduceat(stack.max(0), starts)
-    return steps[starts + counts - 1], mean, low, high
 
 
 def profiles(found: Sequence[Group], metric: str) -> list[Line]:

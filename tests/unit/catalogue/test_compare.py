@@ -6,7 +6,7 @@ import pytest
 from core.catalogue.compare import differences, equal_count, last_loss, state_words, verdict
 from core.config import RunConfig
 from core.files import write_json
-from core.metrics.series import SeriesWriter
+from core.metrics.writer import SeriesWriter
 from core.runs import RunStore, Status
 
 ENTROPY = 3.309

@@ -14,7 +14,8 @@ from core.catalogue.filters import parse
 from core.catalogue.summary import FILE, digest, values
 from core.config import RunConfig
 from core.jobs.execute_run import work
-from core.metrics.series import SeriesReader, SeriesWriter
+from core.metrics.reader import Segments
+from core.metrics.writer import SeriesWriter
 from core.runs import Run, RunStore, Status
 from core.runs.status import STATES
 from core.training.control import NullControl
@@ -29,8 +30,8 @@ def no_metrics(monkeypatch: pytest.MonkeyPatch):
         def refuse(*args: object, **kwargs: object) -> None:
             raise AssertionError("a metric was read")
 
-        monkeypatch.setattr(SeriesReader, "read", refuse)
-        monkeypatch.setattr(SeriesReader, "names", refuse)
+        monkeypatch.setattr(Segments, "read", refuse)
+        monkeypatch.setattr(Segments, "widths", refuse)
 
     return forbid
 

@@ -16,12 +16,13 @@ from core import cli
 from core.catalogue.compare import command
 from core.cli.options import Parser, config_of
 from core.config import RunConfig
+from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves
 from dashboard.palette import COLOURS
 from dashboard.report.page import report
 from dashboard.report.paper import matrix
-from dashboard.report.series import MOST_POINTS, groups, lines, profiles
+from dashboard.report.series import groups, lines, profiles
 from dashboard.web import assets
 from tests.fake_runs import Faker, config, finished
 from tests.many_runs import make
@@ -121,7 +122,7 @@ def test_a_hundred_runs_are_thinned(store: RunStore) -> None:
         html = report(store, runs, labels=labels)
         assert len(html) < 15 * 2**20
         for id, chart in figures(html).items():
-            assert sum(len(trace["x"]) for trace in chart["data"]) <= MOST_POINTS, id
+            assert sum(len(trace["x"]) for trace in chart["data"]) <= CHART_POINTS, id
     assert len(groups(runs)) == 20
     assert len(groups(runs, apart)) == 100
     assert len({(g.colour, g.turn) for g in groups(runs, apart)}) == 100

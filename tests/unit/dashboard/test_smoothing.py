@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.live.downsampled import Series
-from dashboard.report.series import _band
+from core.metrics.downsample import Series, band
 from tests.javascript import evaluate
 
 SMOOTH = """
@@ -131,6 +130,6 @@ def test_a_runs_line_is_the_same_beside_others_and_alone():
 def test_the_reports_bucket_stands_where_its_rows_end():
     steps = np.arange(10)
     stack = np.stack([steps * 1.0, steps * 1.0])
-    x, mean, _, _ = _band(steps, stack, 4)
+    x, mean, _, _ = band(steps, stack, 3)
     assert x.tolist() == [3, 7, 9]
     assert mean.tolist() == [1.5, 5.5, 8.5]

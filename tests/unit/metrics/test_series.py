@@ -8,9 +8,10 @@ import polars
 import pyarrow as pa
 import pytest
 
-from core.metrics.downsample import bucket_size, buckets, thin
-from core.metrics.incremental import Folder, Tail
-from core.metrics.series import Cursor, SeriesReader, SeriesWriter
+from core.metrics.downsample import thin, thinned
+from core.metrics.limits import CHART_POINTS, POINTS, points_for
+from core.metrics.reader import Cursor, Reader, Rows, Segments
+from core.metrics.writer import SeriesWriter
 
 
 def rows(first: int, last: int, layers: int = 3) -> dict[str, np.ndarray]:
@@ -30,43 +31,51 @@ def write(folder: Path, segment: int, first: int, last: int, flush: int = 8) -> 
     return writer
 
 
+def read(folder: Path, *names: str) -> Rows:
+    return Segments(folder).read("step", names)
+
+
 def test_incremental_reading_equals_one_read(tmp_path: Path) -> None:
     writer = SeriesWriter(tmp_path, "step", 0)
-    reader, cursor, seen = SeriesReader(tmp_path, "step"), None, []
+    reader, seen = Reader(Segments(tmp_path), "step", ["loss"]), []
     for start in range(0, 200, 8):
         writer.write(rows(start, start + 8))
-        found = reader.read(["loss"], cursor)
-        cursor = found.cursor
+        found = reader.read()
+        assert found is not None
         seen += found.steps.tolist()
     assert seen == list(range(200))
     writer.close()  # compaction replaces the file under the reader
-    assert len(reader.read(["loss"], cursor).steps) == 0
-    whole = SeriesReader(tmp_path, "step").read(["loss", "norm"])
+    assert reader.read() is None
+    whole = read(tmp_path, "loss", "norm")
     np.testing.assert_array_equal(whole.columns["loss"], np.arange(200.0))
     assert whole.columns["norm"].shape == (200, 3)
 
 
 def test_a_later_segment_wins_from_its_first_step(tmp_path: Path) -> None:
     write(tmp_path, 0, 0, 50).close()
-    reader = SeriesReader(tmp_path, "step")
-    cursor = reader.read(["loss"]).cursor
-    assert cursor == Cursor(0, 50)
+    reader = Reader(Segments(tmp_path), "step", ["loss"])
+    first = reader.read()
+    assert first is not None
+    assert first.steps.tolist() == list(range(50))
+    assert reader.cursor == Cursor(0, 50)
     write(tmp_path, 1, 40, 60)
-    delta = reader.read(["loss"], cursor)
-    assert delta.truncate_from == 40
-    assert delta.steps.tolist() == list(range(40, 60))
-    assert reader.read(["loss"]).steps.tolist() == list(range(60))
-    assert Cursor.parse(str(delta.cursor)) == delta.cursor
+    again = reader.read()
+    assert again is not None
+    assert again.anew, "the rows from step 40 on are void"
+    assert reader.firsts[1] == 40
+    assert again.steps.tolist() == list(range(60))
+    assert reader.cursor == Cursor(1, 20)
+    assert read(tmp_path, "loss").steps.tolist() == list(range(60))
 
 
-def test_a_torn_tail_keeps_what_was_flushed(tmp_path: Path) -> None:
+def test_a_torn_reader_keeps_what_was_flushed(tmp_path: Path) -> None:
     path = write(tmp_path, 0, 0, 32).path
     whole = path.read_bytes()
     for cut in (1, 20, 200):
         path.write_bytes(whole[:-cut])
-        assert SeriesReader(tmp_path, "step").read(["loss"]).steps.tolist() == list(range(24))
+        assert read(tmp_path, "loss").steps.tolist() == list(range(24))
     path.write_bytes(whole[:100])  # torn within the header
-    assert len(SeriesReader(tmp_path, "step").read(["loss"]).steps) == 0
+    assert len(read(tmp_path, "loss").steps) == 0
 
 
 def test_a_flipped_bit_ends_the_series_before_it(tmp_path: Path) -> None:
@@ -75,7 +84,7 @@ def test_a_flipped_bit_ends_the_series_before_it(tmp_path: Path) -> None:
     at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
     data[at] ^= 1
     path.write_bytes(data)
-    found = SeriesReader(tmp_path, "step").read(["loss", "norm"])
+    found = read(tmp_path, "loss", "norm")
     assert found.steps.tolist() == list(range(16))
 
 
@@ -95,12 +104,12 @@ def test_a_full_disk_loses_nothing_written(tmp_path: Path) -> None:
     os.dup2(full.fileno(), real.fileno())
     with pytest.raises(OSError, match="space"):
         writer.write(rows(16, 24))
-    assert SeriesReader(tmp_path, "step").read(["loss"]).steps.tolist() == list(range(16))
+    assert read(tmp_path, "loss").steps.tolist() == list(range(16))
 
 
 def test_missing_columns_are_nan(tmp_path: Path) -> None:
     write(tmp_path, 0, 0, 10)
-    found = SeriesReader(tmp_path, "step").read(["loss", "unknown"])
+    found = read(tmp_path, "loss", "unknown")
     assert np.isnan(found.columns["unknown"]).all()
 
 
@@ -110,22 +119,22 @@ def test_buckets_keep_every_spike_and_stay_within_the_limit(count: int) -> None:
     values = random.normal(size=count).astype(np.float32)
     spikes = random.choice(count, size=min(count, 20), replace=False)
     values[spikes] = np.where(np.arange(len(spikes)) % 2, 100, -100)
-    size = bucket_size(count, 2000)
-    steps, thin = buckets(np.arange(count), values, size)
+    steps, fewer = thinned(np.arange(count), values, 2000)
+    size = max(2 ** int(np.ceil(np.log2(count / 1000))), 1)
     assert len(steps) <= 2000
     assert (np.diff(steps) > 0).all()
-    np.testing.assert_array_equal(thin, values[steps])
-    assert thin.max() == values.max()
-    assert thin.min() == values.min()
+    np.testing.assert_array_equal(fewer, values[steps])
+    assert fewer.max() == values.max()
+    assert fewer.min() == values.min()
     for spike in spikes:  # a spike may share a bucket with another of its sign
-        near = thin[np.abs(steps - spike) < size]
+        near = fewer[np.abs(steps - spike) < size]
         assert values[spike] in near
 
 
 def test_buckets_do_not_move_while_a_run_grows() -> None:
     values = np.random.default_rng(0).normal(size=4096).astype(np.float32)
-    before, _ = buckets(np.arange(3000), values[:3000], 16)
-    after, _ = buckets(np.arange(4096), values, 16)
+    before, _ = thin(np.arange(3000), values[:3000], 16)
+    after, _ = thin(np.arange(4096), values, 16)
     complete = 3000 // 16 * 16
     np.testing.assert_array_equal(before[before < complete], after[after < complete])
 
@@ -133,8 +142,8 @@ def test_buckets_do_not_move_while_a_run_grows() -> None:
 def test_buckets_keep_what_is_no_number() -> None:
     values = np.ones(1000, dtype=np.float32)
     values[700:] = np.nan
-    steps, thin = buckets(np.arange(1000), values, 64)
-    assert np.isnan(thin[steps >= 704]).any()
+    steps, fewer = thin(np.arange(1000), values, 64)
+    assert np.isnan(fewer[steps >= 704]).any()
     assert 700 in steps
 
 
@@ -154,42 +163,58 @@ def test_thinning_by_steps_is_the_same_in_one_go_and_in_two() -> None:
         assert np.isnan(rows).any() == np.isnan(kept).any()
 
 
-def test_a_tail_gives_each_row_once(tmp_path: Path) -> None:
-    tail, seen = Tail(Folder(tmp_path), "step", ["loss", "norm"]), []
+def test_a_reader_gives_each_row_once(tmp_path: Path) -> None:
+    reader, seen = Reader(Segments(tmp_path), "step", ["loss", "norm"]), []
     writer = SeriesWriter(tmp_path, "step", 0)
     for start in range(0, 80, 8):
         writer.write(rows(start, start + 8))
-        found = tail.read()
+        found = reader.read()
         assert found is not None
         assert found.anew == (start == 0)
         assert found.columns["norm"].shape == (8, 3)
         seen += found.steps.tolist()
-    assert tail.read() is None
+    assert reader.read() is None
     writer.close()  # compaction replaces the file and adds nothing
-    assert tail.read() is None
+    assert reader.read() is None
     assert seen == list(range(80))
     write(tmp_path, 1, 60, 70)
-    found = tail.read()
+    found = reader.read()
     assert found is not None
     assert found.anew
     assert found.steps.tolist() == list(range(70))
-    assert tail.firsts == {0: 0, 1: 60}
-    assert Tail(Folder(tmp_path / "gone"), "step", ["loss"]).read() is None
+    assert reader.firsts == {0: 0, 1: 60}
+    assert Reader(Segments(tmp_path / "gone"), "step", ["loss"]).read() is None
 
 
-def test_a_tail_stops_before_what_is_damaged(tmp_path: Path) -> None:
+def test_a_reader_stops_before_what_is_damaged(tmp_path: Path) -> None:
     path = write(tmp_path, 0, 0, 32).path
     data = bytearray(path.read_bytes())
     at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
     data[at] ^= 1
     path.write_bytes(data)
-    found = Tail(Folder(tmp_path), "step", ["loss"]).read()
+    found = Reader(Segments(tmp_path), "step", ["loss"]).read()
     assert found is not None
     assert found.steps.tolist() == list(range(16))
 
 
 def test_names_need_no_rows(tmp_path: Path) -> None:
     write(tmp_path, 0, 0, 32).close()
-    reader = SeriesReader(tmp_path, "step")
-    assert reader.names() == {"loss": 0, "norm": 3}
-    assert all(segment.rows == 0 for segment in reader._segments.values())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reader, "read", lambda _: pytest.fail("rows were read"))
+        assert Segments(tmp_path).widths("step") == {"loss": 0, "norm": 3}
+
+
+def test_a_thinned_profile_stands_at_steps_that_were_measured() -> None:
+    steps = np.arange(7, 5000, 10)
+    kept, fewer = thinned(steps, np.repeat(steps[:, None] * 1.0, 3, 1), 40)
+    assert len(kept) <= 40
+    assert set(kept.tolist()) <= set(steps.tolist())
+    assert fewer.max() == steps.max()
+
+
+def test_whatever_number_of_lines_keeps_within_the_points_of_a_chart() -> None:
+    for lines in (1, 2, 73, 74, 250, 1000):
+        assert lines * points_for(lines) <= max(CHART_POINTS, lines * 2)
+        assert points_for(lines) & (points_for(lines) - 1) == 0
+    assert points_for(1) == points_for(73) == POINTS
+    assert points_for(250) == 256

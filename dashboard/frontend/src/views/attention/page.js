@@ -125,6 +125,7 @@ export class AttentionPage {
     if (changed || !this.picture) this.aim()
     const now = this.signature()
     if (changed || now !== this.drawn) this.draw()
+    if (now !== this.drawn && this.picture) this.remember()
     this.drawn = now
   }
 
@@ -179,6 +180,7 @@ export class AttentionPage {
     if (this.dead || !this.picture) return
     this.source.prefetch(this.at, this.layer, this.head)
     this.source.wish(this.step)
+    this.remember()
     await this.source.scores(this.picture)
     this.draw()
   }
@@ -302,7 +304,7 @@ export class AttentionPage {
       const put = (name, value) => value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value)
       put("attention_layer", this.layer + 1)
       put("attention_head", this.head + 1)
-      put("attention_step", this.following ? null : this.step)
+      put("attention_step", this.following && !ENDED.has(hub.run(this.shown[0].id).state) ? null : this.step)
       put("attention_lines", this.large.lines ? "true" : null)
       window.history.replaceState(window.history.state, "", address)
     }, REST_MS)

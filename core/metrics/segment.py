@@ -1,0 +1,149 @@
+"""One stream file of metrics: its form, and reading it from where the last reading ended.
+
+One file per cadence and per start of the run: ``metrics/<cadence>-<segment>.arrow``. (A second
+stream appended to one file is silently ignored by readers.) Every record batch carries a CRC32 of
+each of its columns, because a flipped bit reads without error otherwise; a reader stops at the
+first batch that is torn or wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+CADENCES = ("step", "probe", "evaluation")
+CHECKSUMS = b"crc32"
+
+
+def file_name(cadence: str, segment: int) -> str:
+    """What a segment is called in a run's folder of metrics."""
+    return f"{cadence}-{segment:04d}.arrow"
+
+
+def read_schema(path: Path) -> pa.Schema | None:
+    """The columns of a segment, from its first bytes; None while nothing was flushed."""
+    try:
+        with pa.OSFile(str(path)) as file:
+            return pa.ipc.open_stream(file).schema
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+
+
+class SegmentFile:
+    """One stream file, read from where the last reading ended; it keeps no rows.
+
+    `rows` have been read, `broken` says that the next batch is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity = (0, 0)
+        self._header = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """Read from the first row again."""
+        self.rows = self.offset = 0
+        self.broken = False
+
+    def changed(self) -> bool:
+        """Whether there is something to read; `replaced` says that compaction was here."""
+        try:
+            state = os.stat(self.path)
+        except OSError:
+            return False
+        self._size = state.st_size
+        # Compaction replaces the file, so its inode tells; the rows stay the same.
+        self.replaced = (state.st_dev, state.st_ino) != self._identity
+        self._identity = (state.st_dev, state.st_ino)
+        return self.replaced or (not self.broken and state.st_size > self.offset)
+
+    def read(self, names: Iterable[str]) -> dict[str, list[NDArray[np.generic]]]:
+        """The new batches of some columns; columns that the file lacks are left out.
+
+        From the start of the file through a memory map, of which only these columns are touched.
+        """
+        taken: dict[str, list[NDArray[np.generic]]] = {}
+        try:
+            if self.offset:
+                with open(self.path, "rb", buffering=0) as file:
+                    file.seek(self.offset)
+                    data = file.read()
+                self._read(pa.BufferReader(self._header + data), taken, list(names))
+            else:
+                with pa.memory_map(str(self.path)) as file:
+                    self._read(file, taken, list(names))
+        except (pa.ArrowException, OSError, ValueError):
+            return taken  # empty, gone, or its header is not complete yet
+        return taken
+
+    def _read(
+        self,
+        source: pa.NativeFile,
+        taken: dict[str, list[NDArray[np.generic]]],
+        names: list[str],
+    ) -> None:
+        # Each reading needs the schema before its batches.
+        shift = self.offset - len(self._header) if self.offset else 0
+        reader = pa.ipc.open_stream(source)
+        if not self.offset:
+            self.offset = source.tell()
+            self._header = source.read_at(self.offset, 0)
+            source.seek(self.offset)
+        places = {n: reader.schema.get_field_index(n) for n in names}
+        places = {n: i for n, i in places.items() if i >= 0}
+        while True:
+            try:
+                batch, metadata = reader.read_next_batch_with_custom_metadata()
+            except StopIteration:
+                return
+            except (pa.ArrowException, OSError, ValueError):
+                return  # torn: the rest may still be on its way
+            values = _checked(batch, metadata, places)
+            if values is None:
+                self.broken = True
+                return
+            for name, column in values.items():
+                taken.setdefault(name, []).append(column)
+            self.rows += batch.num_rows
+            self.offset = shift + source.tell()
+
+
+def _checked(
+    batch: pa.RecordBatch, metadata: pa.KeyValueMetadata | None, at: dict[str, int]
+) -> dict[str, NDArray[np.generic]] | None:
+    """Copies of some columns; None when one of them is not what was written."""
+    sums = np.frombuffer((metadata or {}).get(CHECKSUMS, b""), dtype="<u4")
+    if len(sums) != batch.num_columns:
+        return None
+    taken = {}
+    for name, index in at.items():
+        values = column_of(batch, index)
+        if zlib.crc32(np.ascontiguousarray(values).data) != sums[index]:
+            return None
+        taken[name] = values.copy()  # a view would keep the whole batch
+    return taken
+
+
+def column_of(batch: pa.RecordBatch, index: int) -> NDArray[np.generic]:
+    """A column as an array of shape (n,) or (n, L)."""
+    column = batch.column(index)
+    width = None
+    if isinstance(column, pa.FixedSizeListArray):
+        width = column.type.list_size
+        column = column.values  # a batch from a file begins at its first row
+    # Its bytes as they are: Arrow's own conversion would import pandas.
+    kind = np.dtype(column.type.to_pandas_dtype())
+    values = np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)
+    return values if width is None else values.reshape(-1, width)
+
+
+def checksums(batch: pa.RecordBatch) -> bytes:
+    sums = [zlib.crc32(column_of(batch, i).tobytes()) for i in range(batch.num_columns)]
+    return np.array(sums, dtype="<u4").tobytes()
