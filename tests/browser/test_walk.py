@@ -30,6 +30,7 @@ from tests.browser.driver import Dashboard, choose, open_browser, press, settled
 from tests.browser.walking import Walk, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
+expect.set_options(timeout=60_000)
 
 PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
@@ -297,12 +298,12 @@ def test_an_own_text_and_a_run_that_fails(
     opened(walk, f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=file")
     walk.page.locator(".st-key-fold_data summary").click()
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
-    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
     press(walk.page, "other_text")
-    expect(walk.page.locator(".st-key-train button")).to_be_disabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_disabled()
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
-    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
     run = what_train_starts_is_said(walk)
     drawn(walk, run)
@@ -312,7 +313,7 @@ def test_an_own_text_and_a_run_that_fails(
 
     Path(str(run.config.data.path)).unlink()
     press(walk.page, "train")  # refused here, or failed there: either is said
-    expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("no file", timeout=60_000)
+    expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("no file")
     failed = ended(jobs.enqueue(dashboard.store, run.config))
     assert failed.status == "failed"
     opened(walk, f"?lab_runs={failed.id}")
