@@ -30,7 +30,7 @@ from tests.browser.driver import Dashboard, choose, open_browser, press, settled
 from tests.browser.walking import Walk, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=90_000)
 
 PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
@@ -90,7 +90,7 @@ def say_steps(walk: Walk, steps: int) -> None:
 
 def opened(walk: Walk, query: str = "") -> None:
     walk.page.goto(f"{walk.dashboard.url}/{query}")
-    walk.page.locator(".st-key-train button").wait_for(state="attached", timeout=60_000)
+    walk.page.locator(".st-key-train button").wait_for(state="attached")
     settled(walk.page)
 
 
