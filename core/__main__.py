@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from core import cli
 from core.data.downloads import CorpusError
-from core.jobs.launcher import worker_environment
+from core.jobs.processes import worker_environment
 from core.runs import RunError
 
 

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.describe import described
 from core.files import (
+    NEW,
     Signature,
     folder_size,
     read_json,
@@ -50,7 +51,7 @@ from core.runs.status import (
     read_events,
     send,
 )
-from core.runs.trash import NEW, Deleted, Trash
+from core.runs.trash import Deleted, Trash
 
 COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 

@@ -24,8 +24,9 @@ from core.config.alike import experiment_key, setting_key
 from core.files import read_json
 from core.runs import Run, RunStore
 from core.runs.status import State
+from core.verdicts.labels import LIVE
 from dashboard.live.feed import LOCK
-from dashboard.state import DEFAULTS, LIVE, to_widget
+from dashboard.settings.form import DEFAULTS, to_widget
 
 FILES = ("config.json", "meta.json", "status.json", "corpus.json", "switches.json")
 Stamps = tuple[int, ...]

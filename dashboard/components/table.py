@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from core.verdicts.labels import LIVE
 from dashboard import components
-from dashboard.state import LIVE
 
 # The columns of a table in their order, as line.js knows them. `settings` are those that fit into
 # the room, `more` the others.

@@ -16,7 +16,6 @@ from core.catalogue.compare import command
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
-from dashboard.palette import COLOURS, Mode
 from dashboard.report.paper import (
     difference_table,
     dot,
@@ -28,6 +27,7 @@ from dashboard.report.paper import (
     verdict_list,
 )
 from dashboard.report.series import BANDED, Group, groups, lines, profiles
+from dashboard.ui.palette import COLOURS, Mode
 from dashboard.web import assets
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ from playwright.sync_api import Browser, Locator, Page, TimeoutError
 
 from core.runs import Run
 from core.runs.status import ENDED
-from dashboard import palette
-from dashboard.state import DEFAULTS, from_address
+from dashboard.settings.address import from_address
+from dashboard.settings.form import DEFAULTS
+from dashboard.ui import palette
 from tests.browser.driver import Dashboard, Watched, settled
 
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")

@@ -22,11 +22,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),
+    "marker_queue": {"files"},
     "data": {"config", "files"},
     "models": {"config"},
     "metrics": {"config", "files"},
     "heads": {"files"},
-    "runs": {"config", "files", "heads", "metrics"},
+    "runs": {"config", "files", "heads", "marker_queue", "metrics"},
     "verdicts": {"config", "metrics", "runs"},
     "catalogue": {"config", "estimate", "files", "metrics", "runs", "verdicts"},
     "transfer": {"catalogue", "files", "metrics", "runs"},
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
     "jobs": {
         *("anatomy", "catalogue", "config", "data", "durations", "files", "grids", "machine"),
+        *("marker_queue",),
         *("models", "runs", "training"),
     },
 }

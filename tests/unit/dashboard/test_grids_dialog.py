@@ -7,16 +7,16 @@ from core.config import RunConfig
 from core.jobs import grids as jobs
 from core.jobs import waiting
 from core.runs import RunStore
-from dashboard.compare.grid_dialog import TICKABLE
+from dashboard.launch.grid_dialog import TICKABLE
 from dashboard.live import feed as live
-from dashboard.state import SETTINGS
+from dashboard.settings.form import SETTINGS
 
 
 def dialog_page():
     from conftest import small
 
     from core.config import RunConfig
-    from dashboard.compare import grid_dialog
+    from dashboard.launch import grid_dialog
 
     grid_dialog.dialog(RunConfig(), {"tiny": small()})
 
@@ -24,12 +24,14 @@ def dialog_page():
 def card_page():
     import streamlit as st
 
+    from dashboard.address import page
     from dashboard.catalogue import entries
-    from dashboard.compare import grid_dialog
-    from dashboard.state import store
+    from dashboard.compare import which_trained
+    from dashboard.live.feed import store
 
-    drawn = grid_dialog.card(entries.entries(store()))
+    drawn = which_trained.card(entries.entries(store()))
     st.markdown(f"drawn: {drawn}")
+    page.show()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dashboard import api
 from dashboard.catalogue.entries import Catalogue
 from dashboard.compare import matrix
 from dashboard.live import feed as live
-from dashboard.palette import COLOURS, LEARNED, contrast
+from dashboard.ui.palette import COLOURS, LEARNED, contrast
 from tests.fake_runs import finished
 
 DEEP = {"probes__every": 0}

@@ -6,7 +6,7 @@ import { ENDED } from "../protocol/states.js"
 
 const TICK = 1000
 const SLOW_TICK = 4000 // when nothing that is shown can change
-const SOON = 150 // while a run begins: its first point is what a reader waits for
+const SOON = 80 // while a run begins: its first point is what a reader waits for
 const BEGINS = 15000 // for so long after it was first heard of, as others may train before it
 
 /** @returns {import("../types").LiveRun} */
@@ -33,6 +33,9 @@ export function begins(run) {
 function noChoice() {
   return { ids: null, focus: null, step: null, zoom: null }
 }
+
+// The browser's other work, such as painting, goes first.
+const turn = () => new Promise((resolve) => setTimeout(resolve))
 
 class Hub {
   constructor() {
@@ -169,6 +172,7 @@ class Hub {
     this.busy = true
     this.again = false
     let delay = ids.length ? TICK : SLOW_TICK
+    let young = null // the runs whose first point is waited for; null: nothing was heard
     try {
       const since = ids.map((id) => {
         const run = this.run(id)
@@ -197,21 +201,26 @@ class Hub {
       this.counts = reply.counts
       // What was forgotten meanwhile is asked for anew: the reply holds only what was new then.
       ids.forEach((id, i) => this.runs.get(id) === asked[i] && this.take(id, reply.runs[i], key(id)))
-      this.stats.ticks += 1
-      if (ids.some((id) => of(id).length && begins(this.run(id)))) delay = SOON
-      this.announce()
+      young = new Set(ids.filter((id) => of(id).length && begins(this.run(id))))
+      if (young.size) delay = SOON
     } catch {
       this.failures += 1
       this.lost = true
       delay = Math.min(TICK * 2 ** this.failures, 15000)
     }
-    this.busy = false
     for (const view of [...this.views]) {
+      if (!this.views.has(view)) continue // it was removed while the others drew
       try {
         view.tick()
       } catch (error) {
         console.error("live view", error)
       }
+      if (view.draws) await turn() // the first chart is on the screen before the second is made
+    }
+    this.busy = false
+    if (young) {
+      this.stats.ticks += 1
+      this.announce(young)
     }
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.poll(), this.again || due.length > ids.length ? 20 : delay)
@@ -279,10 +288,12 @@ class Hub {
     run.series.set(metric, series)
   }
 
-  // A run that is not in the state that the page was drawn with asks for one rerun of the page.
-  announce() {
+  // A run that is not in the state that the page was drawn with asks for one rerun of the page. One
+  // that begins is first drawn: drawing the page anew takes as long as waiting for its first point.
+  announce(young) {
     for (const view of this.views) {
       for (const known of view.props.runs ?? []) {
+        if (young.has(known.id)) continue
         const run = this.run(known.id)
         const now = run.gone ? "gone" : run.state
         if (!now || !view.trigger || now === known.state) continue
