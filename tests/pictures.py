@@ -200,14 +200,15 @@ class Camera:
                 said = " ".join(part.inner_text().split())[:300]
                 raise UntrueError(f"{selector} does not say {word!r}; it says: {said}") from None
 
-    def take(self, name: str, keys: Sequence[str] = (), below: int = 0) -> None:
-        """The window, down to `below` pixels, or what these parts cover; then close it."""
+    def take(self, name: str, keys: Sequence[str] = (), through: str = "") -> None:
+        """The window, down to the end of a part, or what these parts cover; then close it."""
         clip = None
         if keys:
             self.page.evaluate(ALONE, keys)
             clip = self._around(keys)
-        elif below:
-            clip = {"x": 0, "y": 0, "width": WIDTH, "height": below}
+        elif through:
+            part = self._around([through], air=14)
+            clip = {"x": 0, "y": 0, "width": WIDTH, "height": part["y"] + part["height"]}
         self.page.mouse.move(2, 2)
         wrong = self.page.evaluate(LOOK)
         _true(not wrong, f"{name}: {'; '.join(wrong)}")
@@ -311,17 +312,17 @@ def attention(camera: Camera, runs: Runs) -> None:
 
 def operate(camera: Camera, runs: Runs) -> None:
     """One part switched off, and what the loss and the text do."""
-    page = camera.open(f"anatomy?anatomy_run={runs.lives.id}&anatomy_section=operate")
+    page = camera.open(f"anatomy?anatomy_run={runs.lives.id}&anatomy_section=operate", TALL)
     page.get_by_role("button", name="layer 6, residual around attention", exact=True).click()
     camera.says(".st-key-operate", "layer 6, residual around attention: off", "loss")
     camera.rest()
-    camera.take("tour-6-operate", below=660)
+    camera.take("tour-6-operate", through=".st-key-operate")
 
 
 def runs_page(camera: Camera, runs: Runs) -> None:
     """The list, with one that was interrupted."""
     camera.open("runs")
-    camera.take("tour-7-runs", below=330)
+    camera.take("tour-7-runs", through=".st-key-card_runs")
 
 
 PICTURES = (
