@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.durations import in_time
 from core.runs import Run
 from core.verdicts.labels import LIVE
 from dashboard.address import chosen
@@ -73,14 +74,18 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         section = segments(
             "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
         )
-    problem = cannot(run) if step is None else ""
-    if problem or step is None:
-        cards.problem(problem)
+    if step is None:
+        if waits(run):
+            waiting(run)
+        else:
+            cards.problem(cannot(run))
         return None, section
     shown = [(run, step)]
     if other:
         second = by_id[other]
-        if sentence := cannot(second):
+        if waits(second):
+            waiting(second)
+        elif sentence := cannot(second):
             cards.problem(sentence)
         else:
             newest = step == run.checkpoints[-1] or step not in second.checkpoints
@@ -88,24 +93,59 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
     return Choice(tuple(shown)), section
 
 
+def waits(run: Run) -> bool:
+    """Whether a run at work will have its first checkpoint."""
+    return run.status in LIVE and not run.checkpoints and not cannot_ever(run)
+
+
+@st.fragment(run_every=1.0)
+def waiting(run: Run) -> None:
+    """When a run can be looked into; the page is drawn anew as soon as it can, or never will."""
+    if not waits(run):
+        st.rerun()
+    with cards.card("waiting"):
+        cards.empty(*until_checkpoint(run))
+
+
+def until_checkpoint(run: Run) -> tuple[str, str]:
+    """Which step brings the first checkpoint of a run at work, and how far that is."""
+    config, record = run.config.training, run.record
+    first = min(config.checkpoint_every or config.steps, config.steps)
+    at = f"It is at step {record.step:,}"
+    if run.status == "queued":
+        at = "It waits for its turn to train"
+    elif run.status == "paused":
+        at = f"It is paused at step {record.step:,}: press Resume in the Lab"
+    elif record.seconds_left and record.step < first:
+        left = record.seconds_left * (first - record.step) / (config.steps - record.step)
+        at += f", about {in_time(left)} away"
+    return (
+        f"{name_of(run)} can be looked into from step {first:,} on",
+        f"Anatomy reads the weights of a checkpoint, and the first is written at step {first:,}"
+        f" (Checkpoint every, under Training in the Lab). {at}. This page opens by itself.",
+    )
+
+
+def cannot_ever(run: Run) -> str:
+    """Why no checkpoint of a run would do, or nothing."""
+    family = run.config.model.family
+    if family == "transformer":
+        return ""
+    name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
+    return (
+        f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
+        " see this one's gradients and activations in the Lab."
+    )
+
+
 def cannot(run: Run) -> str:
     """Why the page can't look into a run, or nothing."""
-    family = run.config.model.family
-    if family != "transformer":
-        name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
-        return (
-            f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
-            " see this one's gradients and activations in the Lab."
-        )
+    if sentence := cannot_ever(run):
+        return sentence
     if run.checkpoints:
         return ""
-    every = run.config.training.checkpoint_every
-    if run.status in LIVE:
-        return (
-            f"{name_of(run)} has no checkpoint yet: the first comes at step"
-            f" {every or run.config.training.steps:,} (training.checkpoint_every); it is at step"
-            f" {run.record.step:,}."
-        )
+    if waits(run):
+        return ". ".join(until_checkpoint(run))
     return (
         f"{name_of(run)} ended without a checkpoint, so there are no weights to look into. Resume"
         " it in Runs, or train one with a smaller training.checkpoint_every."

@@ -156,11 +156,20 @@ def depth(focus: Run, ids: list[str]) -> None:
             components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
 
 
+def observables(run: Run) -> list[str]:
+    """What the activation card can show of a run.
+
+    Without a final norm its place repeats the stream before it, so it is left out.
+    """
+    known = {n.split("/", 2)[2] for n in run.metrics() if n.startswith("activation/")}
+    normed = run.config.model.has_final_norm
+    there = [o for o in OBSERVABLES if normed or o != "final_norm.out"]
+    return [o for o in there if o in known] or there
+
+
 def activation(focus: Run) -> None:
     """One statistic of one observable, a line for each layer."""
-    names = focus.metrics()
-    known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
-    options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
+    options = observables(focus)
     with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
