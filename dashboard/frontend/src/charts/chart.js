@@ -28,6 +28,7 @@ export class Chart extends Card {
     this.plot = /** @type {Plot} */ (el("div", "anl-plot")) // Plotly makes a graph of it
     this.body.append(this.plot)
     this.shown = ""
+    this.labelled = []
     this.exports = new Exports(this)
     this.resize = new ResizeObserver(() => this.redraw())
     this.resize.observe(this.body)
