@@ -1,7 +1,7 @@
 """What the routes answer, described once.
 
 The routes build plain dicts of these types: the type checker holds them together, and a reply costs
-nothing more. Tests validate recorded replies against them, and `python -m dashboard.web.types`
+nothing more. Tests validate recorded replies against them, and `python -m dashboard.api.types`
 writes the browser's types from their JSON schema. Inspections' results are described by the modules
 of their analyses.
 """

@@ -7,10 +7,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from starlette.routing import Route
 
-from dashboard.api import ROUTES
+from dashboard.api import ROUTES, types
 from dashboard.api.replies import REPLIES as REPLIES_OF
 from dashboard.live import feed as live
-from dashboard.web import types
 from tests.unit.dashboard.record_replies import REPLIES, SCENES, recorded
 
 
@@ -48,7 +47,7 @@ def test_the_recorded_replies_are_what_the_routes_answer(now):
 
 def test_the_browsers_types_are_written_from_the_replies():
     written = types.TYPES.read_text("utf-8")
-    assert written == types.declarations(), "run python -m dashboard.web.types"
+    assert written == types.declarations(), "run python -m dashboard.api.types"
 
 
 def test_every_route_that_answers_in_json_is_described():

@@ -1,5 +1,5 @@
 // What the routes of `dashboard/api` answer. Written from `dashboard/api/replies.py` by
-// `python -m dashboard.web.types`; a test holds the two together.
+// `python -m dashboard.api.types`; a test holds the two together.
 
 export type Alarm = [number, string, string]
 

@@ -1,6 +1,6 @@
 """The browser's types of what the routes answer, written from the JSON schema of these.
 
-`python -m dashboard.web.types` writes `frontend/src/protocol/replies.d.ts`; a test holds the two
+`python -m dashboard.api.types` writes `frontend/src/protocol/replies.d.ts`; a test holds the two
 together.
 """
 
@@ -17,7 +17,7 @@ from dashboard.web.assets import SOURCES
 
 TYPES = SOURCES / "protocol" / "replies.d.ts"
 HEAD = """// What the routes of `dashboard/api` answer. Written from `dashboard/api/replies.py` by
-// `python -m dashboard.web.types`; a test holds the two together.
+// `python -m dashboard.api.types`; a test holds the two together.
 """
 NAMES = {"integer": "number", "number": "number", "string": "string", "boolean": "boolean"}
 NAMES["null"] = "null"
