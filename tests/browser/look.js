@@ -97,7 +97,7 @@
     }
   }
 
-  // A name at a curve's end lies on no curve.
+  // A name at a curve's end stands beside the frame and lies on no curve.
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
     const full = plot._fullLayout
     if (!full?.xaxis || !plot.data) continue
@@ -107,7 +107,10 @@
       const w = Math.min(l.b.right, m.b.right) - Math.max(l.b.left, m.b.left), h = Math.min(l.b.bottom, m.b.bottom) - Math.max(l.b.top, m.b.top)
       if (w > 3 && h > 5) found.push(`${place(plot)}: the labels ${words(l.text)} and ${words(m.text)} lie over each other`)
     }))
+    const edge = origin.left + full.xaxis._offset + full.xaxis._length
+    const called = (text) => plot.data.some((t) => text && (t.name ?? "").startsWith(text.replace(/…$/, "")))
     for (const { b, text } of labels) {
+      if (called(text) && b.left < edge - 2) found.push(`${place(plot)}: the label ${words(text)} stands among the curves, ${Math.round(edge - b.left)} pixels inside of the frame`)
       let under = 0
       for (const t of plot.data) {
         if (!t.x || !(t.mode ?? "").includes("lines") || t.fill || t.visible === false || !t.meta) continue
