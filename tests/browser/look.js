@@ -89,6 +89,8 @@
       if (a.e.contains(b.e) || b.e.contains(a.e) || layer(a.e) !== layer(b.e)) continue
       if (sticks(a.e) !== sticks(b.e)) continue
       if (!a.control && b.control ? beside(a, b) : a.control && !b.control && beside(b, a)) continue
+      // A word that can be pressed has its button over it.
+      if (!a.control !== !b.control && a.text.trim() === b.text.trim()) continue
       // A label belongs to its control, and a figure's words to the figure.
       if (a.e.closest("label")?.contains(b.e) || b.e.closest("label")?.contains(a.e)) continue
       if (a.control && b.control && a.e.closest("[data-baseweb], .stSelectbox, .stMultiSelect, .stNumberInput, .stSlider")?.contains(b.e)) continue
