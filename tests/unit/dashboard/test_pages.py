@@ -52,6 +52,24 @@ def test_every_page_is_drawn_after_every_other(store: RunStore, trained: bool) -
     assert buttons(at)["train_twin"]
 
 
+@pytest.mark.parametrize("page", NAMES)
+@pytest.mark.parametrize("many", [0, 1, 60])
+def test_a_page_opens_over_no_run_one_run_and_many(store: RunStore, page: str, many: int) -> None:
+    """Runs of all fates and families, one that waits, and one whose folder is broken."""
+    fates = ("lives", "plateau", "diverges")
+    for i in range(many):
+        finished(store, f"run {i}", fates[i % 3] if many > 1 else "lives", 20, training__seed=i)
+    if many > 1:
+        finished(store, "no attention", steps=20, model__sublayers="feedforward")
+        store.create(store.list()[0].config, "waits")
+        (store.list()[-1].path / "status.json").write_text("{")
+    at = opened(page)
+    assert [e.value for e in at.exception] == []
+    assert list(at.main)
+    assert ("open_lab" in buttons(at)) == (many == 0 and page != "lab")
+    assert [e.value for e in at.run().exception] == [], "the second time, with what it remembers"
+
+
 def test_train_is_there_when_another_part_of_the_page_fails(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
