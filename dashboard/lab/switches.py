@@ -87,8 +87,17 @@ FOLDED = {
 
 
 # The uploader stands below the corpus, where the foot may cover it: it comes into sight by itself.
-INTO_SIGHT = """<script>requestAnimationFrame(() =>
-document.querySelector(".st-key-upload")?.scrollIntoView({ block: "nearest" }))</script>"""
+# Twice, as its own parts come a moment after it.
+INTO_SIGHT = """<script>(() => {
+const show = () => {
+  const [upload, foot] = ["upload", "foot"].map((key) => document.querySelector(`.st-key-${key}`))
+  if (!upload) return
+  upload.style.scrollMarginBottom = `${(foot?.offsetHeight ?? 0) + 12}px`
+  upload.scrollIntoView({ block: "nearest" })
+}
+requestAnimationFrame(show)
+setTimeout(show, 400)
+})()</script>"""
 
 
 def switches() -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Walk:
         size: Any = {"width": width, "height": height}
         context = self.browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
         self.page = context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(120_000)
         self._watched = Watched(self.page)
         self.scheme: palette.Mode = "dark" if scheme == "dark" else "light"
         self.width = width
