@@ -8,13 +8,13 @@ from html import escape
 import streamlit as st
 
 from core.catalogue.compare import state_words
+from core.catalogue.index import entries
 from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
 from core.verdicts.verdict import Verdict
 from dashboard import actions, state
 from dashboard.catalogue import run_names
-from dashboard.catalogue.entries import entries
 from dashboard.ui import cards
 
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from core.catalogue import index
 from dashboard import actions, components, state
-from dashboard.catalogue import entries, run_names
+from dashboard.catalogue import run_names
 from dashboard.compare import (
     address,
     differences,
@@ -187,7 +188,7 @@ def first_run():
             st.switch_page("app_pages/lab.py")
 
 
-runs = entries.entries(state.store())
+runs = index.entries(state.store())
 by_id = {entry.id: entry for entry in runs}
 ways = groups.ways(runs)
 metrics = listing.metrics(runs)
@@ -197,7 +198,7 @@ problems += address.complaints(
     compare_profile=PROFILES,
 )  # fmt: skip
 choice = address.kept(choice, by_id, problems)
-for sentence in (*address.remembered(problems), *entries.problems(state.store()).values()):
+for sentence in (*address.remembered(problems), *index.problems(state.store()).values()):
     cards.problem(sentence)
 if not runs:
     first_run()

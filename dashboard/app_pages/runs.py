@@ -5,9 +5,9 @@ from html import escape
 
 import streamlit as st
 
+from core.catalogue import index as catalogue
 from core.runs.status import RESUMABLE
 from dashboard import state
-from dashboard.catalogue import entries as catalogue
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
 from dashboard.runs import actions, ticks

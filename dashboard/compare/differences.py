@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from core.catalogue.index import Entry, differing
 from core.config import overrides
 from core.config.words import file_name
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.palette import run_colour
 from dashboard.state import DEFAULTS, LISTS, SETTINGS
 

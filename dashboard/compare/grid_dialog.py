@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import durations, grids
+from core.catalogue.index import Entry
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.words import said, words_of
@@ -17,7 +18,6 @@ from core.jobs import grids as jobs
 from core.jobs import queue
 from core.runs import RunError, describe
 from dashboard import components
-from dashboard.catalogue.entries import Entry
 from dashboard.compare import matrix, outcomes
 from dashboard.compare.address import complaints
 from dashboard.state import SETTINGS, key, store

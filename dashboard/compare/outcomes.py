@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from core.catalogue.index import Entry
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
-from dashboard.catalogue.entries import Entry
 from dashboard.compare.differences import NOBODY, units
 from dashboard.figures import marks
 

@@ -22,13 +22,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),
+    "cache": set(),
     "data": {"config", "files"},
     "models": {"config"},
-    "metrics": {"config", "files"},
-    "heads": {"files"},
-    "runs": {"config", "files", "heads", "metrics"},
+    "metrics": {"cache", "config", "files"},
+    "heads": {"cache", "files"},
+    "runs": {"cache", "config", "files", "heads", "metrics"},
     "verdicts": {"config", "metrics", "runs"},
-    "catalogue": {"config", "estimate", "files", "metrics", "runs", "verdicts"},
+    "catalogue": {"cache", "config", "estimate", "files", "metrics", "runs", "verdicts"},
     "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "probes": {"config", "models", "verdicts"},
@@ -41,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
-    *("anatomy", "catalogue", "config", "data", "durations", "estimate", "files", "grids"),
+    *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
+    "grids",
     *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
     "verdicts",
 }

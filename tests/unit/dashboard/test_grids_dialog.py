@@ -8,7 +8,6 @@ from core.jobs import grids as jobs
 from core.jobs import waiting
 from core.runs import RunStore
 from dashboard.compare.grid_dialog import TICKABLE
-from dashboard.live import feed as live
 from dashboard.state import SETTINGS
 
 
@@ -24,20 +23,18 @@ def dialog_page():
 def card_page():
     import streamlit as st
 
-    from dashboard.catalogue import entries
+    from core.catalogue import index
     from dashboard.compare import grid_dialog
     from dashboard.state import store
 
-    drawn = grid_dialog.card(entries.entries(store()))
+    drawn = grid_dialog.card(index.entries(store()))
     st.markdown(f"drawn: {drawn}")
 
 
 @pytest.fixture
 def folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
-    live.store.cache_clear()
-    yield store
-    live.store.cache_clear()
+    return store
 
 
 def opened(page) -> AppTest:
