@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from core import cli
-from core.data.corpora import CorpusError
-from core.jobs.launcher import worker_environment
+from core.data.downloads import CorpusError
+from core.jobs.processes import worker_environment
 from core.runs import RunError
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from core import estimate
 from core.config import CLASSES, RunConfig
-from core.data.corpora import CorpusError, check_length, describe, letters
+from core.data.corpora import check_length, describe, letters
+from core.data.downloads import CorpusError
 from core.machine import cores, slots
 from core.runs import Run, RunStore
 

@@ -10,21 +10,21 @@ import math
 
 from core import estimate_resnet
 from core.config import NORMS, PLACEMENTS, ModelConfig, RunConfig, Shape
-from core.config.wiring import RESIDUALS
+from core.config.wiring import RESIDUALS, Site, SublayerName
 
 FLOAT = 4  # bytes; weights, gradients and AdamW's two means are float32
 
 
-def norm_sizes(model: ModelConfig, sublayer: str) -> dict[str, int]:
-    """The size of each norm of one layer's sublayer, by its place (`model` as ``at`` gives it)."""
+def norm_sizes(model: ModelConfig, sublayer: SublayerName) -> dict[Site, int]:
+    """The size of each norm of one layer's sublayer, by its site (`model` as ``at`` gives it)."""
     head = model.width // model.heads
-    places = PLACEMENTS[model.placement].places(sublayer)
-    sizes = {"q": head, "k": head, "v": head, "hidden": model.hidden}
+    sites = PLACEMENTS[model.placement].sites(sublayer)
+    sizes: dict[Site, int] = {"q": head, "k": head, "v": head, "hidden": model.hidden}
     if sublayer == "attention" and model.qk_norm != "off":
         query = model.width if model.qk_norm == "width" else head
         sizes |= {"q": query, "k": query}
-        places = tuple(dict.fromkeys((*places, "q", "k")))
-    return {place: sizes.get(place, model.width) for place in places}
+        sites = tuple(dict.fromkeys((*sites, "q", "k")))
+    return {site: sizes.get(site, model.width) for site in sites}
 
 
 def _norm_parameters(model: ModelConfig) -> int:
@@ -129,13 +129,13 @@ def activation_floats_per_token(
     return total + around + 3 * model.width + 3 * vocab_size
 
 
-def _kept_by(own: ModelConfig, sublayer: str) -> int:
+def _kept_by(own: ModelConfig, sublayer: SublayerName) -> int:
     """Numbers per token that one sublayer keeps."""
     d, m, heads = own.width, own.hidden, own.heads
     words = NORMS[own.norm]
     # What a norm keeps; what it writes is the next matrix's input, counted there.
     sizes = norm_sizes(own, sublayer)
-    kept = words.keeps * sum(d if place in "qkv" else size for place, size in sizes.items())
+    kept = words.keeps * sum(d if site in "qkv" else size for site, size in sizes.items())
     if own.scaling in ("layerscale", "rezero"):
         kept += d
     if own.scaling == "admin" and sublayer in RESIDUALS[own.residual]:

@@ -8,6 +8,9 @@ import stat
 from pathlib import Path
 from typing import IO, Any
 
+# What is being made begins with this, until it is whole and gets its name.
+NEW = ".new-"
+
 
 class RefusedFileError(ValueError):
     """A file that is not read; the sentence says why and what to do."""

@@ -9,8 +9,9 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, presets
-from core.config import RunConfig, accepted, applies, choices, layers
-from core.data.corpora import CorpusError, look_up
+from core.config import RunConfig, accepted, applies, choices, layers, resolve
+from core.data.corpora import look_up
+from core.data.downloads import CorpusError
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from dashboard import chosen, state
@@ -135,7 +136,7 @@ def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]
             if value == flat[dotted]:
                 continue
             changed = {**flat, dotted: value}
-            changed.update(state.resolve(changed, dotted))
+            changed.update(resolve(changed, dotted))
             twin, _ = state.read(changed)
             if twin is not None:
                 options.append((value, twin))

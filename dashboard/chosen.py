@@ -49,6 +49,18 @@ def remembered(known: Collection[str]) -> tuple[str, ...]:
     return tuple(id for id in st.session_state.get(CHOSEN, ()) if id in known)
 
 
+def own(page: str, *ids: str | None) -> None:
+    """A page shows these of its own accord and writes them into its address, for a link to it."""
+    shown = tuple(id for id in ids if id)
+    st.session_state[f"{page}_own"] = (shown, st.session_state.get(CHOSEN))
+
+
+def named(page: str, ids: Sequence[str]) -> Sequence[str]:
+    """Those runs of a page's address that a person or a link named: not what :func:`own` wrote."""
+    written = (tuple(ids), st.session_state.get(CHOSEN))
+    return () if st.session_state.get(f"{page}_own") == written else ids
+
+
 def news(page: str, named: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
     """The runs that a page which keeps its widgets has to show, unless it was told so before.
 

@@ -14,7 +14,8 @@ import streamlit as st
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, impossible
 from core.config.words import file_name
-from core.data.corpora import CorpusError, is_upload, keep_upload
+from core.data.corpora import is_upload, keep_upload
+from core.data.downloads import CorpusError
 from dashboard import state
 from dashboard.preset import nearest_preset, preset_row
 from dashboard.state import DEFAULTS, SETTINGS, key

@@ -31,7 +31,7 @@ def evaluate(code: str, **values: Any) -> Any:
         pytest.skip("Node is not installed, so JavaScript can't be run outside a browser")
     loads = "".join(
         f"Object.assign(globalThis, await import({json.dumps(path.as_uri())}));\n"
-        for path in sorted(assets.SOURCES.glob("*.js"))
+        for path in sorted(assets.SOURCES.rglob("*.js"))
     )
     given = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
     call = f"(async () => {{ {given}{code}\n}})().then((r) => console.log(JSON.stringify(r)))"

@@ -99,7 +99,8 @@ def gram(x: Tensor) -> Tensor:
         return x.new_full((len(rows),), math.nan)
     centred = centred / centred.norm()
     products = (centred @ centred.T)[rows, columns] * torch.where(rows == columns, 1.0, 2**0.5)
-    return products / products.norm()
+    unit: Tensor = products / products.norm()
+    return unit
 
 
 def grams(representations: dict[str, Tensor]) -> dict[str, Tensor]:

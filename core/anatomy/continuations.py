@@ -90,7 +90,7 @@ class Judge:
 
     def __init__(self) -> None:
         from rouge_score.rouge_scorer import RougeScorer
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
 
         self._bleu = BLEU()
         self._one = BLEU(effective_order=True)  # of a sentence shorter than four words

@@ -102,7 +102,8 @@ def _average(readings: list[Scores], shape: tuple[int, int]) -> Scores:
         present = ~np.isnan(values)
         total[present] += values[present]
         count += present
-    return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    mean: Scores = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    return mean
 
 
 def _best(name: str, values: Scores) -> dict[str, Any] | None:

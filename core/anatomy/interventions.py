@@ -57,7 +57,7 @@ class HeadGain(nn.Module):
         self.scale, self.head, self.factor, self.fixed = scale, head, factor, fixed
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.scale(x).clone()
+        out: Tensor = self.scale(x).clone()
         if self.fixed is not None:
             out[:, self.head] = self.fixed
         elif self.factor == 0:
@@ -75,7 +75,8 @@ class SkipGain(nn.Module):
         self.skip, self.factor = skip, factor
 
     def forward(self, x: Tensor, branch: Tensor) -> Tensor:
-        return self.skip(self.factor * x, branch)
+        y: Tensor = self.skip(self.factor * x, branch)
+        return y
 
 
 class PassBy(nn.Module):

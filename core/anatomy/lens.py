@@ -50,9 +50,10 @@ class Lens:
 
     def __init__(self, subject: Subject, middle: bool) -> None:
         self.model = subject.transformer
-        self._wanted = lambda name: (
-            bool(STREAM.fullmatch(name)) and (middle or not name.endswith("resid_mid"))
-        )
+        self.middle = middle
+
+    def _wanted(self, name: str) -> bool:
+        return bool(STREAM.fullmatch(name)) and (self.middle or not name.endswith("resid_mid"))
 
     def read(self, tokens: Tensor) -> dict[str, Tensor]:
         """Logits (B, T, V) by observable, in order of depth; the last are the network's own."""

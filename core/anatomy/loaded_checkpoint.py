@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.images import Images
+from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
 from core.models.observe import See, unseen
@@ -109,7 +110,7 @@ class Subject:
         return CharacterTokenizer(str(alphabet))
 
     @cached_property
-    def corpus(self) -> corpora.Text | Images:
+    def corpus(self) -> Text | Images:
         """What the run learned from. Raises RunError where it is not the same here."""
         corpus = corpora.look_up(self.config)
         known = self.run.corpus.get("sha256")
@@ -122,10 +123,10 @@ class Subject:
         return corpus
 
     @property
-    def text(self) -> corpora.Text:
+    def text(self) -> Text:
         """The corpus of a run on text. Raises RunError."""
         corpus = self.corpus
-        if not isinstance(corpus, corpora.Text):
+        if not isinstance(corpus, Text):
             raise RunError(f"run {self.run.id} reads no text")
         return corpus
 

@@ -67,10 +67,10 @@ def norm_places(model: ModelConfig, layer: int) -> tuple[str, ...]:
         return ()
     row, found = PLACEMENTS[own.placement], []
     for part in own.parts:
-        places = list(row.places(part))
+        sites = list(row.sites(part))
         if part == "attention" and own.qk_norm != "off":
-            places += [place for place in ("q", "k") if place not in places]
-        found += [f"{part}.{place}" for place in places]
+            sites += [site for site in ("q", "k") if site not in sites]
+        found += [f"{part}.{site}" for site in sites]
     return tuple(found)
 
 

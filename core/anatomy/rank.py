@@ -34,7 +34,8 @@ def singular_values(x: Tensor) -> Tensor:
     gram = x @ x.mT if x.shape[1] <= x.shape[2] else x.mT @ x
     if not gram.isfinite().all():
         return gram.new_full(gram.shape[:2], math.nan)
-    return torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().flip(-1)
+    squares: Tensor = torch.linalg.eigvalsh(gram)
+    return squares.clamp(min=0).sqrt().flip(-1)
 
 
 def effective_rank(values: Tensor) -> Tensor:
@@ -43,7 +44,8 @@ def effective_rank(values: Tensor) -> Tensor:
     Roy & Vetterli 2007, The effective rank, equation 3.
     """
     share = values / values.sum(-1, keepdim=True)
-    return torch.special.entr(share).sum(-1).exp()
+    terms: Tensor = torch.special.entr(share)
+    return terms.sum(-1).exp()
 
 
 def participation(values: Tensor) -> Tensor:
@@ -59,7 +61,8 @@ def residual_ratio(x: Tensor) -> Tensor:
     """
     x = x.double()
     centred = x - x.mean(1, keepdim=True)
-    return centred.norm(dim=(-2, -1)) / x.norm(dim=(-2, -1))
+    ratio: Tensor = centred.norm(dim=(-2, -1)) / x.norm(dim=(-2, -1))
+    return ratio
 
 
 def angular_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -3,12 +3,12 @@
 A name that somebody gave stays as it was given. A name that was made from settings (`pre-LN L6`, a
 grid's `residual off, placement post`) says the same of every run of a grid before it says what
 differs; beside other runs it is made anew from the settings that are not the same among them.
-Runs that are equal in every setting get a number.
+Runs that are equal in every setting get a number. No run's name changes because another is renamed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,7 +34,8 @@ class Subject:
     """What a name is made from: `settings` by dotted name, `name` as the run carries it.
 
     `switches` are all that changed its layers while it trained, by hand or by schedule, as plain
-    settings; `grid` is the id of the grid that it belongs to. Ids sort by age.
+    settings; `grid` is the id of the grid that it belongs to. Ids sort by age. `first` is the name
+    that it was created with, where somebody renamed it since.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Subject:
     settings: Values
     switches: Sequence[Values] = ()
     grid: str = ""
+    first: str = ""
 
     def value(self, dotted: str) -> Any:
         """A setting's value; of `training.switches` every switch, also those turned by hand."""
@@ -51,8 +53,18 @@ class Subject:
 
     @property
     def made(self) -> bool:
-        """Whether its name was made from its settings, and not given by somebody."""
-        return not self.name or is_made(self.name, self.settings, bool(self.grid))
+        """Whether it was created with a name made from its settings, not one that was given."""
+        return not self.born or is_made(self.born, self.settings, bool(self.grid))
+
+    @property
+    def born(self) -> str:
+        """The name that it was created with."""
+        return self.first or self.name
+
+    @property
+    def renamed(self) -> bool:
+        """Whether somebody gave it a name since then."""
+        return bool(self.name) and self.name != self.born
 
 
 # Names of several
@@ -60,13 +72,23 @@ class Subject:
 
 def names(subjects: Sequence[Subject]) -> dict[str, str]:
     """What each of these runs is called beside the others, by id; all different."""
+    kept = _born(subjects)
+    renamed = [one for one in subjects if one.renamed]
+    for one in renamed:
+        del kept[one.id]
+    told = _refined(renamed, {one.id: one.name for one in renamed})
+    return {**kept, **_numbered(told, renamed, kept.values())}
+
+
+def _born(subjects: Sequence[Subject]) -> dict[str, str]:
+    """What they would be called if nobody had renamed one."""
     found: dict[str, str] = {}
     families: dict[str, list[Subject]] = {}
     for one in subjects:
         if one.made:
             families.setdefault(one.grid, []).append(one)
         else:
-            found[one.id] = one.name
+            found[one.id] = one.born
     for family in families.values():
         found.update(_beside_each_other(family))
     return _numbered(_refined(subjects, found), subjects)
@@ -92,8 +114,8 @@ def _whole(one: Subject, told: str) -> str:
     Its twin may carry a given name, and a run that was rewired is not what its settings say.
     """
     said_already = f"{told}, "
-    apart = one.name.removeprefix(f"{described_of(one)}, ") if not one.grid else one.name
-    more = [] if one.grid or apart == one.name or f"{apart}, " in said_already else [apart]
+    apart = one.born.removeprefix(f"{described_of(one)}, ")
+    more = [] if one.grid or apart == one.born or f"{apart}, " in said_already else [apart]
     if one.switches and "rewired" not in told:
         more.append(_rewired(one.switches))
     return ", ".join([told, *more])
@@ -104,7 +126,7 @@ def described_of(one: Subject) -> str:
     try:
         return described(one.settings)
     except KeyError:
-        return one.name or one.id
+        return one.born or one.id
 
 
 def _refined(subjects: Sequence[Subject], found: Mapping[str, str]) -> dict[str, str]:
@@ -135,18 +157,20 @@ def _together(subjects: Iterable[Subject], key: Callable[[Subject], str]) -> lis
     return [same for same in found.values() if len(same) > 1]
 
 
-def _numbered(found: Mapping[str, str], subjects: Sequence[Subject]) -> dict[str, str]:
-    """Equal runs get a number, the oldest none."""
-    taken = Counter(found.values())
+def _numbered(
+    found: Mapping[str, str], subjects: Sequence[Subject], others: Iterable[str] = ()
+) -> dict[str, str]:
+    """Equal runs get a number, the oldest none; all do where `others` have the name."""
+    used = set(others)
+    taken = used | set(found.values())
     result = dict(found)
-    for same in _together(subjects, lambda one: found[one.id]):
-        number = 1
-        for one in sorted(same, key=lambda one: one.id)[1:]:
-            number += 1
-            while f"{found[one.id]} ({number})" in taken:
-                number += 1
-            result[one.id] = f"{found[one.id]} ({number})"
-            taken[result[one.id]] += 1
+    for one in sorted(subjects, key=lambda one: one.id):
+        name = told = found[one.id]
+        numbers = itertools.count(2)
+        while told in used or (told != name and told in taken):
+            told = f"{name} ({next(numbers)})"
+        result[one.id] = told
+        used.add(told)
     return result
 
 

@@ -170,7 +170,7 @@ def _plain_loop(config: RunConfig, trainer: Trainer) -> Callable[[int], float]:
     import torch
     from torch.nn import functional as F
 
-    from core.data.corpora import Text
+    from core.data.texts import Text
     from core.models import build_model
     from core.training.optimizers import learning_rate
 

@@ -9,8 +9,7 @@ import time
 from typing import Any
 
 from core.anatomy import KINDS
-from core.cli.options import UsageError, add_store, store_of
-from core.cli.runs import find
+from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from core.cli.options import UsageError, add_settings, add_store, config_of, store_of
 from core.data import corpora
+from core.data.downloads import CorpusError
 from core.jobs.launcher import revive
 from core.jobs.slots import Place
 from core.metrics.reader import Reader, Segments
@@ -32,10 +33,10 @@ def run(options: argparse.Namespace) -> int:
     # Before a run exists, so that a wrong path leaves nothing behind.
     try:
         corpora.look_up(config)
-    except corpora.CorpusError as error:
+    except CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
     from core.jobs.execute_run import FileControl, kind_of, work
-    from core.training.trainer import choose_device
+    from core.training.devices import choose_device
 
     choose_device(config)
     store = store_of(options)

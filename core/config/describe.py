@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.config.norms import NORMS
+from core.config.norms import norm_label
 from core.config.overrides import Switch
 from core.config.run import settings
 from core.config.words import file_name, said, words_of
@@ -21,7 +21,6 @@ SHORT = {
 }
 FAMILIES = {"transformer": "Transformer", "mlp": "MLP", "resnet": "ResNet"}
 UNSAID = {"model.residual": ("on",), "model.scaling": ("one", "gpt2")}  # the usual values
-_NORMS = {**{name: norm.label for name, norm in NORMS.items()}, "batch": "BN", "group": "GN"}
 Values = Mapping[str, Any]
 
 
@@ -96,7 +95,7 @@ def _norm(values: Values) -> str:
     norm, placement = values.get("model.norm"), values.get("model.placement")
     if norm == "none" or (placement == "none" and values.get("model.family") != "resnet"):
         return "no norm"
-    label = _NORMS.get(str(norm), str(norm))
+    label = norm_label(str(norm))
     return label if values.get("model.family") == "resnet" else f"{placement}-{label}"
 
 

@@ -13,19 +13,24 @@ from core.config.literals import (
     Activation,
     AutoOnOff,
     Initialisation,
-    Norm,
-    Placement,
     Positions,
     QKNorm,
     Residual,
-    Scaling,
     Stem,
     Sublayers,
 )
-from core.config.norms import NORMS
+from core.config.norms import NORMS, Norm
 from core.config.overrides import Override, parse
 from core.config.rules import conflicts
-from core.config.wiring import PLACEMENTS, SCALINGS, SUBLAYERS, placed
+from core.config.wiring import (
+    PLACEMENTS,
+    SCALINGS,
+    SUBLAYERS,
+    Placement,
+    Scaling,
+    SublayerName,
+    placed,
+)
 
 
 class ModelConfig(Group):
@@ -202,10 +207,11 @@ class ModelConfig(Group):
         return 4 * self.blocks_per_stage if self.family == "resnet" else self.depth
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The sublayers of each block, in order; a ResNet's convolutions are none."""
-        one = {"mlp": ("feedforward",), "resnet": ()}
-        return one[self.family] if self.family in one else SUBLAYERS[self.sublayers]
+    def parts(self) -> tuple[SublayerName, ...]:
+        """The sublayers of each block, in order; empty for a ResNet, whose blocks are of one."""
+        if self.family == "transformer":
+            return SUBLAYERS[self.sublayers]
+        return ("feedforward",) if self.family == "mlp" else ()
 
     @property
     def has_final_norm(self) -> bool:
@@ -224,10 +230,12 @@ class ModelConfig(Group):
     def at(self, layer: int) -> ModelConfig:
         """The settings as one layer has them, counted from 0: overrides and `mix` resolved."""
         changes: dict[str, str] = {}
+        placement = self.placement
         for override in self.overrides:
             if override.first <= layer <= override.last:
                 changes |= override.changes
-        placement = placed(changes.get("placement", self.placement), layer, self.depth)
+                placement = override.placement or placement
+        placement = placed(placement, layer, self.depth)
         if not changes and placement == self.placement:
             return self
         return self.model_copy(update={**changes, "placement": placement})

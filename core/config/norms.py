@@ -1,33 +1,28 @@
-"""The norms that there are, read from the modules of `core/models/norms` without importing them.
+"""The norms that there are: the word of each in the settings, and what is known without torch.
 
-A norm is one module there. Its first docstring line and a few constants say what needs no torch:
-
-LABEL    what equations and drawings call it: "LN"
-SUMMARY  the norm in a few words, shown in the help of `model.norm`
-VECTORS  its trained vectors, one number for each feature; `bias` exists only with `model.bias`
-SCALARS  its trained single numbers
-KEEPS    tensors of its input's size that the backward pass needs (optional, 2 by default)
+A norm over features has a module of its name in `core/models/norms`, a word in `Norm` and a row in
+`NORMS`. The type checker refuses a row whose word is missing and a comparison with a word that does
+not exist; a test refuses a module without a row.
 """
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-FOLDER = Path(__file__).resolve().parents[1] / "models" / "norms"
-FIRST = ("layer", "rms", "dyt")  # the order in which a page offers them; others follow by name
+# In the order in which a page offers them.
+Norm = Literal["layer", "rms", "dyt", "batch", "group", "none"]
 
 
 @dataclass(frozen=True)
-class NormWords:
-    """What is known of a norm without torch."""
+class NormRow:
+    """A norm over the last axis, as equations, help and estimates know it."""
 
-    label: str
-    summary: str
-    vectors: tuple[str, ...] = ()
-    scalars: tuple[str, ...] = ()
-    keeps: int = 2
+    label: str  # in equations, drawings and names of runs: "LN"
+    summary: str  # in the help of `model.norm`
+    vectors: tuple[str, ...] = ()  # trained, one number for each feature; `bias` with `model.bias`
+    scalars: tuple[str, ...] = ()  # trained single numbers
+    keeps: int = 2  # tensors of the input's size that the backward pass needs
 
     def parameters(self, size: int, bias: bool) -> int:
         """Trained numbers of this norm over `size` features."""
@@ -35,36 +30,24 @@ class NormWords:
         return size * vectors + len(self.scalars)
 
 
-def _read(path: Path) -> NormWords:
-    constants = {
-        target.id: node.value
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id.isupper()
-    }
-    try:
-        values = {
-            name: ast.literal_eval(constants[name])
-            for name in ("LABEL", "SUMMARY", "VECTORS", "SCALARS", "KEEPS")
-            if name in constants or name != "KEEPS"
-        }
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: a norm needs the plain constant {error}") from error
-    return NormWords(
-        values["LABEL"],
-        values["SUMMARY"],
-        tuple(values["VECTORS"]),
-        tuple(values["SCALARS"]),
-        values.get("KEEPS", 2),
-    )
+NORMS: dict[Norm, NormRow] = {
+    "layer": NormRow("LN", "LayerNorm, (x - mean) / std", ("weight", "bias"), keeps=1),
+    "rms": NormRow("RMS", "RMSNorm, x / rms(x)", ("weight",)),
+    "dyt": NormRow(
+        "DyT",
+        "Dynamic Tanh, tanh(αx), which needs no statistics of x",
+        ("weight", "bias"),
+        ("alpha",),
+    ),
+    "none": NormRow("", "no normalisation", keeps=0),
+}
+
+# Norms of a ResNet's feature maps, which core.models.resnet builds: their labels.
+CONVOLUTIONAL: dict[Norm, str] = {"batch": "BN", "group": "GN"}
+_LABELS: dict[str, str] = {str(word): row.label for word, row in NORMS.items()}
+_LABELS.update(CONVOLUTIONAL.items())
 
 
-def _all() -> dict[str, NormWords]:
-    names = sorted(p.stem for p in FOLDER.glob("[!_]*.py"))
-    names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    found = {name: _read(FOLDER / f"{name}.py") for name in names}
-    return {**found, "none": NormWords("", "no normalisation", keeps=0)}
-
-
-NORMS = _all()
+def norm_label(word: str) -> str:
+    """`LN`, `BN`; empty for none. A word of a newer version stands for itself."""
+    return _LABELS.get(word, word)

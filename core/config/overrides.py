@@ -11,7 +11,9 @@ from pydantic import field_validator, model_serializer, model_validator
 
 from core.config import layers as counting
 from core.config.base import Group, setting
-from core.config.literals import Norm, Placement, Residual, Scaling
+from core.config.literals import Residual
+from core.config.norms import Norm
+from core.config.wiring import Placement, Scaling
 
 CHANGES = ("residual", "placement", "norm", "scaling")
 
@@ -80,7 +82,7 @@ class Switch(Override):
     @property
     def override(self) -> Override:
         """The same without its step."""
-        return Override(layers=self.layers, **self.changes)  # type: ignore[arg-type]
+        return Override(layers=self.layers, **self.changes)
 
     @property
     def words(self) -> str:

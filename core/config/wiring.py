@@ -1,26 +1,33 @@
 """Where the norms sit: every published placement as a row, without torch.
 
 A sublayer is ``y = post( skip(x) + scale · inner( F( pre(x) ) ) )``; `pre`, `inner` and `post` are
-places in it. Norms inside F: ``q k v`` over each head, ``joined`` over the heads before W_O,
-``hidden`` over the hidden units before W_out. The network, the parameter count, the equation and
-the drawing are all made from these rows.
+sites of norms in it. Sites inside F: ``q k v`` over each head, ``joined`` over the heads before
+W_O, ``hidden`` over the hidden units before W_out. The network, the parameter count, the equation
+and the drawing are all made from these rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-Places = tuple[str, ...]
+from core.config.literals import Residual, Sublayers
+
+SublayerName = Literal["attention", "feedforward"]
+Site = Literal["pre", "inner", "post", "q", "k", "v", "joined", "hidden"]
+Placement = Literal[
+    "pre", "post", "sandwich", "none", "reordered", "sublayer", "normformer", "mix", "hybrid"
+]
+Scaling = Literal["one", "gpt2", "deepnorm", "admin", "rezero", "layerscale", "lns"]
 
 
 @dataclass(frozen=True)
 class Row:
     """A placement: the norms of each of its sublayers, and whether one stands before the head."""
 
-    attention: Places
-    feedforward: Places
+    attention: tuple[Site, ...]
+    feedforward: tuple[Site, ...]
     final: bool
     formula: str
     name: str
@@ -28,13 +35,13 @@ class Row:
     head_scale: bool = False  # a trained number for each head, before W_O
     wide_init: bool = False  # W_V, W_O and the feed-forward start larger, by sqrt(ln 2L)
 
-    def places(self, sublayer: str) -> Places:
+    def sites(self, sublayer: SublayerName) -> tuple[Site, ...]:
         """The norms of ``attention`` or ``feedforward``."""
         return self.attention if sublayer == "attention" else self.feedforward
 
 
 # The common four come first: a page shows them in one row.
-PLACEMENTS: dict[str, Row] = {
+PLACEMENTS: dict[Placement, Row] = {
     "pre": Row(
         ("pre",),
         ("pre",),
@@ -98,22 +105,27 @@ PLACEMENTS: dict[str, Row] = {
 }
 
 # Which sublayers have a skip.
-RESIDUALS: dict[str, Places] = {
+RESIDUALS: dict[Residual, tuple[SublayerName, ...]] = {
     "on": ("attention", "feedforward"),
     "off": (),
     "attention": ("attention",),
     "feedforward": ("feedforward",),
 }
-SUBLAYERS: dict[str, Places] = {
+SUBLAYERS: dict[Sublayers, tuple[SublayerName, ...]] = {
     "both": ("attention", "feedforward"),
     "attention": ("attention",),
     "feedforward": ("feedforward",),
 }
 # What a branch scaling needs of the placement.
-NEEDS = {"deepnorm": "post", "admin": "post", "lns": "pre", "rezero": "none"}
+NEEDS: dict[Scaling, Placement] = {
+    "deepnorm": "post",
+    "admin": "post",
+    "lns": "pre",
+    "rezero": "none",
+}
 
 
-def placed(placement: str, layer: int, depth: int) -> str:
+def placed(placement: Placement, layer: int, depth: int) -> Placement:
     """The placement of one layer: what `mix` is there, else `placement` itself."""
     if placement != "mix":
         return placement
@@ -138,7 +150,7 @@ def misplaced(layer: Any) -> Iterator[tuple[str, str]]:
         )
 
 
-SCALINGS = {
+SCALINGS: dict[Scaling, str] = {
     "one": "F(x) as it is",
     "gpt2": "the matrices that write into the stream start smaller by 1 / sqrt(2 L)",
     "deepnorm": "αx + F(x), α = (2L)^¼ and smaller matrices (Wang et al. 2022; needs post)",

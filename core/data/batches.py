@@ -25,7 +25,8 @@ class Batches:
         # Philox is counter-based: the step selects its stream directly, with nothing to replay.
         random = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, 0, 0, step]))
         starts = random.integers(0, len(self._tokens) - len(self._offsets) + 1, self._batch_size)
-        return self._tokens[starts[:, None] + self._offsets].astype(np.int64)  # (B, T + 1)
+        windows: np.ndarray = self._tokens[starts[:, None] + self._offsets]  # (B, T + 1)
+        return windows.astype(np.int64)
 
 
 class ImageBatches:
@@ -51,4 +52,5 @@ def evaluation_windows(tokens: np.ndarray, context: int, count: int | None = Non
     count = min(fitting, max(1, EVALUATION_TOKENS // context)) if count is None else count
     count = min(count, len(tokens) - context)
     starts = np.linspace(0, len(tokens) - 1 - context, count).astype(np.int64)
-    return tokens[starts[:, None] + np.arange(context + 1)].astype(np.int64)  # (N, T + 1)
+    windows: np.ndarray = tokens[starts[:, None] + np.arange(context + 1)]  # (N, T + 1)
+    return windows.astype(np.int64)

@@ -65,7 +65,8 @@ def encode(text: str, sha: str, folder: Path) -> Tokens:
 def log_frequencies(ids: np.ndarray, vocabulary: int) -> np.ndarray:
     """Natural logarithm of each token's share in `ids` (V,); a token that is absent counts once."""
     counts = np.bincount(ids, minlength=vocabulary).astype(np.float64)
-    return np.log(np.maximum(counts, 1) / counts.sum())
+    logarithms: np.ndarray = np.log(np.maximum(counts, 1) / counts.sum())
+    return logarithms
 
 
 def cross_entropy(ids: np.ndarray, under: np.ndarray, vocabulary: int) -> float:

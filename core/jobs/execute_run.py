@@ -11,7 +11,8 @@ import torch
 
 from core.catalogue.summary import keep
 from core.config import RunConfig
-from core.jobs.slots import Place
+from core.jobs.changes import Changes
+from core.jobs.slots import Place, registry
 from core.machine import DeviceKind
 from core.models import build_model
 from core.runs import Run, RunError, Status
@@ -22,6 +23,7 @@ from core.training.trainer import Trainer
 
 Watch = Callable[[Status], None]
 SHARE_SECONDS = 0.25
+WAIT_SECONDS = 0.25  # paused, between two looks at whether a signal asks to end
 
 
 class FileControl:
@@ -32,6 +34,7 @@ class FileControl:
         self._place = place
         self._share = 0
         self._asked = 0.0
+        self._changes: Changes | None = None
         self.stopping = False  # set by a signal
 
     def commands(self) -> list[Order]:
@@ -45,12 +48,21 @@ class FileControl:
         return self._share
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Give the slot back."""
         self._place.leave()
+        self._changes = Changes(self._control, registry())
 
     def enter(self) -> bool:
-        """Take a place again when one is free."""
-        return self._place.enter()
+        """Take a slot again when one is free."""
+        entered = self._place.enter()
+        if entered:
+            self._changes = None
+        return entered
+
+    def wait(self) -> None:
+        """Sleep until a command or a free slot is told of."""
+        assert self._changes is not None, "only who has left waits"
+        self._changes.wait(WAIT_SECONDS)
 
 
 def kind_of(run: Run) -> DeviceKind:

@@ -22,7 +22,8 @@ from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.files import read_json, write_json
 from core.grids import Grid
-from core.jobs import launcher, queue
+from core.jobs import launcher
+from core.jobs.queue import run_queue
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
 from core.runs.status import ENDED, State, Status
@@ -151,7 +152,7 @@ def pause(store: RunStore, id: str) -> None:
     """Live runs pause after their step, waiting ones are held back."""
     for run in members(store, id):
         state = run.status
-        if state == "queued" and not queue.hold(store, run.id) and run.alive:
+        if state == "queued" and not run_queue(store).hold(run.id) and run.alive:
             run.send("pause")  # a worker took it this very moment
         elif state in ("starting", "running"):
             run.send("pause")
@@ -162,7 +163,7 @@ def resume(store: RunStore, id: str) -> None:
     for run in members(store, id):
         state = run.status
         if state == "queued":
-            queue.put_back(store, run.id)
+            run_queue(store).release(run.id)
         elif state in ("paused", "stopped", "interrupted"):
             with contextlib.suppress(RunError):  # it ends this very moment: it was not paused
                 launcher.control(store, run, "resume")
@@ -172,8 +173,8 @@ def resume(store: RunStore, id: str) -> None:
 def cancel(store: RunStore, id: str) -> None:
     """Waiting runs become stopped, live ones are stopped with a checkpoint."""
     runs = members(store, id)
-    for run in runs:
-        queue.hold(store, run.id)  # first of all, so that no freed place goes to the next of them
+    for run in runs:  # first of all, so that no freed slot goes to the next of them
+        run_queue(store).hold(run.id)
     for run in runs:
         if run.status not in ENDED:
             with contextlib.suppress(RunError):  # it has just ended by itself
@@ -199,7 +200,7 @@ def at_work(store: RunStore, active: Iterable[str]) -> list[Progress]:
 
 
 def _progress(store: RunStore, id: str, runs: Sequence[Run]) -> Progress:
-    held = set(queue.held(store))
+    held = set(run_queue(store).held())
     records = [(run, run.record) for run in runs]
     states: list[State] = [record.state for _, record in records]
     kept = sum(run.id in held and record.state == "queued" for run, record in records)

@@ -1,7 +1,8 @@
 """Whose turn it is: a worker that has just finished a run goes before the standby of its folder.
 
 A lock that any number of workers hold together while they are between two runs. The standby, which
-would have to start a successor and so import torch anew, leaves the queue to them meanwhile.
+would have to start a successor and so import torch anew, leaves the queue to them meanwhile. It
+lies in the queue's folder, whose changes the standby is told: closed after writing, it is free.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from core.jobs.queue import run_queue
 from core.runs import RunStore
 from core.runs.locks import SAFELY
 
@@ -24,7 +26,7 @@ class Turn:
     def acquire(self) -> None:
         """Go before the standby from now on; nothing to do where the runs folder is gone."""
         if self._fd is None and self._path.parent.is_dir():
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | SAFELY, 0o644)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
             fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def release(self) -> None:
@@ -50,4 +52,4 @@ def is_someones(store: RunStore) -> bool:
 
 
 def _path(store: RunStore) -> Path:
-    return store.root / ".between"
+    return run_queue(store).folder / "between"

@@ -14,7 +14,6 @@ import io
 import json
 import logging
 import math
-import os
 import shutil
 import sys
 import time
@@ -28,17 +27,16 @@ from torch import nn
 
 from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.loaded_checkpoint import Subject, device_of
-from core.data.corpora import CorpusError
+from core.data.downloads import CorpusError
 from core.files import write_atomically, write_json
-from core.jobs import inspection_queue, inspections, queue
+from core.jobs import environment, inspection_queue, inspections
 from core.jobs.inspections import Inspection, Record
+from core.jobs.processes import INSPECTOR
 from core.jobs.slots import Place
+from core.jobs.worker import Worker
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
-from core.runs.locks import Lock
 
-POLL_SECONDS = 0.02
-IDLE_SECONDS = 600
 WRITE_SECONDS = 0.1  # between two states on disk
 SHARE_SECONDS = 0.25
 # Parameters below which one thread writes text faster than two (1.2 to 1.7 times on busy cores).
@@ -46,48 +44,39 @@ SMALL = 2_000_000
 MODELS_KEPT = 4
 MODEL_BYTES = 2**30  # of their weights; the one in use stays whatever its size
 BUDGET_BYTES = 512 * 2**20  # of one run's answers; the least recently asked go first
-SOURCE = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     """Answer questions until ten minutes pass without one."""
-    store = RunStore(sys.argv[1])
-    lock = Lock(inspection_queue.inspector_lock(store.root))
-    if not lock.acquire():
-        return  # there is one already
+    inspector = Inspector(RunStore(sys.argv[1]))
+    if not inspector.begin():
+        return
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_flush_denormal(True)
-    if Inspector(store).serve():
-        lock.release()
-        os.execv(
-            sys.executable, [sys.executable, "-m", "core.jobs.inspection_worker", *sys.argv[1:]]
-        )
+    inspector.serve()
+    if inspector.outdated:
+        inspector.restart()
 
 
-class Inspector:
+class Inspector(Worker):
     """Answers the questions of one runs folder in this process."""
 
+    service = INSPECTOR
+
     def __init__(self, store: RunStore) -> None:
-        self.store = store
+        super().__init__(store, inspection_queue.question_queue(store.root))
         self._subjects: OrderedDict[tuple[str, int, int], Subject] = OrderedDict()
         self._nested = False
         self._place: Place | None = None
-        self._born = _newest_source()
 
-    def serve(self) -> bool:
-        """Until nothing is asked for ten minutes or the folder is gone.
+    def serve(self) -> None:
+        """Answer until nothing is asked for ten minutes, or until it has to end earlier."""
+        while self.next(self._take_one):
+            pass
 
-        True, with a question unanswered, where the program has been changed since it was loaded.
-        """
-        deadline = time.monotonic() + IDLE_SECONDS
-        while time.monotonic() < deadline and self.store.root.is_dir():
-            waiting = inspection_queue.waiting(self.store.root)
-            if waiting and _newest_source() != self._born:
-                return True
-            if any(self.take(*question) for question in waiting):
-                deadline = time.monotonic() + IDLE_SECONDS
-            time.sleep(POLL_SECONDS)
-        return False
+    def _take_one(self) -> bool | None:
+        waiting = inspection_queue.waiting(self.store.root)
+        return any(self.take(*question) for question in waiting) or None
 
     def take(self, run_id: str, id: str, only_quick: bool = False) -> bool:
         """Answer a question that waits; False where someone else has it or it is not quick."""
@@ -107,18 +96,18 @@ class Inspector:
         except OSError:
             inspection_queue.forget(self.store.root, run_id, id)
             return False
-        before = queue.own_environment()  # of the slow question that this one interrupts
+        before = environment.written()  # of the slow question that this one interrupts
         try:
-            wanted = inspection_queue.environment(self.store.root, run_id, id)
+            wanted = self.queue.read(inspection_queue.job(run_id, id))
             inspection_queue.forget(self.store.root, run_id, id)
             if inspection.record.state != "waiting":
                 return False
-            queue.enter(wanted)  # whoever asked may have set what this process never saw
+            environment.enter(wanted)  # whoever asked may have set what this process never saw
             self.answer(run, inspection)
             return True
         finally:
             if self._nested:
-                queue.enter(before)
+                environment.enter(before)
             lock.release()
 
     def answer(self, run: Run, inspection: Inspection) -> Record:
@@ -293,11 +282,6 @@ def _thin(folder: Path, keep: Path) -> None:
         if one != keep:
             shutil.rmtree(one, ignore_errors=True)
             del sizes[one]
-
-
-def _newest_source() -> float:
-    """When the program was changed last: a warm process must not answer with old code."""
-    return max(path.stat().st_mtime for path in SOURCE.rglob("*.py"))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from core.anatomy import KINDS
 from core.config.families import NAMES
 from core.files import read_json, write_json
-from core.jobs.inspection_queue import forget, inspector_lock, mark, waiting
+from core.jobs.inspection_queue import forget, mark, waiting
+from core.jobs.processes import INSPECTOR
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
 
@@ -172,6 +173,11 @@ def write_state(folder: Path, record: Record) -> None:
     fresh = folder / f".status.json.{os.getpid()}"
     fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
     os.replace(fresh, folder / "status.json")
+
+
+def inspector_lock(root: Path) -> Path:
+    """Held by the one inspector of a runs folder."""
+    return INSPECTOR.lock(root)
 
 
 def ask(

@@ -1,14 +1,11 @@
 """Starting and steering runs on this machine. Knows no torch: a detached worker does the work.
 
-A queued run is a marker file, see :mod:`core.jobs.queue`. The standby, a process with torch already
-imported, takes the oldest one when a place is free; see :mod:`core.jobs.worker`.
+A queued run is a marker file, see :mod:`core.marker_queue`. The standby, a process with torch
+already imported, takes the oldest one when a slot is free; see :mod:`core.jobs.training_worker`.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,26 +14,21 @@ from pydantic import ValidationError
 
 from core.config import Override, RunConfig, explain
 from core.config.overrides import parse
-from core.jobs import queue
-from core.jobs.queue import queue_folder, waiting
+from core.jobs import environment
+from core.jobs.processes import STANDBY, ensure
+from core.jobs.queue import run_queue
 from core.runs import Run, RunError, RunStore, Status
-from core.runs.locks import is_locked
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
 from core.runs.trash import Deleted
 
-__all__ = ["control", "delete", "enqueue", "queue_folder", "revive", "standby_lock", "waiting"]
+__all__ = ["control", "delete", "enqueue", "revive", "standby_lock"]
 
-HOME = Path(__file__).resolve().parents[2]
-# Threads of libgomp spin while they wait, and spinning takes the core from a browser or another
-# run: with the default a step beside them took up to 50 times its own time. This short spin costs
-# a few per cent alone.
-WAITING = {"GOMP_SPINCOUNT": "1000"}
 POLL_SECONDS = 0.05
 
 
 def standby_lock(store: RunStore) -> Path:
     """Held by the one standby of a runs folder."""
-    return store.root / ".standby"
+    return STANDBY.lock(store.root)
 
 
 def enqueue(
@@ -126,24 +118,8 @@ def _switch(run: Run, state: State, text: str) -> None:
 
 def revive(store: RunStore) -> None:
     """Make sure that a standby waits for queued runs."""
-    if is_locked(standby_lock(store)):
-        return
     store.root.mkdir(parents=True, exist_ok=True)
-    with open(store.root / ".standby.log", "ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.worker", str(store.root)],
-            cwd=HOME,
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # closing the dashboard or its terminal does not reach it
-        )
-
-
-def worker_environment() -> dict[str, str]:
-    """The environment of a process that trains; a user's own settings win."""
-    return {**WAITING, **os.environ}
+    ensure(STANDBY, store.root)
 
 
 def _queue(store: RunStore, run: Run) -> None:
@@ -153,7 +129,7 @@ def _queue(store: RunStore, run: Run) -> None:
 
 def _mark(store: RunStore, run: Run) -> None:
     try:
-        queue.add(store, run.id)
+        run_queue(store).put(run.id, environment.written())
     except OSError as error:
         raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
 
@@ -164,7 +140,7 @@ def _unqueue(store: RunStore, run: Run) -> None:
         run.send("stop")  # a worker took it this very moment
         return
     try:
-        queue.forget(store, run.id)
+        run_queue(store).forget(run.id)
         known = run.record  # the step is of its earlier life, where it was taken up again
         run.write_status(Status(state="stopped", step=known.step, steps=known.steps))
     finally:

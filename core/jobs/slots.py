@@ -19,6 +19,7 @@ from pathlib import Path
 
 import platformdirs
 
+from core.files import NEW
 from core.machine import DeviceKind, cores, slots
 from core.runs.locks import Lock, is_locked
 from core.runs.store import RunError
@@ -118,16 +119,15 @@ class Place:
         if self._lock is not None:
             return True
         folder = registry()
-        gate = Lock(folder / "gate")
-        while not gate.acquire():
-            time.sleep(0.002)
+        gate = Lock(folder / ".gate")
+        gate.acquire(wait=True)
         try:
             mine = [name for name in active() if name.endswith(self.kind)]
             if wait and len(mine) >= slots(self.kind):
                 return False
             # Locked under another name first, so that no one sees it unlocked and sweeps it.
             name = f"{time.time_ns():020d}-{os.getpid()}-{self.kind}"
-            lock = Lock(folder / f"new-{name}")
+            lock = Lock(folder / f"{NEW}{name}")
             if not lock.acquire():
                 return False
             os.replace(lock.path, folder / name)

@@ -53,7 +53,7 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig, shared: Shared, name: str, layer: int) -> None:
         super().__init__()
         row = PLACEMENTS[config.placement]
-        places = row.attention
+        sites = row.attention
         self.name = name
         self.heads = config.heads
         self.head_size = d = config.width // config.heads
@@ -64,14 +64,14 @@ class Attention(nn.Module):
         normed = config.qk_norm != "off"
         # Queries and keys as their norm sees them: one row for each head, or one for all.
         self.split = (1, config.width) if whole else (config.heads, d)
-        self.q_norm = norm(config, normed or "q" in places, self.split[-1])
-        self.k_norm = norm(config, normed or "k" in places, self.split[-1])
-        self.v_norm = norm(config, "v" in places, d)
+        self.q_norm = norm(config, normed or "q" in sites, self.split[-1])
+        self.k_norm = norm(config, normed or "k" in sites, self.split[-1])
+        self.v_norm = norm(config, "v" in sites, d)
         self.rotate = shared.rotate
         self.bias = shared.bias
         self.values = ValueResidual(shared.first, layer) if config.value_residual else OwnValues()
         self.head_scale = HeadScale(config.heads) if row.head_scale else nn.Identity()
-        self.joined_norm = norm(config, "joined" in places)
+        self.joined_norm = norm(config, "joined" in sites)
         self.out = Linear(config.width, config.width, config.bias)
         self.drop = dropout(config.dropout)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from core.config import PLACEMENTS, ModelConfig
-from core.config.wiring import SUBLAYERS
+from core.config.wiring import SublayerName
 from core.models.attention import Attention
 from core.models.feedforward import feedforward
 from core.models.norms import norm
@@ -21,7 +21,8 @@ from core.models.scales import damped, scale
 from core.models.shared import Shared
 from core.models.skips import skip
 
-WHICH = {"attn": "attention", "mlp": "feedforward"}  # the names in the config
+# The names in the config.
+WHICH: dict[str, SublayerName] = {"attn": "attention", "mlp": "feedforward"}
 
 
 class Sublayer(nn.Module):
@@ -51,18 +52,19 @@ class Sublayer(nn.Module):
     ) -> None:
         super().__init__()
         which = WHICH[part]
-        places = PLACEMENTS[config.placement].places(which)
+        sites = PLACEMENTS[config.placement].sites(which)
         self.name = name
-        self.pre = damped(norm(config, "pre" in places), config, layer)
+        self.pre = damped(norm(config, "pre" in sites), config, layer)
         self.f = f
-        self.inner = norm(config, "inner" in places)
+        self.inner = norm(config, "inner" in sites)
         self.scale = shared_scale or scale(config)
         self.skip = skip(config, which)
-        self.post = norm(config, "post" in places)
+        self.post = norm(config, "post" in sites)
 
     def forward(self, x: Tensor, see: See = unseen) -> Tensor:
         branch = self.scale(self.inner(self.f(self.pre(x), see)))
-        return self.post(see(self.name + ".sum", self.skip(x, branch)))
+        y: Tensor = self.post(see(self.name + ".sum", self.skip(x, branch)))
+        return y
 
 
 class Block(nn.Module):
@@ -83,7 +85,7 @@ class Block(nn.Module):
         attn, mlp = f"{self.name}.attn", f"{self.name}.mlp"
         # ReZero has one α for both sublayers of a layer.
         both = scale(own) if own.scaling == "rezero" else None
-        kinds = SUBLAYERS[config.sublayers]
+        kinds = config.parts
         if "attention" in kinds:
             attention = Attention(own, shared, attn, layer)
             self.attn = Sublayer(own, attention, attn, "attn", layer, both)

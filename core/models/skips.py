@@ -35,7 +35,8 @@ class DeepNorm(nn.Module):
         self.alpha = (2 * depth) ** 0.25
 
     def forward(self, x: Tensor, branch: Tensor) -> Tensor:
-        return self.alpha * x + branch
+        carried: Tensor = self.alpha * x
+        return carried + branch
 
 
 class Admin(nn.Module):

@@ -39,7 +39,8 @@ def entropy(pattern: Tensor) -> Tensor:
 
     Uniform causal attention over T tokens has the mean of log 1, ..., log T: 3.206 at T = 64.
     """
-    return torch.special.entr(pattern.float()).sum(-1).mean()
+    terms: Tensor = torch.special.entr(pattern.float())
+    return terms.sum(-1).mean()
 
 
 def token_cosine(x: Tensor) -> Tensor:

@@ -27,8 +27,28 @@ class Lock:
         """Whether this object holds the lock."""
         return self._fd is not None
 
-    def acquire(self) -> bool:
-        """Take the lock if nobody has it; True when it is ours.
+    @property
+    def descriptor(self) -> int:
+        """The open file of a lock that is held: a process that inherits it holds the lock too."""
+        assert self._fd is not None
+        return self._fd
+
+    def adopt(self, descriptor: int) -> None:
+        """Hold the lock by a descriptor that was handed over; this process's children do not.
+
+        Raises OSError where it is no open file.
+        """
+        os.set_inheritable(descriptor, False)
+        self._fd = descriptor
+        self.write(os.getpid())
+
+    def write(self, pid: int) -> None:
+        """Say who holds it, for people who look; the lock is the truth."""
+        os.pwrite(self.descriptor, str(pid).encode(), 0)
+        os.ftruncate(self.descriptor, len(str(pid)))
+
+    def acquire(self, wait: bool = False) -> bool:
+        """Take the lock if nobody has it, or with `wait` once nobody has; True when it is ours.
 
         False too where the file was moved away meanwhile, with the run that was deleted.
         Raises OSError where it can't be written, is a link, or is no file: a link that somebody
@@ -44,7 +64,7 @@ class Lock:
             os.close(fd)
             raise OSError(errno.EINVAL, "it is no file", str(self.path))
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             moved = not os.path.samestat(os.fstat(fd), os.stat(self.path))
         except OSError:
             moved = True
@@ -52,8 +72,7 @@ class Lock:
             os.close(fd)
             return False
         self._fd = fd
-        os.ftruncate(fd, 0)
-        os.write(fd, str(os.getpid()).encode())  # for people who look; the lock is the truth
+        self.write(os.getpid())
         return True
 
     def release(self) -> None:

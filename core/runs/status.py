@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.files import parse_json, read_json, write_atomically
+from core.marker_queue import MarkerQueue
 
 State = Literal[
     "queued",
@@ -154,23 +155,14 @@ class Order:
 
 def send(folder: Path, command: Command, text: str = "") -> None:
     """Leave a command for the worker; commands are obeyed in the order they were sent."""
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{time.time_ns():020d}-{command}", text)
+    _commands(folder).append(command, text)
 
 
 def receive(folder: Path) -> list[Order]:
     """Take the commands that are waiting, oldest first."""
-    try:
-        names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-    except OSError:
-        return []
-    orders: list[Order] = []
-    for name in names:
-        try:
-            text = (folder / name).read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            text = ""
-        (folder / name).unlink(missing_ok=True)
-        word = name.partition("-")[2]
-        orders += [Order(c, text) for c in COMMANDS if c == word]
-    return orders
+    taken = _commands(folder).take_all()
+    return [Order(c, marker.text) for marker in taken for c in COMMANDS if c == marker.id]
+
+
+def _commands(folder: Path) -> MarkerQueue:
+    return MarkerQueue(folder, "-")

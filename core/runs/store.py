@@ -26,6 +26,7 @@ from core.cache import Cache
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.describe import described
 from core.files import (
+    NEW,
     folder_size,
     read_json,
     signature,
@@ -50,7 +51,7 @@ from core.runs.status import (
     read_events,
     send,
 )
-from core.runs.trash import NEW, Deleted, Trash
+from core.runs.trash import Deleted, Trash
 
 COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in another dash
 
@@ -160,8 +161,11 @@ class Run:
         return {**defaults, **self._json("meta.json")}
 
     def update_meta(self, **changes: Any) -> None:
-        """Change what people say of the run."""
-        write_json(self.path / "meta.json", {**self.meta, **changes})
+        """Change what people say of the run; with another name its first one is kept too."""
+        before = self.meta
+        if changes.get("name", before["name"]) != before["name"]:
+            changes["first_name"] = before.get("first_name", before["name"])
+        write_json(self.path / "meta.json", {**before, **changes})
 
     @property
     def name(self) -> str:
@@ -354,7 +358,7 @@ def _parse_config(path: str) -> RunConfig:
 SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "meta.json": {
         **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
-        **{"grid": str, "grid_name": str},
+        **{"grid": str, "grid_name": str, "first_name": str},
     },
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},

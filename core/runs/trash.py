@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.files import folder_size, read_json
+from core.files import NEW, folder_size, read_json
 from core.runs.locks import is_locked
 
 FOLDER = ".trash"
 DOOMED = ".deleted-"
 # Hidden names of runs that are not whole yet. Their maker holds the folder's `lock`.
-NEW, IMPORTED = ".new-", ".import-"
+IMPORTED = ".import-"
 QUEUES = (".queue", ".inspections")
 ABANDONED = 3_600  # seconds without a change after which something unfinished has no maker
 JUST_MADE = 60  # seconds that a maker has to take the lock, or to give the folder its name

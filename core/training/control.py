@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
@@ -39,6 +40,9 @@ class RunControl(Protocol):
     def enter(self) -> bool:
         """Try to take a slot again; True when it was taken."""
 
+    def wait(self) -> None:
+        """Sleep, after :meth:`leave`, until a command or a slot may have come."""
+
 
 class NullControl:
     """No commands come and no other job works here: for tests and for measuring."""
@@ -60,6 +64,10 @@ class NullControl:
     def enter(self) -> bool:
         """Always True."""
         return True
+
+    def wait(self) -> None:
+        """A moment, for controls in tests that send commands of their own."""
+        time.sleep(0.01)
 
 
 class Steering:

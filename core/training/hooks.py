@@ -114,22 +114,41 @@ class Rewire(Hook):
 
 
 class Evaluate(Hook):
-    """Validation loss and a sample, at intervals, at the first step and at the last."""
+    """Validation loss and a sample, at intervals, at the first step and at the last.
 
-    def __init__(self, config: RunConfig, task: Task, log: MetricLog, device: torch.device) -> None:
+    At step 0, where it takes as long as twenty steps of a small network, it waits until the first
+    point is on the disk; see :meth:`first`.
+    """
+
+    def __init__(
+        self, config: RunConfig, task: Task, log: MetricLog, device: torch.device, flush: Flush
+    ) -> None:
         self._training, self._task, self._log, self._device = config.training, task, log, device
+        self._flush = flush
 
     def on_step_start(self, state: TrainingState) -> None:
-        ends = (0, self._training.steps)
-        if state.step in ends or is_due(state.step, self._training.evaluate_every):
-            began = state.stopwatch.seconds
-            with evaluating(state.model, self._training.precision, self._device):
-                measured = self._task.evaluate(state.model)
-                text = self._task.sample(state.model)
-            state.pace.evaluated(state.stopwatch.seconds - began)
-            self._log.one("evaluation", state.step, state.stopwatch.seconds, measured)
-            if text is not None:
-                self._log.event({"kind": "sample", "step": state.step, "text": text})
+        if state.step == 0 and not keeps_statistics(state.model):
+            return
+        if state.step in (0, self._training.steps) or is_due(
+            state.step, self._training.evaluate_every
+        ):
+            self._evaluate(state)
+
+    def first(self, state: TrainingState) -> None:
+        """θ_0, which has its gradients but has not moved yet; its row is written before."""
+        if state.step == 0 and not keeps_statistics(state.model):
+            self._flush()
+            self._evaluate(state)
+
+    def _evaluate(self, state: TrainingState) -> None:
+        began = state.stopwatch.seconds
+        with evaluating(state.model, self._training.precision, self._device):
+            measured = self._task.evaluate(state.model)
+            text = self._task.sample(state.model)
+        state.pace.evaluated(state.stopwatch.seconds - began)
+        self._log.one("evaluation", state.step, state.stopwatch.seconds, measured)
+        if text is not None:
+            self._log.event({"kind": "sample", "step": state.step, "text": text})
 
 
 class Probe(Hook):
@@ -238,6 +257,7 @@ class ReportStatus(Hook):
 
     def __init__(self, run: Run, device: torch.device, watch: Watch) -> None:
         self._run, self._watch, self._written = run, watch, 0.0
+        self._speed: float | None = None
         self._status = Status(
             step=run.record.step,  # until the checkpoint says where it goes on
             steps=run.config.training.steps,
@@ -254,11 +274,12 @@ class ReportStatus(Hook):
         self._status = self._status.model_copy(update={"message": message})
 
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:
-        if rows is None:
+        if rows is not None:
+            self._speed = float(rows["tokens_per_second"][-1])
+        if state.step == self._status.step:  # step 0 is written while it is under way
             return
         state.pace.note(state.step, state.stopwatch.seconds)
-        speed = float(rows["tokens_per_second"][-1])
-        self._update(step=state.step, tokens_per_second=speed, seconds_left=state.pace.left)
+        self._update(step=state.step, tokens_per_second=self._speed, seconds_left=state.pace.left)
 
     def _update(self, force: bool = False, **changes: Any) -> None:
         now = self._status.model_copy(update={**changes, "changed": time.time()})
@@ -280,6 +301,11 @@ def evaluating(model: nn.Module, wish: str, device: torch.device) -> Iterator[No
             yield
     finally:
         model.train()
+
+
+def keeps_statistics(model: nn.Module) -> bool:
+    """Whether reading a batch changes what an evaluation sees, as BatchNorm's running mean does."""
+    return any(name.endswith("running_mean") for name, _ in model.named_buffers())
 
 
 def in_one_copy(found: dict[str, Tensor]) -> dict[str, Any]:

@@ -68,10 +68,14 @@ class MetricLog:
     def add(
         self, row: dict[str, float], device: Tensor, columns: dict[str, int], seconds: float
     ) -> None:
-        """One step: numbers that are known, measurements still on the device, its duration."""
+        """One step: numbers that are known, measurements still on the device, its time so far."""
         self._rows.append(row)
         self._tensors.append(device)
         self._columns = columns
+        self._step_seconds += seconds
+
+    def took(self, seconds: float) -> None:
+        """What the step that was added last took after that."""
         self._step_seconds += seconds
 
     @property

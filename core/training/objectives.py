@@ -19,6 +19,7 @@ from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.batches import ImageBatches
 from core.data.images import Images
+from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer, log_frequencies
 from core.models import build_model
 from core.models.mlp import MLP
@@ -44,12 +45,12 @@ class Batch(NamedTuple):
 class Task(ABC):
     """One family on one corpus; built without a device, `to` moves what is measured again."""
 
-    corpus: corpora.Text | Images
+    corpus: Text | Images
     probe: Tensor
     evaluation: tuple[Tensor, Tensor]  # inputs and targets, the same at every evaluation
     per_batch: int  # examples that an evaluation takes at once
 
-    def __init__(self, config: RunConfig, corpus: corpora.Text | Images) -> None:
+    def __init__(self, config: RunConfig, corpus: Text | Images) -> None:
         self.config, self.corpus = config, corpus
 
     @abstractmethod
@@ -127,7 +128,7 @@ class Task(ABC):
 class LanguageTask(Task):
     """A Transformer predicts every next character of its sequences."""
 
-    def __init__(self, config: RunConfig, text: corpora.Text) -> None:
+    def __init__(self, config: RunConfig, text: Text) -> None:
         super().__init__(config, text)
         self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
         training = config.training

@@ -27,8 +27,6 @@ from core.training.optimizers import build_optimizer, learning_rate
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
 
-PAUSED_POLL_SECONDS = 0.03
-
 
 class Trainer:
     """Trains one run to its end, or to a stop; the caller holds the run's lock.
@@ -64,10 +62,11 @@ class Trainer:
         run.add_event("threads", self.state.step, threads=processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)
         self._checkpoints = hooks.KeepCheckpoints(run, self.flush)
+        self._evaluate = hooks.Evaluate(self.config, self.task, self.log, self.device, self.flush)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
             self._rewire,
-            hooks.Evaluate(self.config, self.task, self.log, self.device),
+            self._evaluate,
             *self._probes(),
             self._checkpoints,
             self._report,
@@ -84,7 +83,7 @@ class Trainer:
             ended = self._loop()
         finally:
             self.log.close()
-        self._report.become(ended)
+        self._report.become(ended, step=self.state.step)
         return ended
 
     def _loop(self) -> State:
@@ -135,20 +134,23 @@ class Trainer:
             if config.probes.every > 0:
                 measured.append(norms)
                 columns |= self._norms.columns
-        for hook in self._hooks:
-            hook.on_backward(state)
-        state.optimizer.step()
-        for hook in self._hooks:
-            hook.on_update(state)
-        state.optimizer.zero_grad(set_to_none=True)
         row = {
             "step": state.step,
             "seconds": state.stopwatch.seconds,
             "loss/unigram": self.task.baseline(batch.targets),
             "learning_rate": rate,
         }
-        state.step += 1
         self.log.add(row, torch.cat(measured), columns, time.perf_counter() - started)
+        self._evaluate.first(state)
+        started = time.perf_counter()
+        for hook in self._hooks:
+            hook.on_backward(state)
+        state.optimizer.step()
+        for hook in self._hooks:
+            hook.on_update(state)
+        state.optimizer.zero_grad(set_to_none=True)
+        state.step += 1
+        self.log.took(time.perf_counter() - started)
 
     def flush(self) -> None:
         """Write what was measured. Synchronises with the device, once."""
@@ -172,12 +174,12 @@ class Trainer:
             self._checkpoints.write(self.state)
         self.state.stopwatch.stop()
         self._control.leave()
-        self._report.become("paused")
+        self._report.become("paused", step=self.state.step)
         while (mode := self._steering.poll()) is not Mode.STOPPING:
             if not mode.waits and self._control.enter():
                 self._report.become("running")
                 break
-            time.sleep(PAUSED_POLL_SECONDS)
+            self._control.wait()
         self.state.stopwatch.start()
         return mode
 

@@ -114,7 +114,7 @@ def next_steps(
         head.append(pair)
     head += _resume(config, measured)
     if waits := twin is not None and twin[0] is None:
-        head.append(_wait(config, twin[1], twin_state))  # type: ignore[index]
+        head.append(_wait(config, twin[1], twin_state))
     head += _look(verdict, config, measured)
     reasons = _why(verdict, config, measured, twin)
     if waits:

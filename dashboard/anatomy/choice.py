@@ -22,6 +22,7 @@ SECTIONS = {
     "landscape": "Landscape",
 }
 NOBODY = ""
+ONLY = "anatomy_only_step"  # what was shown of a run with one checkpoint, which needs no slider
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         step = _step(run)
         beside = [id for id in wanted[1:] if wanted[0] == run.id]
         other = _run("anatomy_other", "Run B", by_id, NOBODY, beside, without=run.id)
-        if run.id == st.query_params.get("anatomy_run") or other:
+        if other or chosen.named("anatomy", [run.id]):
             chosen.follow(run.id, other)
         section = segments(
             "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
@@ -129,6 +130,9 @@ def _run(
         return text
 
     first = seed(name, next(iter(wanted), default), read)
+    arrives = name not in st.session_state and name not in st.query_params
+    if default and first == default and arrives:
+        chosen.own("anatomy", default)
     if st.session_state.get(name, default) not in options:  # deleted, or chosen as run A
         st.session_state[name] = default
     value = st.selectbox(
@@ -141,7 +145,7 @@ def _run(
         on_change=_chose,
         args=(name,),
     )
-    return str(keep(name, value, default))
+    return str(keep(name, value, None))
 
 
 def _chose(name: str) -> None:
@@ -156,20 +160,23 @@ def _step(run: Run) -> int | None:
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
         return None
+    if name not in st.session_state and st.query_params.get(name) == st.session_state.pop(ONLY, ""):
+        st.query_params.pop(name)  # it was the newest while it was the only one
     first = seed(name, steps[-1], lambda text: _known(text, steps))
     now = st.session_state.get(name)
-    following = st.session_state.get("anatomy_newest") == now and name not in st.query_params
+    following = st.session_state.get("anatomy_newest") == now
     if now is not None and (now not in steps or following) and now != steps[-1]:
         st.session_state[name] = steps[-1]  # of another run, or a newer one came
     if len(steps) == 1:
+        st.session_state[ONLY] = str(steps[0])
         st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
-        return keep(name, steps[0], steps[0])  # type: ignore[no-any-return]
+        return keep(name, steps[0], None)  # type: ignore[no-any-return]
     value = st.select_slider(
         "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
         format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
-    return keep(name, value, steps[-1])  # type: ignore[no-any-return]
+    return keep(name, value, None)  # type: ignore[no-any-return]
 
 
 def _known(text: str, steps: Sequence[int]) -> int:

@@ -43,6 +43,6 @@ ROUTES: list[BaseRoute] = [
     Route("/api/inspections/{run}/{id}/result", inspections.result),
     Route("/api/inspections/{run}/{id}/array/{name}", inspections.array),
     Route("/api/assets/{name}", asset),
-    Route("/api/assets/{version}/{name}", asset),
+    Route("/api/assets/{version}/{name:path}", asset),
 ]
 MIDDLEWARE = [Middleware(Guard), Middleware(Shell), Middleware(Statics)]

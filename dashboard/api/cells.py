@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from core.catalogue.outcomes import Outcome, cell, outcome
 from core.catalogue.summary import digest
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError
 from dashboard.api.answers import BadRequestError, as_json, route, words
 from dashboard.live.feed import LOCK, feed, store
@@ -27,7 +27,7 @@ def cells(request: Request) -> Response:
         raise BadRequestError(
             f"{len(asked)} cells asked for; accepted: {MOST_CELLS} cells of {MOST_RUNS} runs"
         )
-    held = set(queue.held(store()))
+    held = set(run_queue(store()).held())
     found = [[one for id in ids if (one := _standing(id, id in held))] for ids in asked]
     return as_json({"cells": [cell(runs).for_browser() for runs in found]})
 

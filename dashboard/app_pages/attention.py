@@ -55,7 +55,7 @@ def controls():
     problems = [*wrong, *(f"{r.name} has no attention." for r in named if r not in runs)]
     ids = [run.id for run in named if run in runs]
     names = choices.labels(runs)
-    told = chosen.news("attention", ids, names)
+    told = chosen.news("attention", chosen.named("attention", ids), names)
     if told:
         st.session_state["attention_run"] = told[0]
     remembered("attention_run", names, runs[0].id)
@@ -80,6 +80,9 @@ def controls():
             label_visibility="collapsed", width="stretch", max_chars=20_000,
         )  # fmt: skip
         b = next((run for run in runs if run.id == other), None)
+        if not named:
+            chosen.own("attention", a.id, other)
+            state.put_runs("attention_runs", filter(None, (a.id, other)))
         side = view(a, b, choices.unfit(a, b, bool(text)) if b else "", names)
         remembered("attention_sort", choices.SORTS, choices.SORTS[0])
         sort = st.selectbox(

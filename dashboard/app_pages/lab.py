@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.catalogue.compare import verdict
 from core.config import RunConfig, choices
+from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
 from core.runs import Run
 from core.verdicts.why import NORM
 from dashboard import actions, advice, components, controls, state
@@ -15,28 +16,6 @@ from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
 from dashboard.ui import cards, headline, units
 from dashboard.ui import cost as words
-
-STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
-OBSERVABLES = (
-    "resid_post",
-    "resid_mid",
-    "resid_pre",
-    "attn.out",
-    "attn.sum",
-    "mlp.pre",
-    "mlp.post",
-    "mlp.out",
-    "mlp.sum",
-    "conv1.pre",
-    "conv1.post",
-    "conv2.out",
-    "shortcut.out",
-    "conv2.sum",
-    "embed",
-    "final_norm.out",
-    "pool.out",
-    "logits",
-)
 
 
 def block_card():
@@ -136,12 +115,13 @@ def activation_card(focus: Run):
     """One statistic of one observable, a line for each layer."""
     names = focus.metrics()
     known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
-    options = [o for o in OBSERVABLES if o in known] or list(OBSERVABLES)
+    offered = [o for o in OBSERVABLES if o not in SPLIT_BY_HEADS]
+    options = [o for o in offered if o in known] or offered
     with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
                 "Statistic",
-                STATISTICS,
+                tuple(STATISTICS),
                 default="rms",
                 required=True,
                 key="lab_statistic",

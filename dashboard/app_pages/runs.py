@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.catalogue import index as catalogue
 from core.runs.status import RESUMABLE
+from core.runs.trash import counted
 from dashboard import state
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
@@ -152,7 +153,7 @@ def trash_buttons(chosen):
 @st.dialog("Delete for good", width="small")
 def confirm_removal(keys):
     """Ask once more: this can't be undone."""
-    st.markdown(f"{lists.counted(len(keys))} in the trash. This can't be undone.")
+    st.markdown(f"{counted(len(keys))} in the trash. This can't be undone.")
     with st.container(horizontal=True, gap="small"):
         if st.button(
             "Delete for good",

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
-from core.catalogue.naming import Subject, cut, labels, names
+from core.catalogue.naming import Subject, Values, cut, labels, names
 from core.runs import Run
 from dashboard.live.feed import store
 
@@ -23,8 +23,7 @@ class Called:
 
 def subject(entry: Entry) -> Subject:
     """What a run's name is made from."""
-    grid = str(entry.meta.get("grid") or "")
-    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid)
+    return _subject(entry.id, entry.meta, entry.flat, entry.switches)
 
 
 def among(entries: Sequence[Entry]) -> Called:
@@ -60,7 +59,12 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
 def subject_of(run: Run) -> Subject:
     """As :func:`subject`, of a run that no listing has."""
     switches = [switch.model_dump() for switch in run.switches]
-    return Subject(run.id, run.name, run.config.flat(), switches, str(run.meta.get("grid") or ""))
+    return _subject(run.id, run.meta, run.config.flat(), switches)
+
+
+def _subject(id: str, meta: Values, flat: Values, switches: Sequence[Values]) -> Subject:
+    grid, first = (str(meta.get(name) or "") for name in ("grid", "first_name"))
+    return Subject(id, str(meta["name"]), flat, switches, grid, first)
 
 
 def name_of(run: Run) -> str:

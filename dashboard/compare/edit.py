@@ -16,27 +16,33 @@ COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate
 def dialog(entry: Entry, known_tags: list[str]) -> None:
     """Ask for name, tags, note and colour; kept in the run's folder."""
     st.html(_swatches())
-    name = st.text_input("Name", entry.name, key="run_name_edit", max_chars=120)
-    tags = st.multiselect(
-        "Tags",
-        sorted({*known_tags, *entry.tags}),
-        entry.tags,
-        key="run_tags",
-        accept_new_options=True,
-        placeholder="Type a word and press Enter",
-    )
-    note = st.text_area("Note", str(entry.meta["note"]), key="run_note", max_chars=2000, height=90)
-    colour = st.pills(
-        "Colour",
-        COLOURS,
-        default=COLOURS[entry.colour % len(COLOURS)],
-        required=True,
-        key="run_colour",
-    )
-    with st.container(horizontal=True, gap="small"):
-        keep = st.button("Keep", key="run_keep", type="primary", disabled=not name.strip())
-        if st.button("Cancel", key="run_cancel"):
-            st.rerun()
+    with st.form("run_form", border=False):  # so that Enter in the name keeps it
+        name = st.text_input("Name", entry.name, key="run_name_edit", max_chars=120)
+        tags = st.multiselect(
+            "Tags",
+            sorted({*known_tags, *entry.tags}),
+            entry.tags,
+            key="run_tags",
+            accept_new_options=True,
+            placeholder="Type a word and press Enter",
+        )
+        note = st.text_area(
+            "Note", str(entry.meta["note"]), key="run_note", max_chars=2000, height=90
+        )
+        colour = st.pills(
+            "Colour",
+            COLOURS,
+            default=COLOURS[entry.colour % len(COLOURS)],
+            required=True,
+            key="run_colour",
+        )
+        with st.container(horizontal=True, gap="small"):
+            keep = st.form_submit_button("Keep", key="run_keep", type="primary")
+            if st.form_submit_button("Cancel", key="run_cancel"):
+                st.rerun()
+    if keep and not name.strip():
+        cards.problem("Give the run a name.")
+        return
     if keep:
         try:
             entry.run.update_meta(

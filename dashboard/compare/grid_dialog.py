@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -12,10 +13,11 @@ from core.catalogue.index import Entry
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.words import said, words_of
-from core.data.corpora import CorpusError, look_up
+from core.data.corpora import look_up
+from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError, describe
 from dashboard import components
 from dashboard.compare import matrix, outcomes
@@ -218,7 +220,7 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     )
     if brought:
         notes.append(f"Some cells bring other settings with them: {'; '.join(brought[:4])}")
-    listed = "".join(f"<li>{cards.escape(note)}</li>" for note in notes[:6])
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes[:6])
     if len(notes) > 6:
         listed += f"<li>and {len(notes) - 6} reasons more</li>"
     below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""
@@ -363,7 +365,7 @@ def _matrix(
             "columns": [matrix.label(across, value) if across else "" for value in columns],
             "cells": matrix.judged(
                 matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, queue.held(store())),
+                matrix.outcomes(shown, run_queue(store()).held()),
             ),
             "members": members,
             "runs": [

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from core.catalogue.index import Entry, differing
-from core.catalogue.naming import Subject, names
+from core.catalogue.naming import Subject, described_of, names
 from core.config.describe import short_title
 from core.config.words import said
 from dashboard.catalogue.run_names import subject
@@ -75,9 +75,13 @@ def _one_setting(group: Sequence[Entry], id: str) -> Subject:
     """A group of seeds as one run without a seed; its name is given where its runs' names were."""
     first = group[0]
     settings = {name: value for name, value in first.flat.items() if name != "training.seed"}
-    given = "" if any(subject(entry).made for entry in group) else _stem(group)
+    each = list(map(subject, group))
+    given = "" if any(one.made and not one.renamed for one in each) else _stem(group)
+    made = described_of(each[0]) if any(one.made for one in each) else ""
     grids = {str(entry.meta.get("grid") or "") for entry in group}
-    return Subject(id, given, settings, first.switches, grids.pop() if len(grids) == 1 else "")
+    return Subject(
+        id, given, settings, first.switches, grids.pop() if len(grids) == 1 else "", made
+    )
 
 
 def _stem(group: Sequence[Entry]) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from core.config import NORMS, PLACEMENTS, ModelConfig, layers
-from core.config.wiring import RESIDUALS, SUBLAYERS
+from core.config import PLACEMENTS, ModelConfig, layers
+from core.config.norms import norm_label
+from core.config.wiring import RESIDUALS, Site, SublayerName
 
-Which = Literal["attention", "feedforward"]
 Kind = Literal["norm", "attention", "feedforward", "scale", "add", "conv", "relu"]
 
 TIMES = (
@@ -41,7 +41,7 @@ SCALED = {
 }
 FACTORS = {"deepnorm": "α", "admin": "ω"}  # of the skip
 SCALES = {"rezero": "α", "layerscale": "γ"}  # of the branch
-INSIDE = {"joined": "before W_O", "hidden": "after the activation"}
+INSIDE: dict[Site, str] = {"joined": "before W_O", "hidden": "after the activation"}
 
 
 @dataclass(frozen=True)
@@ -50,44 +50,36 @@ class Part:
 
     kind: Kind
     label: str
-    sublayer: Which
+    sublayer: SublayerName
     note: str = ""
 
 
-def kinds(model: ModelConfig) -> tuple[Which, ...]:
-    """The sublayers that a block of this network has."""
-    if model.family != "transformer":
-        return ("feedforward",)
-    return SUBLAYERS[model.sublayers]  # type: ignore[return-value]
+def kinds(model: ModelConfig) -> tuple[SublayerName, ...]:
+    """The sublayers that a block is drawn with; a ResNet's block is drawn as one."""
+    return model.parts or ("feedforward",)
 
 
-def norm_word(model: ModelConfig) -> str:
-    """`LN`, `RMS`, `DyT`; empty without a norm."""
-    convolutional = {"batch": "BN", "group": "GN"}
-    return convolutional.get(model.norm) or NORMS[model.norm].label
-
-
-def has_residual(model: ModelConfig, which: Which) -> bool:
+def has_residual(model: ModelConfig, which: SublayerName) -> bool:
     """Whether x is carried past this sublayer."""
     return which in RESIDUALS[model.residual]
 
 
-def places(model: ModelConfig, which: Which) -> tuple[str, ...]:
+def sites(model: ModelConfig, which: SublayerName) -> tuple[Site, ...]:
     """Where this sublayer has norms."""
-    return PLACEMENTS[model.placement].places(which)
+    return PLACEMENTS[model.placement].sites(which)
 
 
-def factor(model: ModelConfig, which: Which) -> str:
+def factor(model: ModelConfig, which: SublayerName) -> str:
     """What the skip multiplies x by: α, ω, or nothing."""
     return FACTORS.get(model.scaling, "") if has_residual(model, which) else ""
 
 
-def sublayer(model: ModelConfig, which: Which) -> list[Part]:
+def sublayer(model: ModelConfig, which: SublayerName) -> list[Part]:
     """The parts of one sublayer, in order; `model` is one layer's (see `usual`)."""
     if model.family == "resnet":
         return _residual_block(model)
-    at = places(model, which)
-    word = norm_word(model)
+    at = sites(model, which)
+    word = norm_label(model.norm)
     norm = Part("norm", word, which)
     before = Part("norm", f"{word}/√l", which) if model.scaling == "lns" else norm
     name = "attention" if which == "attention" else "feed-fwd"
@@ -103,24 +95,24 @@ def sublayer(model: ModelConfig, which: Which) -> list[Part]:
 
 
 def _residual_block(model: ModelConfig) -> list[Part]:
-    norm = [Part("norm", norm_word(model), "feedforward")] if model.norm != "none" else []
+    norm = [Part("norm", norm_label(model.norm), "feedforward")] if model.norm != "none" else []
     conv, relu = Part("conv", "3×3", "feedforward"), Part("relu", "ReLU", "feedforward")
     add = [Part("add", "+", "feedforward")] if model.residual == "on" else []
     return [conv, *norm, relu, conv, *norm, *add, relu]
 
 
-def inside(model: ModelConfig, which: Which) -> list[str]:
+def inside(model: ModelConfig, which: SublayerName) -> list[str]:
     """The norms and scales inside F, in words: `LN on q, k`."""
-    at = list(places(model, which))
+    at = list(sites(model, which))
     found = []
     if which == "attention" and model.family != "mlp":
         qk = ["q", "k"] if model.qk_norm != "off" else []
         on = [part for part in "qkv" if part in at or part in qk]
         if on:
-            found.append(f"{norm_word(model)} on {', '.join(on)}")
+            found.append(f"{norm_label(model.norm)} on {', '.join(on)}")
         if PLACEMENTS[model.placement].head_scale:
             found.append("γ per head")
-    found += [f"{norm_word(model)} {INSIDE[place]}" for place in at if place in INSIDE]
+    found += [f"{norm_label(model.norm)} {INSIDE[site]}" for site in at if site in INSIDE]
     return found
 
 
@@ -201,7 +193,7 @@ def _name(model: ModelConfig) -> tuple[str, str]:
     if model.scaling in SCALED and not (model.scaling in FACTORS and model.residual == "off"):
         own, source = SCALED[model.scaling]
         name = own if model.scaling != "layerscale" else f"{name} with {own}"
-    word = norm_word(model)
+    word = norm_label(model.norm)
     if word in ("LN", "") or name == "OLMo 2" or model.placement == "none":
         return name, source
     return (name.replace("LN", word) if "LN" in name else f"{name}, {word}"), source

@@ -8,13 +8,13 @@ from __future__ import annotations
 from html import escape
 
 from core.config import ModelConfig
+from core.config.norms import norm_label
 from dashboard.figures.block import (
     Part,
     alike,
     exceptions,
     has_residual,
     kinds,
-    norm_word,
     parts,
     published,
     sublayer,
@@ -65,7 +65,7 @@ def _drawing(
         drawn.append(_label(end + 11, STREAM - 10, times, "repeat"))
         end += 24
     if final:
-        drawn.append(_box(end, "norm final", norm_word(model), WIDTHS["norm"]))
+        drawn.append(_box(end, "norm final", norm_label(model.norm), WIDTHS["norm"]))
         drawn.append(_label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head"))
         end += WIDTHS["norm"] + GAP
     stream = f'<line class="stream" x1="4" y1="{STREAM}" x2="{end + 4:g}" y2="{STREAM}"/>'

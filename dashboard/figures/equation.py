@@ -6,22 +6,22 @@ import re
 from collections.abc import Iterator
 
 from core.config import ModelConfig
+from core.config.norms import norm_label
+from core.config.wiring import SublayerName
 from dashboard.figures.block import (
     SCALES,
-    Which,
     exceptions,
     factor,
     has_residual,
     inside,
     kinds,
-    norm_word,
-    places,
     published,
+    sites,
     usual,
 )
 
 NAMES = {"attention": "Attn", "feedforward": "FFN"}
-EQUATION_PLACES = ("pre", "inner", "post")
+OUTER_SITES = ("pre", "inner", "post")
 
 
 def equation(model: ModelConfig) -> str:
@@ -60,13 +60,13 @@ def _lines(model: ModelConfig) -> list[str]:
     ]
 
 
-def _outside(model: ModelConfig, which: Which) -> tuple[str, ...]:
-    return tuple(place for place in places(model, which) if place in EQUATION_PLACES)
+def _outside(model: ModelConfig, which: SublayerName) -> tuple[str, ...]:
+    return tuple(site for site in sites(model, which) if site in OUTER_SITES)
 
 
-def _right(model: ModelConfig, which: Which, into: str, function: str) -> str:
+def _right(model: ModelConfig, which: SublayerName, into: str, function: str) -> str:
     at = _outside(model, which)
-    norm = f'<span class="norm">{norm_word(model)}</span>'
+    norm = f'<span class="norm">{norm_label(model.norm)}</span>'
     x = f"<i>{into}</i>"
     name = f"<i>{function}</i>" if len(function) == 1 else f'<span class="word">{function}</span>'
     damping = "/√<i>l</i>" if model.scaling == "lns" else ""
@@ -89,7 +89,7 @@ def _convolutions(model: ModelConfig) -> Iterator[str]:
     yield f'<i>y</i> = <span class="word">ReLU</span>( {add}<i>F</i>(<i>x</i>) )'
     one = '<span class="word">conv</span>'
     if model.norm != "none":
-        one = f'<span class="norm">{norm_word(model)}</span> {one}'
+        one = f'<span class="norm">{norm_label(model.norm)}</span> {one}'
     yield f'<i>F</i> = {one} <span class="word">ReLU</span> {one}'
 
 
@@ -119,4 +119,4 @@ def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
     if not model.causal and "attention" in kinds(model):
         yield "no causal mask"
     if model.embedding_norm:
-        yield f"{norm_word(model)} after the embeddings"
+        yield f"{norm_label(model.norm)} after the embeddings"

@@ -1,5 +1,5 @@
 """How every Plotly figure of the pages looks: the house's colours, axes with units, names at the
-ends of lines. The live charts (frontend/src/chart.js) look the same.
+ends of lines. The live charts (frontend/src/charts/chart.js) look the same.
 """
 
 from __future__ import annotations

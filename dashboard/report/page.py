@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue.compare import command
+from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
@@ -28,6 +29,7 @@ from dashboard.report.paper import (
     verdict_list,
 )
 from dashboard.report.series import BANDED, Group, groups, lines, profiles
+from dashboard.ui.units import unit_name
 from dashboard.web import assets
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")
-UNITS = {True: "nats per image", False: "nats per character"}
 
 
 def report(
@@ -88,8 +89,9 @@ class _Parts:
         self.groups = found
         self.figures: dict[str, Any] = {}
         self._section = self._table = 0
-        images = {run.config.image is not None for group in found for run in group.runs}
-        self.unit = UNITS[images.pop()] if len(images) == 1 else "nats"
+        runs = [run for group in found for run in group.runs]
+        self.per = unit_name(runs)
+        self.unit = unit_of("loss/train", self.per)
 
     def sections(self, hypothesis: str, conclusions: str) -> list[str]:
         grid = matrix(self.groups)
@@ -173,8 +175,7 @@ class _Parts:
         }
         if len(known) != 1:
             return None
-        images = self.unit == UNITS[True]
-        name = "class frequencies alone" if images else "letter frequencies alone"
+        name = "class frequencies alone" if self.per == "image" else "letter frequencies alone"
         level = known.pop()
         return level, f"{name}, {level:.3f}"
 

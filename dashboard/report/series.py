@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalogue.naming import Subject, names
+from core.catalogue.naming import Subject, described_of, names
 from core.catalogue.summary import Digest, digest
 from core.config.alike import experiment_key, setting_key
 from core.metrics.downsample import band, thinned
@@ -85,12 +85,14 @@ def _subject(runs: Sequence[Run]) -> Subject:
     """What a line's name is made from; of several seeds without them."""
     first = runs[0]
     one = subject_of(first)
-    settings, name = dict(one.settings), one.name
+    settings, name, born = dict(one.settings), one.name, one.first
     if len(runs) > 1:
         settings.pop("training.seed")
         stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", run.name).strip() for run in runs}
-        name = "" if one.made else stems.pop() if len(stems) == 1 and all(stems) else first.name
-    return replace(one, name=name, settings=settings)
+        given = stems.pop() if len(stems) == 1 and all(stems) else first.name
+        name = "" if one.made and not one.renamed else given
+        born = described_of(one) if one.made else ""
+    return replace(one, name=name, settings=settings, first=born)
 
 
 def lines(found: Sequence[Group], metric: str) -> list[Line]:

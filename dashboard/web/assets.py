@@ -1,7 +1,8 @@
 """The browser's files, served once under addresses that change with their content.
 
-The front end is native modules, each a file of `frontend/src`, which import one another by name;
-the browser fetches them below one address that holds a hash of them all. Nothing is built.
+The front end is native modules, the files below `frontend/src`, which import one another by
+relative paths; the browser fetches them below one address that holds a hash of them all. Nothing is
+built.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from core.metrics import limits, names
 from core.verdicts import labels
 
 FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
 SOURCES = FRONTEND / "src"
 ENTRY = "mount.js"  # what loader.js imports
-LABELS = SOURCES / "labels.js"
+LABELS = SOURCES / "protocol" / "labels.js"
 
 
 def text(name: str) -> str:
@@ -27,19 +29,22 @@ def text(name: str) -> str:
 
 
 def labels_module() -> str:
-    """`labels.js`: the table of words for states and verdicts, as the browser imports it."""
-    table = json.dumps(labels.for_browser(), ensure_ascii=False, indent=2)
+    """`labels.js`: words of states and verdicts, names of metrics and limits, for the browser."""
+    told = labels.for_browser()
+    told |= {"metrics": names.for_browser(), "limits": limits.for_browser()}
+    table = json.dumps(told, ensure_ascii=False, indent=2)
     return (
-        "// The one table of words for states and verdicts. Written from core.verdicts.labels by\n"
-        "// `python -m dashboard.web.assets`; a test holds the two together.\n\n"
+        "// Words of states and verdicts, metric names, limits. Written from core.verdicts and\n"
+        "// core.metrics by `python -m dashboard.web.assets`; a test holds them together.\n\n"
         f"export const LABELS = {table}\n"
     )
 
 
 @cache
 def modules() -> dict[str, bytes]:
-    """The live views' modules by file name."""
-    return {path.name: path.read_bytes() for path in sorted(SOURCES.glob("*.js"))}
+    """The live views' modules by their paths below `frontend/src`."""
+    found = sorted(SOURCES.rglob("*.js"))
+    return {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in found}
 
 
 @cache
@@ -79,9 +84,9 @@ def compressed(path: str) -> bytes | None:
     """The gzipped content of an address given out above; None for any other."""
     if path == plotly_url():
         return gzip.compress(plotly(), 6)
-    if path in module_urls():
-        return gzip.compress(modules()[path.rpartition("/")[2]], 9)
-    return None
+    base = f"/api/assets/{_version()}/"
+    module = modules().get(path.removeprefix(base)) if path.startswith(base) else None
+    return None if module is None else gzip.compress(module, 9)
 
 
 if __name__ == "__main__":

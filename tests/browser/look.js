@@ -1,6 +1,6 @@
 // What someone who looks at a page would notice, as sentences; evaluated in the page by walking.py.
 () => {
-  const LAYERS = "[data-testid=stSidebar], [data-testid=stHeader], .st-key-foot, [role=dialog], [data-testid=stPopoverBody], .anl-tip, [role=tooltip], [data-testid=stToast]"
+  const LAYERS = "[data-testid=stSidebar], [data-testid=stHeader], .st-key-topbar, .st-key-foot, [role=dialog], [data-testid=stPopoverBody], .anl-tip, [role=tooltip], [data-testid=stToast]"
   // A veiled picture has words laid over it, and a sidebar that is put aside is out of sight.
   const HIDDEN = ".anl-veiled > :not(.anl-note), [data-testid=stSidebar][aria-expanded=false], [data-testid=stIconMaterial], .katex-mathml, [data-testid=stScreenCastMessage], script, style, noscript, title, desc, option"
   const SCROLLERS = "[data-testid=stMain], [data-testid=stSidebarContent], [data-testid=stAppViewContainer], [data-testid=stApp], html, body, #root"
@@ -118,6 +118,16 @@
         }
       }
       if (under) found.push(`${place(plot)}: the label ${words(text)} covers ${under} points of a curve`)
+    }
+  }
+
+  // What a chart marks by a circle can be seen.
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    const [low, high] = plot._fullLayout?.yaxis?.range ?? []
+    for (const t of plot.data ?? []) {
+      if (t.mode !== "markers" || !t.y?.length || plot._fullLayout.yaxis.type === "log") continue
+      const last = t.y.at(-1)
+      if (Number.isFinite(last) && (last < low || last > high)) found.push(`${place(plot)}: ${words(t.name ?? "")} ends at ${last.toPrecision(4)}, outside of the frame`)
     }
   }
 

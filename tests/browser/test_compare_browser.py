@@ -294,6 +294,26 @@ def test_edit_a_run(page: Page, dashboard: Dashboard) -> None:
     run.update_meta(name="no norm", tags=[], note="")
 
 
+def test_enter_in_the_name_keeps_what_was_typed(page: Page, dashboard: Dashboard) -> None:
+    open_compare(page, dashboard)
+    row = line(page, "deep")
+    row.hover()
+    row.get_by_role("button", name="edit deep").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.locator(".st-key-run_name_edit input")
+    dialog.locator(".st-key-run_note textarea").fill("twelve layers")
+    field.fill("  ")
+    field.press("Enter")
+    expect(dialog).to_contain_text("Give the run a name.")
+    field.fill("deeper")
+    field.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(line(page, "deeper")).to_have_count(1)
+    run = next(r for r in dashboard.store.list() if r.name == "deeper")
+    assert run.meta["note"] == "twelve layers"
+    run.update_meta(name="deep", note="")
+
+
 def tick(page: Page, key: str, *options: str) -> None:
     """Choose options of a multiselect by its widget's key."""
     for option in options:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect
 from core import presets
 from core.config import DataConfig
 from core.data import corpora
+from core.data.downloads import CorpusError
 from core.jobs import enqueue
 from core.runs import Run
 from tests.browser.driver import (
@@ -69,7 +70,7 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
 def available(corpus: str) -> bool:
     try:
         corpora.describe(DataConfig(corpus=corpus))  # type: ignore[arg-type]
-    except corpora.CorpusError:
+    except CorpusError:
         return False
     return True
 

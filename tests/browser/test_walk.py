@@ -7,19 +7,24 @@ of each is kept in ``test-results/walk``.
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
-from core import jobs
+from core import jobs, presets
 from core.config import RunConfig
 from core.data import downloads
 from core.data.corpora import SHAKESPEARE_BYTES, SHAKESPEARE_SHA256
 from core.runs import Run
 from core.runs.status import ENDED
+from core.verdicts.labels import LIVE
 from tests.browser import walking
 from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
 from tests.browser.walking import Walk, until
@@ -46,7 +51,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 
 def ended(run: Run) -> Run:
-    until(lambda: run.status in ENDED, 240)
+    until(lambda: run.status in ENDED, f"{run.name} has ended", 240)
     return run
 
 
@@ -54,7 +59,7 @@ def trained(walk: Walk, name: str = "train") -> Run:
     """The run that pressing a button starts."""
     before = {run.id for run in walk.runs}
     press(walk.page, name)
-    until(lambda: {run.id for run in walk.runs} - before)
+    until(lambda: {run.id for run in walk.runs} - before, f"pressing {name} starts a run")
     return next(run for run in walk.runs if run.id not in before)
 
 
@@ -133,7 +138,26 @@ def test_a_first_run_and_its_twin(dashboard: Dashboard, browser: Browser) -> Non
     for name in ("Runs", "Attention", "Compare", "Anatomy", "Lab"):
         walk.go(name)
         walk.stop("twins")
+        if name == "Compare":
+            other_curves(walk)
+            walk.stop("twins by other measures")
+    switch(walk.page, "lab_statistic", "kurtosis")
+    choose(walk.page, "lab_observable", "attn.out")
+    settled(walk.page)
+    walk.stop("another statistic")
     walk.end()
+
+
+def other_curves(walk: Walk) -> None:
+    """Turn every choice of Compare's cards to something else."""
+    choose(walk.page, "compare_metric", "grad_norm/total")
+    switch(walk.page, "compare_x", "tokens")
+    choose(walk.page, "compare_smooth", "0")
+    choose(walk.page, "compare_profile", "residual RMS")
+    for key in ("compare_log_x", "compare_log", "compare_matrix"):
+        settled(walk.page)
+        walk.page.locator(f".st-key-{key} label").click()
+    settled(walk.page)
 
 
 def test_what_train_starts_is_what_is_said(dashboard: Dashboard, browser: Browser) -> None:
@@ -201,22 +225,28 @@ def test_what_train_starts_is_what_is_said(dashboard: Dashboard, browser: Browse
     drawn(walk, run)
     ended(run)
     walk.stop("trained from a link", walking.switches_are_the_address)
+    preset = presets.load(walk.page.locator(FIELD.format("preset")).input_value())
+    press(walk.page, "preset_undo")
+    settled(walk.page)
+    assert walking.settings_of(walk.page.url) == preset.config.flat()
+    walk.stop("as the preset has it", walking.switches_are_the_address)
     walk.end()
 
 
 def test_a_layer_is_rewired(dashboard: Dashboard, browser: Browser) -> None:
-    """Rewire the last layer while it trains; the picture of this run follows."""
+    """Rewire a layer while the network trains; the picture of this run follows."""
     walk = Walk(dashboard, browser, "3-rewired")
     opened(walk, "?training_steps=3000&model_depth=3&model_width=64")
     run = trained(walk)
     drawn(walk, run)
     press(walk.page, "rewire")
+    walk.page.locator(FIELD.format("switch_layers")).fill("2")
     choose(walk.page, "switch_setting", "placement")
     settled(walk.page)
     choose(walk.page, "switch_value", "post")
     settled(walk.page)
     press(walk.page, "switch")
-    until(lambda: any(event["kind"] == "switch" for event in run.events))
+    until(lambda: run.switches, "the running network is rewired")
     walk.page.keyboard.press("Escape")
     press(walk.page, "stop")
     ended(run)
@@ -242,7 +272,7 @@ def test_a_grid_of_four(dashboard: Dashboard, browser: Browser) -> None:
             settled(walk.page)
     walk.page.keyboard.press("Escape") if walk.page.locator("[role=listbox]").count() else None
     press(walk.page, "grid_start")
-    until(lambda: len(walk.runs) == len(already) + 4)
+    until(lambda: len(walk.runs) == len(already) + 4, "the grid queues four runs")
     walk.page.wait_for_function("location.pathname === '/compare'")
     walk.stop("a grid begins")
     for run in walk.runs:
@@ -262,6 +292,11 @@ def test_an_own_text_and_a_run_that_fails(
     text.write_text("to be or not to be, that is the question. " * 400)
     opened(walk, f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=file")
     walk.page.locator(".st-key-fold_data summary").click()
+    walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    settled(walk.page)
+    press(walk.page, "other_text")
+    expect(walk.page.locator(".st-key-train button")).to_be_disabled(timeout=60_000)
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
     expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
     settled(walk.page)
@@ -313,6 +348,138 @@ def says_why(walk: Walk) -> list[str]:
     if focus and not focus.snapshots.steps and shown:
         found.append("the attention of another run is shown beside a failed one")
     return found
+
+
+def line(walk: Walk, name: str, table: str = "runs_table") -> Locator:
+    """A run's line in a table."""
+    return walk.page.locator(f".st-key-{table} .rt-sheet .rt-line").filter(has_text=name)
+
+
+def tick(walk: Walk, name: str, table: str = "runs_table") -> None:
+    """Tick one run, and wait until the page knows."""
+    line(walk, name, table).get_by_role("checkbox").check()
+    walk.page.wait_for_timeout(500)  # the page hears of it when the hand rests
+    settled(walk.page)
+
+
+def show_list(walk: Walk, which: str) -> None:
+    """Runs or Trash."""
+    walk.page.locator(".st-key-runs_view").get_by_role("radio", name=re.compile(which)).click()
+    settled(walk.page)
+
+
+def downloaded(walk: Walk, form: str, to: Path) -> Path:
+    """The ticked runs in a form, saved."""
+    press(walk.page, "export")
+    with walk.page.expect_download() as waiting:
+        press(walk.page, f"export_{form}")
+    waiting.value.save_as(to)
+    walk.page.keyboard.press("Escape")
+    settled(walk.page)
+    return to
+
+
+def is_there(walk: Walk, run: Run) -> bool:
+    """Whether the runs folder holds a run."""
+    return run.id in {one.id for one in walk.runs}
+
+
+def test_the_story_and_all_that_is_done_to_runs(browser: Browser, tmp_path: Path) -> None:
+    """The first press; then rename, tag, export, delete, undo, restore, import, resume."""
+    with Dashboard(tmp_path / "runs", ADDNORM_CACHE=str(tmp_path / "cache")) as dashboard:
+        walk = Walk(dashboard, browser, "8-runs")
+        opened(walk)
+        walk.go("Runs")
+        press(walk.page, "open_lab")
+        press(walk.page, "train_first")
+        until(lambda: len(walk.runs) == 2, "the first press starts a pair")
+        dies, lives = walk.runs
+        for run, preset in ((dies, "post-ln-dies"), (lives, "pre-ln-lives")):
+            assert run.config.flat() == presets.load(preset).config.flat()
+        drawn(walk, dies)
+        walk.stop("the story", walking.switches_are_the_address, walking.both_networks_are_named)
+        until(lambda: dies.checkpoints or dies.record.step > 3, "the first of the pair trains")
+        press(walk.page, "stop")
+        jobs.control(dashboard.store, lives, "stop")
+        ended(dies)
+        ended(lives)
+        walk.stop("a story that was stopped")
+
+        walk.go("Runs")
+        tick(walk, "post-ln-dies")
+        press(walk.page, "rename")
+        field = walk.page.locator(FIELD.format(f"name_{dies.id}"))
+        field.fill("the one that dies")
+        field.press("Enter")
+        until(lambda: dies.name == "the one that dies", "Enter keeps a name")
+        settled(walk.page)
+        press(walk.page, "tag_runs")
+        field = walk.page.locator("[class*=st-key-tags_] input")
+        field.fill("kept")
+        field.press("Enter")
+        walk.page.locator("[class*=st-key-note_] textarea").fill("seen once")
+        press(walk.page, "keep_tags")
+        until(lambda: dies.meta["tags"] == ["kept"], "a tag is kept")
+        until(lambda: dies.meta["note"] == "seen once", "a note is kept")
+        line(walk, "pre-ln-lives").locator(".rt-edit").click()
+        press(walk.page, "run_cancel")
+        settled(walk.page)
+        walk.stop("renamed and tagged")
+
+        table = zipfile.ZipFile(downloaded(walk, "csv", tmp_path / "tables.zip"))
+        name = next(name for name in table.namelist() if name.endswith("step.csv"))
+        rows = list(csv.DictReader(io.StringIO(table.read(name).decode())))
+        assert len(rows) == len(dies.series("loss/train")[0])
+        kept = downloaded(walk, "zip", tmp_path / "kept.zip")
+
+        press(walk.page, "delete_runs")
+        until(lambda: not is_there(walk, dies), "the run is deleted")
+        settled(walk.page)
+        walk.stop("deleted")
+        press(walk.page, "undo_delete")
+        until(lambda: is_there(walk, dies), "Undo brings the run back")
+        settled(walk.page)
+        for again in ("restore_runs", "delete_for_good"):
+            tick(walk, "the one that dies")
+            press(walk.page, "delete_runs")
+            until(lambda: not is_there(walk, dies), "the run is deleted again")
+            settled(walk.page)
+            show_list(walk, "Trash")
+            tick(walk, "the one that dies", "trash_table")
+            press(walk.page, again)
+            if again == "restore_runs":
+                until(lambda: is_there(walk, dies), "the trash gives the run back")
+                settled(walk.page)
+                show_list(walk, "Runs")
+        press(walk.page, "keep_trash")
+        settled(walk.page)
+        walk.stop("the trash")
+        press(walk.page, "delete_trash")
+        press(walk.page, "delete_confirmed")
+        until(lambda: not dashboard.store.trash.list(), "the trash is emptied")
+        settled(walk.page)
+        show_list(walk, "Runs")
+        press(walk.page, "import_popover")
+        walk.page.locator(".st-key-import_runs input[type=file]").set_input_files(kept)
+        until(lambda: is_there(walk, dies), "the zip brings the run back")
+        walk.page.keyboard.press("Escape")
+        settled(walk.page)
+        walk.stop("imported")
+
+        tick(walk, "the one that dies")
+        press(walk.page, "resume_runs")
+        until(lambda: dies.status in LIVE, "the run is taken up again")
+        settled(walk.page)
+        for answer in ("keep_runs", "delete_stopped"):
+            press(walk.page, "delete_runs")
+            press(walk.page, answer)
+            settled(walk.page)
+        until(lambda: not is_there(walk, dies), "a run at work is stopped and deleted")
+        tick(walk, "pre-ln-lives")
+        press(walk.page, "compare_these")
+        walk.page.wait_for_function("location.pathname === '/compare'")
+        walk.stop("one of two, compared")
+        walk.end()
 
 
 def test_advice_that_is_followed_helps(browser: Browser, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ class Walk:
             old.unlink()
         self.found: list[str] = []
         self.stops = 0
-        self.names: dict[tuple[str, frozenset[str]], tuple[str, str]] = {}
+        # What each run is called, and on which page first, while the folder holds the same runs.
+        self.names: dict[tuple[str, frozenset[object]], tuple[str, str]] = {}
         self.began = time.monotonic()
         self._log_read = 0
         self._watched: Watched
@@ -299,19 +300,20 @@ def numbers_are_true(walk: Walk) -> list[str]:
 
 
 def runs_keep_their_looks(walk: Walk) -> list[str]:
-    """A run has one colour on all pages, its line too, and among the same runs one name.
+    """A run has one colour on all pages, its line too, and one name.
 
-    A name that was made from settings may say more beside other runs, but never what another says.
+    A name that was made from settings changes with the runs that the folder holds and with their
+    wiring, but no other page calls the run differently, and no other run is called the same.
     """
     found = []
     ids = {run.id: run for run in walk.runs}
+    folder = frozenset((run.id, run.name, len(run.switches)) for run in ids.values())
     for shown in walk.page.evaluate(KNOWN):
         shown = [one for one in shown if one[0] in ids]
-        together = frozenset(id for id, *_ in shown)
         names = Counter(name for _, name, _ in {id: (id, n, c) for id, n, c in shown}.values())
         found += [f"{n} runs are called {name}" for name, n in names.items() if n > 1]
         for id, name, colour in shown:
-            known, where = walk.names.setdefault((id, together), (name, walk.place))
+            known, where = walk.names.setdefault((id, folder), (name, walk.place))
             if name != known:
                 found.append(f"{known} on {where} is {name} on {walk.place}")
             if colour is not None and colour != ids[id].meta["colour"]:
@@ -372,11 +374,11 @@ def focused(walk: Walk) -> Run | None:
     return next((run for run in runs if run.id == named), runs[-1] if runs else None)
 
 
-def until(true: Callable[[], object], seconds: float = 120) -> None:
-    """Wait for something that happens outside of the browser."""
+def until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
+    """Wait for something that happens outside of the browser; `what` says it in words."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, f"{seconds:.0f} s passed, and still not: {what}"
         time.sleep(0.1)
 
 

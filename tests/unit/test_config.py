@@ -139,7 +139,7 @@ def test_core_needs_no_streamlit_and_no_plotly() -> None:
     code = (
         "import sys\n"
         "sys.modules['streamlit'] = sys.modules['plotly'] = None\n"
-        "import core.__main__, core.jobs.worker, core.jobs.execute_run\n"
+        "import core.__main__, core.jobs.training_worker, core.jobs.execute_run\n"
         "import core.jobs.inspection_worker\n"
         "from core.__main__ import main\n"
         "assert main(['runs', 'list']) == 0\n"

@@ -1,8 +1,8 @@
 """The *Norm* box: what ``norm`` in the config may be, one module of this folder for each.
 
-A module's name is the norm's name in the config, on the command line and in the page. It holds the
-constants that core.config.norms describes, and ``build(size, epsilon, bias) -> nn.Module`` over the
-last axis, (..., size) -> (..., size), born with its initial values.
+A module's name is the norm's name in the config, on the command line and in the page; its row in
+core.config.norms says what needs no torch. It holds ``build(size, epsilon, bias) -> nn.Module``
+over the last axis, (..., size) -> (..., size), born with its initial values.
 """
 
 from __future__ import annotations

@@ -3,11 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-LABEL = "DyT"
-SUMMARY = "Dynamic Tanh, tanh(αx), which needs no statistics of x"
-VECTORS = ("weight", "bias")
-SCALARS = ("alpha",)
-
 ALPHA = 0.5  # at birth, the paper's α₀
 
 

@@ -2,12 +2,6 @@
 
 from torch import nn
 
-LABEL = "LN"
-SUMMARY = "LayerNorm, (x - mean) / std"
-VECTORS = ("weight", "bias")
-SCALARS = ()
-KEEPS = 1
-
 
 def build(size: int, epsilon: float, bias: bool) -> nn.Module:
     """g = 1, b = 0."""

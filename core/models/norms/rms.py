@@ -3,11 +3,6 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LABEL = "RMS"
-SUMMARY = "RMSNorm, x / rms(x)"
-VECTORS = ("weight",)
-SCALARS = ()
-
 
 class RMSNorm(nn.RMSNorm):
     """x / sqrt(mean x² + ε) · g over the last axis, (..., d) -> (..., d)."""

@@ -1,25 +1,29 @@
 // The door that loader.js comes through.
 
-import { Attention } from "./attention.js"
-import { AttentionPage } from "./attention_page.js"
-import { Curves } from "./curves.js"
-import { Difference } from "./difference.js"
-import { Figure } from "./figure.js"
-import { hub } from "./hub.js"
-import { InspectionView } from "./inspection.js"
-import { Lens } from "./lens.js"
-import { Lines } from "./lines.js"
-import { LayerMap } from "./map.js"
-import { Matrix } from "./matrix.js"
-import { Operate } from "./operate.js"
-import { Profile } from "./profile.js"
-import { RunsTable } from "./table.js"
-import { Happening, Preload, RunState, Topbar } from "./text.js"
-import { Tokens } from "./tokens.js"
+import { Curves } from "./charts/curves.js"
+import { Difference } from "./charts/difference.js"
+import { Figure } from "./charts/figure.js"
+import { Lines } from "./charts/layer_lines.js"
+import { LayerMap } from "./charts/layer_map.js"
+import { Preload } from "./charts/preload.js"
+import { Profile } from "./charts/profile.js"
+import { hub } from "./state/hub.js"
+import { InspectionView } from "./views/anatomy/inspection.js"
+import { Lens } from "./views/anatomy/lens.js"
+import { Operate } from "./views/anatomy/operate.js"
+import { Tokens } from "./views/anatomy/tokens.js"
+import { AttentionPage } from "./views/attention/page.js"
+import { Matrix } from "./views/compare/matrix.js"
+import { Attention } from "./views/lab/attention.js"
+import { Happening } from "./views/lab/happening.js"
+import { RunState } from "./views/lab/run_state.js"
+import { Topbar } from "./views/lab/topbar.js"
+import { RunsTable } from "./views/runs/table.js"
 
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
   figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }
+
 const mounted = new WeakMap()
 
 /**

@@ -174,6 +174,8 @@ export interface View {
   destroy(): void
   choice?(before: Choice): void
   chooses?: boolean
+  /** A tick takes the browser long: others may go before the next view's. */
+  draws?: boolean
   trigger?(name: string, value: any): void
 }
 

@@ -5,8 +5,11 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { aired, drawable, fitting, frameOf, logTicks, sensible } from "../src/chart.js"
-import { ticks } from "../src/tools.js"
+import { aired, drawable, frameOf, logTicks, sensible } from "../src/charts/axes.js"
+import { fitting } from "../src/charts/chart.js"
+import { Curves } from "../src/charts/curves.js"
+import { hub } from "../src/state/hub.js"
+import { ticks } from "../src/charts/axes.js"
 
 test("ticks are round, inside the range and no more than asked for", () => {
   assert.deepEqual(ticks(0, 100, 5), [0, 20, 40, 60, 80, 100])
@@ -60,4 +63,14 @@ test("a name that its gutter has no room for ends in an ellipsis, inside it", ()
   assert.equal(fitting("pre-LN", 400, font), "pre-LN")
   const cut = fitting("pre-LN, 3 layers, rewired at 53", 90, font)
   assert.ok(cut.endsWith("…") && cut.length < 20 && cut.startsWith("pre-LN"), cut)
+})
+
+test("circles of the validation loss are in the frame: the last of each, however far from the curve", () => {
+  const run = { id: "one" }
+  hub.run("one").series.set("loss/validation", { steps: [0, 100], values: [5, 1.1] })
+  const line = { run, runs: [run], ys: Array.from({ length: 100 }, (_, i) => 5 - i / 50) }
+  const range = (metric) => Curves.prototype.range.call(
+    Object.assign(Object.create(Curves.prototype), { props: { metric }, lines: [line] }), [line])
+  assert.ok(range("loss/train")[0] < 1.1)
+  assert.ok(range("grad_norm/total")[0] > 1.1, "only the training loss has them")
 })

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { acrossRuns, averageOf, cellsOf, merged, onOneGrid, rangeOf, smoothed } from "../src/means.js"
+import { acrossRuns, averageOf, cellsOf, merged, onOneGrid, rangeOf, smoothed } from "../src/state/aggregate.js"
 
 const every = (values, first = 0) =>
   cellsOf({ steps: values.map((_, i) => first + i), values, buckets: [], means: [], width: 1 })

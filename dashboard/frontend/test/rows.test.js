@@ -5,7 +5,9 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { figure, linesOf, shared, sortOf, sortText, spread, stateOf, timesOf } from "../src/rows.js"
+import { spread, timesOf } from "../src/state/groups.js"
+import { figure, figureTitle, shared, stateOf } from "../src/views/runs/cells.js"
+import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
 const row = (id, more = {}) => ({ id, name: id, state: "finished", words: "finished", full: "finished", bad: "", tags: [], note: "",
   settings: [], step: 10, steps: 10, validation: [null, null], training: [null, null], ...more })
@@ -45,14 +47,26 @@ test("settings are sorted by their column", () => {
   assert.deepEqual(linesOf(rows, new Set(), { by: "model.depth", index: 1 }).map((l) => l.name), ["b", "a"])
 })
 
-test("repeats of one experiment are one value and have no range", () => {
+test("repeats of one experiment are one value and have no deviation", () => {
   const rows = ["a", "b", "c"].map((id) => row(id))
-  assert.deepEqual(spread([1, 3, null], rows), { mean: 2, half: 1, count: 2, of: 3 })
-  assert.equal(figure(spread([1, 3, null], rows)), "2.000 ±1.000 (2 of 3)")
+  assert.deepEqual(spread([1, 3, null], rows), { mean: 2, deviation: Math.SQRT2, experiments: 2, count: 2, of: 3 })
+  assert.equal(figure(spread([1, 3, null], rows)), "2.000 ±1.414 (2 of 3)")
   const same = rows.map((r) => ({ ...r, experiment: "one" }))
-  assert.deepEqual(spread([1, 3, 5], same), { mean: 3, half: null, count: 3, of: 3 })
+  assert.deepEqual(spread([1, 3, 5], same), { mean: 3, deviation: null, experiments: 1, count: 3, of: 3 })
   assert.equal(figure(spread([null], rows.slice(0, 1))), "–")
   assert.deepEqual([timesOf(rows), timesOf(same), timesOf([...same, row("d")])], ["×3", "×3 (one seed)", "×4 (2 seeds)"])
+})
+
+test("a figure says what it is, and over how many", () => {
+  const rows = ["a", "b", "c"].map((id) => row(id))
+  const said = (values, of = rows) => figureTitle(spread(values, of))
+  assert.equal(said([1, 3, 4]), "Mean ± standard deviation (n − 1) of 3 runs")
+  assert.equal(said([1, 3, null]), "Mean ± standard deviation (n − 1) of the 2 of 3 runs that have a value")
+  const twice = rows.map((r, i) => ({ ...r, experiment: i < 2 ? "a" : "b" }))
+  assert.equal(said([1, 3, 4], twice), "Mean ± standard deviation (n − 1) of 3 runs; repeats of a seed are averaged first, so n = 2")
+  assert.equal(said([1, 3, null], twice), "Mean of the 2 of 3 runs that have a value, repeats of one seed")
+  assert.equal(said([1], rows.slice(0, 1)), "")
+  assert.equal(said([null, null, null]), "")
 })
 
 test("one value for a group: what all share, else the few that they have", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { Ticks } from "../src/ticks.js"
+import { Ticks } from "../src/state/selection.js"
 
 const rows = (...ids) => ids.map((id) => ({ id }))
 const LISTED = rows("a", "b", "c", "d")

@@ -5,7 +5,9 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { clock, escaped, headline, labelOf, number, runColour, runDash, short, titleOf, unitOf } from "../src/tools.js"
+import { clock, escaped, headline, labelOf, number, short } from "../src/ui/format.js"
+import { titleOf, unitOf } from "../src/protocol/metrics.js"
+import { runColour, runDash } from "../src/ui/theme.js"
 
 const each = (say, cases) => cases.forEach(([given, said]) => assert.equal(say(given), said, String(given)))
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from core.catalogue import index as catalogue
 from core.catalogue.means import mean_of, times
@@ -147,10 +148,21 @@ def test_the_browser_averages_repeats_first():
     assert [cell["mean"] for cell in browser(script)] == [2.5] * 3
     alone = browser(MADE + "return acrossRuns([make(3, 1), make(3, 2)], [[0, 1]])[0]")
     assert (alone["mean"], alone["low"]) == (1.5, None)
+
+
+def test_the_browsers_table_has_the_deviation_of_the_report():
+    values = [3.31, 2.62, 2.9, 2.5]
+    found = browser(
+        "const rows = ['a', 'b', 'b', 'c'].map((experiment, id) => ({ id, experiment }));"
+        f"return spread({values}, rows)"
+    )
+    mean = mean_of(zip("abbc", values, strict=True))
+    assert found["deviation"] == pytest.approx(mean.deviation)
+    assert (found["experiments"], found["count"]) == (mean.experiments, mean.count) == (3, 4)
     told = browser(
         "const rows = [{ id: 1, experiment: 'a' }, { id: 2, experiment: 'a' },"
         " { id: 3, experiment: 'b' }];"
         "return [figure(spread([1, 2, 3.5], rows)), figure(spread([1, 2, null], rows)),"
         " timesOf(rows), timesOf(rows.slice(0, 2)), timesOf(rows.slice(1))]"
     )
-    assert told == ["2.500 ±1.000", "1.500 (2 of 3)", "×3 (2 seeds)", "×2 (one seed)", "×2"]
+    assert told == ["2.500 ±1.414", "1.500 (2 of 3)", "×3 (2 seeds)", "×2 (one seed)", "×2"]

@@ -1,6 +1,7 @@
 """What runs are called beside each other: by what differs, never by what they share."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -119,6 +120,37 @@ def test_equal_runs_get_a_number_and_the_oldest_none():
 def test_one_given_name_for_different_settings_is_told_apart():
     found = names([plain("1", "mine"), plain("2", "mine", optimizer__warmup_steps=200)])
     assert list(found.values()) == ["mine, warm-up 0", "mine, warm-up 200"]
+
+
+def renamed(one, name):
+    return replace(one, name=name, first=one.born)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["mine", "pre-LN L6", "seed 0", ""])
+def test_no_name_changes_because_another_run_is_renamed(shape, name):
+    shown = SHAPES[shape]
+    before = names(shown)
+    for which, one in enumerate(shown):
+        taken = name or before[shown[which - 1].id]  # as its neighbour is called
+        after = names([*shown[:which], renamed(one, taken), *shown[which + 1 :]])
+        assert {**after, one.id: ""} == {**before, one.id: ""}
+        assert after[one.id].startswith(taken) or taken == one.born
+        assert len(set(after.values())) == len(shown)
+
+
+def test_all_of_a_grid_may_be_renamed_one_by_one():
+    shown = list(SHAPES["residual x placement"])
+    before = names(shown)
+    for turn, one in enumerate(shown):
+        shown[turn] = renamed(one, f"mine {turn}")
+        expected = [f"mine {i}" for i in range(turn + 1)]
+        expected += [before[other.id] for other in shown[turn + 1 :]]
+        found = names(shown)
+        assert [found[other.id] for other in shown] == expected
+    assert names([renamed(renamed(one, "a"), one.born) for one in SHAPES["seeds"]]) == names(
+        SHAPES["seeds"]
+    ), "renamed back to its first name, a run is called as it was"
 
 
 def test_grids_beside_each_other_keep_their_own_words():

@@ -11,9 +11,10 @@ def test_the_table_of_labels_is_the_one_of_core():
 
 def test_every_module_has_an_address_and_the_entry_comes_first():
     urls = assets.module_urls()
-    assert {url.rpartition("/")[2] for url in urls} == {p.name for p in assets.SOURCES.glob("*.js")}
+    base = urls[0].removesuffix("mount.js")
+    written = {p.relative_to(assets.SOURCES).as_posix() for p in assets.SOURCES.rglob("*.js")}
+    assert {url.removeprefix(base) for url in urls} == written, "they import one another by paths"
     assert urls[0].endswith("/mount.js")
-    assert len({url.rpartition("/")[0] for url in urls}) == 1, "they import one another by name"
     assert all(assets.compressed(url) for url in urls)
     assert assets.compressed(urls[0].replace("mount.js", "../assets.py")) is None
 

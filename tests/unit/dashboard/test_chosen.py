@@ -19,6 +19,7 @@ KEPT = (
     chosen.STARTED,
     "compare_left",
     "attention_told",
+    "attention_own",
     "attention_run",
     "attention_other",
 )
@@ -110,7 +111,44 @@ def test_what_a_page_shows_of_its_own_accord_is_no_choice(runs: list[Run]) -> No
     for page in ("lab", "attention", "anatomy", "compare"):
         at = tab.open(page)
         assert chosen.CHOSEN not in at.session_state, page
+        assert chosen.CHOSEN not in at.run().session_state, f"{page}, drawn again"
     assert Tab().open("lab").query_params == {}
+
+
+def test_the_address_names_what_a_page_shows_of_its_own_accord(runs: list[Run]) -> None:
+    tab = Tab()
+    tab.open("anatomy")
+    assert tab.named("anatomy_run") == [runs[3].id]
+    assert tab.named("anatomy_step") == ["20"]
+    tab.open("attention")
+    assert tab.named("attention_runs") == [runs[3].id]
+
+
+def test_a_new_checkpoint_is_followed_and_named(runs: list[Run]) -> None:
+    tab = Tab()
+    at = tab.open("anatomy", anatomy_run=runs[1].id)
+    (runs[1].path / "checkpoints" / "step-40.json").write_text("{}")
+    at.run()
+    assert tab.named("anatomy_step") == ["40"]
+    tab.open("anatomy", anatomy_run=runs[1].id, anatomy_step="20")
+    assert tab.named("anatomy_step") == ["20"], "a link opens what it names"
+    (runs[1].path / "checkpoints" / "step-60.json").write_text("{}")
+    at = tab.at
+    assert at is not None
+    at.run()
+    assert tab.named("anatomy_step") == ["20"]
+
+
+def test_back_to_what_a_page_showed_shows_it_though_another_run_was_chosen(
+    runs: list[Run],
+) -> None:
+    tab = Tab()
+    tab.open("attention")
+    shown = tab.named("attention_runs")
+    tab.open("compare", compare_focus=runs[0].id)
+    assert tab.open("attention").selectbox(key="attention_run").value == runs[0].id
+    at = tab.open("attention", attention_runs=",".join(shown))
+    assert [at.selectbox(key="attention_run").value] == shown
 
 
 def test_a_deleted_run_is_chosen_no_more(store: RunStore, runs: list[Run]) -> None:

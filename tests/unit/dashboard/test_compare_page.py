@@ -10,6 +10,7 @@ import pytest
 
 from core.catalogue import index as catalogue
 from core.runs import Run, RunStore
+from dashboard.catalogue import run_names
 from dashboard.compare import address, differences, groups, listing, outcomes, rows
 from dashboard.compare.address import Choice
 from tests.fake_runs import finished
@@ -63,6 +64,20 @@ def test_what_people_change_is_seen(store: RunStore, entries: list) -> None:
     assert (again.name, again.tags, again.colour) == ("deeper", ["b", "a"], 5)
     store.delete(entries[1].id)
     assert names(catalogue.entries(store)) == ["deeper", "dies", "lives", "lives"]
+
+
+def test_a_rename_changes_no_other_name_of_the_folder(store: RunStore) -> None:
+    for placement in ("pre", "post", "sandwich"):
+        finished(store, "", steps=60, model__placement=placement, model__depth=2)
+    before = run_names.among(catalogue.entries(store)).names
+    one, *others = before
+    for name in ("mine", "mine too", before[others[0]]):
+        store.open(one).update_meta(name=name)
+        after = run_names.among(catalogue.entries(store)).names
+        assert {id: after[id] for id in others} == {id: before[id] for id in others}
+        assert after[one].startswith(name)
+    store.open(one).update_meta(name=store.open(one).meta["first_name"], note="as it was")
+    assert run_names.among(catalogue.entries(store)).names == before
 
 
 def test_damaged_folders_are_left_out(store: RunStore, entries: list) -> None:

@@ -226,7 +226,7 @@ def test_every_wiring_is_drawn_as_it_is_built():
         assert drawn.count('class="plus"') == sum(part.kind == "add" for part in parts)
         assert drawn.count('class="box norm"') == sum(part.kind == "norm" for part in parts)
         one = block.usual(model)
-        outside = [p for w in block.kinds(one) for p in block.places(one, w)]
+        outside = [p for w in block.kinds(one) for p in block.sites(one, w)]
         outside = [p for p in outside if p in ("pre", "inner", "post")]
         assert drawn.count('class="box norm"') == len(outside)
         shown = equation(model)

@@ -11,10 +11,12 @@ import pytest
 from core.config import DataConfig
 from core.data import corpora
 from core.data.batches import Batches, evaluation_windows
+from core.data.downloads import CorpusError
+from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 
 
-def of(path: Path) -> corpora.Text:
+def of(path: Path) -> Text:
     return corpora.describe(DataConfig(corpus="file", path=str(path)))
 
 
@@ -43,7 +45,7 @@ def test_the_embedded_corpus() -> None:
 def test_bad_files_each_have_their_sentence(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "mine.txt"
     path.write_bytes(content)
-    with pytest.raises(corpora.CorpusError, match=words) as refusal:
+    with pytest.raises(CorpusError, match=words) as refusal:
         of(path)
     assert "mine.txt" in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -52,16 +54,16 @@ def test_bad_files_each_have_their_sentence(tmp_path: Path, content: bytes, word
 def test_missing_folders_large_and_secret_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(corpora.CorpusError, match="no file"):
+    with pytest.raises(CorpusError, match="no file"):
         of(tmp_path / "absent.txt")
-    with pytest.raises(corpora.CorpusError, match="folder"):
+    with pytest.raises(CorpusError, match="folder"):
         of(tmp_path)
     path = tmp_path / "large.txt"
     path.write_text("abc " * 1000)
     monkeypatch.setattr(corpora, "LIMIT_BYTES", 2**10)
-    with pytest.raises(corpora.CorpusError, match="limit"):
+    with pytest.raises(CorpusError, match="limit"):
         of(path)
-    with pytest.raises(corpora.CorpusError, match="limit"):
+    with pytest.raises(CorpusError, match="limit"):
         corpora.keep_upload(path.read_bytes(), "large.txt")
 
 
@@ -69,7 +71,7 @@ def test_a_file_shorter_than_the_context(tmp_path: Path) -> None:
     path = tmp_path / "haiku.txt"
     path.write_text("old pond, a frog jumps in, the sound of water\n")
     text = of(path)
-    with pytest.raises(corpora.CorpusError, match=r"model\.context 64 needs at least 73"):
+    with pytest.raises(CorpusError, match=r"model\.context 64 needs at least 73"):
         corpora.check_length(text, 64)
     corpora.check_length(text, 16)
     windows = evaluation_windows(text.validation, 16)
@@ -122,7 +124,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
-    with pytest.raises(corpora.CorpusError, match=r"ADDNORM_DATA.*python-reference"):
+    with pytest.raises(CorpusError, match=r"ADDNORM_DATA.*python-reference"):
         corpora.describe(DataConfig(corpus="tiny-shakespeare"))
 
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", (tmp_path / "wrong").as_uri())
@@ -131,7 +133,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path))
     (tmp_path / "wrong").write_text("<html>")
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", (tmp_path / "wrong").as_uri())
-    with pytest.raises(corpora.CorpusError, match="damaged"):
+    with pytest.raises(CorpusError, match="damaged"):
         corpora.describe(DataConfig(corpus="tiny-shakespeare"))
     assert not list(tmp_path.glob("corpora/*"))
 

@@ -12,10 +12,11 @@ import pytest
 from conftest import small
 
 from core import grids
-from core.jobs import control, enqueue, queue, waiting, worker
+from core.jobs import control, enqueue, environment, training_worker, waiting
 from core.jobs import grids as jobs
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.launcher import standby_lock
+from core.jobs.queue import run_queue
 from core.machine import slots
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import is_locked
@@ -84,15 +85,15 @@ def test_pausing_holds_the_queue_and_resuming_restores_its_order(still: RunStore
     order = waiting(still)
     jobs.pause(still, id)
     assert waiting(still) == [before.id, after.id]
-    assert queue.held(still) == order[1:-1]
+    assert run_queue(still).held() == order[1:-1]
     assert counts(still, id) == (3, 0, 0, 0, 3, 0, 0)
     for run in jobs.members(still, id):  # as old as an orphan
         run.write_status(run.record.model_copy(update={"changed": 0.0}))
-    worker.adopt_orphans(still)
+    training_worker.adopt_orphans(still)
     assert waiting(still) == [before.id, after.id]
     jobs.resume(still, id)
     assert waiting(still) == order
-    assert queue.held(still) == []
+    assert run_queue(still).held() == []
 
 
 def test_one_held_run_can_be_resumed_or_stopped_alone(still: RunStore) -> None:
@@ -102,7 +103,7 @@ def test_one_held_run_can_be_resumed_or_stopped_alone(still: RunStore) -> None:
     control(still, second, "resume")
     control(still, third, "stop")
     assert waiting(still) == [second.id]
-    assert queue.held(still) == [first.id]
+    assert run_queue(still).held() == [first.id]
     assert states(still, id) == ["queued", "queued", "stopped"]
 
 
@@ -110,7 +111,7 @@ def test_cancelling_stops_what_waits_and_resuming_queues_it_again(still: RunStor
     id = jobs.start(still, grid_of({"model.depth": [1, 2]}))
     jobs.cancel(still, id)
     assert states(still, id) == ["stopped", "stopped"]
-    assert waiting(still) == queue.held(still) == []
+    assert waiting(still) == run_queue(still).held() == []
     assert not jobs.progress(still, id).at_work
     jobs.resume(still, id)
     assert states(still, id) == ["queued", "queued"]
@@ -183,8 +184,8 @@ def test_nothing_of_the_queue_is_opened_while_no_place_is_free(
     opened: list[str] = []
     real = RunStore.open
     monkeypatch.setattr(RunStore, "open", lambda self, id: opened.append(id) or real(self, id))
-    search = worker.Search(still, ("cpu",))
-    monkeypatch.setattr(worker, "free", lambda kind: 0)
+    search = training_worker.Search(still, ("cpu",))
+    monkeypatch.setattr(training_worker, "free", lambda kind: 0)
     assert [search() for _ in range(5)] == [None] * 5
     assert opened == []
     monkeypatch.undo()
@@ -198,11 +199,11 @@ def test_nothing_of_the_queue_is_opened_while_no_place_is_free(
 
 def test_a_run_that_was_held_meanwhile_is_not_taken(still: RunStore) -> None:
     run = enqueue(still, small())
-    assert queue.take(still, run.id)
-    assert not queue.take(still, run.id)  # two can't have it
-    queue.add(still, run.id)
-    assert queue.hold(still, run.id)
-    assert worker.Search(still, ("cpu",))() is None
+    assert run_queue(still).take(run.id)
+    assert not run_queue(still).take(run.id)  # two can't have it
+    run_queue(still).put(run.id, environment.written())
+    assert run_queue(still).hold(run.id)
+    assert training_worker.Search(still, ("cpu",))() is None
     assert not run.alive
 
 
@@ -271,7 +272,7 @@ def test_pause_resume_and_cancel_at_work(farm: RunStore) -> None:
         jobs.cancel(farm, id)
         wait_until(lambda: states(farm, id) == ["stopped"] * 3)
     assert first.checkpoints[-1] == first.record.step
-    assert waiting(farm) == queue.held(farm) == []
+    assert waiting(farm) == run_queue(farm).held() == []
 
 
 def test_a_worker_that_is_told_to_end_takes_no_other_run(farm: RunStore) -> None:

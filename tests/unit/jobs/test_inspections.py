@@ -308,13 +308,18 @@ def test_a_program_that_was_changed_is_loaded_anew(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inspector = Inspector(store)
-    monkeypatch.setattr("core.jobs.inspection_worker.IDLE_SECONDS", 0.1)
-    assert not Inspector(store).serve()
+    monkeypatch.setattr("core.jobs.worker.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("core.jobs.worker.IDLE_SECONDS", 0.1)
+    inspector.serve()
+    assert not inspector.outdated
     inspection = ask(store, trained(store), "attention")
-    monkeypatch.setattr("core.jobs.inspection_worker._newest_source", lambda: 0.0)
-    assert inspector.serve()
+    monkeypatch.setattr("core.jobs.worker.newest_source", lambda: 0.0)
+    inspector.serve()
+    assert inspector.outdated
     assert inspection.state == "waiting"
-    assert Inspector(store).serve() is False
+    another = Inspector(store)
+    another.serve()
+    assert not another.outdated
     assert inspection.state == "done"
 
 

@@ -1,5 +1,6 @@
 """Jobs as processes: queue, places, threads, control, and what survives a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,9 +14,10 @@ import pytest
 from conftest import small as smallest
 
 from core.config import RunConfig
-from core.jobs import control, enqueue, machine, queue, waiting
+from core.jobs import control, enqueue, environment, machine, waiting
 from core.jobs import slots as places
-from core.jobs.launcher import queue_folder, revive, standby_lock
+from core.jobs.launcher import revive, standby_lock
+from core.jobs.queue import run_queue
 from core.machine import cores, slots
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
@@ -167,7 +169,7 @@ def test_a_run_that_lost_its_marker_is_found_again(
     with monkeypatch.context() as patch:
         patch.setattr("core.jobs.launcher.revive", lambda store: None)
         run = enqueue(farm, small())
-    for marker in queue_folder(farm).iterdir():
+    for marker in run_queue(farm).folder.glob("*_*"):
         marker.unlink()
     old = run.record.model_copy(update={"changed": 0.0})
     run.write_status(old)
@@ -274,19 +276,22 @@ def test_a_run_that_is_queued_again_takes_the_environment_along(
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
     monkeypatch.delenv("ADDNORM_DATA", raising=False)
     run = enqueue(farm, small())
-    assert "ADDNORM_DATA" not in (queue.environment(farm, run.id) or {"ADDNORM_DATA": ""})
-    assert queue.hold(farm, run.id)
+    queue = run_queue(farm)
+    found = environment.read(queue.read(run.id))
+    assert found is not None
+    assert "ADDNORM_DATA" not in found
+    assert queue.hold(run.id)
     monkeypatch.setenv("ADDNORM_DATA", "/data")
     control(farm, run, "resume")
     assert waiting(farm) == [run.id]
-    found = queue.environment(farm, run.id)
+    found = environment.read(queue.read(run.id))
     assert found is not None
     assert found["ADDNORM_DATA"] == "/data"
-    marker = next(queue_folder(farm).glob("*_*"))
+    marker = next(queue.folder.glob("*_*"))
     assert marker.stat().st_mode & 0o077 == 0
     monkeypatch.delenv("ADDNORM_DATA")
-    queue.enter(found)
+    environment.enter(json.dumps(found))
     assert os.environ["ADDNORM_DATA"] == "/data"
     del found["ADDNORM_DATA"]
-    queue.enter(found)
+    environment.enter(json.dumps(found))
     assert "ADDNORM_DATA" not in os.environ

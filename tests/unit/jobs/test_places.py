@@ -82,7 +82,7 @@ def test_without_any_private_folder_the_sentence_says_what_to_do(
 def test_a_planted_link_has_nothing_overwritten(shared: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("years of work")
-    (registry() / "gate").symlink_to(precious)
+    (registry() / ".gate").symlink_to(precious)
     with pytest.raises(OSError, match="link"):
         Place("cpu").enter()
     assert precious.read_text() == "years of work"

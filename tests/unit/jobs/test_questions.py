@@ -5,7 +5,7 @@ import os
 import pytest
 
 from core.anatomy.loaded_checkpoint import Subject
-from core.jobs import inspection_queue
+from core.jobs import environment, inspection_queue
 from core.jobs.inspection_worker import Inspector
 from core.jobs.inspections import ask
 from core.runs import Run, RunStore
@@ -42,7 +42,6 @@ def test_a_question_is_answered_in_the_environment_of_whoever_asked(
     inspector._serve_quick()
     assert third.state == "done"
     assert os.environ["ADDNORM_DATA"] == "/slow", "the slow question goes on in its own"
-    (
-        inspection_queue.queue(store.root) / f"{1:020d}_0123_{run.id}"
-    ).touch()  # of an earlier release
-    assert inspection_queue.environment(store.root, run.id, "0123") is None
+    queue = inspection_queue.question_queue(store.root)
+    (queue.folder / f"{1:020d}_0123_{run.id}").touch()  # of an earlier release
+    assert environment.read(queue.read(inspection_queue.job(run.id, "0123"))) is None

@@ -1,4 +1,4 @@
-"""Adding a norm is one module: it then trains, counts its parameters, and is offered."""
+"""Adding a norm is one module and one row: it trains, counts its parameters, and is offered."""
 
 import json
 import os
@@ -7,24 +7,39 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from core.config.norms import CONVOLUTIONAL, NORMS, Norm
+from core.config.wiring import PLACEMENTS, SCALINGS, Placement, Scaling
+from core.models import norms
 
 ROOT = Path(__file__).resolve().parents[3]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# What the README tells a newcomer to write, to the letter.
+# What the README tells a newcomer to write, to the letter: a module, a word, a row.
 MODULE = re.search(r"core/models/norms/unit\.py.*?```python\n(.*?)```", README, re.DOTALL)[1]
+WORD = re.search(r"^Norm = Literal.*$", README, re.MULTILINE)[0]
+ROW = re.search(r'^    "unit": .*$', README, re.MULTILINE)[0]
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository with one module more."""
+    """A copy of the repository with one norm more."""
     copy = tmp_path_factory.mktemp("house")
     for part in ("core", "dashboard", "assets", ".streamlit"):
         skip = shutil.ignore_patterns("__pycache__", "node_modules")
         shutil.copytree(ROOT / part, copy / part, ignore=skip)
     (copy / "core" / "models" / "norms" / "unit.py").write_text(MODULE, encoding="utf-8")
+    rows = copy / "core" / "config" / "norms.py"
+    text = rows.read_text(encoding="utf-8")
+    text, words = re.subn(r"^Norm = Literal.*$", lambda _: WORD, text, flags=re.MULTILINE)
+    text, added = re.subn(
+        r'^(?=    "none": NormRow)', lambda _: ROW + "\n", text, flags=re.MULTILINE
+    )
+    assert (words, added) == (1, 1)
+    rows.write_text(text, encoding="utf-8")
     return copy
 
 
@@ -40,6 +55,14 @@ def python(house: Path, *words: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_every_module_has_a_row_and_every_row_its_word() -> None:
+    modules = {path.stem for path in Path(norms.__file__).parent.glob("[!_]*.py")}
+    assert modules == {*NORMS} - {"none"}
+    assert {*get_args(Norm)} == {*NORMS, *CONVOLUTIONAL}
+    assert {*get_args(Placement)} == {*PLACEMENTS}
+    assert {*get_args(Scaling)} == {*SCALINGS}
 
 
 def test_it_is_offered_by_the_settings_and_drawn(house: Path) -> None:

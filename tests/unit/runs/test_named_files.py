@@ -9,8 +9,8 @@ from conftest import small
 
 from core import files, grids
 from core.config import DataConfig
-from core.data.corpora import CorpusError, describe
-from core.data.downloads import matching
+from core.data.corpora import describe
+from core.data.downloads import CorpusError, matching
 from core.files import RefusedFileError, read_named
 from core.runs import RunError, RunStore
 from core.transfer.archive import import_runs

@@ -13,7 +13,7 @@ from core import jobs
 from core.__main__ import main
 from core.catalogue.summary import digest
 from core.files import folder_size
-from core.jobs import queue
+from core.jobs.queue import run_queue
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import Lock
 from core.runs.trash import DAY, DAYS, SHORT, Cleared
@@ -76,7 +76,7 @@ def test_restoring_over_a_run_is_refused(store: RunStore) -> None:
 
 def test_a_run_that_waited_comes_back_stopped_and_can_be_resumed(store: RunStore) -> None:
     run = store.create(small())
-    queue.add(store, run.id)
+    run_queue(store).put(run.id)
     jobs.delete(store, run)
     assert jobs.waiting(store) == [], "its place in the queue goes with it"
     assert store.restore(run.id).status == "stopped"
@@ -279,8 +279,8 @@ def test_what_was_being_made_or_imported_is_cleared_once_its_maker_is_gone(
     for folder in (old, fresh, imported, at_work, gone):
         (folder / "run").mkdir(parents=True)
         (folder / "run" / "config.json").write_text("{}")
-    queue.queue_folder(store).mkdir(exist_ok=True)
-    marker = queue.queue_folder(store) / ".new-2123456789ab"
+    run_queue(store).folder.mkdir(exist_ok=True)
+    marker = run_queue(store).folder / ".new-2123456789ab"
     marker.write_text("{}")
     lock = Lock(at_work / "lock")
     assert lock.acquire()

@@ -8,11 +8,13 @@ import pytest
 import torch
 from conftest import small
 
+from core import presets
 from core.config import RunConfig
 from core.jobs.execute_run import FileControl, work
 from core.jobs.slots import Place
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import Command, Order
+from core.training import metric_log
 from core.training.control import NullControl
 from core.training.optimizers import build_optimizer
 from core.training.timing import Pace
@@ -232,6 +234,69 @@ def test_pause_step_and_resume(store: RunStore) -> None:
     assert control.left == 3
     assert run.status == "finished"
     np.testing.assert_array_equal(losses(run), losses(train(store, small(training__steps=8))))
+
+
+def test_the_first_point_is_on_the_disk_before_the_first_evaluation(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create(small(model__dropout=0.2, training__steps=4))
+    trainer = Trainer(run, NullControl())
+    evaluate = trainer.task.evaluate
+    found: list[tuple[int, list[int], float]] = []
+
+    def looked(model: torch.nn.Module) -> dict[str, float]:
+        weights = float(sum(p.detach().double().abs().sum() for p in model.parameters()))
+        other = store.open(run.id)  # as another process reads it
+        found.append((trainer.state.step, other.series("loss/train")[0].tolist(), weights))
+        return evaluate(model)
+
+    begun = float(sum(p.detach().double().abs().sum() for p in trainer.state.model.parameters()))
+    monkeypatch.setattr(trainer.task, "evaluate", looked)
+    trainer.train()
+    assert found[0] == (0, [0], begun)  # it is the network of step 0 that is measured
+    assert [step for step, _, _ in found] == [0, 4]
+    assert run.series("loss/train")[0].tolist() == [0, 1, 2, 3]
+    assert run.series("loss/validation")[0].tolist() == [0, 4]
+    assert np.isfinite(run.series("tokens_per_second")[1]).all()
+
+
+def test_running_statistics_are_evaluated_before_a_batch_changes_them(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = {**presets.load("resnet-digits").config.flat(), "model.blocks_per_stage": 1}
+    preset |= {"model.width": 4, "model.norm": "batch", "training.steps": 2}
+    trainer = Trainer(store.create(RunConfig.from_flat(preset)), NullControl())
+    evaluate = trainer.task.evaluate
+    means: list[float] = []
+
+    def looked(model: torch.nn.Module) -> dict[str, float]:
+        known = [b for name, b in model.named_buffers() if name.endswith("running_mean")]
+        means.append(float(sum(b.abs().sum() for b in known)))
+        return evaluate(model)
+
+    monkeypatch.setattr(trainer.task, "evaluate", looked)
+    trainer.train()
+    assert means[0] == 0 < means[-1]
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["quick", "slow"])
+def test_a_run_that_pauses_or_diverges_at_its_first_step_says_step_1(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    if slow:  # so that a flush is due right after it
+        monkeypatch.setattr(metric_log, "FLUSH_SECONDS", 0.0)
+    states: list[tuple[str, int]] = []
+    run = store.create(small(training__steps=8))
+    control = Script({0: "step", 5: "stop"})
+    Trainer(run, control, lambda s: states.append((s.state, s.step))).train()
+    assert ("paused", 1) in states
+    assert (run.status, run.record.step) == ("stopped", 1)
+    broken = store.create(small(training__steps=8))
+    trainer = Trainer(broken, NullControl())
+    with torch.no_grad():
+        next(trainer.state.model.parameters()).fill_(torch.nan)
+    assert trainer.train() == "diverged"
+    assert broken.record.step == 1
 
 
 def test_a_paused_run_can_be_stopped(store: RunStore) -> None:

@@ -1,0 +1,51 @@
+"""The environment that work is done in: that of whoever asked for it.
+
+A worker that was started in another one never saw what was set since. So what waits carries the
+asker's environment along, and the worker takes it over before it begins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from core.files import parse_json
+
+# What of an environment decides where a run finds its data. `ADDNORM_RUNS` is not of it: a worker
+# belongs to one folder.
+VARIABLES = (
+    *("ADDNORM_DATA", "ADDNORM_CACHE", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+)
+
+
+def written() -> str:
+    """This process's environment, as a marker holds it."""
+    return json.dumps({name: os.environ[name] for name in VARIABLES if name in os.environ})
+
+
+def read(text: str | None) -> dict[str, str] | None:
+    """The environment that a marker holds; None where it holds none."""
+    try:
+        found = parse_json(text or "")
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    return {n: v for n, v in found.items() if n in VARIABLES and type(v) is str}
+
+
+def enter(text: str | None) -> None:
+    """Work in a marker's environment from now on, as the processes do that are started from here.
+
+    Nothing changes where the marker holds none.
+    """
+    environment = read(text)
+    if environment is None:
+        return
+    for name in VARIABLES:
+        if name in environment:
+            os.environ[name] = environment[name]
+        else:
+            os.environ.pop(name, None)

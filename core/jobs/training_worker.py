@@ -1,0 +1,239 @@
+"""The worker: a detached process with torch imported that waits for a run, and trains.
+
+``python -m core.jobs.training_worker ROOT``. It begins as the standby of its runs folder, of which
+there is one, by lock: it claims the next queued run when a slot is free and starts its successor.
+Having trained, it takes the next run of the folder itself, which spares the import of torch, and
+ends when none waits. A standby with nothing queued or running ends after ten minutes. So the queue
+moves without a daemon and without the dashboard, and a run starts at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.jobs import environment
+from core.jobs.handoff import Turn, is_someones
+from core.jobs.processes import STANDBY, ensure
+from core.jobs.queue import run_queue
+from core.jobs.slots import Place, free, registry
+from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
+from core.machine import DeviceKind
+from core.runs import Run, RunError, RunStore, Status
+from core.runs.locks import Lock, is_locked
+
+if TYPE_CHECKING:
+    from core.jobs.execute_run import FileControl
+
+# Between two runs a worker stands back this long, so that whoever else waits for a slot, a resumed
+# run or another folder's worker, takes it first.
+STAND_BACK_SECONDS = 0.1
+LINGER_SECONDS = 10  # for a slot, with runs waiting; then the standby is enough
+NEWEST = 50  # runs that are looked at; an older one that was resumed can do without a standby
+ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
+
+
+@dataclass
+class Claim:
+    """A run that is ours: its lock and its place are held."""
+
+    run: Run
+    lock: Lock
+    place: Place
+
+    def give_back(self) -> None:
+        """Let go of the place and the run."""
+        self.place.leave()
+        self.lock.release()
+
+
+@dataclass
+class Ending:
+    """Whether a signal asked the process to end, and the control that passes it on."""
+
+    wanted: bool = False
+    control: FileControl | None = None
+
+    def __call__(self, signum: int, frame: object) -> None:
+        self.wanted = True
+        if self.control is not None:
+            self.control.stopping = True
+
+
+@dataclass
+class Search:
+    """Looks for a run that can start, opening no more of the queue than it has to."""
+
+    store: RunStore
+    kinds: tuple[DeviceKind, ...]  # of places that this machine has
+    _needs: dict[str, DeviceKind] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.queue = run_queue(self.store)
+
+    def __call__(self) -> Claim | None:
+        """The first waiting run for which a place is free."""
+        open_places = [kind for kind in self.kinds if free(kind)]
+        if not open_places:
+            return None
+        for id in self.queue.waiting():
+            needed = self._needs.get(id)
+            if needed is None or needed in open_places:
+                claimed = self._claim(id, open_places)
+                if claimed is not None:
+                    return claimed
+        return None
+
+    def _claim(self, id: str, open_places: Iterable[DeviceKind]) -> Claim | None:
+        from core.jobs.execute_run import kind_of
+
+        try:
+            run = self.store.open(id)
+            run.config  # noqa: B018 - an unreadable run is no work
+        except RunError:
+            self.queue.forget(id)
+            return None
+        self._needs[id] = kind_of(run)
+        if self._needs[id] not in open_places:
+            return None
+        place, lock = Place(self._needs[id]), run.lock()
+        if not place.enter():
+            return None
+        # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
+        wanted = self.queue.read(id)
+        if lock.acquire() and self.queue.take(id) and run.status == "queued":
+            environment.enter(wanted)  # whoever queued it may have set what this process never saw
+            return Claim(run, lock, place)
+        lock.release()
+        place.leave()
+        return None
+
+
+class TrainingWorker(Worker):
+    """The standby of a runs folder, and the worker that it becomes."""
+
+    service = STANDBY
+
+    def __init__(self, store: RunStore) -> None:
+        super().__init__(store, run_queue(store), registry())
+        self._looked = 0.0
+
+    def first(self, search: Search) -> Claim | None:
+        """The next queued run, its lock and a slot; None when it is time to end."""
+        # A worker of this folder that has just finished a run takes the next one itself.
+        return self.next(lambda: None if is_someones(self.store) else search(), busy=self._busy)
+
+    def another(self, search: Search, ending: Ending) -> Claim | None:
+        """The folder's next run for a worker that has just finished one; None to end."""
+        time.sleep(STAND_BACK_SECONDS)
+        deadline = time.monotonic() + LINGER_SECONDS
+        while not ending.wanted and time.monotonic() < deadline and self.queue.waiting():
+            if self.outdated:
+                return None
+            claimed = search()
+            if claimed is not None:
+                return claimed
+            self.changes.wait(RETRY_SECONDS)
+        return None
+
+    def _busy(self) -> bool:
+        """Whether a run of this folder is at work; looked at every few seconds."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        newest = sorted(_names(self.store))[-NEWEST:]
+        return any(is_locked(self.store.root / name / "lock") for name in newest)
+
+
+def main() -> None:
+    """Wait for a run, train it, go on with the next."""
+    store = RunStore(sys.argv[1])
+    worker = TrainingWorker(store)
+    if not worker.begin():
+        return
+    import core.jobs.execute_run  # with torch: being warm is what a standby is for
+
+    core.jobs.execute_run.warm()
+    with contextlib.suppress(OSError):  # the runs folder is gone
+        store.trash.expire()
+    adopt_orphans(store)
+    search = Search(store, core.jobs.execute_run.kinds())
+    claimed = worker.first(search)
+    if claimed is None:
+        if worker.outdated:
+            worker.restart()
+        return
+    worker.leave()
+    ensure(STANDBY, store.root)  # the successor
+    ending = Ending()
+    signal.signal(signal.SIGTERM, ending)
+    signal.signal(signal.SIGINT, ending)
+    turn = Turn(store)
+    while claimed is not None:
+        train(claimed, ending, turn)
+        claimed = worker.another(search, ending)
+        turn.release()
+
+
+def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
+    """Train a claimed run; its slot is given back in one's turn to take the next."""
+    from core.jobs.execute_run import FileControl, tidy, work
+
+    _log_to(claimed.run.path / "log.txt")
+    ending.control = FileControl(claimed.run, claimed.place)
+    ending.control.stopping = ending.wanted
+    try:
+        work(claimed.run, ending.control)
+    finally:
+        ending.control = None
+        turn.acquire()  # before a slot is free, or the standby takes it
+        claimed.give_back()
+    gc.collect()
+    tidy()
+
+
+def adopt_orphans(store: RunStore) -> None:
+    """Queue again what is queued but lost its marker."""
+    queue = run_queue(store)
+    marked = {*queue.waiting(), *queue.held()}
+    for name in sorted(_names(store)):
+        folder = store.root / name
+        try:
+            record = Status.read(folder / "status.json")
+        except (OSError, ValueError):
+            continue
+        old = time.time() - record.changed > ORPHAN_SECONDS
+        lost = record.state == "queued" and name not in marked and old
+        if lost and not is_locked(folder / "lock"):
+            queue.put(name, environment.written())
+
+
+def _names(store: RunStore) -> list[str]:
+    try:
+        return [name for name in os.listdir(store.root) if not name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _log_to(path: Path) -> None:
+    """From here on whatever is printed belongs there."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True
+    )
+
+
+if __name__ == "__main__":
+    main()

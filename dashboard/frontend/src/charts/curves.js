@@ -1,0 +1,335 @@
+// A metric through training, all chosen runs in one graph: raw faint, smoothed bold, names at the
+// ends. Runs of one group are drawn as their mean in the range of its members.
+
+import { timesOf } from "../state/groups.js"
+import { hub } from "../state/hub.js"
+import { textWidth } from "../ui/dom.js"
+import { escaped, labelOf, number, short } from "../ui/format.js"
+import { titleOf, unitOf } from "../protocol/metrics.js"
+import { faded, runColour, runDash } from "../ui/theme.js"
+import { aired, sensible } from "./axes.js"
+import { area, divergences, level, marks } from "./marks.js"
+import { heightOf } from "./plotly.js"
+import { Courses } from "./series_chart.js"
+import { StepCursor } from "./step_cursor.js"
+
+const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
+export const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
+export const NAMED = 12 // lines with their names at the ends and their marks
+
+export class Curves extends Courses {
+  constructor(root) {
+    super(root)
+    this.cursor = new StepCursor(this)
+  }
+
+  destroy() {
+    super.destroy()
+    this.details.stop()
+  }
+
+  /** @returns {import("../types").Asks} */
+  asks() {
+    const { metric, x } = this.props
+    const metrics = [metric]
+    const ids = this.runs.map((r) => r.id)
+    if (metric === "loss/train" && ids.length <= NAMED) metrics.push("loss/validation")
+    if (x === "seconds") metrics.push("seconds")
+    return { runs: ids, metrics }
+  }
+
+  // Curves that follow the page share their zoom with it: it is part of the address.
+  get zoom() {
+    if (!this.props.follow) return super.zoom
+    const at = hub.choice.zoom
+    return at && { x: at.slice(0, 2), y: at.slice(2) }
+  }
+
+  set zoom(zoom) {
+    if (!this.props.follow) {
+      super.zoom = zoom
+      return
+    }
+    this.zooming = true
+    hub.set({ zoom: zoom && [...zoom.x, ...zoom.y] })
+    this.zooming = false
+  }
+
+  update(component) {
+    const { metric, x, log_x: logX, log_y: logY } = component.data
+    const shows = [metric, x, logX, logY].join()
+    if (this.shows !== undefined && this.shows !== shows) {
+      // Another quantity on an axis: the old range means nothing there.
+      this.zoom = null
+      this.details.clear()
+      this.made.clear()
+    }
+    this.shows = shows
+    super.update(component)
+    if (this.zoom) this.zoomed()
+  }
+
+  choice(before) {
+    const { zoom, ids, step } = hub.choice
+    if (!this.props.follow || this.zooming) return
+    if (zoom !== before.zoom || (zoom && ids !== before.ids)) this.zoomed()
+    if (step !== before.step && zoom === before.zoom && ids === before.ids && hub.choice.focus === before.focus) {
+      return this.cursor.place()
+    }
+    this.tick(true)
+  }
+
+  signature() {
+    const { metric } = this
+    return JSON.stringify([hub.lost, this.runs.map(({ id }) => {
+      const run = hub.run(id)
+      const version = (name) => run.series.get(name)?.version
+      return [version(metric), version("loss/validation"), version("seconds"), run.state, run.alarms.length, run.loaded]
+    })])
+  }
+
+  why(runs) {
+    const why = this.reason(runs, this.props.metric)
+    if (why || this.props.x !== "flops" || runs.some((r) => r.flops_per_step)) return why
+    return "FLOPs are known once a run has started and knows its alphabet."
+  }
+
+  build(width, height) {
+    const { props, theme } = this
+    const { log_x: xLog, log_y: yLog, baseline } = props
+    const runs = this.runs.filter((r) => !hub.run(r.id).gone)
+    const extent = this.extent(runs)
+    const least = this.least(runs)
+    const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
+    this.lines = lines
+    this.plot.dataset.lines = lines.length
+    this.words(lines)
+    this.explain(this.why(this.runs))
+    const { focus } = hub.choice
+    this.chosen = props.follow && focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
+    const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
+    const font = `12px ${theme.font}`
+    const ends = named.map((l) => textWidth(this.name(l), font) + 14)
+    const right = Math.min(Math.max(24, ...ends), width * 0.3)
+    const x = xLog ? [Math.log10(least), Math.log10(extent)] : [0, extent]
+    const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training", flops: "training FLOPs" }[props.x]
+    const layout = this.layout(width, height, { x, y: this.range(lines), xTitle, yTitle: this.unit(), xLog, yLog, right })
+    const together = lines.length <= TOLD_TOGETHER
+    layout.hovermode = together ? "x unified" : "closest"
+    layout.hoverdistance = together ? 20 : 40
+    layout.xaxis.showspikes = together
+    layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
+    layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
+    const traces = this.traces(lines, together)
+    for (const line of lines) traces.push(...this.validation(line))
+    traces.push(...divergences(this, lines, named, layout))
+    this.endLabels(layout, named.map((line) => this.end(line, layout)))
+    if (baseline) level(layout, theme, baseline[1], "dot")
+    this.extras(layout)
+    marks(this, layout, named)
+    return { traces, layout }
+  }
+
+  extras(_layout) {}
+
+  unit() {
+    const unit = unitOf(this.props.metric)
+    return this.runs[0]?.unit === "images" ? unit.replace("character", "image") : unit
+  }
+
+  // The title and what is drawn, in a line below it.
+  words(lines) {
+    const { props } = this
+    const unit = this.unit()
+    const grouped = lines.filter((l) => l.runs.length > 1)
+    const thin = lines.length > MANY
+    const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
+    const sizes = [...new Set(grouped.map((l) => l.runs.length))]
+    const what = grouped.some((l) => l.band) ? "mean and range" : "mean"
+    const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
+    const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
+    const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
+    const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
+    this.heading(props.title ?? titleOf(props.metric), [said, how, count,
+      props.baseline && `dotted: ${props.baseline[0]} ${number(props.baseline[1])}`].filter(Boolean).join(" · "))
+  }
+
+  name(line) {
+    const [run] = line.runs
+    if (line.runs.length > 1) return `${short(run.group)} ${timesOf(line.runs)}` + (line.until ? " · " + line.until : "")
+    return labelOf(run) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
+  }
+
+  // What diverged leaves the frame rather than flattening the others.
+  range(lines) {
+    const { log_y: yLog, baseline } = this.props
+    const dead = (l) => l.runs.some((r) => hub.run(r.id).state === "diverged")
+    const kept = lines.every(dead) ? lines : lines.filter((l) => !dead(l))
+    const few = lines.length <= MANY
+    const all = kept.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
+    const held = kept.map((l) => [...this.evaluations(l)?.values ?? []])
+    all.push(...held)
+    if (baseline) all.push([baseline[1]])
+    let [bottom, top] = sensible(all.flat(), yLog)
+    for (const ys of [...kept.map((l) => l.ys), ...held]) { // where each stands now is in the frame, however young it is
+      const now = ys.findLast((v) => v !== null && (!yLog || v > 0))
+      if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
+    }
+    return aired(bottom, top, yLog)
+  }
+
+  traces(lines, together) {
+    const { theme, chosen } = this
+    const thin = lines.length > MANY
+    const under = []
+    const over = []
+    for (const line of lines.filter((l) => l !== chosen)) {
+      const colour = runColour(theme, line.run)
+      if (chosen) over.push(this.main(line, faded(colour, thin ? 0.13 : 0.25), thin ? 1 : 2, together))
+      else {
+        under.push(...this.around(line, colour, thin))
+        over.push(this.main(line, thin ? faded(colour, 0.75) : colour, thin ? 1 : 2.2, together))
+      }
+    }
+    const last = chosen ? [...this.around(chosen, runColour(theme, chosen.run), false),
+      this.main(chosen, runColour(theme, chosen.run), 2.8, together)] : []
+    return [...under, ...(together ? over : bundled(over)), ...last]
+  }
+
+  // What lies under a line: bands of a group, and the raw values.
+  around(line, colour, thin) {
+    const found = []
+    if (line.whole && !thin) found.push(area(line.xs, line.whole, faded(colour, 0.08)))
+    if (line.band) found.push(area(line.xs, line.band, faded(colour, thin ? 0.1 : 0.2)))
+    if (this.props.smooth > 0 && line.raw && !thin) {
+      found.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
+        line: { color: faded(colour, this.theme.dark ? 0.42 : 0.36), width: 1 } })
+    }
+    return found
+  }
+
+  main(line, color, width, together) {
+    const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)),
+      meta: line.run.id, line: { color, width, dash: runDash(line.run) } }
+    if (together) return { ...shared, customdata: this.told(line), hovertemplate: "%{customdata}" }
+    return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${this.props.x} %{x}: %{y:.4~g}<extra></extra>` }
+  }
+
+  // Where a line leaves the frame, or ends: there its name stands.
+  end(line, layout) {
+    const log = layout.xaxis.type === "log"
+    const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
+    for (let i = line.xs.length - 1; i >= 0; i--) {
+      if (line.ys[i] !== null && line.xs[i] <= right) {
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name,
+          colour: runColour(this.theme, line.run, true) }
+      }
+    }
+    return null
+  }
+
+  // What the pointer is told: the value, or the mean of a bucket with its range, and validation
+  // where it was measured.
+  told(line) {
+    const made = this.made.get(line.key)
+    return (made.told ??= this.tell(line))
+  }
+
+  tell(line) {
+    const series = this.props.metric === "loss/train" && line.runs.length === 1 && hub.run(line.run.id).series.get("loss/validation")
+    const thinned = line.cells.some((c) => c.span > 1)
+    if (!(this.props.smooth > 0) && line.raw) return line.raw.ys.map((v) => number(v))
+    let k = 0
+    return line.cells.map((cell) => {
+      let held = null
+      for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
+        if (series.steps[k] >= cell.begin) held = /** @type {number | null} */ (series.values[k])
+      }
+      const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
+      return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
+    })
+  }
+
+  // Of the training loss of few runs: what was measured on other text, drawn as circles.
+  evaluations(line) {
+    const series = this.props.metric === "loss/train" && hub.run(line.run.id).series.get("loss/validation")
+    return series && series.steps.length && line.runs.length === 1 && this.lines.length <= NAMED ? series : null
+  }
+
+  validation(line) {
+    const series = this.evaluations(line)
+    if (!series || (this.chosen && this.chosen !== line)) return []
+    return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
+      y: [...series.values], name: escaped(labelOf(line.run)) + ", validation", cliponaxis: Boolean(this.zoom),
+      hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
+  }
+
+  listen() {
+    super.listen()
+    this.cursor.attach()
+    this.plot.on("plotly_click", (event) => this.clicked(event))
+    this.body.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && hub.choice.focus) hub.focusRun(null)
+    })
+  }
+
+  // A click on a line makes its run stand out; on the same line again, no run does.
+  clicked({ points, event }) {
+    if (!this.props.follow || !points.length) return
+    const top = this.plot.getBoundingClientRect().top
+    const away = (p) => Math.abs(heightOf(p) - (event.clientY - top))
+    const id = (p) => p.data.meta ?? p.customdata
+    const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
+    if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines
+    hub.focusRun(this.chosen?.run.id === id(point) ? null : id(point))
+  }
+
+  drawn() {
+    this.cursor.place()
+  }
+
+  // Zoomed in on thinned series: their exact points in that range are fetched.
+  zoomed() {
+    if (!this.zoom) {
+      this.details.clear()
+      this.redraw()
+      return
+    }
+    this.redraw()
+    this.details.later(() => this.refine())
+  }
+
+  async refine() {
+    if (!this.zoom || this.dead) return
+    const runs = this.runs.filter((r) => this.seriesOf(r)?.steps.length)
+    const real = (v) => (this.props.log_x ? 10 ** v : v)
+    const [left, right] = this.zoom.x.map(real)
+    const from = Math.max(0, Math.floor(Math.min(...runs.map((r) => this.stepAt(r, left)))))
+    const to = Math.ceil(Math.max(...runs.map((r) => this.stepAt(r, right))))
+    if (await this.details.fetch(runs, (r) => this.seriesOf(r), this.metric, from, to)) this.redraw()
+  }
+}
+
+// Many thin lines of one colour are one trace with gaps, which Plotly draws several times as fast.
+function bundled(traces) {
+  const found = new Map()
+  for (const trace of traces) {
+    const look = `${trace.line.color} ${trace.line.dash}`
+    if (!found.has(look)) {
+      found.set(look, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
+        hovertemplate: trace.hovertemplate.replace(/<b>.*?<\/b>/, "<b>%{text}</b>") })
+    }
+    const { x, y, customdata, text } = found.get(look)
+    for (let i = 0; i < trace.x.length; i++) {
+      x.push(trace.x[i])
+      y.push(trace.y[i])
+      customdata.push(trace.meta)
+      text.push(trace.name)
+    }
+    x.push(null)
+    y.push(null)
+    customdata.push(null)
+    text.push("")
+  }
+  return [...found.values()]
+}

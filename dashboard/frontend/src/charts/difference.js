@@ -1,0 +1,91 @@
+// One run's metric minus its twin's at equal steps, below their curves: `runs` holds the two.
+
+import { hub } from "../state/hub.js"
+import { labelOf, number } from "../ui/format.js"
+import { titleOf } from "../protocol/metrics.js"
+import { aired, sensible } from "./axes.js"
+import { Curves } from "./curves.js"
+import { level } from "./marks.js"
+
+export class Difference extends Curves {
+  get pair() {
+    return this.props.runs ?? []
+  }
+
+  // Drawn as one line, in the first run's colour.
+  get runs() {
+    return this.pair.slice(0, 1)
+  }
+
+  get metric() {
+    return `difference/${this.pair[1]?.id}/${this.props.metric}`
+  }
+
+  asks() {
+    const [first] = this.pair
+    if (this.pair.length < 2) return {}
+    return { own: { [first.id]: this.props.x === "seconds" ? [this.metric, "seconds"] : [this.metric] },
+      runs: this.pair.map((r) => r.id) }
+  }
+
+  // Its x follows a zoom of the curves above it; a zoom of its own wins.
+  get zoom() {
+    const at = this.props.follow && hub.choice.zoom
+    return this.own ?? (at ? { x: at.slice(0, 2), y: null } : null)
+  }
+
+  set zoom(zoom) {
+    this.own = zoom
+  }
+
+  // A switch of either run makes another difference.
+  starts() {
+    return super.starts(this.pair)
+  }
+
+  why() {
+    const [first, second] = this.pair.map((r) => hub.run(r.id))
+    if (!second) return "Choose two runs to see their difference here."
+    if (first.gone || second.gone) return "One of the two runs was deleted."
+    const series = first.series.get(this.metric)
+    if (series?.steps.length) return ""
+    if (series?.missing) return `One of the two runs does not record ${this.props.metric}.`
+    return first.loaded ? "The first step that both have appears in a moment." : "Loading…"
+  }
+
+  name() {
+    return ""
+  }
+
+  words(lines) {
+    const { props } = this
+    const [a, b] = this.pair.map(labelOf)
+    const now = lines[0]?.ys.findLast((v) => v !== null)
+    const size = Number.isFinite(now) ? number(Math.abs(now), 3) : null
+    const what = titleOf(props.metric).toLowerCase()
+    const title = size === null ? `${a} minus ${b}` : now === 0 ? `${a} and ${b} are equal so far`
+      : `${a} is ${size} ${now < 0 ? "below" : "above"} ${b}`
+    this.heading(props.title ?? title, props.subtitle ?? [`${what} of ${a} minus that of ${b}, at equal steps`,
+      this.unit(), props.smooth > 0 ? "raw and smoothed" : "raw"].filter((w) => w !== what).join(" · "))
+  }
+
+  range(lines) {
+    const all = lines.flatMap((l) => [...l.ys, ...l.ys, ...(l.raw?.ys ?? [])])
+    const [bottom, top] = sensible(all)
+    return aired(Math.min(bottom, 0), Math.max(top, 0))
+  }
+
+  extras(layout) {
+    level(layout, this.theme, 0, "solid")
+  }
+
+  end() {
+    return null
+  }
+
+  validation() {
+    return []
+  }
+
+  clicked() {}
+}

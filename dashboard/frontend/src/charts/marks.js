@@ -1,0 +1,71 @@
+// What is drawn around the lines of a chart: bands, levels, and marks of what happened at a step.
+
+import { hub } from "../state/hub.js"
+import { escaped, short } from "../ui/format.js"
+import { LEVEL_MARKS, faded, levelColour } from "../ui/theme.js"
+
+// A band between two courses; nothing where either is unknown.
+export function area(xs, { low, high }, colour) {
+  const known = xs.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null && xs[i] !== null)
+  const back = [...known].reverse()
+  return { type: "scatter", mode: "lines", fill: "toself", fillcolor: colour, hoverinfo: "skip", line: { width: 0 },
+    x: [...known, ...back].map((i) => xs[i]), y: [...known.map((i) => high[i]), ...back.map((i) => low[i])] }
+}
+
+// Named in the line below the title: a curve that sits on it would cover a label.
+export function level(layout, theme, value, dash) {
+  layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,
+    line: { color: theme.muted, width: 1.4, dash }, layer: dash === "solid" ? "below" : "above" })
+}
+
+// A cross where a line ends because its values are no numbers any more, with the run's name.
+// Above the frame, which a diverging line leaves, it stands on its edge.
+export function divergences(chart, lines, named, layout) {
+  const { theme } = chart
+  const [bottom, top] = layout.yaxis.range.map((v) => (layout.yaxis.type === "log" ? 10 ** v : v))
+  const found = []
+  for (const line of lines) {
+    for (const run of line.runs) {
+      const series = chart.seriesOf(run)
+      const end = series?.values.findIndex((v) => v === null)
+      if (!(end >= 0) || series.values.slice(end).some((v) => v !== null)) continue
+      const x = chart.axis(run, [series.steps[Math.max(end - 1, 0)]])[0]
+      // The mark stands on the line that is drawn, at the last place that it reaches.
+      const at = line.xs.findLastIndex((v, i) => v <= x && line.ys[i] !== null)
+      const step = series.steps[end]
+      if (at >= 0) found.push({ line, run, step, x: line.xs[at], y: Math.min(Math.max(line.ys[at], bottom), top) })
+    }
+  }
+  if (!found.length) return []
+  const back = (f) => chart.chosen && chart.chosen !== f.line
+  return [{ type: "scatter", mode: "markers", x: found.map((f) => f.x), y: found.map((f) => f.y), cliponaxis: false,
+    marker: { symbol: "x-thin", size: named.length ? 9 : 7,
+      line: { width: named.length ? 2.4 : 1.6, color: found.map((f) => faded(theme.warning, back(f) ? 0.2 : 1)) } },
+    text: found.map((f) => `${escaped(short(f.run.name))} diverged at step ${f.step.toLocaleString("en-US")}`),
+    hovertemplate: "✕ %{text}<extra></extra>", name: "" }]
+}
+
+// Switches, restarts and alarms of the lines that are named, the newest dozen of each run.
+export function marks(chart, layout, lines) {
+  const { theme } = chart
+  const log = layout.xaxis.type === "log"
+  for (const line of lines) {
+    if (line.runs.length > 1 || (chart.chosen && chart.chosen !== line)) continue
+    for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-12)) {
+      const colour = levelColour(theme, kind)
+      const place = chart.axis(line.run, [step])[0]
+      const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place
+      if (x === null || x < layout.xaxis.range[0] || x > layout.xaxis.range[1]) continue
+      layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: place, x1: place,
+        line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
+      layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
+        text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
+        hovertext: `${escaped(line.run.name)}, step ${step}<br>${wrapped(escaped(text), 44)}`,
+        hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
+    }
+  }
+}
+
+function wrapped(text, width) {
+  return text.replace(new RegExp(`(.{1,${width}})(\\s|$)`, "g"), "$1<br>").replace(/<br>$/, "")
+}

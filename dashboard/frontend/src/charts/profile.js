@@ -1,0 +1,161 @@
+// A statistic against depth, at the newest probe or at the step under the cursor: how the residual
+// stream grows, or does not.
+
+import { fetchText } from "../protocol/fetch.js"
+import { hub } from "../state/hub.js"
+import { textWidth } from "../ui/dom.js"
+import { escaped, labelOf } from "../ui/format.js"
+import { OBSERVABLES, PROFILES, unitOf } from "../protocol/metrics.js"
+import { faded, runColour, runDash } from "../ui/theme.js"
+import { aired, ticks } from "./axes.js"
+import { Chart } from "./chart.js"
+import { NAMED, TOLD_TOGETHER } from "./curves.js"
+
+const MOST_PROFILES = 40 // lines; the focused run is always among them
+
+export class Profile extends Chart {
+  constructor(root) {
+    super(root)
+    this.at = new Map() // id -> { metric: { step, value } } at the cursor's step
+  }
+
+  // Those of the chosen runs that are drawn.
+  get shownRuns() {
+    const { focus } = hub.choice
+    const runs = this.runs
+    if (runs.length <= MOST_PROFILES) return runs
+    const first = runs.filter((r) => r.id === focus)
+    return [...first, ...runs.filter((r) => r.id !== focus)].slice(0, MOST_PROFILES)
+  }
+
+  get metrics() {
+    const { metric, start } = this.props
+    return start ? [metric, start] : [metric]
+  }
+
+  get step() {
+    return this.props.cursor ? hub.choice.step : null
+  }
+
+  asks() {
+    return { runs: this.shownRuns.map((r) => r.id), latest: this.metrics }
+  }
+
+  signature() {
+    return JSON.stringify([hub.lost, this.step, this.shownRuns.map(({ id }) => {
+      const run = hub.run(id)
+      return [run.state, run.loaded, this.metrics.map((m) => run.latest[m]?.step)]
+    })])
+  }
+
+  update(component) {
+    this.at.clear()
+    super.update(component)
+    if (this.step !== null) this.fetch()
+  }
+
+  choice(before) {
+    if (!this.props.follow && !this.props.cursor) return
+    const { step, ids } = hub.choice
+    if (this.step !== null && (step !== before.step || ids !== before.ids)) return this.fetch()
+    if (step !== before.step || ids !== before.ids || hub.choice.focus !== before.focus) this.tick(true)
+  }
+
+  // One request at a time: while the cursor moves, the newest place is asked for next.
+  async fetch() {
+    if (this.fetching) {
+      this.late = true
+      return
+    }
+    this.fetching = true
+    const { step } = this
+    const ids = this.shownRuns.map((r) => r.id)
+    try {
+      const query = new URLSearchParams({ runs: ids.join(), metric: this.metrics.join(), step: String(step) })
+      const { runs } = JSON.parse(await fetchText("/api/profile?" + query))
+      this.at = new Map(runs.map((rows, i) => [ids[i], Object.fromEntries(Object.entries(rows)
+        .map(([m, [at, value]]) => [m, { step: at, value }]))]))
+    } catch {
+      this.at.clear() // the newest is drawn, and says so
+    }
+    this.fetching = false
+    if (this.dead) return
+    if (this.late && this.step !== null) {
+      this.late = false
+      this.fetch()
+    }
+    this.tick(true)
+  }
+
+  row(run, metric) {
+    return this.step === null ? hub.run(run.id).latest[metric] : this.at.get(run.id)?.[metric]
+  }
+
+  why(runs) {
+    const { metric } = this.props
+    if (runs.some((r) => this.row(r, metric))) return ""
+    if (this.step !== null && runs.length && this.at.size) return `Nothing was measured up to step ${this.step}.`
+    return this.reason(runs, metric)
+  }
+
+  build(width, height) {
+    const { theme, props } = this
+    const { metric, start } = props
+    const runs = this.shownRuns
+    const observable = metric.split("/").at(-1)
+    const what = PROFILES[metric] ?? OBSERVABLES[observable] ?? observable
+    const unit = unitOf(metric).replace(" of activations", "")
+    this.explain(this.why(runs))
+    const lines = []
+    for (const run of runs) {
+      const row = this.row(run, metric)
+      if (!row) continue
+      const embed = start ? this.row(run, start) : null
+      const layers = Array.isArray(row.value) ? row.value : [row.value]
+      lines.push({ run, step: row.step, x: [...(embed ? [0] : []), ...layers.map((_, i) => i + 1)],
+        y: [...(embed ? [embed.value] : []), ...layers] })
+    }
+    const left = this.runs.length - runs.length
+    const when = this.when(lines)
+    const title = `${what[0].toUpperCase()}${what.slice(1)} by layer${props.cursor && when ? ", " + when.replace("at ", "") : ""}`
+    this.heading(props.title ?? title, props.subtitle ?? [unit + (when && !props.cursor ? " " + when : ""),
+      props.cursor ? (this.step === null ? "newest; follows the cursor of the curves" : "follows the cursor of the curves") : "",
+      start ? "layer 0 is the embedding" : "", left > 0 ? `${MOST_PROFILES} of ${this.runs.length} runs` : ""].filter(Boolean).join(", "))
+    const all = lines.flatMap((l) => l.y).filter((v) => v !== null && isFinite(v))
+    const [least, most] = [Math.min(...all), Math.max(...all)]
+    const positive = all.length && least > 0
+    const log = positive && most / least > 40
+    const depth = Math.max(1, ...lines.map((l) => l.x.at(-1)))
+    const font = `12px ${theme.font}`
+    const focused = props.follow && lines.find((l) => l.run.id === hub.choice.focus)
+    const named = lines.length <= NAMED ? lines : focused ? [focused] : []
+    const right = Math.min(Math.max(20, ...named.map((l) => textWidth(labelOf(l.run), font) + 14)), width * 0.4)
+    let y = all.length ? aired(least, most, log) : aired(NaN, NaN, log)
+    if (!log && positive && y[0] < most * 0.5) y = [0, y[1]]
+    const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
+      xTitle: "layer", yTitle: unit, right })
+    layout.xaxis.tickformat = "d"
+    layout.xaxis.tickvals = ticks(start ? 0 : 1, depth, Math.min(depth, width / 50)).filter((v) => v % 1 === 0)
+    layout.xaxis.unifiedhovertitle = { text: "layer %{x}" }
+    layout.hovermode = lines.length <= TOLD_TOGETHER ? "x unified" : "closest"
+    const thin = lines.length > NAMED
+    const order = focused ? [...lines.filter((l) => l !== focused), focused] : lines
+    const traces = order.map((l) => {
+      const colour = focused && l !== focused ? faded(runColour(theme, l.run), 0.25) : runColour(theme, l.run)
+      return { type: "scatter", mode: thin ? "lines" : "lines+markers", x: l.x, y: l.y, name: escaped(labelOf(l.run)),
+        cliponaxis: Boolean(this.zoom), line: { color: colour, dash: runDash(l.run), width: l === focused ? 2.8 : thin ? 1.2 : 2.2 },
+        marker: { size: 5.5, color: colour }, hovertemplate: "%{y:.4~g}" }
+    })
+    this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: labelOf(l.run), full: l.run.name,
+      colour: runColour(theme, l.run, true) })))
+    return { traces, layout }
+  }
+
+  // Each run's row is its nearest at or before the cursor, so the steps may differ.
+  when(lines) {
+    const steps = [...new Set(lines.map((l) => l.step))].sort((a, b) => a - b).map((s) => s.toLocaleString("en-US"))
+    if (!steps.length) return ""
+    if (steps.length === 1) return `at step ${steps[0]}`
+    return steps.length <= 3 ? `at steps ${steps.join(", ")}` : `at steps ${steps[0]} to ${steps.at(-1)}`
+  }
+}

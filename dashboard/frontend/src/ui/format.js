@@ -1,0 +1,54 @@
+// Numbers, times and names as people read them.
+
+/**
+ * A value as people read it: four significant digits, no more zeros than needed.
+ * @param {number | string | null | undefined} value
+ */
+export function number(value, digits = 4) {
+  if (value === null || value === undefined) return "–"
+  if (typeof value === "string") return value
+  if (!isFinite(value)) return "NaN"
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
+    const [mantissa, power] = value.toExponential(Math.min(digits - 1, 2)).split("e")
+    return `${mantissa}e${Number(power)}`
+  }
+  if (size >= 1000) return Math.round(value).toLocaleString("en-US")
+  return value.toPrecision(digits).replace(/^(-?\d+\.\d*?)0+$/, "$1").replace(/\.$/, "")
+}
+
+/**
+ * Fixed decimals keep a running number's width.
+ * @param {number | string | null | undefined} value
+ */
+export function headline(value) {
+  if (typeof value !== "number") return value ?? "–"
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1)
+  return value.toFixed(size >= 100 ? 1 : 3)
+}
+
+/**
+ * Seconds as 0:07 or 1:02:03.
+ * @param {number | null | undefined} seconds
+ */
+export function clock(seconds) {
+  if (seconds === null || seconds === undefined) return "–"
+  const s = Math.max(0, Math.round(seconds))
+  const [h, m] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)]
+  const two = (n) => String(n).padStart(2, "0")
+  return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
+}
+
+/** @param {string} text */
+export const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
+
+/**
+ * What a run is called where there is little room: labels differ wherever names do.
+ * @param {import("../types").Run} run
+ */
+export const labelOf = (run) => run.label ?? short(run.name)
+
+export function escaped(text) {
+  return String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])
+}

@@ -1,0 +1,214 @@
+// What every layer would say next, at every token: a table of layers and tokens, one for each run,
+// that scroll and point together.
+
+import { fetchAnswer } from "../../state/answers.js"
+import { el, say } from "../../ui/dom.js"
+import { runColour } from "../../ui/theme.js"
+import { Follower } from "./follower.js"
+import { Progress } from "./progress.js"
+import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
+
+// `blocks.3.resid_mid` -> `4, attention`: layers as people count them.
+function rowName(row) {
+  const found = row.match(/^blocks\.(\d+)\.(\w+)/)
+  return found ? `layer ${Number(found[1]) + 1}${found[2] === "resid_mid" ? ", attention" : ""}` : "embedding"
+}
+
+class LensTable {
+  /** @type {any} */
+  asked
+  /** @type {import("../../types").Theme} */
+  theme
+
+  constructor(view, act) {
+    this.view = view
+    this.node = el("div", "anl-lens")
+    this.head = el("div", "anl-who")
+    this.dot = el("span", "anl-dot")
+    this.name = el("span", "anl-name")
+    this.state = el("span", "anl-status")
+    this.head.append(this.dot, this.name, this.state)
+    this.scroll = el("div", "anl-lens-scroll")
+    this.scroll.tabIndex = 0
+    this.scroll.setAttribute("role", "application")
+    this.table = el("table", "anl-lens-table")
+    this.scroll.append(this.table)
+    this.detail = el("div", "anl-detail")
+    this.progress = new Progress(act)
+    this.node.append(this.head, this.progress.node, this.scroll, this.detail)
+    this.scroll.onscroll = () => view.scrolled(this)
+    this.scroll.onpointermove = (event) => this.point(event.target)
+    this.scroll.onpointerleave = () => document.activeElement !== this.scroll && view.mark(null)
+    this.scroll.onblur = () => view.mark(null)
+    this.scroll.onkeydown = (event) => this.key(event)
+  }
+
+  async show(asked, standing, one, theme, by, rows) {
+    Object.assign(this, { asked, theme })
+    this.dot.style.background = runColour(theme, asked)
+    say(this.name, asked.name)
+    say(this.state, `step ${asked.step.toLocaleString("en-US")}`)
+    const done = standing.state === "done"
+    this.progress.node.hidden = done
+    this.progress.show(standing, { label: "" })
+    this.scroll.classList.toggle("anl-old", !done)
+    this.scroll.style.minHeight = `${Math.min(rows + 2, 20) * 22}px` // nothing jumps when it comes
+    if (!done) return
+    const about = one.address
+    if (this.about !== about) {
+      this.about = about
+      try {
+        const answer = await fetchAnswer(one, ["top_ids", "top_p", "right_p", "right_rank", "entropy"])
+        if (this.about !== about) return
+        this.answer = answer
+        this.build()
+      } catch (error) {
+        this.about = ""
+        this.progress.node.hidden = false
+        this.progress.show({ state: "failed", progress: 0, message: error.message }, { label: "" })
+        return
+      }
+    }
+    this.paint(by)
+  }
+
+  build() {
+    const { rows, tokens, arrays } = this.answer
+    const [N, T] = [rows.length, tokens.length]
+    this.names = rows.map((row, n) => rowName(row) + (n === N - 1 ? ", output" : ""))
+    this.K = arrays.top_ids.length / (N * T)
+    this.table.replaceChildren()
+    const line = (name, words, kind) => {
+      const tr = el("tr", kind)
+      tr.append(el("th", "", name))
+      words.forEach((w) => tr.append(el("td", "", w)))
+      return tr
+    }
+    this.table.append(line("right", tokens.map((_, t) => (t + 1 < T ? visible(tokens[t + 1]) : "")), "anl-lens-right"))
+    this.cells = []
+    // The output on top: depth grows upwards, as in every picture of layers.
+    for (let n = N - 1; n >= 0; n--) {
+      const tr = el("tr")
+      tr.append(el("th", "", this.names[n]))
+      this.cells[n] = tokens.map((_, t) => {
+        const td = el("td", "", visible(this.token(n, t, 0)))
+        td.dataset.n = String(n)
+        td.dataset.t = String(t)
+        tr.append(td)
+        return td
+      })
+      this.table.append(tr)
+    }
+    this.table.append(line("reads", tokens.map(visible), "anl-lens-reads"))
+    this.scroll.setAttribute("aria-label", `Logit lens of ${this.asked.name}: ${N} rows, ${T} tokens. Arrows move from cell to cell.`)
+    this.painted = ""
+    this.quiet()
+  }
+
+  token(n, t, k) {
+    const { arrays, alphabet, tokens } = this.answer
+    return [...alphabet][arrays.top_ids[(n * tokens.length + t) * this.K + k]]
+  }
+
+  paint(by) {
+    const mark = by + this.theme.dark
+    if (!this.answer || mark === this.painted) return
+    this.painted = mark
+    const { arrays, tokens } = this.answer
+    const T = tokens.length
+    this.cells.forEach((row, n) => row.forEach((td, t) => {
+      const at = n * T + t
+      const p = by === "right" ? arrays.right_p[at] : arrays.top_p[at * this.K]
+      const [ground, ink] = Number.isFinite(p) ? shade(this.theme, p) : ["transparent", this.theme.muted]
+      td.style.background = ground
+      td.style.color = ink
+      td.classList.toggle("anl-hit", arrays.right_rank[at] === 0)
+    }))
+  }
+
+  point(node) {
+    if (node.dataset?.n !== undefined) this.view.mark([Number(node.dataset.n), Number(node.dataset.t)])
+  }
+
+  key(event) {
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0], Home: [0, -1e6], End: [0, 1e6] }
+    if (!moves[event.key] || !this.answer) return
+    event.preventDefault()
+    event.stopPropagation()
+    const [N, T] = [this.cells.length, this.answer.tokens.length]
+    const [n, t] = this.view.marked ?? [N - 1, -1]
+    const [dn, dt] = moves[event.key]
+    this.view.mark([Math.min(Math.max(n + dn, 0), N - 1), Math.min(Math.max(t + dt, 0), T - 1)])
+    this.cells[Math.min(this.view.marked[0], N - 1)][this.view.marked[1]].scrollIntoView({ block: "nearest", inline: "nearest" })
+  }
+
+  quiet() {
+    this.detail.replaceChildren(el("span", "anl-hint", "Point at a cell, or walk with the arrows. An underlined cell names the right token."))
+  }
+
+  mark(at) {
+    this.table.querySelector(".anl-picked")?.classList.remove("anl-picked")
+    if (!this.answer) return
+    if (!at) return this.quiet()
+    const N = this.cells.length
+    const n = Math.min(at[0], N - 1)
+    const t = Math.min(at[1], this.answer.tokens.length - 1)
+    this.cells[n][t].classList.add("anl-picked")
+    const { arrays, tokens } = this.answer
+    const i = n * tokens.length + t
+    const list = Array.from({ length: this.K }, (_, k) => [this.token(n, t, k), arrays.top_p[i * this.K + k]])
+    const right = tokens[t + 1]
+    const words = el("span", "anl-detail-words", `${this.names[n]}, after `)
+    words.append(el("code", "", visible(tokens[t])))
+    if (right !== undefined) {
+      words.append(": right is ", el("code", "", visible(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
+    }
+    words.append(` · entropy ${arrays.entropy[i].toFixed(2)} nats`)
+    this.detail.replaceChildren(words, choices(list, right))
+  }
+}
+
+export class Lens extends Follower {
+  constructor(root) {
+    super(root)
+    this.columns = el("div", "anl-columns")
+    this.body.append(this.columns)
+    this.legend = rampLegend("")
+    this.head.append(this.legend)
+    this.tables = []
+    this.marked = null
+  }
+
+  tick() {
+    const { asked, title, subtitle, by, rows } = this.props
+    if (!asked || !this.ones) return
+    this.heading(title ?? "What each layer would say next", subtitle ?? "")
+    this.legend.paint(this.theme)
+    this.legend.words(by === "right" ? "probability of the right token" : "probability of the token in the cell")
+    while (this.columns.children.length > asked.length) {
+      this.columns.lastChild.remove()
+      this.tables.pop()
+    }
+    asked.forEach((a, i) => {
+      if (!this.tables[i]) {
+        this.tables[i] = new LensTable(this, (action) => {
+          const { run, id } = this.props.asked[i]
+          this.trigger(action, { run, id })
+        })
+        this.columns.append(this.tables[i].node)
+      }
+      this.tables[i].show(a, this.standing(i), this.ones[i], this.theme, by, rows[i])
+    })
+  }
+
+  mark(at) {
+    this.marked = at
+    for (const table of this.tables) table.mark(at)
+  }
+
+  scrolled(from) {
+    for (const table of this.tables) {
+      if (table !== from && table.scroll.scrollLeft !== from.scroll.scrollLeft) table.scroll.scrollLeft = from.scroll.scrollLeft
+    }
+  }
+}

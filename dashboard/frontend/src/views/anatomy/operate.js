@@ -1,0 +1,335 @@
+// The network as rows of layers, every part a switch; beside it what the operation costs.
+
+import { fetchAnswer } from "../../state/answers.js"
+import { el, say } from "../../ui/dom.js"
+import { number } from "../../ui/format.js"
+import { faded, runColour } from "../../ui/theme.js"
+import { Follower } from "./follower.js"
+import { Progress } from "./progress.js"
+import { visible } from "./token_parts.js"
+
+const ALLOWED = { head: ["off", "mean", "scale"], attention: ["off", "mean", "scale"],
+  feedforward: ["off", "mean", "scale"], block: ["off"], norm: ["off"], residual: ["off", "scale"] }
+
+const MODES = [["off", "Off", "its output becomes 0; a norm becomes the identity"],
+  ["mean", "Mean", "its output becomes its mean over held-out text"],
+  ["scale", "Scale", "its output is multiplied"]]
+
+const NORMS = { pre: "norm before", inner: "norm at the end of", post: "norm after the Add of", q: "norm of the queries of",
+  k: "norm of the keys of", v: "norm of the values of", joined: "norm over the joined heads of", hidden: "norm of the hidden units of" }
+
+const targetOf = ({ target, layer, head, place, sublayer }) => [target, layer, head, place, sublayer].join("|")
+
+export class Operate extends Follower {
+  constructor(root) {
+    super(root)
+    this.mode = "off"
+    this.factor = 0.5
+    this.turn = 0
+    this.operations = []
+    this.bar = el("div", "anl-modes")
+    this.net = el("div", "anl-net")
+    this.side = el("div", "anl-cost")
+    this.left = el("div", "anl-patient")
+    this.left.append(this.bar, this.net)
+    this.body.append(this.left, this.side)
+    this.body.classList.add("anl-operating")
+    this.tools()
+    this.costs = []
+    this.sentence = el("div", "anl-message anl-bad")
+    this.done = el("div", "anl-done")
+    this.side.append(this.sentence, this.done)
+    this.net.onkeydown = (event) => this.walk(event)
+  }
+
+  // What a press on a part does to it.
+  tools() {
+    const group = el("div", "anl-segments")
+    group.setAttribute("role", "radiogroup")
+    group.setAttribute("aria-label", "What a press does")
+    this.modes = MODES.map(([mode, word, help]) => {
+      const button = el("button", "", word)
+      Object.assign(button, { type: "button", title: help })
+      button.setAttribute("role", "radio")
+      button.dataset.mode = mode
+      button.onclick = () => this.become(mode)
+      button.onkeydown = (event) => {
+        const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+        if (!by) return
+        event.preventDefault()
+        const next = (MODES.findIndex(([m]) => m === this.mode) + by + MODES.length) % MODES.length
+        this.become(MODES[next][0])
+        this.modes[next].focus()
+      }
+      group.append(button)
+      return button
+    })
+    const label = el("label", "anl-factor", "× ")
+    this.input = el("input")
+    Object.assign(this.input, { type: "number", min: -10, max: 10, step: 0.1, value: this.factor })
+    this.input.setAttribute("aria-label", "Factor")
+    this.input.onchange = () => this.rescale()
+    label.append(this.input)
+    this.reset = el("button", "anl-button", "Reset")
+    this.reset.type = "button"
+    this.reset.dataset.action = "reset"
+    this.reset.onclick = () => this.send([])
+    this.bar.append(group, label, this.reset)
+    this.become("off")
+  }
+
+  become(mode) {
+    this.mode = mode
+    this.modes.forEach((b) => {
+      b.setAttribute("aria-checked", String(b.dataset.mode === mode))
+      b.tabIndex = b.dataset.mode === mode ? 0 : -1
+    })
+    this.input.parentElement.style.visibility = mode === "scale" ? "" : "hidden"
+  }
+
+  // A new factor also holds for what is scaled already.
+  rescale() {
+    const value = Number(this.input.value)
+    this.factor = Number.isFinite(value) && this.input.value !== "" ? Math.min(Math.max(value, -10), 10) : 0.5
+    this.input.value = String(this.factor)
+    if (this.operations.some((o) => o.action === "scale")) {
+      this.send(this.operations.map((o) => (o.action === "scale" ? { ...o, scale: this.factor } : o)))
+    }
+  }
+
+  update(component) {
+    const { network, operations, turn } = component.data
+    // What the page drew before the last press is history.
+    if ((turn ?? 0) >= this.turn) {
+      this.turn = turn ?? 0
+      this.operations = operations
+    }
+    const drawn = JSON.stringify(network)
+    if (drawn !== this.network) {
+      this.network = drawn
+      this.build(network)
+    }
+    super.update(component)
+  }
+
+  build(network) {
+    this.parts = []
+    const rows = []
+    const norm = (layer, place, words) => this.part({ target: "norm", ...(layer === null ? {} : { layer }), place }, "norm", "N", words)
+    if (network.final) rows.push(this.alone("final norm", norm(null, "final", "final norm")))
+    for (const row of [...network.layers].reverse()) rows.push(this.layer(row, network.layers.length, norm))
+    if (network.embedding) rows.push(this.alone("embedding norm", norm(null, "embedding", "embedding norm")))
+    const foot = el("div", "anl-net-row anl-net-end")
+    foot.append(el("span", "anl-net-label", ""), el("span", "anl-net-words", "embedding, from below"))
+    rows.push(foot)
+    this.net.replaceChildren(...rows)
+    this.parts.forEach(({ node }, i) => (node.tabIndex = i ? -1 : 0))
+  }
+
+  alone(words, node) {
+    const row = el("div", "anl-net-row")
+    const holder = el("span", "anl-chain")
+    holder.append(node)
+    row.append(el("span", "anl-net-label", ""), holder, el("span", "anl-net-words", words))
+    return row
+  }
+
+  layer({ layer, heads, sublayers }, depth, norm) {
+    const row = el("div", "anl-net-row")
+    const name = `layer ${layer + 1}`
+    const block = this.part({ target: "block", layer }, "block", String(layer + 1), `${name}, the whole block`)
+    row.append(block)
+    for (const { part, residual, norms } of sublayers) {
+      const chain = el("span", "anl-chain")
+      const words = part === "attention" ? "attention" : "feed-forward"
+      const place = (where) => norms.includes(where) && norm(layer, `${part}.${where}`, `${name}, ${NORMS[where]} ${words}`)
+      const box = el("span", `anl-sub anl-sub-${part}`)
+      box.append(this.part({ target: part, layer }, part, part === "attention" ? "attn" : "ffn", `${name}, ${words}`))
+      if (part === "attention") {
+        for (let head = 0; head < heads; head++) box.append(this.part({ target: "head", layer, head }, "head", String(head + 1), `${name}, head ${head + 1}`))
+      }
+      for (const where of ["q", "k", "v", "joined", "hidden"]) if (norms.includes(where)) box.append(place(where))
+      const add = residual && this.part({ target: "residual", layer, sublayer: part }, "add", "+", `${name}, residual around ${words}`)
+      chain.append(...[place("pre"), box, place("inner"), add, place("post")].filter(Boolean))
+      row.append(chain)
+    }
+    if (layer + 1 < depth) row.append(this.part({ target: "block", layer, action: "swap" }, "swap", "⇅", `${name}, swap with layer ${layer + 2}`))
+    return row
+  }
+
+  part(target, kind, text, words) {
+    const node = el("button", `anl-part anl-part-${kind}`, text)
+    node.type = "button"
+    node.setAttribute("aria-label", words)
+    node.onclick = () => this.press(target)
+    this.parts.push({ node, target, text, words })
+    return node
+  }
+
+  press(target) {
+    const allowed = ALLOWED[target.target]
+    const action = target.action ?? (allowed.includes(this.mode) ? this.mode : "off")
+    const operation = { ...target, action, ...(action === "scale" ? { scale: this.factor } : {}) }
+    const now = this.operations.find((o) => targetOf(o) === targetOf(target))
+    const rest = this.operations.filter((o) => o !== now)
+    const same = now && now.action === action && now.scale === operation.scale
+    this.send(same ? rest : [...rest, operation])
+  }
+
+  send(operations) {
+    this.operations = operations
+    this.turn += 1
+    this.trigger("operations", { turn: this.turn, operations })
+    this.tick()
+  }
+
+  // What is done, in words; a press takes it back.
+  list() {
+    const now = JSON.stringify(this.operations)
+    if (now === this.listed) return
+    this.listed = now
+    const chips = this.operations.map((o) => {
+      const part = this.parts.find(({ target }) => targetOf(target) === targetOf(o) && (target.action === "swap") === (o.action === "swap"))
+      const words = part?.words ?? o.target
+      const what = o.action === "swap" ? "" : o.action === "scale" ? ` × ${number(o.scale, 3)}` : o.action === "mean" ? ": mean" : ": off"
+      const chip = el("button", "anl-chip", words + what)
+      chip.type = "button"
+      chip.title = "Take back"
+      chip.onclick = () => this.send(this.operations.filter((other) => targetOf(other) !== targetOf(o)))
+      return chip
+    })
+    this.done.replaceChildren(...(chips.length ? chips : [el("span", "anl-hint", "Nothing is done to it yet. Switch off a head, a norm, a residual or a whole block.")]))
+  }
+
+  // Arrows walk from part to part as the eye does; Tab leaves the drawing.
+  walk(event) {
+    const here = this.parts.find(({ node }) => node === document.activeElement)
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key]
+    if (!here || !by) return
+    event.preventDefault()
+    const centre = (node) => {
+      const r = node.getBoundingClientRect()
+      return [r.left + r.width / 2, r.top + r.height / 2]
+    }
+    const [x, y] = centre(here.node)
+    let best = null
+    for (const { node } of this.parts) {
+      const [dx, dy] = centre(node).map((v, i) => v - [x, y][i])
+      const along = by[0] ? dx * by[0] : dy * by[1]
+      const across = Math.abs(by[0] ? dy : dx)
+      if (along <= 2 || (by[0] && across > 14)) continue
+      const far = along + 3 * across
+      if (!best || far < best.far) best = { node, far }
+    }
+    if (!best) return
+    this.parts.forEach(({ node }) => (node.tabIndex = node === best.node ? 0 : -1))
+    best.node.focus()
+  }
+
+  tick() {
+    const { asked, title, subtitle, problem, note } = this.props
+    if (!asked || !this.ones) return
+    this.heading(title ?? "Press a part to operate on it", subtitle ?? "")
+    this.reset.disabled = !this.operations.length
+    for (const { node, target, text, words } of this.parts) {
+      const own = this.operations.find((o) => targetOf(o) === targetOf(target) && (o.action === "swap") === (target.action === "swap"))
+      node.dataset.done = own?.action ?? ""
+      node.setAttribute("aria-pressed", String(Boolean(own)))
+      say(node, own?.action === "scale" ? `×${number(own.scale, 2)}` : own?.action === "mean" ? "x̄" : text)
+      node.title = words + (own ? `: ${own.action}${own.action === "scale" ? ` × ${own.scale}` : ""}` : "")
+    }
+    this.list()
+    say(this.sentence, problem ?? "")
+    this.sentence.hidden = !problem
+    while (this.costs.length > asked.length) this.costs.pop().node.remove()
+    asked.forEach((a, i) => {
+      if (!this.costs[i]) {
+        this.costs[i] = new Cost((action) => {
+          const { run, id } = this.props.asked[i]
+          this.trigger(action, { run, id })
+        })
+        this.side.append(this.costs[i].node)
+      }
+      this.costs[i].show(a, this.standing(i), this.ones[i], this.theme, note)
+    })
+  }
+
+  // The cost is drawn here; nothing else on the page depends on it.
+  announce() {}
+}
+
+// What an operation costs one run: the loss before and after, and what it writes now.
+class Cost {
+  constructor(act) {
+    this.node = el("div", "anl-cost-one")
+    this.head = el("div", "anl-who")
+    this.dot = el("span", "anl-dot")
+    this.name = el("span", "anl-name")
+    this.head.append(this.dot, this.name)
+    this.progress = new Progress(act)
+    this.big = el("div", "anl-delta")
+    this.big.setAttribute("role", "status")
+    this.value = el("b")
+    this.unit = el("span")
+    this.big.append(this.value, this.unit)
+    this.small = el("div", "anl-delta-words")
+    this.first = el("div", "anl-sample-head")
+    this.before = el("pre", "anl-wrote")
+    this.after = el("pre", "anl-wrote")
+    this.where = el("div", "anl-where")
+    this.answer = el("div", "anl-answer anl-unanswered")
+    this.changed = el("div")
+    this.changed.append(el("div", "anl-sample-head", "writes now, the same seed; grey as before"), this.after,
+      el("div", "anl-sample-head", "where it hurts: nats more at each token of the probe text"), this.where)
+    this.answer.append(this.big, this.small, this.first, this.before, this.changed)
+    this.node.append(this.head, this.answer, this.progress.node)
+  }
+
+  async show(asked, standing, one, theme) {
+    this.dot.style.background = runColour(theme, asked)
+    say(this.name, asked.name)
+    const done = standing.state === "done"
+    this.progress.node.style.visibility = done ? "hidden" : ""
+    this.progress.show(standing, { label: "" })
+    this.answer.classList.toggle("anl-old", !done)
+    const mark = one.address + theme.dark
+    if (!done || this.about === mark) return
+    this.about = mark
+    try {
+      const answer = await fetchAnswer(one, ["before", "after"])
+      if (this.about === mark) this.say(answer, theme)
+    } catch (error) {
+      this.about = ""
+      this.progress.node.style.visibility = ""
+      this.progress.show({ state: "failed", progress: 0, message: error.message }, { label: "" })
+    }
+  }
+
+  say(answer, theme) {
+    this.answer.classList.remove("anl-unanswered")
+    const { delta, delta_error: error, before, after, common, operations, windows, tokens, arrays } = answer
+    const nothing = !operations.length
+    const finite = Number.isFinite(delta)
+    const clear = finite && Math.abs(delta) > 2 * (error ?? 0)
+    say(this.value, !finite ? "not finite" : nothing ? "0" : `${delta < 0 ? "−" : "+"}${Math.abs(delta).toFixed(3)}`)
+    this.value.className = nothing ? "" : !finite || (clear && delta > 0) ? "anl-bad" : clear ? "anl-better" : ""
+    say(this.unit, nothing ? " nats: nothing is changed" : !finite ? "" : ` ± ${(error ?? 0).toFixed(3)} nats${clear ? "" : ": no clear change"}`)
+    const size = (v) => (v === null ? "not finite" : v.toFixed(3))
+    say(this.small, nothing ? `loss ${size(before.nats)} ± ${size(before.error)} nats on ${windows} held-out windows`
+      : `loss ${size(before.nats)} → ${size(after.nats)} nats on ${windows} held-out windows`)
+    say(this.first, nothing ? "writes" : "wrote before")
+    this.changed.hidden = nothing
+    this.before.replaceChildren(before.text)
+    const same = el("span", "anl-same", after.text.slice(0, common))
+    this.after.replaceChildren(...(nothing ? [after.text] : [same, after.text.slice(common)]))
+    if (!nothing && !after.text) this.after.replaceChildren(el("span", "anl-hint", "nothing: its logits are not finite"))
+    this.where.replaceChildren(...tokens.map((text, i) => {
+      const more = i ? arrays.after[i - 1] - arrays.before[i - 1] : 0
+      const node = el("span", "", text === "\n" ? "↵" : text)
+      const colour = more > 0 ? theme.warning : theme.norm
+      node.style.background = Number.isFinite(more) ? faded(colour, Math.min(Math.abs(more) / 4, 1) * 0.75) : theme.warning
+      node.title = i ? `${visible(text)}: ${number(arrays.before[i - 1], 3)} → ${number(arrays.after[i - 1], 3)} nats` : ""
+      return node
+    }))
+  }
+}

@@ -1,0 +1,47 @@
+// How far a question is.
+
+import { OVER } from "../../state/inspections.js"
+import { el, say } from "../../ui/dom.js"
+
+// A question's line: whose it is, what it does, how far it is; Cancel, or Ask again.
+export class Progress {
+  constructor(act) {
+    this.node = el("div", "anl-question")
+    this.text = el("span", "anl-question-text")
+    this.text.setAttribute("role", "status")
+    this.dot = el("span", "anl-dot")
+    this.button = el("button", "anl-button")
+    this.button.type = "button"
+    this.button.onclick = () => act(this.action)
+    const line = el("div", "anl-question-line")
+    line.append(this.dot, this.text, this.button)
+    this.bar = el("div", "anl-bar")
+    this.fill = el("div")
+    this.bar.append(this.fill)
+    this.bar.setAttribute("role", "progressbar")
+    this.node.append(line, this.bar)
+  }
+
+  /**
+   * @param {{ state: string, progress: number, message: string }} standing
+   * @param {{ label: string, colour?: string, lost?: boolean }} whose
+   */
+  show({ state, progress, message }, { label, colour, lost }) {
+    const atWork = !OVER.has(state)
+    const bad = state === "failed"
+    const said = lost ? "connection lost, retrying" : state === "cancelled" ? "cancelled" : message
+    say(this.text, [label, said].filter(Boolean).join(": "))
+    this.text.classList.toggle("anl-bad", bad)
+    this.dot.hidden = !colour
+    this.dot.style.background = colour ?? ""
+    this.dot.classList.toggle("anl-pulse", atWork)
+    this.action = atWork ? "cancel" : "again"
+    say(this.button, atWork ? "Cancel" : "Ask again")
+    this.button.dataset.action = this.action
+    this.bar.style.visibility = atWork ? "" : "hidden"
+    this.bar.classList.toggle("anl-waiting", state === "waiting" || !progress)
+    this.fill.style.width = `${Math.max(progress, 0.02) * 100}%`
+    this.bar.setAttribute("aria-label", label || "progress")
+    this.bar.setAttribute("aria-valuenow", String(Math.round(progress * 100)))
+  }
+}

@@ -1,0 +1,146 @@
+// Text as a network writes it: each token in the colour of its probability, what else it could have
+// been under the pointer or the keys.
+
+import { OVER } from "../../state/inspections.js"
+import { el, say } from "../../ui/dom.js"
+import { runColour } from "../../ui/theme.js"
+import { Follower } from "./follower.js"
+import { Progress } from "./progress.js"
+import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
+
+class Written {
+  /** @type {string} */
+  about
+  /** @type {boolean} */
+  dark
+  /** @type {import("../../types").Theme} */
+  theme
+
+  constructor(act) {
+    this.node = el("div", "anl-written")
+    this.head = el("div", "anl-who")
+    this.dot = el("span", "anl-dot")
+    this.name = el("span", "anl-name")
+    this.state = el("span", "anl-status")
+    this.head.append(this.dot, this.name, this.state)
+    this.text = el("div", "anl-text")
+    this.text.tabIndex = 0
+    this.text.setAttribute("role", "application")
+    this.prompt = el("span", "anl-prompt")
+    this.flow = el("span", "anl-flow")
+    this.text.append(this.prompt, this.flow)
+    this.detail = el("div", "anl-detail")
+    this.progress = new Progress(act)
+    this.node.append(this.head, this.text, this.detail, this.progress.node)
+    this.items = []
+    this.text.onpointermove = (event) => this.point(event.target)
+    this.text.onpointerleave = () => document.activeElement !== this.text && this.mark(-1)
+    this.text.onclick = (event) => this.point(event.target)
+    this.text.onkeydown = (event) => this.key(event)
+    this.text.onblur = () => this.mark(-1)
+  }
+
+  show(asked, standing, items, prompt, theme) {
+    const fresh = this.about !== asked.run + asked.id || items.length < this.items.length
+    const repaint = fresh || this.dark !== theme.dark
+    Object.assign(this, { about: asked.run + asked.id, dark: theme.dark, theme })
+    this.dot.style.background = runColour(theme, asked)
+    say(this.name, asked.name)
+    const nats = items.reduce((sum, t) => sum - Math.log(Math.max(t.p, 1e-300)), 0) / Math.max(items.length, 1)
+    say(this.state, `step ${asked.step.toLocaleString("en-US")}` + (items.length ? ` · ${items.length} tokens · ${nats.toFixed(2)} nats each` : ""))
+    say(this.prompt, prompt)
+    if (fresh) {
+      this.flow.replaceChildren()
+      this.chosen = -1
+    }
+    if (repaint) [...this.flow.children].forEach((node, i) => this.paint(node, items[i]))
+    for (let i = this.flow.children.length; i < items.length; i++) {
+      const node = el("span", "anl-token", items[i].text === "\n" ? "↵\n" : items[i].text)
+      node.dataset.i = String(i)
+      this.paint(node, items[i])
+      this.flow.append(node)
+    }
+    if (items.length !== this.items.length && this.text.matches(":not(:hover)")) this.text.scrollTop = this.text.scrollHeight
+    this.items = items.slice()
+    const busy = !OVER.has(standing.state)
+    this.text.classList.toggle("anl-writing", busy)
+    this.text.setAttribute("aria-label", `Text of ${asked.name}, ${items.length} tokens. Arrows move from token to token.`)
+    this.text.setAttribute("aria-busy", String(busy))
+    this.progress.node.style.visibility = standing.state === "done" ? "hidden" : ""
+    this.progress.show(standing, { label: "" })
+    if (this.chosen < 0) this.quiet(busy)
+  }
+
+  paint(node, item) {
+    const [ground, ink] = shade(this.theme, item.p)
+    node.style.background = ground
+    node.style.color = ink
+  }
+
+  quiet(busy) {
+    this.detail.replaceChildren(el("span", "anl-hint", this.items.length ? "Point at a token, or walk with the arrows, to see what else it could have been." : busy ? "The first token appears in a moment." : "Nothing was written."))
+  }
+
+  point(node) {
+    if (node.dataset?.i !== undefined) this.mark(Number(node.dataset.i))
+  }
+
+  key(event) {
+    const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20, Home: -1e9, End: 1e9 }
+    if (!(event.key in moves) || !this.items.length) return
+    event.preventDefault()
+    event.stopPropagation()
+    this.mark(Math.min(Math.max(this.chosen + moves[event.key], 0), this.items.length - 1))
+    this.flow.children[this.chosen].scrollIntoView({ block: "nearest" })
+  }
+
+  mark(i) {
+    this.flow.children[this.chosen]?.classList.remove("anl-picked")
+    this.chosen = i
+    const item = this.items[i]
+    if (!item) return this.quiet(false)
+    this.flow.children[i].classList.add("anl-picked")
+    const words = el("span", "anl-detail-words")
+    words.append(el("code", "", visible(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
+    this.detail.replaceChildren(words, choices(item.alternatives, item.text))
+  }
+}
+
+export class Tokens extends Follower {
+  constructor(root) {
+    super(root)
+    this.columns = el("div", "anl-columns")
+    this.legend = rampLegend("probability of each token")
+    this.body.append(this.columns)
+    this.head.append(this.legend)
+    this.written = []
+  }
+
+  streams() {
+    return true
+  }
+
+  tick() {
+    const { asked, prompt, title } = this.props
+    if (!asked || !this.ones) return
+    this.heading(title ?? "What it writes")
+    this.legend.paint(this.theme)
+    while (this.columns.children.length > asked.length) {
+      this.columns.lastChild.remove()
+      this.written.pop()
+    }
+    asked.forEach((a, i) => {
+      if (!this.written[i]) {
+        this.written[i] = new Written((action) => {
+          const { run, id } = this.props.asked[i]
+          this.trigger(action, { run, id })
+        })
+        this.columns.append(this.written[i].node)
+      }
+      this.written[i].show(a, this.standing(i), this.ones[i].items, prompt, this.theme)
+    })
+  }
+
+  // The text is here already; only what the page says about it is drawn anew.
+  announce() {}
+}

@@ -1,0 +1,201 @@
+// Heads as cards, the highest score first; only those in view are in the page.
+
+import { el, say } from "../../ui/dom.js"
+import { pixelTable, portion, sized, stamp } from "./pixels.js"
+
+const CARD_HEIGHT = 82
+const CARD_GAP = 8
+const PATTERNS = { previous: "previous token", first: "first token", duplicate: "duplicate token", induction: "induction" }
+
+const SORT_KEYS = { "induction": "induction", "previous token": "previous", "first token": "first",
+  "duplicate token": "duplicate", "entropy": "entropy" }
+
+const CLEAR = 0.3 // a share of attention from which a pattern gives a head its name
+
+// What a head mostly does, from its scores.
+export function strongest(scores, layer, head, uniform) {
+  const of = (name) => scores[name]?.[layer]?.[head] ?? null
+  const found = Object.keys(PATTERNS).map((name) => [name, of(name)]).filter(([, v]) => v !== null)
+  const [name, value] = found.reduce((a, b) => (b[1] > a[1] ? b : a), ["", -1])
+  if (value >= CLEAR) return PATTERNS[name]
+  const entropy = of("entropy")
+  return entropy !== null && entropy > 0.9 * uniform ? "uniform" : "mixed"
+}
+
+export class HeadCards {
+  /** @type {import("../../types").Grid} */
+  grid
+  /** @type {any} */
+  scores
+  /** @type {any} */
+  others
+  /** @type {string} */
+  sort
+  /** @type {number[]} */
+  chosen
+  /** @type {import("../../types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {string[]} */
+  tokens
+  /** @type {boolean} */
+  causal
+
+  constructor({ pick }) {
+    this.pick = pick
+    this.node = el("div", "anl-cards")
+    this.node.setAttribute("role", "listbox")
+    this.node.setAttribute("aria-label", "Heads, sorted")
+    this.node.tabIndex = 0
+    this.spacer = el("div", "anl-cards-all")
+    this.node.append(this.spacer)
+    this.cards = new Map()
+    this.order = []
+    this.node.onscroll = () => this.draw()
+    this.node.onkeydown = (event) => this.key(event)
+  }
+
+  show({ grid, scores, others, sort, chosen, theme, signed, tokens, causal }) {
+    const before = this.chosen?.join()
+    const fresh = this.grid !== grid || this.theme !== theme || this.signed !== signed
+    Object.assign(this, { grid, scores, others, sort, chosen, theme, signed, tokens, causal })
+    this.uniform = uniformEntropy(tokens, causal)
+    this.sortHeads()
+    if (fresh) for (const card of this.cards.values()) card.stale = true
+    this.draw()
+    if (before !== undefined && before !== chosen.join()) this.reveal()
+  }
+
+  score(layer, head) {
+    const value = this.scores?.[SORT_KEYS[this.sort]]?.[layer]?.[head]
+    return Number.isFinite(value) ? value : null
+  }
+
+  // Entropy from the sharpest on; every other score from the highest on; unknown ones last.
+  sortHeads() {
+    const [L, H] = this.grid.shape
+    const rank = (place) => {
+      const value = this.score(...place)
+      return value === null ? Infinity : this.sort === "entropy" ? value : -value
+    }
+    this.order = [...Array(L * H).keys()].map((i) => [Math.floor(i / H), i % H])
+    const ranks = new Map(this.order.map((place) => [place, rank(place)]))
+    this.order.sort((a, b) => ranks.get(a) - ranks.get(b) || a[0] - b[0] || a[1] - b[1])
+  }
+
+  clear() {
+    this.order = []
+    this.grid = null
+    this.draw()
+  }
+
+  draw() {
+    const across = this.node.clientWidth > 420 ? Math.floor(this.node.clientWidth / 240) : 1
+    const pitch = CARD_HEIGHT + CARD_GAP
+    this.across = across
+    const rows = Math.ceil(this.order.length / across)
+    this.spacer.style.height = Math.max(rows * pitch - CARD_GAP, 0) + "px"
+    const first = Math.max(0, Math.floor(this.node.scrollTop / pitch) - 1) * across
+    const last = Math.min(this.order.length, (Math.ceil((this.node.scrollTop + this.node.clientHeight) / pitch) + 1) * across)
+    const wanted = new Set()
+    for (let i = first; i < last; i++) {
+      const [layer, head] = this.order[i]
+      const key = layer + "." + head
+      wanted.add(key)
+      if (!this.cards.has(key)) this.make(key, layer, head)
+      const card = this.cards.get(key)
+      const width = 100 / across
+      card.node.style.cssText = `top:${Math.floor(i / across) * pitch}px;left:calc(${(i % across) * width}% + ${i % across ? CARD_GAP / 2 : 0}px);width:calc(${width}% - ${across > 1 ? CARD_GAP / 2 : 0}px)`
+      this.fill(card, layer, head)
+      // In the page's order too, for who hears it read.
+      const here = this.spacer.children[wanted.size - 1]
+      if (here !== card.node) this.spacer.insertBefore(card.node, here ?? null)
+    }
+    for (const [key, { node }] of this.cards) {
+      if (wanted.has(key)) continue
+      node.remove()
+      this.cards.delete(key)
+    }
+    const on = this.chosen && this.cards.get(this.chosen.join("."))
+    if (on) this.node.setAttribute("aria-activedescendant", on.node.id)
+    else this.node.removeAttribute("aria-activedescendant")
+  }
+
+  make(key, layer, head) {
+    const node = el("div", "anl-head-card")
+    node.setAttribute("role", "option")
+    node.id = `anl-head-${key}`
+    const canvas = el("canvas", "anl-canvas")
+    const text = el("div", "anl-head-card-text")
+    const [title, name, bar, fill, more] = [el("b"), el("span"), el("div", "anl-score"), el("div"), el("div", "anl-more")]
+    const head_ = el("div", "anl-head-card-title")
+    head_.append(title, " ", name)
+    bar.append(fill)
+    text.append(head_, bar, more)
+    node.append(canvas, text)
+    node.onclick = () => this.pick(layer, head)
+    this.spacer.append(node)
+    this.cards.set(key, { node, canvas, title, name, fill, more, stale: true })
+  }
+
+  fill(card, layer, head) {
+    const { scores, sort } = this
+    const on = this.chosen[0] === layer && this.chosen[1] === head
+    card.node.classList.toggle("anl-att-chosen", on)
+    card.node.setAttribute("aria-selected", String(on))
+    const value = this.score(layer, head)
+    const of = (name) => scores?.[name]?.[layer]?.[head]
+    const name = scores ? strongest(scores, layer, head, this.uniform) : ""
+    say(card.title, `${layer + 1}.${head + 1}`)
+    say(card.name, name)
+    const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
+    card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
+    const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
+    const b = this.others?.[key]?.[layer]?.[head]
+    const both = this.signed && Number.isFinite(value)
+      ? Number.isFinite(b) // the difference first: a narrow card cuts what comes last
+        ? `${what} A − B ${portion(value - b, true)} · A ${portion(value)}, B ${portion(b)}` : `${what} A ${portion(value)}` : ""
+    const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
+    const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
+    say(card.more, both || said)
+    card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${both || said}`)
+    if (card.stale) this.thumbnail(card, layer, head)
+    card.stale = false
+  }
+
+  thumbnail(card, layer, head) {
+    const [, H, n] = this.grid.shape
+    const { context, w, h } = sized(card.canvas, 58, 58)
+    const image = context.createImageData(w, h)
+    stamp(image, 0, 0, Math.min(w, h), this.grid.data, (layer * H + head) * n * n, n, pixelTable(this.theme, this.signed), this.signed)
+    context.putImageData(image, 0, 0)
+  }
+
+  reveal() {
+    const at = this.order.findIndex(([l, h]) => l === this.chosen[0] && h === this.chosen[1])
+    const top = Math.floor(at / (this.across || 1)) * (CARD_HEIGHT + CARD_GAP)
+    const { scrollTop, clientHeight } = this.node
+    if (top < scrollTop) this.node.scrollTop = top
+    else if (top + CARD_HEIGHT > scrollTop + clientHeight) this.node.scrollTop = top + CARD_HEIGHT - clientHeight
+  }
+
+  // In the list the arrows go through the sorted heads.
+  key(event) {
+    const moves = { ArrowDown: this.across, ArrowUp: -this.across, ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }
+    const move = moves[event.key]
+    if (move === undefined || !this.order.length) return
+    const at = this.order.findIndex(([l, h]) => l === this.chosen[0] && h === this.chosen[1])
+    this.pick(...this.order[Math.min(Math.max(at + move, 0), this.order.length - 1)])
+    event.preventDefault()
+    event.stopPropagation()
+  }
+}
+
+// Nats of a head that attends evenly to all that it can see, the mean over the rows.
+export function uniformEntropy(tokens, causal) {
+  if (!causal) return Math.log(tokens)
+  let sum = 0
+  for (let t = 1; t <= tokens; t++) sum += Math.log(t)
+  return sum / tokens
+}

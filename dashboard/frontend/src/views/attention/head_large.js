@@ -1,0 +1,252 @@
+// The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
+
+import { el, say } from "../../ui/dom.js"
+import { strongest, uniformEntropy } from "./head_cards.js"
+import { HeadLines } from "./head_lines.js"
+import { HeadMatrix } from "./head_matrix.js"
+import { PanelTitle } from "./panel.js"
+import { portion, shownToken } from "./pixels.js"
+
+const LISTED = 8 // attended tokens that are named
+const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
+
+export class HeadLarge {
+  /** @type {any} */
+  picture
+  /** @type {number} */
+  layer
+  /** @type {number} */
+  index
+  /** @type {import("../../types").Grid | null} */
+  head
+  /** @type {import("../../types").Theme} */
+  theme
+  /** @type {boolean} */
+  signed
+  /** @type {any} */
+  scores
+  /** @type {any} */
+  others
+  /** @type {string[]} */
+  names
+  /** @type {any} */
+  source
+  /** @type {boolean} */
+  causal
+
+  constructor({ changed }) {
+    this.changed = changed
+    this.lines = false
+    this.locked = null
+    this.title = new PanelTitle()
+    this.modes = el("div", "anl-form")
+    this.modes.setAttribute("role", "group")
+    this.modes.setAttribute("aria-label", "How the head is drawn")
+    this.buttons = ["matrix", "lines"].map((name) => {
+      const button = el("button", "", name)
+      button.type = "button"
+      button.onclick = () => this.mode(name === "lines")
+      this.modes.append(button)
+      return button
+    })
+    this.helpButton = el("button", "anl-help", "?")
+    this.helpButton.type = "button"
+    this.helpButton.setAttribute("aria-label", "Keys")
+    this.title.node.append(this.modes, this.helpButton)
+    const events = {
+      hover: (spot) => this.hover(spot),
+      lock: (place) => this.toggle(place),
+    }
+    this.matrix = new HeadMatrix(events)
+    this.drawing = new HeadLines(events)
+    this.stage = el("div", "anl-stage")
+    this.skeleton = el("div", "anl-skeleton")
+    this.stage.append(this.matrix.node, this.drawing.node, this.skeleton)
+    this.caption = el("div", "anl-head-caption")
+    this.caption.setAttribute("aria-live", "polite")
+    this.list = el("div", "anl-listed")
+    this.parts = [this.title.node, this.stage, this.caption, this.list]
+  }
+
+  mode(lines) {
+    this.lines = lines
+    this.draw()
+    this.changed()
+  }
+
+  toggle(place) {
+    const same = this.locked?.kind === place.kind && this.locked.index === place.index
+    this.locked = same ? null : place
+    this.draw()
+  }
+
+  release() {
+    this.locked = null
+  }
+
+  // Whether a key meant something here.
+  press(key) {
+    const n = this.head?.shape[0]
+    if (!n) return false
+    const name = key.toLowerCase()
+    if (name === "v") this.mode(!this.lines)
+    else if (name === "escape" && this.locked) this.locked = null
+    else if (name === "c" && this.locked) this.locked = { kind: this.locked.kind === "row" ? "column" : "row", index: this.locked.index }
+    else if (name === "," || name === ".") {
+      const kind = this.locked?.kind ?? "row"
+      const index = this.locked ? this.locked.index + (name === "," ? -1 : 1) : name === "," ? n - 1 : 0
+      this.locked = { kind, index: Math.min(Math.max(index, 0), n - 1) }
+    } else return false
+    this.draw()
+    return true
+  }
+
+  clear(quiet) {
+    clearTimeout(this.stale)
+    this.head = this.asked = null
+    this.title.show("The chosen head", "")
+    this.matrix.node.hidden = this.drawing.node.hidden = true
+    this.skeleton.hidden = Boolean(quiet)
+    say(this.caption, "")
+    this.list.replaceChildren()
+  }
+
+  // props: picture layer head theme signed scores others names source causal
+  show(props) {
+    const before = this.theme
+    const here = props.source.headHere(props.picture, props.layer, props.index)
+    if (here) {
+      this.take(here, props)
+      return
+    }
+    const asked = `${props.picture.key} ${props.layer} ${props.index}`
+    if (this.asked === asked && before === props.theme) return
+    this.asked = asked
+    // The head before stays for a moment, so that scrubbing does not flicker; then it would lie.
+    clearTimeout(this.stale)
+    this.stale = setTimeout(() => this.asked === asked && this.veil(), this.head ? 120 : 0)
+    props.source.head(props.picture, props.layer, props.index).then(
+      (head) => this.asked === asked && this.take(head, props),
+      () => (this.asked = null),
+    )
+  }
+
+  // The map together with what is said of it: title, caption and scores change with it, not before.
+  take(head, props) {
+    Object.assign(this, props)
+    this.title.show(`Layer ${props.layer + 1}, head ${props.index + 1}`, props.names.join(" − "))
+    clearTimeout(this.stale)
+    this.asked = null
+    this.head = head
+    this.tokens = this.picture.tokens
+    if (this.locked?.index >= head.shape[0]) this.locked = null
+    this.draw()
+  }
+
+  veil() {
+    this.head = null
+    this.matrix.node.hidden = this.drawing.node.hidden = true
+    this.skeleton.hidden = false
+  }
+
+  draw() {
+    for (const [i, button] of this.buttons.entries()) {
+      button.setAttribute("aria-pressed", String((i === 1) === this.lines))
+    }
+    if (!this.head) return
+    this.skeleton.hidden = true
+    this.matrix.node.hidden = this.lines
+    this.drawing.node.hidden = !this.lines
+    const { tokens, theme, signed, locked } = this
+    const view = this.lines ? this.drawing : this.matrix
+    view.show(this.head, { tokens, theme, signed, locked })
+    this.matrix.canvas.setAttribute("aria-label",
+      `Attention of layer ${this.layer + 1}, head ${this.index + 1} over ${tokens.length} tokens, rows are queries. ${this.summary()}`)
+    this.describe()
+    this.listed()
+  }
+
+  hover(spot) {
+    this.spot = spot
+    this.describe()
+  }
+
+  named(i) {
+    return `“${shownToken(this.tokens[i] ?? "")}” (${i + 1})`
+  }
+
+  value(query, key) {
+    const n = this.head.shape[0]
+    const at = query * n + key
+    if (!this.head.parts) return `p = ${portion(this.head.data[at])}`
+    const [a, b] = this.head.parts.map((part) => portion(part.data[at]))
+    return `A ${a}, B ${b}, A − B = ${portion(this.head.data[at], true)}`
+  }
+
+  describe() {
+    if (!this.head) return
+    const { spot } = this
+    if (spot?.query >= this.tokens.length || spot?.key >= this.tokens.length) this.spot = null
+    if (!this.spot) return say(this.caption, this.summary())
+    const { query, key } = this.spot
+    say(this.caption, this.causal && key > query
+      ? `query ${this.named(query)} can't see later tokens`
+      : `query ${this.named(query)} looks at ${this.named(key)}: ${this.value(query, key)}`)
+  }
+
+  // What the head does, in numbers, and how to read the picture: of the run and the moment that is
+  // drawn. Of a difference the scores of A, of B, and how they differ.
+  summary() {
+    const { scores, others, picture } = this
+    if (!scores) return this.signed ? "orange: A looks there more; blue: B does" : "rows are queries, columns the keys they look at"
+    if (!this.signed) {
+      const induced = scores.induced === undefined ? "" : ` · induction is measured at checkpoints, the nearest is step ${scores.induced}`
+      return `step ${picture.step}: ${this.does(scores)}${induced}`
+    }
+    if (!others) return `A, step ${picture.steps[0]}: ${this.does(scores)}`
+    const differs = ["entropy", "previous", "first", "induction"].map((name) => [name, this.of(scores, name), this.of(others, name)])
+      .filter(([, a, b]) => Number.isFinite(a) && Number.isFinite(b)).map(([name, a, b]) => `${name} ${portion(a - b, true)}`)
+    return [`A, step ${picture.steps[0]}: ${this.does(scores)}`, `B, step ${picture.steps[1]}: ${this.does(others)}`,
+      `A − B: ${differs.join(" · ")}`].join("\n")
+  }
+
+  of(scores, name) {
+    return scores[name]?.[this.layer]?.[this.index]
+  }
+
+  does(scores) {
+    const uniform = uniformEntropy(this.tokens.length, this.causal)
+    const pattern = strongest(scores, this.layer, this.index, uniform)
+    const said = [UNCLEAR[pattern] ?? `mostly ${pattern}`, `entropy ${portion(this.of(scores, "entropy"))} of ${portion(uniform)} nats`,
+      `previous ${portion(this.of(scores, "previous"))}`, `first ${portion(this.of(scores, "first"))}`]
+    const induction = this.of(scores, "induction")
+    if (Number.isFinite(induction)) said.push(`induction ${portion(induction)}`)
+    return said.join(" · ")
+  }
+
+  // The tokens that the locked row looks at most, or that look most at the locked column.
+  listed() {
+    this.list.hidden = !this.locked
+    if (!this.locked) return this.list.replaceChildren()
+    const { kind, index } = this.locked
+    const n = this.head.shape[0]
+    const at = (i) => (kind === "row" ? index * n + i : i * n + index)
+    const top = [...Array(n).keys()].map((i) => [i, this.head.data[at(i)]]).filter(([, v]) => v !== 0)
+      .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, LISTED)
+    const lead = el("span", "anl-lead", kind === "row" ? `query ${this.named(index)} looks at` : `key ${this.named(index)} is looked at by`)
+    const chips = top.map(([i, v]) => {
+      const chip = el("span", "anl-looked")
+      chip.append(el("b", "", shownToken(this.tokens[i] ?? "")), el("span", "", String(i + 1)), el("em", "", portion(v, this.signed)))
+      return chip
+    })
+    const free = el("button", "anl-free", "release")
+    free.type = "button"
+    free.title = "Escape"
+    free.onclick = () => {
+      this.release()
+      this.draw()
+    }
+    if (!top.length) chips.push(el("span", "", this.signed ? "no difference" : "nothing"))
+    this.list.replaceChildren(lead, ...chips, free)
+  }
+}

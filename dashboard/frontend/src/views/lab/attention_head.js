@@ -1,0 +1,126 @@
+// One head, enlarged over its tokens: who looks at whom.
+
+import { el, say } from "../../ui/dom.js"
+import { ramp } from "../../ui/theme.js"
+
+export class Head {
+  /** @type {import("../../types").Grid} */
+  grid
+  /** @type {string[]} */
+  tokens
+  /** @type {import("../../types").Theme} */
+  theme
+  /** @type {number | null} */
+  row
+
+  constructor() {
+    this.node = el("div", "anl-head-large")
+    this.title = el("div", "anl-head-title")
+    this.canvas = el("canvas", "anl-canvas")
+    this.canvas.setAttribute("role", "img")
+    this.holder = el("div", "anl-head-holder")
+    this.skeleton = el("div", "anl-skeleton")
+    this.canvas.hidden = true
+    this.holder.append(this.canvas, this.skeleton)
+    this.caption = el("div", "anl-caption")
+    this.words = el("div", "anl-head-words")
+    this.words.append(this.title, this.caption)
+    this.node.append(this.holder, this.words)
+    this.canvas.onpointermove = (event) => this.hover(event)
+    this.canvas.onpointerleave = () => {
+      this.row = null
+      this.paint()
+    }
+  }
+
+  show(grid, { layer, head, tokens, theme }) {
+    Object.assign(this, { grid, tokens, theme, row: null })
+    this.canvas.hidden = false
+    this.skeleton.hidden = true
+    say(this.title, `layer ${layer + 1}, head ${head + 1}`)
+    this.canvas.setAttribute("aria-label", `Attention of layer ${layer + 1}, head ${head + 1}: ${this.summary()}`)
+    this.paint()
+  }
+
+  token(i) {
+    const text = this.tokens[i] ?? String(i)
+    return text === " " ? "·" : text === "\n" ? "↵" : text === "\t" ? "⇥" : text
+  }
+
+  // How it looks on average, from the numbers alone.
+  summary() {
+    const [n] = this.grid.shape
+    const p = this.grid.data
+    let [entropy, previous, first, rows] = [0, 0, 0, 0]
+    for (let i = 1; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        const v = p[i * n + j]
+        if (v > 0) entropy -= v * Math.log(v)
+      }
+      previous += p[i * n + i - 1]
+      first += p[i * n]
+      rows += 1
+    }
+    const share = (v) => (v / Math.max(rows, 1)).toFixed(2).replace(/^0/, "")
+    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous token ${share(previous)} · first token ${share(first)}`
+  }
+
+  paint() {
+    if (!this.grid) return
+    const [n] = this.grid.shape
+    const { theme } = this
+    const [w, h] = [this.holder.clientWidth, this.holder.clientHeight]
+    if (w < 20 || h < 20) return
+    const named = Math.min(w, h) / n >= 11
+    const margin = named ? 16 : 0
+    const cell = (Math.min(w, h) - margin) / n
+    const side = cell * n
+    const scale = window.devicePixelRatio || 1
+    const size = side + margin
+    Object.assign(this.canvas, { width: size * scale, height: size * scale })
+    Object.assign(this.canvas.style, { width: size + "px", height: size + "px" })
+    const context = this.canvas.getContext("2d")
+    context.scale(scale, scale)
+    const table = ramp(theme.ramp)
+    const image = new ImageData(n, n)
+    for (let i = 0; i < n * n; i++) {
+      const [r, g, b] = table[Math.round(Math.sqrt(Math.min(Math.max(this.grid.data[i], 0), 1)) * 255)]
+      image.data.set([r, g, b, 255], i * 4)
+    }
+    const stamp = el("canvas")
+    Object.assign(stamp, { width: n, height: n })
+    stamp.getContext("2d").putImageData(image, 0, 0)
+    context.imageSmoothingEnabled = false
+    context.drawImage(stamp, margin, 0, side, side)
+    if (named) {
+      context.font = `12px ${theme.code}`
+      context.fillStyle = theme.muted
+      context.textBaseline = "middle"
+      context.textAlign = "center"
+      for (let i = 0; i < n; i++) {
+        context.fillText(this.token(i), margin / 2 - 1, (i + 0.5) * cell)
+        context.fillText(this.token(i), margin + (i + 0.5) * cell, side + margin / 2 + 1)
+      }
+    }
+    if (this.row !== null) {
+      context.strokeStyle = theme.add
+      context.lineWidth = 1.5
+      context.strokeRect(margin + 0.75, this.row * cell, side - 1.5, Math.max(cell, 2))
+    }
+    this.geometry = { margin, cell, n }
+    if (this.row === null) say(this.caption, this.summary())
+  }
+
+  hover(event) {
+    if (!this.geometry) return
+    const { margin, cell, n } = this.geometry
+    const [i, j] = [Math.floor(event.offsetY / cell), Math.floor((event.offsetX - margin) / cell)]
+    if (i < 0 || i >= n || j < 0 || j >= n) return
+    this.row = i
+    this.paint()
+    const value = this.grid.data[i * n + j]
+    say(this.caption, j > i
+      ? `“${this.token(i)}” (${i + 1}) can't see later tokens`
+      : `“${this.token(i)}” (${i + 1}) looks at “${this.token(j)}” (${j + 1}): p = ${value.toFixed(3).replace(/^0/, "")}`)
+  }
+}

@@ -1,0 +1,75 @@
+// The card of the run that trains: where it stands, in numbers.
+
+import { hub } from "../../state/hub.js"
+import { Card } from "../../ui/card.js"
+import { el, say } from "../../ui/dom.js"
+import { clock, headline } from "../../ui/format.js"
+import { BAD, ENDED, STATES } from "../../protocol/states.js"
+import { runColour } from "../../ui/theme.js"
+
+export class RunState extends Card {
+  constructor(root) {
+    super(root)
+    this.head.remove()
+    this.dot = el("span", "anl-dot")
+    this.name = el("span", "anl-name")
+    this.state = el("span", "anl-status")
+    const line = el("div", "anl-who")
+    line.append(this.dot, this.name, this.state)
+    this.cells = {}
+    const numbers = el("dl", "anl-numbers")
+    for (const [key, label] of [["step", "step"], ["loss", "train loss"], ["grad", "gradient norm"],
+      ["rate", "tokens/s"], ["left", "left"]]) {
+      const cell = el("div")
+      const value = el("dd")
+      cell.append(el("dt", "", label), value)
+      numbers.append(cell)
+      this.cells[key] = value
+    }
+    this.of = el("span", "anl-of")
+    this.now = el("span")
+    this.cells.step.append(this.now, this.of)
+    this.bar = el("div", "anl-bar")
+    this.fill = el("div")
+    this.bar.append(this.fill)
+    this.bar.setAttribute("role", "progressbar")
+    this.bar.setAttribute("aria-label", "steps done")
+    this.message = el("div", "anl-message")
+    this.message.setAttribute("role", "status")
+    this.body.append(line, numbers, this.bar, this.message)
+  }
+
+  asks() {
+    const ids = this.props.runs.map((r) => r.id)
+    return { runs: ids, headline: ids }
+  }
+
+  tick() {
+    const [run] = this.props.runs ?? []
+    if (!run) return
+    const live = hub.run(run.id)
+    const state = live.gone ? "deleted" : (STATES[live.state ?? run.state] ?? live.state)
+    this.dot.style.background = runColour(this.theme, run)
+    this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
+    say(this.name, run.name)
+    say(this.state, [state, run.detail, run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
+    this.name.title = run.name // whole, where there is no room for it
+    this.state.title = this.state.textContent
+    say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
+    say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
+    say(this.cells.loss, headline(live.loss))
+    const said = live.alarms.filter((a) => a[1] === "warning" || a[1] === "good")
+    const stuck = typeof live.loss === "string" || said.at(-1)?.[1] === "warning"
+    this.cells.loss.classList.toggle("anl-bad", stuck)
+    say(this.cells.grad, headline(live.grad))
+    say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
+    say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
+    say(this.cells.left, ENDED.has(live.state) ? "–" : clock(live.left))
+    const share = live.steps ? Math.min(live.step / live.steps, 1) : 0
+    this.fill.style.width = `${share * 100}%`
+    this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)))
+    const message = hub.lost ? "Connection lost, retrying." : live.gone ? "This run was deleted." : live.message || ""
+    say(this.message, message)
+    this.message.classList.toggle("anl-bad", hub.lost || live.gone || BAD.has(live.state))
+  }
+}

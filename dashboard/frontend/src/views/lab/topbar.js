@@ -1,0 +1,33 @@
+// What is at work, in a word at the top of every page.
+
+import { hub } from "../../state/hub.js"
+import { Card } from "../../ui/card.js"
+import { say } from "../../ui/dom.js"
+import { gridWords } from "../../ui/grid_words.js"
+
+export class Topbar extends Card {
+  constructor(root) {
+    super(root)
+    this.head.remove()
+    this.note.remove()
+    this.body.className = "anl-counts"
+    this.body.setAttribute("role", "status")
+  }
+
+  asks() {
+    return { counts: true }
+  }
+
+  tick() {
+    if (hub.lost) return say(this.body, "connection lost, retrying")
+    const counts = hub.counts
+    if (!counts) return
+    const grids = counts.grids ?? []
+    // One grid at work says all; beside other runs, or with another, the sum of all runs does.
+    const inGrids = grids.reduce((sum, g) => sum + g.training + g.paused + g.waiting, 0)
+    const alone = inGrids >= counts.training + counts.paused + counts.waiting
+    if (grids.length === 1 && alone) return say(this.body, gridWords(grids[0]))
+    const parts = ["training", "paused", "waiting"].filter((n) => counts[n]).map((n) => `${counts[n]} ${n}`)
+    say(this.body, parts.join(" · ") || "nothing is training")
+  }
+}

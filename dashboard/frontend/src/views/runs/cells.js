@@ -1,0 +1,125 @@
+// What the cells of the runs table say.
+
+import { hub } from "../../state/hub.js"
+import { number } from "../../ui/format.js"
+import { BAD, ENDED, LIVE_STATES, STATES } from "../../protocol/states.js"
+
+/**
+ * Where a run stands: what the page knew, and for a live run what the hub has heard since.
+ * @param {import("../../types").Row} row
+ */
+export function standing(row) {
+  const { state: was, words, full, bad } = row
+  const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
+  const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training),
+    step: row.step ?? 0, steps: row.steps ?? 0 }
+  const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
+  if (!live?.loaded || live.gone) return known
+  const state = live.state ?? row.state
+  const part = live.steps ? ` ${Math.floor((100 * live.step) / live.steps)} %` : ""
+  const newer = (now, [last, best]) =>
+    (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
+  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
+    full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
+    validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
+}
+
+/**
+ * Which step the last validation of a run that still trains is from, for the table to say: it may be
+ * as old as the network's first weights. Null for what has ended, and for a group of runs.
+ * @param {import("../../types").Row[]} rows
+ * @returns {{ old: boolean, title: string } | null}
+ */
+export function evaluationOf([row, ...more]) {
+  const { state, step } = standing(row)
+  if (more.length || !LIVE_STATES.has(state) || !row.evaluate_every) return null
+  const from = Math.floor(step / row.evaluate_every) * row.evaluate_every
+  return { old: from === 0, title: `Validation at step ${from}, the next at step ${from + row.evaluate_every}; trained to step ${step}` }
+}
+
+const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
+
+/**
+ * A mean over some of a group's runs says of how many.
+ * @param {import("../../state/groups.js").Spread} spread
+ */
+export function figure({ mean, deviation, count, of }) {
+  if (mean === null) return "–"
+  const apart = deviation === null ? "" : ` ±${deviation.toFixed(3).replace(/^0(?=\.)/, "")}`
+  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "")
+}
+
+/**
+ * What a figure is, in words; "" of one run.
+ * @param {import("../../state/groups.js").Spread} spread
+ */
+export function figureTitle({ deviation, experiments, count, of }) {
+  if (of < 2 || !count) return ""
+  const runs = count < of ? `the ${count} of ${of} runs that have a value` : `${count} runs`
+  const what = deviation === null ? "Mean" : "Mean ± standard deviation (n − 1)"
+  const repeats = experiments === count ? "" : experiments === 1 ? ", repeats of one seed"
+    : `; repeats of a seed are averaged first, so n = ${experiments}`
+  return `${what} of ${runs}${repeats}`
+}
+
+// A setting's value as people write it.
+function written(value) {
+  if (value === null || value === undefined || value === "") return "–"
+  if (value === true) return "on"
+  if (value === false) return "off"
+  return typeof value === "number" ? number(value) : String(value)
+}
+
+/**
+ * One value for a group: what all its runs share, else the few that they have.
+ * @param {any[]} values
+ */
+export function shared(values) {
+  const several = [...new Set(values.map(written))]
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+  return several.length <= 3 ? several.join(", ") : `${several.length} values`
+}
+
+/** @type {Intl.DateTimeFormatOptions} */
+const DATES = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+
+// A moment (seconds since 1970) as the reader's clock and calendar have it.
+function moment(seconds) {
+  if (!Number.isFinite(seconds)) return "–"
+  const date = new Date(seconds * 1000)
+  /** @type {Intl.DateTimeFormatOptions} */
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
+  return new Intl.DateTimeFormat("en-GB", { ...DATES, ...year }).format(date)
+}
+
+/**
+ * What a line says in a column of words: the same of all its runs, or how many there are.
+ * @param {import("../../types").Line} line
+ * @param {string} by
+ */
+export function told(line, by) {
+  const each = line.rows.map((row) => {
+    if (by === "created" || by === "deleted") return moment(row[by])
+    if (by === "left") return Number.isFinite(row.left) ? `${row.left} day${row.left === 1 ? "" : "s"}` : "–"
+    if (by === "size") return row.on_disk ?? "…"
+    if (by !== "step") return row[by] || ""
+    const { step, steps } = standing(row)
+    return `${step.toLocaleString("en-US")} / ${steps.toLocaleString("en-US")}`
+  })
+  const several = [...new Set(each)]
+  return several.length === 1 ? several[0] : `${several.length} values`
+}
+
+/**
+ * The state of a line in words: of a group, how many of its runs ended how.
+ * @param {import("../../types").Line} line
+ */
+export function stateOf(line) {
+  const each = line.rows.map(standing)
+  if (each.length === 1) return each[0]
+  const counts = new Map()
+  for (const one of each) counts.set(one.words, (counts.get(one.words) ?? 0) + 1)
+  const words = counts.size === 1 ? each[0].words : [...counts].map(([w, n]) => `${n} ${w}`).join(", ")
+  const worst = each.find((e) => e.bad)
+  return { words, full: words, bad: worst?.bad ?? "", state: each[0].state }
+}

@@ -1,0 +1,140 @@
+// One line of the runs table as elements.
+
+import { spread, timesOf } from "../../state/groups.js"
+import { el, textWidth } from "../../ui/dom.js"
+import { SIGNS, STATES, VERDICTS } from "../../protocol/states.js"
+import { evaluationOf, figure, figureTitle, shared, standing, stateOf, told } from "./cells.js"
+
+function cellOf(row, className = "", role = "gridcell") {
+  const cell = el("div", ("rt-cell " + className).trim())
+  cell.setAttribute("role", role)
+  row.append(cell)
+  return cell
+}
+
+function buttonOf(className, text, more) {
+  return Object.assign(el("button", className, text), { type: "button", tabIndex: -1, ...more })
+}
+
+// `on`: how many of its runs are ticked; `opened`: whether a group is, null for a run.
+export function fillLine(node, line, { on, state, figures, opened, parts, edits = true }) {
+  const tick = node.querySelector(".rt-tick") ?? el("input", "rt-tick") // kept, with a click on it
+  node.replaceChildren()
+  Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
+    indeterminate: on > 0 && on < line.rows.length, title: "With Shift: to here. With Alt: only this" })
+  cellOf(node, "rt-check").append(tick)
+  nameCell(node, line, opened, edits)
+  for (const part of parts.slice(1)) {
+    if (part.setting !== undefined) {
+      const text = shared(line.rows.map((r) => r.settings[part.setting]))
+      const cell = cellOf(node, part.number ? "rt-number" : "")
+      cell.append(el("span", "rt-text", text))
+      cell.title = `${part.help}: ${text}`
+    } else if (part.loss) {
+      const dead = state.bad && state.bad !== "interrupted"
+      const stale = part.by === "validation" ? evaluationOf(line.rows) : null
+      const cell = cellOf(node, "rt-number rt-code" + (dead ? " rt-bad" : stale?.old ? " rt-quiet" : ""))
+      cell.append(figure(figures[part.by]))
+      cell.title = stale?.title ?? figureTitle(figures[part.by])
+    } else if (part.by === "state") {
+      const said = cellOf(node, state.bad ? "rt-bad" : "")
+      if (SIGNS[state.bad]) {
+        const sign = el("span", "rt-sign", SIGNS[state.bad])
+        sign.title = VERDICTS[state.bad]?.said ?? STATES[state.bad]
+        said.append(sign)
+      }
+      said.append(el("span", "rt-text", state.words))
+      said.title = state.full
+    } else if (part.by === "tags") {
+      const tags = [...new Set(line.rows.flatMap((r) => r.tags))]
+      const cell = cellOf(node, "rt-tags")
+      cell.append(...tags.map((tag) => el("span", "rt-tag", tag)))
+      cell.title = tags.join(", ")
+    } else {
+      const text = told(line, part.by)
+      const cell = cellOf(node, part.number ? "rt-number" : "rt-quiet")
+      cell.append(el("span", "rt-text", text))
+      cell.title = part.by === "created" ? line.rows.map((r) => `${text} · ${r.id}`).join("\n") : text
+    }
+  }
+}
+
+function nameCell(node, line, opened, edits) {
+  const [row] = line.rows
+  const cell = cellOf(node, "rt-who")
+  if (line.group) {
+    cell.append(buttonOf("rt-caret", opened ? "▾" : "▸", { ariaExpanded: String(opened),
+      ariaLabel: (opened ? "fold " : "unfold ") + line.name }))
+  }
+  const more = line.group ? [] : [row.given !== line.name && row.given, row.twin && `twin of ${row.twin}`, row.note]
+  cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
+  if (line.group) cell.append(el("span", "rt-times", " " + timesOf(line.rows)))
+  else if (edits) cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
+}
+
+// The titles of the columns, which sort; returns the tick for all runs.
+export function fillHeader(header, parts, sort, on) {
+  header.replaceChildren()
+  const every = Object.assign(el("input", "rt-tick"), { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
+  every.onclick = () => on.every(every.checked)
+  cellOf(header, "rt-check", "columnheader").append(every)
+  for (const part of parts) {
+    const cell = cellOf(header, part.number ? "rt-number" : "", "columnheader")
+    const here = sort.by === part.by
+    cell.setAttribute("aria-sort", !here ? "none" : sort.down ? "descending" : "ascending")
+    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: `Sort by ${part.help ?? part.title}${part.note ?? ""}` })
+    if (here) button.append(el("span", "rt-arrow", sort.down ? " ▼" : " ▲"))
+    button.onclick = () => on.sort(part.by)
+    cell.append(button)
+    if (part.by !== "validation") continue
+    const which = el("button", "rt-which", sort.best ? "best" : "last")
+    Object.assign(which, { type: "button", title: sort.best ? "Show and sort by the last value" : "Show and sort by the best value" })
+    which.onclick = on.best
+    cell.append(which)
+  }
+  return every
+}
+
+// The columns of the table and how wide they are. `shows` names them in their order: `settings` are
+// those that fit into the room, `more` those that do not.
+export function columnsOf(rows, lines, settings, room, theme, shows) {
+  const plain = `13px ${theme.font}`
+  const code = `12.5px ${theme.code}`
+  const some = lines.slice(0, 300)
+  const widest = (texts, font, least, most) =>
+    Math.ceil(Math.min(most, Math.max(least, ...texts.map((t) => textWidth(t, font))))) + 18
+  const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
+    width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
+  const loss = (by, least) => ({ by, title: by, number: true, loss: true,
+    note: lines.some((l) => l.group) ? ". Of a group: mean ± standard deviation (n − 1)" : "",
+    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0]), l.rows))), code, least, 130) })
+  const words = (by, least, most, more) => ({ by, title: by,
+    width: widest([by + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
+  const grouped = some.some((l) => l.group)
+  const tagged = (l) => [...new Set(l.rows.flatMap((r) => r.tags))]
+  const make = {
+    run: () => ({ by: "run", title: "run", width: (grouped ? 16 : 8)
+      + widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, room < 600 || shows.includes("settings") ? 160 : 260) }),
+    state: () => ({ by: "state", title: "state",
+      width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }),
+    validation: () => loss("validation", 98),
+    training: () => loss("training", 60),
+    tags: () => (rows.some((r) => r.tags.length) ? { by: "tags", title: "tags", width: shows.includes("note")
+      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `12px ${theme.font}`), 20)))) : 130 } : null),
+    note: () => (rows.some((r) => r.note) ? words("note", 60, 160, { grows: true }) : null),
+    step: () => words("step", 60, 160, { number: true }),
+    size: () => words("size", 60, 90, { number: true, title: "on disk" }),
+    created: () => words("created", 60, 130),
+    deleted: () => words("deleted", 60, 130),
+    left: () => words("left", 60, 130, { title: "kept for" }),
+  }
+  const fixed = Object.fromEntries(shows.filter((by) => by in make).map((by) => [by, make[by]()]))
+  // What stands behind the settings may be scrolled to: the losses that follow, tags and the like.
+  const behind = shows.indexOf("more") < 0 ? shows.length : shows.indexOf("more") - 1
+  let left = room - 30 - shows.slice(0, behind).reduce((sum, by) => sum + (fixed[by]?.width ?? 0), 0)
+  const fits = own.findIndex((c) => (left -= c.width) < 0)
+  const first = fits < 0 ? own : own.slice(0, Math.max(fits, 1))
+  const columns = shows.flatMap((by) =>
+    by === "settings" ? first : by === "more" ? own.slice(first.length) : fixed[by] ? [fixed[by]] : [])
+  return columns
+}
