@@ -10,7 +10,9 @@ from conftest import small
 from pydantic import ValidationError
 from torch import nn
 
+from core.anatomy import KINDS
 from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.parameters import Parameters
 from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import SCALINGS
 from core.models import build_model
@@ -33,6 +35,11 @@ def subject_of(store: RunStore, steps: int = 4, **changes: object) -> Subject:
     """The last checkpoint of such a run."""
     run = trained(store, steps, **changes)
     return Subject(run, run.checkpoints[-1])
+
+
+def asking(kind: str, values: dict[str, Any]) -> Parameters:
+    """An analysis's parameters, beyond their limits too."""
+    return KINDS[kind].parameters.model_construct(**values)
 
 
 def wirings(count: int, seed: int = 0, **fixed: Any) -> list[ModelConfig]:

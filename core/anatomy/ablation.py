@@ -1,20 +1,8 @@
 """A lesion sweep: each part taken out by itself, and what the loss says (Veit et al. 2016).
 
-Kind ``lesion``. Parameters: ``windows`` (of held-out text), ``seconds`` (the time it may take: it
-measures on fewer windows if the parts would take longer). L layers, H heads. Operations are those
-of :mod:`core.anatomy.operate`.
+Kind ``lesion``. It measures on fewer windows if the parts would take longer than ``seconds``.
+L layers, H heads. Operations are those of :mod:`core.anatomy.operate`.
 
-result
-    ``before``   {"nats": float, "error": float}, held-out loss of the whole network
-    ``rows``     [{"group", "layer", "head", "words", "operation", "nats", "delta", "error"}]:
-                 group is "block", "swap" (with the next layer), "attention", "feedforward" or
-                 "head"; head is null but for heads; operation is what `operate` takes; delta is
-                 nats after - before, error its standard error over windows, paired; nats and
-                 delta are null where the loss is not finite
-    ``windows``  int, used
-    ``complete`` bool, false if time ran out before the last row
-    ``layers`` ``heads`` int, L and H
-    ``step``     int, the checkpoint's
 arrays, NaN where not measured or absent
     ``block`` ``attention`` ``feedforward``   float32 (L,), Δloss in nats
     ``swap``     float32 (L - 1,)
@@ -34,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import operated
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.operate import mean_and_error, window_losses
@@ -63,16 +51,16 @@ def sweep(model: ModelConfig) -> Iterator[tuple[str, dict[str, Any], Operation]]
 
 
 @torch.no_grad()
-def lesion(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def lesion(subject: Subject, asked: parameters.Lesion, report: Report) -> Answer[results.Lesion]:
     """Take out every part by itself; the module's docstring says what is found."""
-    began, seconds = time.monotonic(), parameters["seconds"]
+    began, seconds = time.monotonic(), asked.seconds
     model, wiring = copy.deepcopy(subject.transformer), subject.wiring
     plan = list(sweep(wiring))
-    inputs, targets = subject.held_out(parameters["windows"])
+    inputs, targets = subject.held_out(asked.windows)
     report(0.0, "reads held-out text with the whole network")
     inputs, targets = _affordable(subject, inputs, targets, seconds / (len(plan) + 1))
     before = window_losses(subject, model, inputs, targets)
-    rows: list[dict[str, Any]] = []
+    rows: list[results.LesionRow] = []
     for group, one, operation in plan:
         if time.monotonic() - began > OVERTIME * seconds:
             break
@@ -94,7 +82,7 @@ def lesion(subject: Subject, parameters: dict[str, Any], report: Report) -> Answ
         )
         report.emit(rows[-1])
     nats, error = mean_and_error(before)
-    found = {
+    found: results.Lesion = {
         "before": {"nats": nats, "error": error},
         "rows": rows,
         "windows": len(inputs),
@@ -120,7 +108,7 @@ def _affordable(
     return inputs[chosen], targets[chosen]
 
 
-def _pictures(rows: list[dict[str, Any]], model: ModelConfig) -> dict[str, np.ndarray]:
+def _pictures(rows: list[results.LesionRow], model: ModelConfig) -> dict[str, np.ndarray]:
     depth = model.depth
     shapes = {"swap": (depth - 1,), "head": (depth, model.heads)}
     pictures = {

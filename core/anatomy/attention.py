@@ -1,16 +1,7 @@
 """Attention of a typed text, every layer and head.
 
-Kind ``attention``. Parameters: ``text`` (up to model.context characters; "" is the run's probe
-text). L layers, H heads, T tokens.
+Kind ``attention``; a text has up to model.context characters. L layers, H heads, T tokens.
 
-result
-    ``text``    str, the text as it was read
-    ``tokens``  [str] × T, how it is split
-    ``ids``     [int] × T, the tokens' indices
-    ``layers``  int, L
-    ``heads``   int, H
-    ``causal``  bool; if true the pattern is 0 above the diagonal
-    ``step``    int, the checkpoint's
 arrays
     ``pattern`` float16 (L, H, T, T), ``pattern[l, h, i, j]`` how much token i attends to token j;
                 rows sum to 1
@@ -18,23 +9,23 @@ arrays
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 
 
 @torch.no_grad()
-def attention(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def attention(
+    subject: Subject, asked: parameters.Attention, report: Report
+) -> Answer[results.Attention]:
     """The pattern of the text; the module's docstring says what is found."""
-    ids = subject.tokens(parameters["text"])
+    ids = subject.tokens(asked.text)
     report(0.0, f"reads {len(ids)} tokens")
     pattern = patterns(subject, ids)
     split = [subject.tokenizer.decode([i]) for i in ids]
-    found = {
+    found: results.Attention = {
         "text": "".join(split),
         "tokens": split,
         "ids": ids,

@@ -4,32 +4,19 @@ Linear CKA (Kornblith et al. 2019, arXiv 1905.00414, equations 2 and 3): with th
 matrices K and L of two representations of the same tokens, HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L,
 L)). At most 1,024 tokens; with fewer tokens than features it is biased upwards.
 
-Parameters
-    ``others`` (list of at most one run, []): the run to compare with, as its id or as
-    ``id@step``; without it, with itself.
-    ``windows`` (int, 8): held-out windows of the first run's corpus.
-
-Result
-    ``matrix``: (rows, columns) nested lists in [0, 1]; null where a layer is constant or not
-        finite.
-    ``rows``, ``columns``: the places (``embed``, ``blocks.{i}.resid_mid|resid_post``, and
-    ``final_norm.out`` where the network has one) of the first run and of the other.
-    ``runs``: [{run, name, step}, {run, name, step}].
-    ``tokens``: tokens that were compared.
-Arrays
+arrays
     ``matrix`` (rows, columns) float32.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.others import named
 from core.anatomy.streams import is_place
@@ -39,11 +26,11 @@ MOST_TOKENS = 1024  # Gram matrices of 50 places take 200 MB then
 
 
 @torch.no_grad()
-def cka(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def cka(subject: Subject, asked: parameters.Cka, report: Report) -> Answer[results.Cka]:
     """Compare every two places; the module's docstring says what is found."""
-    if len(parameters["others"]) > 1:
+    if len(asked.others) > 1:
         raise ValueError("others: CKA compares with one run at a time; name one")
-    pair = [subject, *(named(subject, other) for other in parameters["others"])]
+    pair = [subject, *(named(subject, other) for other in asked.others)]
     length = min(one.context for one in pair)
     for other in pair[1:]:
         if other.tokenizer.alphabet != subject.tokenizer.alphabet:
@@ -51,15 +38,17 @@ def cka(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
                 f"runs {subject.run.id} and {other.run.id} split text into different tokens;"
                 " choose two runs on the same corpus"
             )
-    inputs, _ = subject.held_out(parameters["windows"], length)
+    inputs, _ = subject.held_out(asked.windows, length)
     read = []
     for i, one in enumerate(pair):
         report(i / (len(pair) + 1), f"reads {inputs.numel()} tokens with run {one.run.name}")
         read.append(grams(_representations(one, inputs.to(one.device))))
     rows, columns = read[0], read[-1]
     matrix = compare(list(rows.values()), list(columns.values()))
-    runs = [{"run": o.run.id, "name": o.run.name, "step": o.step} for o in (pair[0], pair[-1])]
-    result = {
+    runs: list[results.Checkpoint] = [
+        {"run": o.run.id, "name": o.run.name, "step": o.step} for o in (pair[0], pair[-1])
+    ]
+    result: results.Cka = {
         "matrix": matrix.tolist(),
         "rows": list(rows),
         "columns": list(columns),

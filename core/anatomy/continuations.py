@@ -1,24 +1,11 @@
 """BLEU and ROUGE of continuations against how the held-out text goes on.
 
-Kind ``continuations``. Parameters: ``prompts`` (held-out places, evenly spread), ``prompt_length``
-and ``length`` (characters), ``examples`` (how many to return), ``temperature``, ``top_k``,
-``top_p``, ``seed`` (prompt i draws with seed + i).
+Kind ``continuations``. Prompt i draws with seed + i.
 
 BLEU is sacrebleu's corpus BLEU with its default tokenizer 13a and exponential smoothing (Post
 2018, arXiv 1804.08771), 0 to 100. ROUGE (Lin 2004) is the mean F-measure of rouge-score over the
 prompts, 0 to 1, with its own tokenizer (lower case, letters and digits) and no stemming.
 
-result
-    ``bleu``       float, 0..100
-    ``precisions`` [float] × 4, n-gram precisions, 0..100
-    ``brevity``    float, the brevity penalty, 0..1
-    ``rouge``      {"rouge1": float, "rouge2": float, "rougeL": float}, 0..1
-    ``chance``     {"bleu": float, "rouge": {...}}: the same of held-out text itself against the
-                   continuation of another prompt: what text that fits nothing scores
-    ``signature``  str, sacrebleu's
-    ``prompts``    int, used
-    ``examples``   [{prompt, held_out, written, bleu, rougeL}], bleu of the one sentence
-    ``step``       int, the checkpoint's
 no arrays
 stream: such examples of all prompts, in order
 """
@@ -27,31 +14,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.models.sampling import sample
 
 
-def continuations(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def continuations(
+    subject: Subject, asked: parameters.Continuations, report: Report
+) -> Answer[results.Continuations]:
     """Continue held-out places and compare; the module's docstring says what is found."""
     report(0.0, "loads sacrebleu and rouge-score")
     judge = Judge()
-    prompts, references = _places(subject, parameters)
-    drawing = {name: parameters[name] for name in ("temperature", "top_k", "top_p")}
+    prompts, references = _places(subject, asked)
     tokenizer, written = subject.tokenizer, []
-    examples = []
+    examples: list[results.Example] = []
     for i, (prompt, reference) in enumerate(zip(prompts, references, strict=True)):
         tokens = []
         for token in sample(
             subject.model,
             prompt,
-            parameters["length"],
+            asked.length,
             context=subject.context,
-            seed=(parameters["seed"] + i) % 2**63,
-            **drawing,
+            **{**asked.drawing, "seed": (asked.seed + i) % 2**63},
         ):
             tokens.append(token)
-            share = len(tokens) / parameters["length"]
+            share = len(tokens) / asked.length
             report((i + share) / len(prompts), f"continues place {i + 1} of {len(prompts)}")
         written.append(tokenizer.decode(tokens))
         examples.append(
@@ -66,7 +53,7 @@ def continuations(subject: Subject, parameters: dict[str, Any], report: Report) 
         report.emit(examples[-1])
     bleu = judge.corpus(written, references)
     others = references[1:] + references[:1]
-    found = {
+    found: results.Continuations = {
         "bleu": bleu.score,
         "precisions": list(bleu.precisions),
         "brevity": bleu.bp,
@@ -77,7 +64,7 @@ def continuations(subject: Subject, parameters: dict[str, Any], report: Report) 
         },
         "signature": judge.signature,
         "prompts": len(prompts),
-        "examples": examples[: parameters["examples"]],
+        "examples": examples[: asked.examples],
         "step": subject.step,
     }
     return Answer(found)
@@ -109,18 +96,19 @@ class Judge:
         """BLEU of one text, 0..100."""
         return float(self._one.sentence_score(written, [reference]).score)
 
-    def rouge(self, written: list[str], references: list[str]) -> dict[str, float]:
+    def rouge(self, written: list[str], references: list[str]) -> results.Rouge:
         """Mean F-measures, 0..1."""
         scores = [self._rouge.score(r, w) for w, r in zip(written, references, strict=True)]
-        return {k: sum(s[k].fmeasure for s in scores) / len(scores) for k in self.KINDS}
+        one, two, longest = (sum(s[k].fmeasure for s in scores) / len(scores) for k in self.KINDS)
+        return {"rouge1": one, "rouge2": two, "rougeL": longest}
 
 
-def _places(subject: Subject, parameters: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
+def _places(subject: Subject, asked: parameters.Continuations) -> tuple[list[list[int]], list[str]]:
     """Prompts as tokens and the held-out text that follows each."""
-    head, tail = parameters["prompt_length"], parameters["length"]
+    head, tail = asked.prompt_length, asked.length
     decode = subject.tokenizer.decode
     if not subject.text.length:  # a task without end, whose sequences are as long as one likes
-        drawn = subject.text.windows(head + tail, parameters["prompts"]).tolist()
+        drawn = subject.text.windows(head + tail, asked.prompts).tolist()
         return [ids[:head] for ids in drawn], [decode(ids[head : head + tail]) for ids in drawn]
     part = subject.text.validation
     if head + tail > len(part):
@@ -129,7 +117,7 @@ def _places(subject: Subject, parameters: dict[str, Any]) -> tuple[list[list[int
             " characters; ask for less"
         )
     room = len(part) - head - tail
-    count = min(parameters["prompts"], room + 1)
+    count = min(asked.prompts, room + 1)
     starts = [room * i // max(1, count - 1) for i in range(count)]
     prompts = [part[s : s + head].tolist() for s in starts]
     return prompts, [decode(part[s + head : s + head + tail].tolist()) for s in starts]

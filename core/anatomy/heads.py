@@ -2,32 +2,20 @@
 
 L layers, H heads, T tokens.
 
-Parameters
-    ``windows`` (int, 8): held-out windows that the scores of text are averaged over.
-    ``seed`` (int, 0): of the repeated random tokens.
+``entropy previous first duplicate matching`` are as `core.heads.scores` defines them, means over
+held-out windows; ``induction`` is the mean over sequences of random tokens that repeat, each with a
+random period of a quarter to half of the context.
 
-Result
-    ``scores``: by name, (L, H) nested lists; null where a score does not exist.
-        ``entropy previous first duplicate matching``, as `core.heads.scores` defines them, means
-        over held-out windows; ``induction``: mean over sequences of random tokens that repeat with
-        a random period, several periods.
-    ``best``: by name, {layer, head, value} of the highest (of entropy the lowest) score; null
-        where there is none.
-    ``uniform``: by name, what a head that attends evenly would have: entropy and first.
-    ``layers``, ``heads``, ``tokens`` (T), ``windows``, ``periods`` (list of int, those tried: each
-        once, a quarter to half of the context; [] where the context is too short), ``step``.
-Arrays
+arrays
     Each score by its name, (L, H) float32, NaN where it does not exist.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.attention import patterns
 from core.anatomy.loaded_checkpoint import Subject
 from core.heads.scores import SCORES, Scores, scores
@@ -36,10 +24,10 @@ SEQUENCES = 16  # of repeated tokens
 FEW_TOKENS = 8  # an alphabet smaller than this can't fill a period without repeating itself
 
 
-def heads(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def heads(subject: Subject, asked: parameters.Heads, report: Report) -> Answer[results.Heads]:
     """Every score of every head; the module's docstring says what is found."""
-    windows = subject.held_out(parameters["windows"])[0].tolist()  # (N, T)
-    repeated = sequences(subject.context, subject.vocabulary, parameters["seed"])
+    windows = subject.held_out(asked.windows)[0].tolist()  # (N, T)
+    repeated = sequences(subject.context, subject.vocabulary, asked.seed)
     readings: dict[str, list[Scores]] = {}
     whole = len(windows) + len(repeated)
     for i, ids in enumerate(windows):
@@ -56,7 +44,7 @@ def heads(subject: Subject, parameters: dict[str, Any], report: Report) -> Answe
     averages = {name: _average(readings.get(name, []), shape) for name in SCORES}
     rows = np.arange(1, len(windows[0]) + 1)
     attended = rows if subject.wiring.causal else np.full_like(rows, len(rows))
-    result = {
+    result: results.Heads = {
         "scores": {name: values.tolist() for name, values in averages.items()},
         "best": {name: _best(name, values) for name, values in averages.items()},
         "uniform": {
@@ -106,7 +94,7 @@ def _average(readings: list[Scores], shape: tuple[int, int]) -> Scores:
     return mean
 
 
-def _best(name: str, values: Scores) -> dict[str, Any] | None:
+def _best(name: str, values: Scores) -> results.Best | None:
     if np.isnan(values).all():
         return None
     place = np.nanargmin(values) if name == "entropy" else np.nanargmax(values)

@@ -4,27 +4,11 @@ Li et al. 2018 (arXiv 1712.09913): L(θ + a d₁ (+ b d₂)) with random Gaussia
 of a matrix scaled to the length of the row of θ that it changes, everything of one dimension
 (biases, gains) left alone. L is the mean cross-entropy in nats over fixed held-out windows.
 
-Parameters
-    ``others`` (list of runs, each as ``id`` or ``id@step``, []): more checkpoints for the same
-    axes and the same scale. Directions are drawn by (seed, name of the tensor), so that equal
-    networks share them.
-    ``radius`` (float, 1.0): a and b go from -radius to radius.
-    ``seconds`` (float, 20): the time that the grid may take; one evaluation is measured, the finest
-    grid that fits is taken. ``points`` (int, 0): an odd number of points along each axis instead.
-    ``seed`` (int, 0): of the directions.
+Directions are drawn by (seed, name of the tensor), so that equal networks share them. One
+evaluation is measured and the finest grid that fits the time is taken, coarse to fine: each
+finished level is one object of the stream with all keys of the result, which the last one equals.
 
-Result
-    ``a`` (list of n numbers), and in two dimensions ``b`` (list of n numbers).
-    ``runs``: list of {run, name, step, centre (loss at the checkpoint), loss, not_finite}: ``loss``
-    is (n) or, row by row of b, (n, n), ``loss[j][i]`` at a[i], b[j], null where it is not finite;
-    ``not_finite``: how many are not.
-    ``low``, ``high``: of all finite losses of all runs: the one scale.
-    ``points`` (n), ``evaluations`` (losses measured), ``seconds_each`` (of one evaluation),
-    ``tokens`` (predictions in one loss), ``radius``, ``sentence``: what the grid is and whether the
-    time budget cut it.
-    Coarse to fine: each finished level is one object of the stream with all of these keys and
-    ``points`` so far; the last one equals the result.
-Arrays
+arrays
     ``loss`` (runs, n) or (runs, n, n) float64, not finite as it came.
 """
 
@@ -36,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.loss_grid import (
     FINEST,
@@ -54,33 +38,37 @@ from core.anatomy.loss_grid import (
 from core.anatomy.others import named
 
 
-def landscape1d(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def landscape1d(
+    subject: Subject, asked: parameters.Landscape, report: Report
+) -> Answer[results.Landscape1d]:
     """The loss along one random direction; the module's docstring says what is found."""
-    return _landscape(subject, parameters, report, 1)
+    return _landscape(subject, asked, report, 1)
 
 
-def landscape2d(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def landscape2d(
+    subject: Subject, asked: parameters.Landscape, report: Report
+) -> Answer[results.Landscape2d]:
     """The loss over two random directions; the module's docstring says what is found."""
-    return _landscape(subject, parameters, report, 2)
+    return _landscape(subject, asked, report, 2)
 
 
 @torch.no_grad()
 def _landscape(
-    subject: Subject, parameters: dict[str, Any], report: Report, dimensions: int
-) -> Answer:
-    subjects = [subject, *(named(subject, other) for other in parameters["others"])]
+    subject: Subject, asked: parameters.Landscape, report: Report, dimensions: int
+) -> Answer[Any]:
+    subjects = [subject, *(named(subject, other) for other in asked.others)]
     report(0.0, "measures the loss at the checkpoint")
     losses = [HeldOutLoss(one) for one in subjects]
     centres = [loss(one.model) for loss, one in zip(losses, subjects, strict=True)]
     pairs = zip(losses, subjects, strict=True)
-    evaluations = [_around(loss, one, parameters["seed"], dimensions) for loss, one in pairs]
+    evaluations = [_around(loss, one, asked.seed, dimensions) for loss, one in pairs]
     middle = (0.0,) * dimensions
     each = max(seconds_each(lambda e=e: e(*middle)) for e in evaluations)  # type: ignore[misc]
-    seconds, chosen = parameters["seconds"], parameters["points"]
+    seconds, chosen = asked.seconds, asked.points
     if chosen and (chosen % 2 == 0 or chosen > FINEST[dimensions]):
         raise ValueError(f"points: {chosen} is not odd or more than {FINEST[dimensions]}")
     points = chosen or affordable(each, seconds, dimensions, len(subjects))
-    axis = np.linspace(-parameters["radius"], parameters["radius"], points)
+    axis = np.linspace(-asked.radius, asked.radius, points)
     axis[points // 2] = 0.0  # to the last bit
     runs = [
         {"run": one.run.id, "name": one.run.name, "step": one.step, "centre": centre}
@@ -104,7 +92,7 @@ def _landscape(
             "evaluations": count,
             "seconds_each": each,
             "tokens": tokens,
-            "radius": parameters["radius"],
+            "radius": asked.radius,
             "sentence": sentence(size, dimensions, tokens, seconds, finest, missing),
         }
         report.emit(result)

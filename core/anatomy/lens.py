@@ -1,24 +1,8 @@
 """The logit lens: what the network would say if it stopped at a layer (nostalgebraist 2020).
 
 head(final_norm(h)) of the stream h after the embedding and after each layer; the last row is the
-network's own output. Kind ``lens``. Parameters: ``text`` ("" is the run's probe text), ``top``
-(tokens listed a place), ``middle`` (the stream between attention and feed-forward too), ``windows``
-(of held-out text, for the loss by layer). N rows from embedding to output, T tokens, K = ``top``.
+network's own output. Kind ``lens``. N rows from embedding to output, T tokens, K = ``top``.
 
-result
-    ``text``        str
-    ``tokens``      [str] × T
-    ``ids``         [int] × T
-    ``rows``        [str] × N, observables: "embed", "blocks.0.resid_mid" (with ``middle``),
-                    "blocks.0.resid_post", ...
-    ``labels``      [str] × N, in words: "embedding", "layer 0 attention", "layer 0", ...
-    ``alphabet``    str, character i is the token with index i
-    ``loss``        [float] × N, nats a token on held-out text
-    ``loss_error``  [float] × N, standard error over windows
-    ``model_loss``  float, the network's own loss on the same text, which loss[-1] equals
-    ``unigram``     float or null, nats under single-letter frequencies
-    ``windows``     int, used
-    ``step``        int, the checkpoint's
 arrays, of ``text``
     ``top_ids``     int32 (N, T, K), likeliest first
     ``top_p``       float32 (N, T, K)
@@ -31,14 +15,13 @@ arrays, of ``text``
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject, token_losses
 from core.anatomy.operate import mean_and_error
 
@@ -70,16 +53,16 @@ class Lens:
 
 
 @torch.no_grad()
-def lens(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def lens(subject: Subject, asked: parameters.Lens, report: Report) -> Answer[results.Lens]:
     """What each layer would say; the module's docstring says what is found."""
-    ids = subject.tokens(parameters["text"])
-    look = Lens(subject, parameters["middle"])
+    ids = subject.tokens(asked.text)
+    look = Lens(subject, asked.middle)
     report(0.0, "reads the text")
     tokens = torch.tensor([ids], device=subject.device)
     logits = look.read(tokens)
     names = list(logits)
-    arrays = _places(torch.cat(list(logits.values())), tokens[0], parameters["top"])
-    inputs, targets = subject.held_out(parameters["windows"])
+    arrays = _places(torch.cat(list(logits.values())), tokens[0], asked.top)
+    inputs, targets = subject.held_out(asked.windows)
     means: list[Tensor] = []  # each (N, B)
     own: list[Tensor] = []  # each (B,)
     for x, y in subject.batches(inputs, targets):
@@ -89,7 +72,7 @@ def lens(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer
         own.append(token_losses(subject.model, x, y).double().mean(1).cpu())
     losses = [mean_and_error(row) for row in torch.cat(means, 1)]
     split = [subject.tokenizer.decode([i]) for i in ids]
-    found = {
+    found: results.Lens = {
         "text": "".join(split),
         "tokens": split,
         "ids": ids,

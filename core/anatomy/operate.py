@@ -1,9 +1,7 @@
 """Change parts of a trained network and see what it costs.
 
-Kind ``operate``. Parameters: ``operations`` (a list, see :mod:`core.anatomy.operations`),
-``windows`` (of held-out text), ``text`` ("" is the run's probe text), ``prompt``, ``length`` (0:
-write nothing), ``temperature``, ``top_k``, ``top_p``, ``seed``. T tokens of the text. Losses
-before and after are of the same windows; texts before and after are drawn with the same seed.
+Kind ``operate``. T tokens of the text. Losses before and after are of the same windows; texts
+before and after are drawn with the same seed.
 
 An operation is a JSON object ``{"target": ..., "layer": ..., "action": ...}``, layers and heads
 counted from 0:
@@ -22,19 +20,6 @@ counted from 0:
 network as it was. ``off`` of a head makes its output 0 before W_O; of attention or feed-forward,
 F's output with its bias, and a norm after F (and its own bias) goes on as if W_O were 0.
 
-result
-    ``operations``  [str], in words: "head 3.2 off"
-    ``before``      {"nats": float, "error": float, "text": str}: held-out loss with its standard
-                    error over windows, and the text written
-    ``after``       the same
-    ``delta``       float, after - before, nats
-    ``delta_error`` float, standard error of the paired difference over windows
-    ``windows``     int, used
-    ``prompt``      str
-    ``common``      int, characters that both written texts begin with
-    ``text``        str, the text that the arrays are of
-    ``tokens``      [str] × T
-    ``step``        int, the checkpoint's
 arrays
     ``before``      float32 (T - 1,), nats of token 1, 2, ... of ``text``
     ``after``       float32 (T - 1,)
@@ -47,12 +32,11 @@ from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
 from operator import eq
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import mean_outputs, operated
 from core.anatomy.loaded_checkpoint import Subject, token_losses
 from core.anatomy.operations import read
@@ -60,13 +44,12 @@ from core.models.sampling import sample
 
 
 @torch.no_grad()
-def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def operate(subject: Subject, asked: parameters.Operate, report: Report) -> Answer[results.Operate]:
     """Before and after; the module's docstring says what is found."""
-    operations = [read(subject.wiring, one) for one in parameters["operations"]]
-    ids = subject.tokens(parameters["text"])
-    prompt = subject.prompt(parameters["prompt"] or "\n")
-    inputs, targets = subject.held_out(parameters["windows"])
-    drawing = {name: parameters[name] for name in ("temperature", "top_k", "top_p", "seed")}
+    operations = [read(subject.wiring, one) for one in asked.operations]
+    ids = subject.tokens(asked.text)
+    prompt = subject.prompt(asked.prompt or "\n")
+    inputs, targets = subject.held_out(asked.windows)
     model = copy.deepcopy(subject.transformer)
 
     def look(model: nn.Module, start: float, name: str) -> tuple[Tensor, Tensor, str]:
@@ -74,17 +57,14 @@ def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Ans
         windows = window_losses(subject, model, inputs, targets, tick)
         report(start + 0.25, f"writes {name}")
         written = []
-        for token in sample(
-            model, prompt, parameters["length"], context=subject.context, **drawing
-        ):
+        for token in sample(model, prompt, asked.length, context=subject.context, **asked.drawing):
             written.append(token)
-            report(start + 0.25 + 0.2 * len(written) / parameters["length"], f"writes {name}")
+            report(start + 0.25 + 0.2 * len(written) / asked.length, f"writes {name}")
         return windows, _next_losses(subject, model, ids), subject.tokenizer.decode(written)
 
     # One operation after another is tried on the same text: what was before is read once.
-    asked = [parameters[name] for name in ("windows", "text", "prompt", "length", *drawing)]
     before, before_tokens, before_text = subject.once(
-        ("operate", *asked), lambda: look(model, 0.0, "before")
+        ("operate", asked.model_copy(update={"operations": ()})), lambda: look(model, 0.0, "before")
     )
     report(0.45, "measures means")
     means = mean_outputs(model, operations, (x for x, _ in subject.batches(inputs, targets)))
@@ -92,7 +72,7 @@ def operate(subject: Subject, parameters: dict[str, Any], report: Report) -> Ans
         after, after_tokens, after_text = look(model, 0.5, "after")
     split = [subject.tokenizer.decode([i]) for i in ids]
     delta, delta_error = mean_and_error(after - before)
-    found = {
+    found: results.Operate = {
         "operations": [one.words for one in operations],
         "before": {**_named(before), "text": before_text},
         "after": {**_named(after), "text": after_text},
@@ -134,7 +114,7 @@ def mean_and_error(windows: Tensor) -> tuple[float, float]:
     return float(windows.mean()), float(error)
 
 
-def _named(windows: Tensor) -> dict[str, float]:
+def _named(windows: Tensor) -> results.Loss:
     nats, error = mean_and_error(windows)
     return {"nats": nats, "error": error}
 

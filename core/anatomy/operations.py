@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import RESIDUALS
 
@@ -19,9 +21,20 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "norm": ("off",),
     "residual": ("off", "scale"),
 }
-FIELDS = ("target", "layer", "head", "place", "sublayer", "action", "scale")
 WHOLE = ("embedding", "final")  # norms that belong to no layer
 NAMES = {"feedforward": "feed-forward"}
+
+
+class Given(TypedDict, total=False):
+    """An operation as it is asked for; which keys it needs follows from its target and action."""
+
+    target: str
+    layer: int
+    head: int
+    place: str
+    sublayer: str
+    action: str
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -86,18 +99,13 @@ def skips(model: ModelConfig, layer: int) -> tuple[str, ...]:
     return tuple(part for part in own.parts if part in RESIDUALS[own.residual])
 
 
-def check(model: ModelConfig, parameters: dict[str, Any]) -> None:
-    """Raises ValueError for the first operation of `operate` that is impossible."""
-    for one in parameters["operations"]:
-        read(model, one)
-
-
 def read(model: ModelConfig, one: Any) -> Operation:
     """An operation of this network. Raises ValueError saying what is accepted instead."""
     if not isinstance(one, dict):
         raise ValueError(f"operations: {one!r} is no object with target, layer and action")
-    for name in one.keys() - set(FIELDS):
-        raise ValueError(f"operations: there is no {name}; accepted: {', '.join(FIELDS)}")
+    fields = Given.__annotations__
+    for name in one.keys() - fields.keys():
+        raise ValueError(f"operations: there is no {name}; accepted: {', '.join(fields)}")
     target, action = one.get("target"), one.get("action")
     if target not in ACTIONS:
         raise ValueError(f"operations: target is {target!r}; accepted: {', '.join(ACTIONS)}")

@@ -1,6 +1,6 @@
 """Paths through the residual network by their length (Veit et al. 2016, arXiv 1605.06431).
 
-Kind ``paths``. Parameters: ``windows`` (of held-out text). N sublayers in order.
+Kind ``paths``. N sublayers in order.
 
 **Gradient.** The network unrolls into paths: at every sublayer a path takes the skip or the branch;
 its length is how many branches it takes. In the backward pass the gradient of the loss with respect
@@ -14,23 +14,6 @@ sublayer's output contribute directly, and of biases. Contribution: to the right
 the mean logit, mean over all predictions. What a sublayer writes has itself passed up to as many
 branches as there are sublayers before it, and one more: ``depth`` is the largest path length in it.
 
-result
-    ``lengths``    [int] × (N + 1), 0..N
-    ``paths``      [float] × (N + 1), how many paths have this length (value residual's ways beside
-                   the stream are in the gradient, not counted here)
-    ``norm``       [float] × (N + 1), ‖g_k‖
-    ``share``      [float] × (N + 1), ‖g_k‖ / Σ_j ‖g_j‖
-    ``projection`` [float] × (N + 1), <g_k, g> / ‖g‖²; these sum to 1 and may be negative
-    ``total``      float, ‖g‖
-    ``mean_length`` float, Σ k · share
-    ``sources``    [str] × M, "embed", "blocks.0.attn", "blocks.0.mlp", ..., "bias"
-    ``depth``      [int] × M, of each source; null for "bias"
-    ``logit``      [float] × M, the contributions
-    ``logit_share`` [float] × M, |contribution| / Σ |contributions|
-    ``logit_total`` float, their sum: the mean of right logit - mean logit
-    ``loss``       float, nats on the same windows
-    ``windows``    int, used
-    ``step``       int, the checkpoint's
 no arrays
 """
 
@@ -39,13 +22,12 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.models.block import Sublayer
 from core.models.observe import unseen
@@ -55,9 +37,9 @@ from core.models.transformer import Transformer
 ByLength = dict[int, Tensor]  # a gradient for each path length that occurs
 
 
-def paths(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def paths(subject: Subject, asked: parameters.Paths, report: Report) -> Answer[results.Paths]:
     """Gradient and logit by path length; the module's docstring says what is found."""
-    inputs, targets = subject.held_out(parameters["windows"])
+    inputs, targets = subject.held_out(asked.windows)
     model = subject.transformer
     layers = list(sublayers(model))
     count = len(layers)
@@ -79,7 +61,7 @@ def paths(subject: Subject, parameters: dict[str, Any], report: Report) -> Answe
     norm = squares.sqrt() / len(inputs)
     sizes = sum(abs(value) for value in logit.values())
     share = norm / norm.sum()
-    found = {
+    found: results.Paths = {
         "lengths": list(range(count + 1)),
         "paths": _counts(layers),
         "norm": norm.tolist(),

@@ -1,22 +1,9 @@
 """How well a checkpoint predicts text.
 
-Kind ``score``. Parameters: ``text`` ("" is held-out text, the validation part of the run's corpus;
-else up to 100,000 characters, each but the first predicted once, in windows of model.context),
-``windows`` (of held-out text). T tokens of a window.
+Kind ``score``. Held-out text is the validation part of the run's corpus. A typed text has up to
+100,000 characters, each but the first predicted once, in windows of model.context. T tokens of a
+window.
 
-result
-    ``on``                 "held-out" or "text"
-    ``nats``               float, mean cross-entropy a character
-    ``nats_error``         float or null, its standard error over windows
-    ``bits_per_character`` float, nats / ln 2
-    ``perplexity``         float, exp(nats)
-    ``accuracy``           float, share of characters that are the likeliest
-    ``predictions``        int, characters predicted
-    ``windows``            int, windows used
-    ``unigram``            float or null, nats of held-out text under single-letter frequencies
-    ``tokens``             of ``text``: [{text, p, nats, rank}], rank 0 is the likeliest; p, nats,
-                           rank are null for the first character; [] for held-out text
-    ``step``               int, the checkpoint's
 arrays
     ``position``           int32 (T,), place of a prediction in its window, from 1; (1,) for a
                            feed-forward network, which predicts once a window
@@ -34,18 +21,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 
 LONGEST = 100_000  # characters of a typed text
 
 
 @torch.no_grad()
-def score(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def score(subject: Subject, asked: parameters.Score, report: Report) -> Answer[results.Score]:
     """Predict held-out or typed text; the module's docstring says what is found."""
-    typed = parameters["text"]
+    typed = asked.text
     single = subject.wiring.family == "mlp"
-    windows = _typed(subject, typed) if typed else [subject.held_out(parameters["windows"])]
+    windows = _typed(subject, typed) if typed else [subject.held_out(asked.windows)]
     if single and not typed:
         windows = [(inputs, targets[:, -1:]) for inputs, targets in windows]
     parts: list[Tensor] = []  # each (3, B, T): nats, rank, p
@@ -62,7 +49,7 @@ def score(subject: Subject, parameters: dict[str, Any], report: Report) -> Answe
     nats = float(flat[0].mean())
     means = torch.stack([row[0].mean() for row in rows])
     unigram = subject.run.corpus.get("unigram_validation")
-    found = {
+    found: results.Score = {
         "on": "text" if typed else "held-out",
         "nats": nats,
         "nats_error": float(means.std() / len(means) ** 0.5) if len(means) > 1 else None,
@@ -108,10 +95,13 @@ def _typed(subject: Subject, text: str) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def _tokens(text: str, flat: Tensor) -> list[dict[str, Any]]:
-    first: dict[str, Any] = {"text": text[0], "p": None, "nats": None, "rank": None}
+def _tokens(text: str, flat: Tensor) -> list[results.Scored]:
+    first: results.Scored = {"text": text[0], "p": None, "nats": None, "rank": None}
     rest = zip(text[1:], *flat.tolist(), strict=True)
-    return [first] + [{"text": c, "p": p, "nats": n, "rank": int(r)} for c, n, r, p in rest]
+    others: list[results.Scored] = [
+        {"text": c, "p": p, "nats": n, "rank": int(r)} for c, n, r, p in rest
+    ]
+    return [first, *others]
 
 
 def _by_position(rows: list[Tensor], positions: int) -> dict[str, Any]:

@@ -4,32 +4,14 @@ L layers, T tokens, D width, N windows. A *place* is a point of the stream: ``em
 ``blocks.{i}.resid_mid`` and ``blocks.{i}.resid_post`` (in order), then ``final_norm.out`` where the
 network has one.
 
-Parameters
-    ``windows`` (int, 8): held-out windows.
+Sources: ``effective_rank`` exp(H(σ / Σσ)) of a window's (T, D) matrix (Roy & Vetterli 2007);
+``participation`` (Σσ²)² / Σσ⁴; ``residual_ratio`` ‖res(X)‖ / ‖X‖ with res(X) = X - 1·(mean over
+tokens) (Dong et al. 2021); ``angle`` arccos(cosine) / π, 0 same direction, 1 opposite (Gromov et
+al. 2024). ``massive``: |a| > 100 and >= 1,000 x the median of its place (Sun et al. 2024).
+``sinks``: heads whose mean attention to token 0 reaches the threshold (Gu et al. 2024). The two
+things that the Add box sums are what the skip carries, α and ω included, and the scaled branch.
 
-Result
-    ``places`` (list of str, P of them), ``layer`` (list of int, P; -1 for embed, L for the final
-    norm), and by place, lists of P numbers (null where not finite):
-        ``rms``: root mean square of the stream.
-        ``similarity``: mean cosine between two tokens of one window, over all pairs.
-        ``effective_rank``: exp(H(σ / Σσ)) of a window's (T, D) matrix (Roy & Vetterli 2007), 1 to
-        ``rank_most`` = min(T, D).
-        ``participation``: (Σσ²)² / Σσ⁴, 1 to ``rank_most``.
-        ``residual_ratio``: ‖res(X)‖ / ‖X‖, res(X) = X - 1·(mean over tokens) (Dong et al. 2021).
-        ``largest``, ``median``: of |a|; the median of a window, mean over windows.
-    ``sublayers`` (list of {name, layer, part}: ``blocks.{i}.attn`` or ``.mlp``), and by sublayer
-    ``skip_rms``, ``branch_rms``: of the two things that the Add box sums (what the skip carries, α
-    and ω included, and the scaled branch); ``branch_share``: branch / (skip + branch), 1 without a
-    skip.
-    ``angle`` (L): angular distance between a block's input and output, arccos(cosine) / π, mean
-    over tokens (0 same direction, 1 opposite; Gromov et al. 2024).
-    ``massive``: {seen: bool, sentence, found: list of {place, token (position in its window),
-    feature, value, times_median}, at most 20, largest first}: |a| > 100 and >= 1,000 x the median
-    of its place (Sun et al. 2024).
-    ``sinks``: {seen: bool, sentence, threshold, uniform, found: list of {layer, head, share}}:
-    heads whose mean attention to token 0 reaches the threshold (Gu et al. 2024).
-    ``tokens`` (T), ``windows`` (N), ``step``.
-Arrays
+arrays
     ``sinks`` (L, H) float32: mean attention to token 0. Absent without attention.
 """
 
@@ -45,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.anatomy import Answer, Report, rank
+from core.anatomy import Answer, Report, parameters, rank, results
 from core.anatomy.loaded_checkpoint import Subject
 
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
@@ -73,7 +55,7 @@ class Look:
         self.found: dict[tuple[str, str], list[Tensor]] = defaultdict(list)  # each (N,)
         self.places: list[str] = []
         self.sinks: dict[str, list[Tensor]] = defaultdict(list)  # each (N, H)
-        self.largest: list[dict[str, Any]] = []
+        self.largest: list[results.MassiveOne] = []
         self.windows = 0
         self._before: Tensor | None = None
 
@@ -158,9 +140,9 @@ def sublayers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 @torch.no_grad()
-def streams(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def streams(subject: Subject, asked: parameters.Streams, report: Report) -> Answer[results.Streams]:
     """Measure the stream on held-out text; the module's docstring says what is found."""
-    inputs, _ = subject.held_out(parameters["windows"])
+    inputs, _ = subject.held_out(asked.windows)
     look = Look(subject.wiring.has_final_norm)
     portions = subject.batches(inputs)
     for i, (portion,) in enumerate(portions):
@@ -169,36 +151,41 @@ def streams(subject: Subject, parameters: dict[str, Any], report: Report) -> Ans
             subject.model(portion, look)
     depth = subject.wiring.depth
     names = [name for name, _ in sublayers(subject.model)]
-    sums = {
-        what: [look.mean(name, what) ** 0.5 for name in names]
-        for what in ("skip_rms", "branch_rms")
-    }
-    statistics = (*("similarity", "effective_rank", "participation", "residual_ratio", "median"),)
-    result = {
+    skips, branches = ([look.mean(n, w) ** 0.5 for n in names] for w in ("skip_rms", "branch_rms"))
+
+    def means(what: str) -> list[float | None]:
+        return [look.mean(place, what) for place in look.places]
+
+    shares = [torch.cat(parts).mean(0).numpy() for parts in look.sinks.values()]  # each (H,)
+    arrays = {"sinks": np.stack(shares).astype(np.float32)} if shares else {}
+    result: results.Streams = {
         "places": look.places,
         "layer": [layer_of(place, depth) for place in look.places],
         "rms": [look.mean(place, "rms") ** 0.5 for place in look.places],
-        **{what: [look.mean(place, what) for place in look.places] for what in statistics},
+        "similarity": means("similarity"),
+        "effective_rank": means("effective_rank"),
+        "participation": means("participation"),
+        "residual_ratio": means("residual_ratio"),
+        "median": means("median"),
         "largest": [float(torch.cat(look.found[p, "largest"]).max()) for p in look.places],
         "rank_most": min(inputs.shape[1], subject.wiring.width),
         "sublayers": [
             {"name": name, "layer": layer_of(name, depth), "part": name.rpartition(".")[2]}
             for name in names
         ],
-        **sums,
+        "skip_rms": [*skips],
+        "branch_rms": [*branches],
         "branch_share": [
             branch / (skip + branch) if skip + branch > 0 else None
-            for skip, branch in zip(sums["skip_rms"], sums["branch_rms"], strict=True)
+            for skip, branch in zip(skips, branches, strict=True)
         ],
         "angle": [look.mean(p, "angle") for p in look.places if p.endswith(".resid_post")],
         "massive": _massive(look.largest),
         "tokens": inputs.shape[1],
         "windows": len(inputs),
         "step": subject.step,
+        "sinks": _sinks(arrays.get("sinks"), inputs.shape[1], subject.wiring.causal),
     }
-    shares = [torch.cat(parts).mean(0).numpy() for parts in look.sinks.values()]  # each (H,)
-    arrays = {"sinks": np.stack(shares).astype(np.float32)} if shares else {}
-    result["sinks"] = _sinks(arrays.get("sinks"), inputs.shape[1], subject.wiring.causal)
     return Answer(result, arrays)
 
 
@@ -209,7 +196,7 @@ def layer_of(name: str, depth: int) -> int:
     return -1 if name == "embed" else depth
 
 
-def _massive(found: list[dict[str, Any]]) -> dict[str, Any]:
+def _massive(found: list[results.MassiveOne]) -> results.Massive:
     found = sorted(found, key=lambda one: -abs(one["value"]))[:SHOWN]
     rule = f"|a| > {MASSIVE:.0f} and at least {TIMES_MEDIAN:,.0f} times the median"
     if not found:
@@ -223,19 +210,24 @@ def _massive(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {"seen": bool(found), "sentence": sentence, "found": found}
 
 
-def _sinks(shares: Any, tokens: int, causal: bool) -> dict[str, Any]:
+def _sinks(shares: Any, tokens: int, causal: bool) -> results.Sinks:
     if shares is None or tokens < 2:
         sentence = "Attention sinks: not seen; there is no attention to an earlier token."
-        nothing: dict[str, Any] = {"threshold": None, "uniform": None, "found": []}
-        return {"seen": False, "sentence": sentence, **nothing}
+        return {
+            "seen": False,
+            "sentence": sentence,
+            "threshold": None,
+            "uniform": None,
+            "found": [],
+        }
     rows = np.arange(2, tokens + 1) if causal else np.full(tokens - 1, tokens)
     uniform = float((1 / rows).mean())
     threshold = max(SINK, 2 * uniform)  # in a short text even attention reaches the first token
-    found = [
+    found: list[results.Sink] = [
         {"layer": int(layer), "head": int(head), "share": float(shares[layer, head])}
         for layer, head in np.argwhere(shares >= threshold)
     ]
-    found.sort(key=lambda one: -float(one["share"]))
+    found.sort(key=lambda one: -one["share"])
     rule = f"mean attention to token 0 of {threshold:.2f} or more; even attention has {uniform:.2f}"
     if found:
         first = found[0]

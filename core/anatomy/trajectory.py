@@ -4,33 +4,24 @@ PCA of θ_s - θ_last over the run's checkpoints (Li et al. 2018, arXiv 1712.099
 checkpoint that was asked for is the last one and the origin, the axes are the first two components,
 in units of parameter distance. Of many checkpoints of a large network some are left out, evenly.
 
-Parameters
-    ``seconds`` (float, 20) and ``points`` (int, 0), as of `landscape2d`.
+The surface is L(θ_last + x u + y v). Coarse to fine: each finished level is one object of the
+stream with all keys of the result.
 
-Result
-    ``steps`` (list of S ints, at least 3), ``path`` (S pairs [x, y]), ``path_loss`` (S: the loss at
-    each checkpoint itself, not at its projection), ``explained`` ([share of the variance along x,
-    along y]), ``distance`` (S: ‖θ_s - θ_last‖).
-    The surface L(θ_last + x u + y v): ``a``, ``b`` (coordinates of the grid along x and y, which
-    cover the path with a margin), ``loss`` (``loss[j][i]`` at a[i], b[j], null where not finite),
-    ``not_finite``, ``centre`` (loss of the last checkpoint), ``low``, ``high``, ``points``,
-    ``evaluations``, ``seconds_each``, ``tokens``, ``sentence``.
-    Coarse to fine: each finished level is one object of the stream with all of these keys.
-Arrays
+arrays
     ``loss`` (n, n) float64, not finite as it came; ``path`` (S, 2) float64.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.anatomy import Answer, Report
+from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.loss_grid import (
     FINEST,
@@ -53,7 +44,9 @@ MARGIN = 0.25  # of the path's extent, on either side
 
 
 @torch.no_grad()
-def trajectory(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+def trajectory(
+    subject: Subject, asked: parameters.Trajectory, report: Report
+) -> Answer[results.Trajectory]:
     """The path and the surface below it; the module's docstring says what is found."""
     report(0.0, "reads the checkpoints")
     loss = HeldOutLoss(subject)
@@ -67,7 +60,7 @@ def trajectory(subject: Subject, parameters: dict[str, Any], report: Report) -> 
         return loss(model.to(x, y))
 
     each = seconds_each(lambda: evaluate(0.0, 0.0))
-    seconds, chosen = parameters["seconds"], parameters["points"]
+    seconds, chosen = asked.seconds, asked.points
     if chosen and (chosen % 2 == 0 or chosen > FINEST[2]):
         raise ValueError(f"points: {chosen} is not odd or more than {FINEST[2]}")
     points = chosen or affordable(each, seconds, 2, 1)
@@ -99,7 +92,7 @@ def trajectory(subject: Subject, parameters: dict[str, Any], report: Report) -> 
             "sentence": sentence(size, 2, loss.predictions, seconds, finest, part["not_finite"]),
         }
         report.emit(result)
-    return Answer(result, {"loss": np.array(grid), "path": path})
+    return Answer(cast(results.Trajectory, result), {"loss": np.array(grid), "path": path})
 
 
 def principal_plane(

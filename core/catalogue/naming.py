@@ -236,8 +236,17 @@ def _rewired(switches: Sequence[Values]) -> str:
 
 @cache
 def cut(text: str, most: int = LABEL) -> str:
-    """A text with an ellipsis where it is longer than there is room."""
-    return text if len(text) <= most else text[: most - 1].rstrip(" ,(") + "…"
+    """A text with an ellipsis where it is longer than there is room, after a word if it can be."""
+    return text if len(text) <= most else _beginning(text, most - 1) + "…"
+
+
+def _beginning(text: str, most: int) -> str:
+    """At most so many letters of a longer text: whole words where they fill half of the room."""
+    kept = text[:most]
+    border = kept.rfind(" ")
+    if text[most] not in " ,)" and border >= most / 2:
+        kept = kept[:border]
+    return kept.rstrip(" ,(")
 
 
 def labels(found: Mapping[str, str], most: int = LABEL) -> dict[str, str]:
@@ -268,4 +277,10 @@ def labels(found: Mapping[str, str], most: int = LABEL) -> dict[str, str]:
 
 def _end_of(name: str, most: int) -> str:
     head = max(3, most // 3)
-    return f"{name[:head].rstrip(' ,(')}…{name[-(most - head - 1) :].lstrip(' ,')}"
+    end = name[-(most - head - 1) :]
+    for border in (", ", " "):  # a whole setting, or else a whole word
+        _, found, rest = end.partition(border)
+        if found and rest:
+            end = rest
+            break
+    return f"{_beginning(name, head)}…{end.lstrip(' ,')}"

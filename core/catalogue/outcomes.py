@@ -139,7 +139,7 @@ def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:
         small = f"{counts[worst]} of {len(runs)}" if some else f"{len(runs)} runs"
         return Cell(kind, _word(worst), small, told, **shared)
     of = f"mean of {mean.count}" + ("" if mean.count == len(runs) else f" of {len(runs)}")
-    small = of if len(counts) == 1 else f"{of}, {counts['learned']} learned"
+    small = of if len(counts) == 1 else f"{of}, {counts['learned'] or 'none'} learned"
     if len(counts) == 1 and kind == "plain":  # nothing but the words tells it from a good one
         small = f"{of}, {_below(runs[0].kind)}"
     said = f"{told}; {mean.value:.2f} is the {of} runs" + (

@@ -8,20 +8,65 @@ import sys
 import time
 from typing import Any
 
-from core.anatomy import KINDS
+from core.anatomy import KINDS, Kind
+from core.anatomy.parameters import Parameters, accepted
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
 
 
 def add_parser(commands: Any) -> None:
     """``inspect`` and its options."""
-    parser = commands.add_parser("inspect", help="look inside a run's checkpoint; prints JSON")
+    kinds = "\n".join(f"  {kind:<14}{row.about}" for kind, row in KINDS.items())
+    parser = commands.add_parser(
+        "inspect",
+        help="look inside a run's checkpoint; prints JSON",
+        epilog=f"kinds:\n{kinds}\n\n`inspect --help KIND` shows a kind's parameters.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
     parser.add_argument("id", help="the run's id, or a part that only it has")
-    parser.add_argument("kind", metavar="KIND", help=f"one of: {', '.join(KINDS)}")
+    parser.add_argument("kind", metavar="KIND", help="what to ask; see below")
     parser.add_argument("parameters", nargs="*", metavar="name=value", help="value: text or JSON")
+    parser.add_argument(
+        *("-h", "--help"),
+        action=Help,
+        nargs="?",
+        metavar="KIND",
+        help="help, of a kind too",
+    )
     parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
     add_store(parser)
     parser.set_defaults(run=run)
+
+
+class Help(argparse.Action):
+    """``--help`` alone, ``--help KIND`` or ``RUN KIND --help``."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        kind = values or getattr(namespace, "kind", None)
+        if kind is None:
+            parser.print_help()
+        else:
+            print(f"{kind}: {_row(kind).about}\n\n{_shown(_row(kind).parameters)}")
+        parser.exit()
+
+
+def _row(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise UsageError(f"KIND: there is no {kind!r}; accepted: {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def _shown(parameters: type[Parameters]) -> str:
+    """Every parameter with its words, its default and what is accepted."""
+    lines = []
+    for name in parameters.names():
+        field = parameters.model_fields[name]
+        default = json.dumps(field.default, ensure_ascii=False)
+        lines.append(f"  {name}={default}\n      {field.description} Accepted: {accepted(field)}.")
+    return "\n".join(lines)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
     The answer is kept with the run, where the dashboard finds it too.
     """
-    if options.kind not in KINDS:
-        raise UsageError(f"KIND: there is no {options.kind!r}; accepted: {', '.join(KINDS)}")
+    _row(options.kind)
     store = store_of(options)
     one = find(store, options.id)
     parameters = dict(_parameter(options.kind, text) for text in options.parameters)
@@ -58,8 +102,8 @@ def _parameter(kind: str, text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"{text}: write it as name=value")
-    row = KINDS[kind].parameters.get(name)
-    if row is not None and isinstance(row.default, str):
+    field = KINDS[kind].parameters.model_fields.get(name)
+    if field is not None and field.annotation is str:
         return name, value
     try:
         return name, json.loads(value)

@@ -18,6 +18,7 @@ import shutil
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ class Inspector(Worker):
             analysis = load(KINDS[inspection.kind].function)
             subject = self.subject(run, inspection.step)
             desk.suit(subject.model)
-            answer = analysis(subject, inspection.parameters, desk)
+            asked = KINDS[inspection.kind].parameters(**inspection.parameters)
+            answer = analysis(subject, asked, desk)
             desk(1.0)
             _keep(inspection, answer)
             ended = Record("done", 1.0)
@@ -202,7 +204,7 @@ class Desk:
         self._most, self._shared = 1 if small else cores(), 0.0
         self._share()
 
-    def emit(self, item: dict[str, Any]) -> None:
+    def emit(self, item: Mapping[str, Any]) -> None:
         self._check()
         if self._stream is None:
             self._stream = io.FileIO(self._inspection.folder / "stream.jsonl", "w")
@@ -242,7 +244,7 @@ def finite(value: Any) -> Any:
     return value
 
 
-def _keep(inspection: Inspection, answer: Answer) -> None:
+def _keep(inspection: Inspection, answer: Answer[Any]) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **answer.arrays)
     write_atomically(inspection.folder / "arrays.npz", buffer.getvalue())

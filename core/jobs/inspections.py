@@ -284,7 +284,7 @@ def _checked(
         known = ", ".join(map(str, steps))
         raise RunError(f"run {run.id} has no checkpoint at step {step}; accepted: {known}")
     try:
-        return step, row.check(kind, parameters, run.model_at(step))
+        return step, row.check(kind, parameters, run.model_at(step)).model_dump()
     except ValueError as error:
         raise RunError(str(error)) from error
 

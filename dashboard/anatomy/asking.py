@@ -13,7 +13,7 @@ from core.jobs.inspections import Inspection
 from core.runs import Run, RunError
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
-from dashboard.state import store
+from dashboard.live.feed import store
 from dashboard.ui import cards
 
 Asked = tuple[Inspection, Run]

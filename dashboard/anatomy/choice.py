@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.durations import in_time
 from core.runs import Run
-from dashboard import chosen
-from dashboard.anatomy.controls import forgive, keep, seed, segments
+from core.verdicts.labels import LIVE
+from dashboard.address import chosen
+from dashboard.address.page import forgive
+from dashboard.address.param import Param
+from dashboard.address.widgets import keep, seed, segments
 from dashboard.catalogue.run_names import name_of
-from dashboard.state import LIVE
 from dashboard.ui import cards
 
 SECTIONS = {
@@ -71,14 +74,18 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         section = segments(
             "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
         )
-    problem = cannot(run) if step is None else ""
-    if problem or step is None:
-        cards.problem(problem)
+    if step is None:
+        if waits(run):
+            waiting(run)
+        else:
+            cards.problem(cannot(run))
         return None, section
     shown = [(run, step)]
     if other:
         second = by_id[other]
-        if sentence := cannot(second):
+        if waits(second):
+            waiting(second)
+        elif sentence := cannot(second):
             cards.problem(sentence)
         else:
             newest = step == run.checkpoints[-1] or step not in second.checkpoints
@@ -86,24 +93,59 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
     return Choice(tuple(shown)), section
 
 
+def waits(run: Run) -> bool:
+    """Whether a run at work will have its first checkpoint."""
+    return run.status in LIVE and not run.checkpoints and not cannot_ever(run)
+
+
+@st.fragment(run_every=1.0)
+def waiting(run: Run) -> None:
+    """When a run can be looked into; the page is drawn anew as soon as it can, or never will."""
+    if not waits(run):
+        st.rerun()
+    with cards.card("waiting"):
+        cards.empty(*until_checkpoint(run))
+
+
+def until_checkpoint(run: Run) -> tuple[str, str]:
+    """Which step brings the first checkpoint of a run at work, and how far that is."""
+    config, record = run.config.training, run.record
+    first = min(config.checkpoint_every or config.steps, config.steps)
+    at = f"It is at step {record.step:,}"
+    if run.status == "queued":
+        at = "It waits for its turn to train"
+    elif run.status == "paused":
+        at = f"It is paused at step {record.step:,}: press Resume in the Lab"
+    elif record.seconds_left and record.step < first:
+        left = record.seconds_left * (first - record.step) / (config.steps - record.step)
+        at += f", about {in_time(left)} away"
+    return (
+        f"{name_of(run)} can be looked into from step {first:,} on",
+        f"Anatomy reads the weights of a checkpoint, and the first is written at step {first:,}"
+        f" (Checkpoint every, under Training in the Lab). {at}. This page opens by itself.",
+    )
+
+
+def cannot_ever(run: Run) -> str:
+    """Why no checkpoint of a run would do, or nothing."""
+    family = run.config.model.family
+    if family == "transformer":
+        return ""
+    name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
+    return (
+        f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
+        " see this one's gradients and activations in the Lab."
+    )
+
+
 def cannot(run: Run) -> str:
     """Why the page can't look into a run, or nothing."""
-    family = run.config.model.family
-    if family != "transformer":
-        name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
-        return (
-            f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
-            " see this one's gradients and activations in the Lab."
-        )
+    if sentence := cannot_ever(run):
+        return sentence
     if run.checkpoints:
         return ""
-    every = run.config.training.checkpoint_every
-    if run.status in LIVE:
-        return (
-            f"{name_of(run)} has no checkpoint yet: the first comes at step"
-            f" {every or run.config.training.steps:,} (training.checkpoint_every); it is at step"
-            f" {run.record.step:,}."
-        )
+    if waits(run):
+        return ". ".join(until_checkpoint(run))
     return (
         f"{name_of(run)} ended without a checkpoint, so there are no weights to look into. Resume"
         " it in Runs, or train one with a smaller training.checkpoint_every."
@@ -129,7 +171,9 @@ def _run(
             raise ValueError("it is run A already")
         return text
 
-    first = seed(name, next(iter(wanted), default), read)
+    # What is chosen on other pages comes first here too, and stands in the address then.
+    param = Param(name, next(iter(wanted), default), read, always=True)
+    first = seed(param)
     arrives = name not in st.session_state and name not in st.query_params
     if default and first == default and arrives:
         chosen.own("anatomy", default)
@@ -145,7 +189,7 @@ def _run(
         on_change=_chose,
         args=(name,),
     )
-    return str(keep(name, value, None))
+    return keep(param, value)
 
 
 def _chose(name: str) -> None:
@@ -162,7 +206,8 @@ def _step(run: Run) -> int | None:
         return None
     if name not in st.session_state and st.query_params.get(name) == st.session_state.pop(ONLY, ""):
         st.query_params.pop(name)  # it was the newest while it was the only one
-    first = seed(name, steps[-1], lambda text: _known(text, steps))
+    param = Param(name, steps[-1], lambda text: _known(text, steps), always=True)
+    first = seed(param)
     now = st.session_state.get(name)
     following = st.session_state.get("anatomy_newest") == now
     if now is not None and (now not in steps or following) and now != steps[-1]:
@@ -170,13 +215,13 @@ def _step(run: Run) -> int | None:
     if len(steps) == 1:
         st.session_state[ONLY] = str(steps[0])
         st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
-        return keep(name, steps[0], None)  # type: ignore[no-any-return]
+        return keep(param, steps[0])
     value = st.select_slider(
         "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
         format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
-    return keep(name, value, None)  # type: ignore[no-any-return]
+    return keep(param, value)
 
 
 def _known(text: str, steps: Sequence[int]) -> int:

@@ -8,16 +8,16 @@ from typing import Any
 import streamlit as st
 
 from core.runs import Run
+from dashboard.address.widgets import number, slider, text
 from dashboard.anatomy import asking
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
-from dashboard.anatomy.controls import number, slider, text
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.figures.marks import run_dot
-from dashboard.palette import Mode
 from dashboard.ui import cards
+from dashboard.ui.palette import Mode
 
 PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
 LENGTH = 160

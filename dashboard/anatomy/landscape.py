@@ -8,17 +8,17 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
+from dashboard.address.widgets import number, segments, several, slider
 from dashboard.anatomy import asking
 from dashboard.anatomy.asking import Asked
 from dashboard.anatomy.choice import Choice, cannot, colour
-from dashboard.anatomy.controls import number, segments, several, slider
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import landscape as figures
-from dashboard.palette import Mode
-from dashboard.state import store
+from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.cost import in_time
+from dashboard.ui.palette import Mode
 
 VIEWS = {"landscape1d": "Line", "landscape2d": "Plane", "trajectory": "Path of training"}
 LOOKS = {"contour": "Contour", "surface": "Surface"}

@@ -6,14 +6,14 @@ import itertools
 from typing import Any
 
 from core.runs import Run
+from dashboard.address.widgets import segments, text
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
-from dashboard.anatomy.controls import segments, text
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
-from dashboard.palette import Mode
 from dashboard.ui import cards
+from dashboard.ui.palette import Mode
 
 BY = {"right": "Right token", "top": "Top token"}
 ROWS = {"layers": "Layers", "middle": "And after attention"}

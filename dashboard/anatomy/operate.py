@@ -8,16 +8,17 @@ import numpy as np
 import streamlit as st
 
 from core.runs import Run
+from dashboard.address import page
+from dashboard.address.param import Param
 from dashboard.anatomy import asking, operations
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
-from dashboard.anatomy.controls import blame, forgive
 from dashboard.anatomy.generate import beginning
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import lesions as figures
-from dashboard.palette import Mode
 from dashboard.ui import cards
+from dashboard.ui.palette import Mode
 
 NAME = "anatomy_operations"
 SECONDS = 30.0
@@ -60,25 +61,19 @@ def turned() -> None:
     if isinstance(sent, dict):
         st.session_state[NAME] = sent["operations"]
         st.session_state["anatomy_turn"] = sent["turn"]
-        forgive(NAME)
+        page.forgive(NAME)
 
 
 def _operations(choice: Choice) -> list[operations.Operation]:
     """What is done now: by the drawing, or at first by the address."""
     model = choice.run.model_at(choice.step)
+    nothing: list[operations.Operation] = []
+    param = Param(NAME, nothing, lambda text: operations.from_text(text, model), operations.to_text)
     if NAME not in st.session_state:
-        text = str(st.query_params.get(NAME, ""))
-        try:
-            st.session_state[NAME] = operations.from_text(text, model)
-        except ValueError as error:
-            st.session_state[NAME] = []
-            blame(NAME, f"The address says {NAME} = {text[:60]}, which is not possible ({error}).")
+        st.session_state[NAME] = page.read(param)[NAME]
     now = operations.fitting(st.session_state[NAME], model)
     st.session_state[NAME] = now
-    if now:
-        st.query_params[NAME] = operations.to_text(now)
-    else:
-        st.query_params.pop(NAME, None)
+    page.write(param, now)
     return now
 
 

@@ -16,8 +16,8 @@ from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import streams as figures
 from dashboard.figures.marks import run_dot
-from dashboard.palette import Mode
 from dashboard.ui import cards
+from dashboard.ui.palette import Mode
 
 HEIGHT = 236
 MAP = 360

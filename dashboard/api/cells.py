@@ -9,10 +9,10 @@ from core.catalogue.outcomes import Outcome, cell, outcome
 from core.catalogue.summary import digest
 from core.jobs.queue import run_queue
 from core.runs import RunError
+from core.verdicts.labels import LIVE
 from dashboard.api.answers import BadRequestError, as_json, route, words
 from dashboard.live.feed import LOCK, feed, store
 from dashboard.report.series import experiment
-from dashboard.state import LIVE
 
 MOST_CELLS = 64
 MOST_RUNS = 1000

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.anatomy import choice, controls, generate, landscape, lens, operate, streams
-from dashboard.palette import Mode
-from dashboard.ui import cards
+from dashboard.address import page
+from dashboard.anatomy import choice, generate, landscape, lens, operate, streams
+from dashboard.live.feed import store
+from dashboard.ui.cards import first_run
+from dashboard.ui.palette import Mode
 
 SECTIONS = {
     "generate": generate.section,
@@ -16,21 +17,17 @@ SECTIONS = {
 }
 
 mode: Mode = "dark" if st.context.theme.type == "dark" else "light"
-runs = state.store().list()[::-1]
+runs = store().list()[::-1]
 if not runs:
-    with cards.card("first"):
-        cards.empty(
-            "No network to look into yet",
-            "Train one. Here it writes, says layer by layer what it would say next, loses the parts"
-            " that you switch off, and shows the landscape in which it was found.",
-        )
-        if st.button("Open the Lab", key="open_lab", type="primary"):
-            st.switch_page("app_pages/lab.py")
+    first_run(
+        "No network to look into yet",
+        "Train one. Here it writes, says layer by layer what it would say next, loses the parts"
+        " that you switch off, and shows the landscape in which it was found.",
+    )
 else:
     chosen, section = choice.top_line(runs)
     problems = st.container()
     if chosen is not None:
         SECTIONS[section](chosen, mode)
     with problems:
-        for sentence in controls.problems():
-            cards.problem(sentence)
+        page.show()

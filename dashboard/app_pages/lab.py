@@ -1,254 +1,37 @@
 """Lab: turn a switch, train, watch."""
 
-from html import escape
-
 import streamlit as st
 
-from core.catalogue.compare import verdict
-from core.config import RunConfig, choices
-from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
-from core.runs import Run
-from core.verdicts.why import NORM
-from dashboard import actions, advice, components, controls, state
-from dashboard.compare import grid_dialog
-from dashboard.figures.block import published, title
-from dashboard.figures.diagram import diagram
-from dashboard.figures.equation import equation
-from dashboard.ui import cards, headline, units
-from dashboard.ui import cost as words
-
-
-def block_card():
-    """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
-    now = focus.model_at(focus.record.step + 1) if focus else drawn
-    if now == drawn:
-        with cards.card("block", title(drawn), published(drawn)):
-            network(drawn)
-        return
-    with cards.card("block"):  # one below the other: side by side too small
-        for name, model in (("This run", now), ("Next run", drawn)):
-            with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
-                wiring = published(model)
-                st.html(
-                    f'<div class="network"><b>{name}</b><span title="{escape(wiring)}">'
-                    f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
-                )
-                st.markdown(diagram(model), unsafe_allow_html=True)
-
-
-def network(model):
-    """Equation and drawing of one network."""
-    st.html(equation(model))
-    st.markdown(diagram(model), unsafe_allow_html=True)  # st.html drops drawings
-
-
-def state_card():
-    """The run in focus, and the buttons that steer it."""
-    with cards.card("state", height="stretch"):
-        pressed = actions.steering(focus, config)
-        with st.container(horizontal=True, key="steering", gap="small"):
-            for button, key, shortcut, act in zip(
-                pressed,
-                ("pause", "step", "stop"),
-                ("p", "s", None),
-                (actions.pause, actions.step, actions.stop),
-                strict=True,
-            ):
-                st.button(
-                    button.label,
-                    key=key,
-                    shortcut=shortcut,
-                    on_click=act,
-                    disabled=not button.enabled,
-                )
-            if focus is not None and focus.config.model.family == "transformer":
-                rewire_popover(focus)
-            # Here and not below Train: a taller foot would cover switches in a low window.
-            grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
-        if grid and config:
-            grid_dialog.dialog(config, leads_to="app_pages/compare.py")
-        if focus is None:
-            cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
-        else:
-            components.run_state(focus.id, key="run_state", frame=False)
-        if sentence := actions.problem():
-            cards.problem(sentence)
-
-
-def rewire_popover(run: Run):
-    """Change a layer while the network trains."""
-    # It reports whether it is open, so that a switch that was taken can close it over its result.
-    with st.popover(
-        "Rewire", key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
-    ):
-        st.caption("Takes effect before the next step. The curves mark it.")
-        depth = run.config.model.depth
-        st.text_input(
-            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
-            str(depth),
-            key="switch_layers",
-            help="One layer, as 5, or some, as 1-3.",
-        )
-        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
-        st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
-        st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
-        if sentence := actions.problem("rewire_problem"):  # here: it would be covered below
-            cards.problem(sentence)
-
-
-def loss_card():
-    """The curves, with the plateau of a network that ignores its input."""
-    entropy, left_out = headline.baseline(verdicts)
-    unit = f"nats per {units.unit_name(shown)}"
-    components.curves(
-        ids,
-        key="loss",
-        metric="loss/train",
-        height=320,
-        baseline=(units.baseline(shown), entropy) if entropy else None,
-        title=headline.loss_title(shown, verdicts),
-        subtitle=f"{unit} · {left_out}" if left_out else unit,
-    )
-
-
-def activation_card(focus: Run):
-    """One statistic of one observable, a line for each layer."""
-    names = focus.metrics()
-    known = {n.split("/", 2)[2] for n in names if n.startswith("activation/")}
-    offered = [o for o in OBSERVABLES if o not in SPLIT_BY_HEADS]
-    options = [o for o in offered if o in known] or offered
-    with cards.card("activation"):
-        with st.container(horizontal=True, key="activation_choice", gap="small"):
-            statistic = st.segmented_control(
-                "Statistic",
-                tuple(STATISTICS),
-                default="rms",
-                required=True,
-                key="lab_statistic",
-                label_visibility="collapsed",
-                bind="query-params",
-            )
-            observable = st.selectbox(
-                "Observable",
-                options,
-                key="lab_observable",
-                label_visibility="collapsed",
-                bind="query-params",
-                width=160,
-            )
-        components.activation_lines(
-            focus.id,
-            key="activations",
-            statistic=statistic,
-            observable=observable,
-            height=250,
-            frame=False,
-        )
-
-
-def first_run():
-    """What this is for, and the button that leads to its story."""
-    with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
-        cards.empty(
-            "See why a deep Transformer needs Add and Norm",
-            "Train small Transformers side by side and watch which of them learn: here, twelve"
-            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
-            " the same twelve with the norm before each sublayer (pre-LN) learn. "
-            f"{NORM} Or turn the switches at the left and press Train.",
-        )
-        st.button(
-            "Train both: post-LN dies, pre-LN lives",
-            key="train_first",
-            type="primary",
-            on_click=actions.train_story,
-        )
-    waiting = (
-        ("Gradient norm, layer × step", "Which layers still learn."),
-        ("Residual stream by depth", "How x grows from layer to layer."),
-        ("Attention", "What every head looks at in the probe text."),
-    )[: 3 if "attention" in drawn.parts else 2]
-    widths = [33, 31, 36][: len(waiting)]
-    for column, (what, text) in zip(st.columns(widths, gap="small"), waiting, strict=True):
-        column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
-
-
-def start_buttons():
-    """The buttons that start a run, and the place for what it would cost.
-
-    They are drawn before anything that reads runs: what is wrong with one must not take them away.
-    """
-    vocab, problem = words.vocabulary(config) if config else (None, wrong)
-    if problem:
-        cards.problem(problem)
-    place = st.container(key="cost")
-    with st.container(horizontal=True, key="start", gap="small"):
-        st.button(
-            "Train",
-            key="train",
-            type="primary",
-            shortcut="t",
-            on_click=actions.train,
-            disabled=not vocab,
-        )
-        asked = st.button(
-            "Train twin",
-            key="train_twin",
-            disabled=not vocab,
-        )
-    if asked and config:
-        actions.twin_dialog(config)
-    return vocab, place
-
-
-def cost(config: RunConfig, vocab: int):
-    """What the run would cost."""
-    speed = words.measured_speed(state.store(), config, vocab)
-    size, duration = words.size(config, vocab), words.duration(config, vocab, speed)
-    text = f"{escape(size)}<br>{escape(duration)}"
-    st.html(f'<div class="cost">{text}</div>')
-
+from dashboard import components
+from dashboard.address import page
+from dashboard.lab import advice, cards, focus, model, switches
+from dashboard.live.feed import store
+from dashboard.settings.form import to_config
 
 with st.sidebar:
-    config, wrong = controls.switches()
+    values = switches.switches()
     with st.container(key="foot"):
-        vocab, cost_slot = start_buttons()
+        vocab, cost = cards.start(*to_config(values))
 
-drawn = state.wiring(state.widget_values())
-shown, problems = state.lab_runs()
-focus = shown[0] if shown else None
-ids = [run.id for run in shown]
-state.settle_lab_runs(ids)
-verdicts = [verdict(run) for run in shown]
-
-for sentence in problems:
-    cards.problem(sentence)
+lab = model.load(page.query(), store(), values, focus.kept())
+focus.settle(lab.ids)
+page.show(lab.problems)
 left, right = st.columns([42, 58], gap="small")
 with left:
-    block_card()
+    cards.block(lab)
 with right:
-    state_card()
-if focus is None:
-    first_run()
+    cards.state(lab.focus, lab.config)
+if lab.focus is None:
+    cards.first_run(lab.drawn)
 else:
     left, right = st.columns([72, 28], gap="small")
     with left:
-        loss_card()
+        cards.loss(lab)
     with right:
-        components.happening(ids, key="happening", height=320)
-    advice.card(shown, verdicts)
-    attends = "attention" in focus.config.model.parts
-    first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
-    with first:
-        components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
-    with second:
-        components.depth_profile(
-            ids, key="residual", metric="activation/rms/resid_post", height=318
-        )
-    if attends:
-        # A view of its own for each run: one that never trained would show the last one's heads.
-        with third[0], st.container(key="attention"):
-            components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
-    activation_card(focus)
-if config and vocab:
-    with cost_slot:
-        cost(config, vocab)
+        components.happening(lab.ids, key="happening", height=320)
+    advice.card(lab.shown, lab.verdicts)
+    cards.depth(lab.focus, lab.ids)
+    cards.activation(lab.focus)
+if lab.config and vocab:
+    with cost:
+        cards.price(lab.config, vocab)

@@ -8,9 +8,9 @@ import streamlit as st
 from core.catalogue import index as catalogue
 from core.runs.status import RESUMABLE
 from core.runs.trash import counted
-from dashboard import state
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
+from dashboard.live.feed import store as the_store
 from dashboard.runs import actions, ticks
 from dashboard.runs import listing as lists
 from dashboard.runs.sizes import sizes
@@ -247,7 +247,7 @@ def counting(known):
         st.rerun()
 
 
-store = state.store()
+store = the_store()
 actions.sweep()
 entries = catalogue.entries(store)
 trashed = lists.deleted(store)

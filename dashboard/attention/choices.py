@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from core.data.tokenizers import CharacterTokenizer
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.runs import Run, RunError, RunStore
+from dashboard.address.param import Address, Param, Problems, read, within
 from dashboard.catalogue import run_names
 
 SORTS = ("induction", "previous token", "first token", "duplicate token", "entropy")
@@ -99,27 +100,17 @@ def ask(
     return Asked(found, tuple(problems))
 
 
-def opened(address: Mapping[str, str], run: Run) -> tuple[dict[str, Any], list[str]]:
+def opened(address: Address, run: Run) -> tuple[dict[str, Any], Problems]:
     """Layer and head (counted from 0), step and form as the address has them (counted from 1)."""
-    found: dict[str, Any] = {"lines": address.get("attention_lines") == "true"}
-    problems = []
     model = run.config.model
-    for name, most in (("layer", model.depth), ("head", model.heads)):
-        number, problem = _counted(address, name, 1, most)
-        found[name] = None if number is None else number - 1
-        problems += problem
-    found["step"], problem = _counted(address, "step", 0, None)
-    return found, problems + problem
-
-
-def _counted(
-    address: Mapping[str, str], name: str, low: int, most: int | None
-) -> tuple[int | None, list[str]]:
-    text = address.get(f"attention_{name}")
-    if text is None:
-        return None, []
-    if text.isdecimal() and low <= int(text) <= (10**9 if most is None else most):
-        return int(text), []
-    accepted = f"from {low} to {most}" if most else f"from {low}"
-    said = f"The address says {name} {text[:40]}; accepted: a whole number {accepted}."
-    return None, [said]
+    limits = {"layer": (1, model.depth), "head": (1, model.heads), "step": (0, 10**9)}
+    params = [Param(f"attention_{name}", None, within(int, *both)) for name, both in limits.items()]
+    values, problems = read(params, address)
+    layer, head, step = values.values()
+    found = {
+        "layer": None if layer is None else layer - 1,
+        "head": None if head is None else head - 1,
+        "step": step,
+        "lines": address.get("attention_lines") == "true",
+    }
+    return found, problems

@@ -7,9 +7,8 @@ that comes with it, because the page was opened with an address or a cell of the
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -17,8 +16,9 @@ from typing import Any, Literal
 import streamlit as st
 
 from core.metrics.limits import RUNS
-from dashboard import chosen
-from dashboard.state import SETTINGS
+from dashboard.address import chosen, page, param
+from dashboard.address.param import Address, Param, PartlyError, Problems, as_text, ids
+from dashboard.settings.form import SETTINGS
 
 Kind = Literal["all", "only", "but"]
 NONE = "none"  # in the address: no run at all
@@ -68,85 +68,88 @@ class Choice:
         return replace(self, kind=kind, ids=named, focus=focus)
 
 
-def read(
-    query: Mapping[str, Any], known: Collection[str], settings: Collection[str] = tuple(SETTINGS)
-) -> tuple[Choice, list[str]]:
-    """The choice that an address says, and a sentence for each part that can't be taken."""
-    problems: list[str] = []
-    named = {name: _ids(query, f"compare_{name}") for name in ("runs", "hidden", "focus")}
-    missing = [id for ids in named.values() for id in ids if id not in known and id != NONE]
-    problems += [f"The address names run {id[:80]}, which is not here." for id in missing[:3]]
-    if len(missing) > 3:
-        problems.append(f"The address names {len(missing) - 3} more runs that are not here.")
-    kept = {name: tuple(id for id in ids if id in known) for name, ids in named.items()}
-    choice = Choice(focus=kept["focus"][0] if kept["focus"] else None)
-    if kept["runs"] or named["runs"] == [NONE]:
-        choice = replace(choice, kind="only", ids=kept["runs"])
-    elif kept["hidden"]:
-        choice = replace(choice, kind="but", ids=kept["hidden"])
+def params(
+    known: Container[str] = (), settings: Collection[str] = tuple(SETTINGS)
+) -> tuple[Param[Any], ...]:
+    """The parameters that say a choice; `known` are the runs that are here."""
+    named = ids(known)
 
-    def taken(name: str, take: Callable[[str], Any], accepted: str) -> Any:
-        text = str(query.get(f"compare_{name}", ""))
+    def runs(text: str) -> tuple[str, ...] | None:
         try:
-            return take(text) if text else None
-        except ValueError:
-            said = f"The address says compare_{name} = {text[:60]}"
-            problems.append(f"{said}; accepted: {accepted}.")
-            return None
+            return () if text == NONE else named(text)
+        except PartlyError as error:
+            raise PartlyError(error.value or None, error.sentences) from None
 
-    by = partial(_sort, settings=settings)
-    choice = replace(
-        choice,
-        step=taken("step", _step, "a step, such as 200"),
-        zoom=taken("zoom", _zoom, "four numbers: from and to of x, then of y"),
-        sort=taken("sort", by, "a column's name, such as -validation.best") or "",
+    def focus(text: str) -> str | None:
+        try:
+            return named(text)[0]
+        except PartlyError as error:
+            raise PartlyError(next(iter(error.value), None), error.sentences) from None
+
+    return (
+        Param("compare_runs", None, runs, lambda ids: as_text(ids) or NONE),
+        Param("compare_hidden", (), named),
+        Param("compare_focus", None, focus),
+        Param("compare_step", None, _step),
+        Param("compare_zoom", None, _zoom, lambda zoom: ",".join(map(repr, zoom))),
+        Param("compare_sort", "", partial(_sort, settings=settings)),
     )
+
+
+def read(
+    query: Address, known: Container[str], settings: Collection[str] = tuple(SETTINGS)
+) -> tuple[Choice, Problems]:
+    """The choice that an address says, and sentences on the parts that can't be taken."""
+    values, problems = param.read(params(known, settings), query)
+    runs, hidden, focus, step, zoom, sort = values.values()
+    choice = Choice(focus=focus, step=step, zoom=zoom, sort=sort)
+    if runs is not None:
+        choice = replace(choice, kind="only", ids=runs)
+    elif hidden:
+        choice = replace(choice, kind="but", ids=hidden)
     return choice, problems
-
-
-def _ids(query: Mapping[str, Any], name: str) -> list[str]:
-    return [id for id in dict.fromkeys(str(query.get(name, "")).split(",")) if id]
 
 
 def _step(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError(text)
+        raise ValueError("accepted: a step, such as 200")
     return int(text)
 
 
 def _zoom(text: str) -> tuple[float, float, float, float]:
-    a, b, c, d = (float(part) for part in text.split(","))
+    accepted = "accepted: four numbers: from and to of x, then of y"
+    try:
+        a, b, c, d = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(accepted) from None
     if not all(math.isfinite(part) for part in (a, b, c, d)) or a >= b or c >= d:
-        raise ValueError(text)
+        raise ValueError(accepted)
     return a, b, c, d
 
 
 def _sort(text: str, settings: Collection[str]) -> str:
     by = text.removeprefix("-").removesuffix(".best")
     if by and by not in SORTS and by not in settings:
-        raise ValueError(text)
+        raise ValueError("accepted: a column's name, such as -validation.best")
     return text
 
 
 def write(choice: Choice) -> None:
     """Make the address say a choice; what is as it comes is left out."""
-    named = ",".join(choice.ids) or (NONE if choice.kind == "only" else "")
-    zoom = ",".join(repr(part) for part in choice.zoom) if choice.zoom else ""
-    for name, text in (
-        ("runs", named if choice.kind == "only" else ""),
-        ("hidden", named if choice.kind == "but" else ""),
-        ("focus", choice.focus or ""),
-        ("step", "" if choice.step is None else str(choice.step)),
-        ("zoom", zoom),
-        ("sort", choice.sort),
-    ):
-        if text:
-            st.query_params[f"compare_{name}"] = text
-        elif f"compare_{name}" in st.query_params:
-            del st.query_params[f"compare_{name}"]
+    only, but = choice.kind == "only", choice.kind == "but"
+    values = (
+        choice.ids if only else None,
+        choice.ids if but else (),
+        choice.focus,
+        choice.step,
+        choice.zoom,
+        choice.sort,
+    )
+    for one, value in zip(params(), values, strict=True):
+        page.write(one, value)
 
 
-def kept(choice: Choice, known: Collection[str], problems: Sequence[str] = ()) -> Choice:
+def kept(choice: Choice, known: Collection[str], problems: Collection[str] = ()) -> Choice:
     """The choice of the page, which is kept for when it is left and opened again.
 
     Opened by an address that says nothing it is as it was left, with the runs that were chosen
@@ -176,7 +179,7 @@ def _known(choice: Choice, known: Collection[str]) -> Choice:
 
 def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:
     """Draw these runs alone; a filter that hides one of them goes. For callbacks."""
-    choice, _ = read(st.query_params, ids)
+    choice, _ = read(page.query(), ids)
     write(replace(choice, kind="only", ids=tuple(ids), focus=None))
     if not set(ids) <= set(listed):
         st.session_state["compare_filter"] = ""
@@ -209,28 +212,5 @@ def heard() -> None:
         sort=said["sort"],
     )
     st.session_state["compare_known"] = choice
-    st.session_state["compare_problems"] = []
+    page.forgive()
     write(choice)
-
-
-def complaints(**accepted: Collection[str]) -> list[str]:
-    """A sentence for each widget whose value in the address is none that it accepts.
-
-    Streamlit takes such a value out of the address without a word.
-    """
-    found = []
-    for name, words in accepted.items():
-        text = st.query_params.get(name)
-        if text is not None and text not in words:
-            near = difflib.get_close_matches(text, words, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"accepted: {', '.join([*words][:8])}."
-            found.append(f"The address says {name} = {text[:60]}, which is nothing here; {hint}")
-    return found
-
-
-def remembered(problems: list[str]) -> list[str]:
-    """What the address got wrong stays readable until the reader changes what is drawn."""
-    if problems:
-        st.session_state["compare_problems"] = problems
-    kept: list[str] = st.session_state.get("compare_problems", [])
-    return kept

@@ -11,8 +11,8 @@ from typing import Any
 from core.catalogue.index import Entry, differing
 from core.config import overrides
 from core.config.words import file_name
-from dashboard.palette import run_colour
-from dashboard.state import DEFAULTS, LISTS, SETTINGS
+from dashboard.settings.form import DEFAULTS, LISTS, SETTINGS
+from dashboard.ui.palette import run_colour
 
 NOBODY: Mapping[str, str] = {}
 ACROSS = 5  # runs or groups side by side; more are counted

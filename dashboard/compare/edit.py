@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.catalogue.index import Entry
 from core.runs import RunError
-from dashboard.palette import RUNS
 from dashboard.ui import cards
+from dashboard.ui.palette import RUNS
 
 COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate")
 

@@ -16,7 +16,7 @@ from core.config import choices
 from core.config.describe import short_title
 from core.config.words import said
 from core.grids import SEED
-from dashboard.state import SETTINGS
+from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
 LAST = (SEED, "probes.", "data.path", "training.threads", "training.evaluate", "training.check")

@@ -16,8 +16,8 @@ from core.catalogue.index import Entry
 from core.runs import Run
 from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted
+from dashboard.live.feed import store
 from dashboard.report.page import report
-from dashboard.state import store
 
 ARRIVES = 0.5  # seconds
 FORMS: dict[Format, tuple[str, str]] = {

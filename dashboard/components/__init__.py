@@ -16,9 +16,9 @@ from core.catalogue.summary import digest
 from core.runs import Run, RunError
 from core.runs.status import ENDED
 from core.verdicts.labels import BAD_KINDS
-from dashboard import palette
 from dashboard.catalogue import run_names
 from dashboard.live.feed import store
+from dashboard.ui import palette
 from dashboard.ui.cost import step_work
 from dashboard.web import assets
 

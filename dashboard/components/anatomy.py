@@ -15,9 +15,10 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
-from dashboard import components, palette
+from dashboard import components
 from dashboard.catalogue import run_names
 from dashboard.live.feed import store
+from dashboard.ui import palette
 from dashboard.web import assets
 
 HEAD = 56  # pixels of a card's border, padding and title

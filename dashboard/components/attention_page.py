@@ -13,7 +13,8 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
-from dashboard import components, palette
+from dashboard import components
+from dashboard.ui import palette
 from dashboard.web import assets
 
 KEY = "attention_live"

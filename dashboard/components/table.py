@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from core.metrics import limits
+from core.verdicts.labels import LIVE
 from dashboard import components
-from dashboard.state import LIVE
 
 # The columns of a table in their order, as line.js knows them. `settings` are those that fit into
 # the room, `more` the others.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.palette import COLOURS, DASHES, Mode, run_colour
+from dashboard.ui.palette import COLOURS, DASHES, Mode, run_colour
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

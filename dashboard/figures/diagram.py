@@ -24,6 +24,7 @@ from dashboard.figures.block import (
 STREAM, TOP, HEIGHT = 52, 14, 84
 BOX = 28
 GAP = 12
+SHORT = {"attention": "attn", "feed-fwd": "ffn"}  # where the drawing is small
 FORK = 14  # from the fork of the arc to the first box
 WIDTHS = {
     "norm": 42,
@@ -62,19 +63,20 @@ def _drawing(
         drawn += shapes
     end = x + 8
     if times:
-        drawn.append(_label(end + 11, STREAM - 10, times, "repeat"))
+        drawn.append(_label(end + 11, STREAM - 20, times, "repeat"))
         end += 24
     if final:
         drawn.append(_box(end, "norm final", norm_label(model.norm), WIDTHS["norm"]))
-        drawn.append(_label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head"))
+        drawn.append(
+            _label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head", "where")
+        )
         end += WIDTHS["norm"] + GAP
     stream = f'<line class="stream" x1="4" y1="{STREAM}" x2="{end + 4:g}" y2="{STREAM}"/>'
     head = f'<path class="arrow" d="M{end + 3:g} {STREAM - 4}l7 4l-7 4z"/>'
     width = end + 14
-    widest = width * (0.7 if small else 1)
-    return (
+    return (  # --w: the style sheet keeps words readable however small the drawing is
         f'<svg class="diagram{" small" if small else ""}" viewBox="0 0 {width:g} {HEIGHT}"'
-        f' style="max-width:{widest:g}px" role="img" aria-label="{escape(words)}">'
+        f' style="max-width:{width:g}px;--w:{width:g}" role="img" aria-label="{escape(words)}">'
         f"{stream}{head}{''.join(drawn)}</svg>"
     )
 
@@ -116,9 +118,12 @@ def _box(x: float, kind: str, label: str, width: float) -> str:
     top = STREAM - BOX / 2
     return (
         f'<rect class="box {kind}" x="{x:g}" y="{top:g}" width="{width:g}" height="{BOX}" rx="6"/>'
-        + _label(x + width / 2, STREAM + 4, label, f"in {kind}")
+        + _label(x + width / 2, STREAM, label, f"in {kind}", SHORT.get(label, ""))
     )
 
 
-def _label(x: float, y: float, text: str, kind: str = "") -> str:
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{escape(text)}</text>'
+def _label(x: float, y: float, text: str, kind: str = "", short: str = "") -> str:
+    words = escape(text)
+    if short:
+        words = f'<tspan class="long">{words}</tspan><tspan class="short">{escape(short)}</tspan>'
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{words}</text>'

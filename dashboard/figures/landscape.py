@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from dashboard.figures.layout import Curve, axis, colour_bar, layout, lines, sequential
-from dashboard.palette import COLOURS, Mode, run_colour
+from dashboard.ui.palette import COLOURS, Mode, run_colour
 
 SPREAD = 4.0
 LEVELS = 18  # contour lines

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from dashboard.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
+from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 
 FONT = '"Source Sans", sans-serif'
 MARGIN = {"l": 54, "r": 18, "t": 8, "b": 40}

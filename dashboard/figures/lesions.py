@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.figures.layout import MARGIN, Curve, axis, colour_bar, diverging, layout, lines
-from dashboard.palette import Mode
+from dashboard.ui.palette import Mode
 
 GROUPS = {
     "block": "block",

@@ -25,7 +25,7 @@ from dashboard.figures.layout import (
     sequential,
     short,
 )  # fmt: skip
-from dashboard.palette import COLOURS, Mode
+from dashboard.ui.palette import COLOURS, Mode
 
 Measured = tuple[str, int, dict[str, Any]]  # a run's name, its colour, and its result
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from dashboard.figures.layout import Curve, axis, depth_axis, lines
-from dashboard.palette import COLOURS, Mode
+from dashboard.ui.palette import COLOURS, Mode
 
 Positions = Sequence[tuple[str, int, ArrayLike, ArrayLike]]  # name, colour, positions, nats
 

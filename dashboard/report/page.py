@@ -17,7 +17,6 @@ from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
-from dashboard.palette import COLOURS, Mode
 from dashboard.report.paper import (
     difference_table,
     dot,
@@ -29,6 +28,7 @@ from dashboard.report.paper import (
     verdict_list,
 )
 from dashboard.report.series import BANDED, Group, groups, lines, profiles
+from dashboard.ui.palette import COLOURS, Mode
 from dashboard.ui.units import unit_name
 from dashboard.web import assets
 
@@ -89,8 +89,7 @@ class _Parts:
         self.groups = found
         self.figures: dict[str, Any] = {}
         self._section = self._table = 0
-        runs = [run for group in found for run in group.runs]
-        self.per = unit_name(runs)
+        self.per = unit_name([run for group in found for run in group.runs])
         self.unit = unit_of("loss/train", self.per)
 
     def sections(self, hypothesis: str, conclusions: str) -> list[str]:

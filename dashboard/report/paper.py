@@ -16,8 +16,8 @@ from core.catalogue.outcomes import Cell, Outcome, cell, outcome
 from core.catalogue.summary import Digest, digest
 from core.config import RunConfig, choices, overrides, settings
 from core.verdicts.labels import BAD_KINDS
-from dashboard.palette import run_colour
 from dashboard.report.series import Group, experiment
+from dashboard.ui.palette import run_colour
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
 MOST_ROWS = 30  # shown at once; the rest unfolds

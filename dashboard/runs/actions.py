@@ -13,7 +13,7 @@ from core.durations import in_bytes
 from core.runs import Run, RunError
 from core.runs.trash import DAYS, SHORT, counted
 from core.transfer.tables import import_runs
-from dashboard import state
+from dashboard.live.feed import store
 from dashboard.runs import ticks
 
 RUNS, TRASH = "runs_table", "trash_table"
@@ -42,7 +42,7 @@ def heard() -> tuple[list[str], list[str]]:
 
 def sweep() -> None:
     """Clear what interrupted deletions left and what is due in the trash, and say so."""
-    attempt(lambda: say(*state.store().trash.sweep().sentences()))
+    attempt(lambda: say(*store().trash.sweep().sentences()))
 
 
 def delete(runs: Iterable[Run], stop: bool = False) -> None:
@@ -52,7 +52,7 @@ def delete(runs: Iterable[Run], stop: bool = False) -> None:
 
     def move(run: Run) -> None:
         nonlocal size
-        gone = jobs.delete(state.store(), run, stop=stop)
+        gone = jobs.delete(store(), run, stop=stop)
         assert gone is not None
         moved.append(gone.key)
         size += gone.size()
@@ -69,7 +69,7 @@ def undo() -> tuple[list[str], str] | None:
     last = st.session_state.get("runs_undo")
     if not last:
         return None
-    there = {one.key for one in state.store().trash.list()}
+    there = {one.key for one in store().trash.list()}
     keys = [key for key in last["keys"] if key in there]
     if not keys:
         return None
@@ -83,7 +83,7 @@ def undo() -> tuple[list[str], str] | None:
 
 def restore(keys: Collection[str]) -> None:
     """Bring runs back from the trash."""
-    done = [key for key in keys if attempt(lambda key=key: state.store().restore(key))]  # type: ignore[misc]
+    done = [key for key in keys if attempt(lambda key=key: store().restore(key))]  # type: ignore[misc]
     if done:
         say(f"{counted(len(done))} restored.")
     st.session_state.pop("runs_undo", None)
@@ -92,7 +92,7 @@ def restore(keys: Collection[str]) -> None:
 
 def remove(keys: Collection[str]) -> None:
     """Remove runs of the trash for good."""
-    trash = state.store().trash
+    trash = store().trash
     chosen = [one for one in trash.list() if one.key in keys]
     before = len(trash.list())
     freed: list[int] = []
@@ -120,7 +120,7 @@ def retag(runs: Sequence[Run], before: Collection[str], after: Sequence[str]) ->
 def resume(runs: Iterable[Run]) -> None:
     """Take runs up again from their last checkpoints."""
     for run in runs:
-        attempt(lambda run=run: jobs.control(state.store(), run, "resume"))  # type: ignore[misc]
+        attempt(lambda run=run: jobs.control(store(), run, "resume"))  # type: ignore[misc]
 
 
 def import_zip() -> None:
@@ -135,7 +135,7 @@ def import_zip() -> None:
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
             shutil.copyfileobj(upload, file)
             file.flush()
-            taken.extend(import_runs(state.store(), file.name, notes.append))
+            taken.extend(import_runs(store(), file.name, notes.append))
 
     if attempt(take):
         say(f"{counted(len(taken))} imported from {upload.name}.", *notes[:5])

@@ -14,9 +14,9 @@ from core.catalogue.index import Entry
 from core.durations import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.trash import counted
+from core.verdicts.labels import LIVE
 from dashboard.catalogue import run_names
 from dashboard.compare import rows
-from dashboard.state import LIVE
 
 
 @cache

@@ -1,11 +1,10 @@
-"""The frame around every page: style sheets, cards and their headings."""
+"""The frame around every page: the logo, cards and their headings."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,6 @@ from typing import Any
 import streamlit as st
 
 from core.resources import ASSETS
-from dashboard.palette import DARK, LIGHT
-from dashboard.web.assets import FRONTEND
-
-# Sheets of files that leave the dashboard, and of the live parts, which bring theirs.
-APART = ("report.css", "live.css")
-STREAMLIT = "streamlit.css"  # read first: the pages' own sheets overrule it
-
-
-@cache
-def style() -> str:
-    """The palette as CSS variables, and the style sheets in `frontend/css` that are for pages.
-
-    ``light-dark()`` follows the colour scheme that Streamlit sets, without a rerun.
-    """
-    names = ((name.replace("_", "-"), light, DARK[name]) for name, light in LIGHT.items())
-    colours = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in names)
-    paths = sorted((FRONTEND / "css").glob("*.css"), key=lambda p: (p.name != STREAMLIT, p.name))
-    sheets = "".join(p.read_text(encoding="utf-8") for p in paths if p.name not in APART)
-    return f"<style>:root{{{colours}}}{sheets}</style>"
 
 
 def logo() -> None:
@@ -68,6 +48,17 @@ def problem(sentence: str) -> None:
 def empty(title: str, text: str) -> None:
     """What would be here."""
     st.html(f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>')
+
+
+def first_run(title: str, text: str, beside: Callable[[], None] | None = None) -> None:
+    """A page without runs: what would be here, and the way to the Lab."""
+    with card("first"):
+        empty(title, text)
+        with st.container(horizontal=True, gap="small"):
+            if st.button("Open the Lab", key="open_lab", type="primary"):
+                st.switch_page("app_pages/lab.py")
+            if beside:
+                beside()
 
 
 def failed(error: Exception) -> bool:

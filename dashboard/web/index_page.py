@@ -15,7 +15,7 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.palette import DARK, LIGHT
+from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files
 
 MARK = b"<head>"

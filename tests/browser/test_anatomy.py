@@ -16,6 +16,7 @@ from core.runs import Run
 from core.runs.locks import is_locked
 from dashboard.anatomy.generate import beginning
 from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.fake_runs import LiveFakeRun
 from tests.farm import wait_until
 from tests.subjects import trained
 
@@ -142,6 +143,17 @@ def test_text_is_written_token_by_token_and_its_tokens_can_be_walked(page, dashb
     expect(page.locator(".anl-token").first).to_be_visible()
     assert page.locator(".st-key-anatomy_prompt input").input_value() == "The "
     expect(page.locator(".st-key-card_scored")).to_contain_text("perplexity")  # from the cache
+
+
+def test_a_run_without_a_checkpoint_is_waited_for_and_the_page_turns_by_itself(page, dashboard):
+    live = LiveFakeRun(dashboard.store, "young", steps=4000, rate=2).start(at=20)
+    page.goto(f"{dashboard.url}/anatomy?anatomy_run={live.run.id}")
+    expect(page.locator(".st-key-card_waiting")).to_contain_text("looked into from step 200 on")
+    expect(page.locator(".stMain .problem")).to_have_count(0)
+    live.stop()
+    expect(page.locator(".stMain .problem")).to_contain_text("ended without a checkpoint")
+    expect(page.locator(".st-key-card_waiting")).to_have_count(0)
+    dashboard.store.delete(live.run.id)
 
 
 def test_a_checkpoint_and_a_section_are_chosen_by_keys(page, dashboard):

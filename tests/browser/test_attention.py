@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.jobs.inspections import inspector_lock
 from core.runs import Run, RunStore
 from core.runs.locks import is_locked
-from dashboard.palette import ATTENTION, DIVERGING
+from dashboard.ui.palette import ATTENTION, DIVERGING
 from tests.browser.driver import Dashboard, Watched, choose, open_browser, settled, switch
 from tests.conftest import SMALL
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
@@ -360,8 +360,9 @@ def test_a_wrong_address_is_said(page: Page, dashboard: Dashboard, pair: Any) ->
     query = "&attention_layer=77&attention_head=x&attention_sort=size&attention_view=c"
     open_page(page, dashboard, pair[0], query=",nobody" + query)
     text = page.locator(".stMain").inner_text()
-    for words in ("layer 77", "head x", "sort size", "view c", "run nobody"):
-        assert f"The address {'names' if 'run' in words else 'says'} {words}" in text
+    for words in ("layer = 77", "head = x", "sort = size", "view = c"):
+        assert f"The address says attention_{words}" in text
+    assert "The address names run nobody" in text
 
 
 def test_empty_states(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:

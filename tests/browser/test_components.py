@@ -84,6 +84,33 @@ def reruns(page: Page) -> int:
     return int(found.group(1))
 
 
+FADED = """s => [...document.querySelector(s).data].filter(t => t.meta)
+  .filter(t => t.line.color.startsWith('rgba')).map(t => t.meta)"""
+
+
+def test_a_press_on_a_name_isolates_its_run_by_mouse_and_by_keys(page):
+    names = page.locator(".st-key-loss .anl-ends button")
+
+    def faded(count: int) -> list[str]:
+        page.wait_for_function(f"s => ({FADED})(s).length === {count}", arg=PLOT)
+        return page.evaluate(FADED, PLOT)
+
+    assert names.count() == 2
+    first, second = names.evaluate_all("all => all.map(b => b.dataset.run)")
+    names.first.click()
+    assert faded(1) == [second]
+    assert names.first.get_attribute("aria-pressed") == "true"
+    names.first.click()
+    faded(0)
+    names.nth(1).focus()
+    page.keyboard.press("Enter")
+    assert faded(1) == [first]
+    ticks(page, 2)
+    assert faded(1) == [first], "new points do not bring the others back"
+    page.keyboard.press("Escape")
+    faded(0)
+
+
 def test_a_zoom_is_kept_through_twenty_ticks(page):
     box = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
     page.evaluate("s => { document.querySelector(s).mark = 'same' }", PLOT)

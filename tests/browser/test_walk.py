@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
 from core import jobs, presets
 from core.config import RunConfig
@@ -30,6 +30,7 @@ from tests.browser.driver import Dashboard, choose, open_browser, press, settled
 from tests.browser.walking import Walk, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
+expect.set_options(timeout=90_000)
 
 PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
@@ -58,7 +59,11 @@ def ended(run: Run) -> Run:
 def trained(walk: Walk, name: str = "train") -> Run:
     """The run that pressing a button starts."""
     before = {run.id for run in walk.runs}
-    press(walk.page, name)
+    try:
+        press(walk.page, name)
+    except TimeoutError:
+        walk.found.append(f"{name} can't be pressed")
+        walk.end()
     until(lambda: {run.id for run in walk.runs} - before, f"pressing {name} starts a run")
     return next(run for run in walk.runs if run.id not in before)
 
@@ -85,7 +90,7 @@ def say_steps(walk: Walk, steps: int) -> None:
 
 def opened(walk: Walk, query: str = "") -> None:
     walk.page.goto(f"{walk.dashboard.url}/{query}")
-    walk.page.locator(".st-key-train button").wait_for(state="attached", timeout=60_000)
+    walk.page.locator(".st-key-train button").wait_for(state="attached")
     settled(walk.page)
 
 
@@ -293,12 +298,12 @@ def test_an_own_text_and_a_run_that_fails(
     opened(walk, f"?training_steps={STEPS}&model_depth=2&model_width=32&data_corpus=file")
     walk.page.locator(".st-key-fold_data summary").click()
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
-    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
     press(walk.page, "other_text")
-    expect(walk.page.locator(".st-key-train button")).to_be_disabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_disabled()
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
-    expect(walk.page.locator(".st-key-train button")).to_be_enabled(timeout=60_000)
+    expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
     run = what_train_starts_is_said(walk)
     drawn(walk, run)
@@ -308,7 +313,7 @@ def test_an_own_text_and_a_run_that_fails(
 
     Path(str(run.config.data.path)).unlink()
     press(walk.page, "train")  # refused here, or failed there: either is said
-    expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("no file", timeout=60_000)
+    expect(walk.page.locator("[data-testid=stApp]")).to_contain_text("no file")
     failed = ended(jobs.enqueue(dashboard.store, run.config))
     assert failed.status == "failed"
     opened(walk, f"?lab_runs={failed.id}")

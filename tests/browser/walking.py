@@ -22,8 +22,9 @@ from playwright.sync_api import Browser, Locator, Page, TimeoutError
 
 from core.runs import Run
 from core.runs.status import ENDED
-from dashboard import palette
-from dashboard.state import DEFAULTS, from_address
+from dashboard.settings.address import from_address
+from dashboard.settings.form import DEFAULTS
+from dashboard.ui import palette
 from tests.browser.driver import Dashboard, Watched, settled
 
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
@@ -121,7 +122,7 @@ class Walk:
         size: Any = {"width": width, "height": height}
         context = self.browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
         self.page = context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(120_000)
         self._watched = Watched(self.page)
         self.scheme: palette.Mode = "dark" if scheme == "dark" else "light"
         self.width = width

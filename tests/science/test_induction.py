@@ -18,6 +18,7 @@ from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.subjects import asking
 
 # What decides nothing but the time it takes.
 UNWATCHED = {
@@ -39,7 +40,7 @@ def trained(store: RunStore, preset: str, **changes: object) -> Run:
 
 def scores(run: Run) -> dict[str, np.ndarray]:
     subject = Subject(run, run.checkpoints[-1])
-    return heads(subject, {"windows": 8, "seed": 0}, Silent()).arrays
+    return heads(subject, asking("heads", {"windows": 8, "seed": 0}), Silent()).arrays
 
 
 def loss(run: Run) -> float:

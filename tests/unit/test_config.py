@@ -117,7 +117,7 @@ def test_presets() -> None:
         "core.data.corpora",
         "dashboard.app",
         "dashboard.main",
-        "dashboard.controls",
+        "dashboard.lab.switches",
     ],
 )
 def test_importing_does_not_import_torch(module: str) -> None:

@@ -56,7 +56,7 @@ def test_each_module_can_be_imported_first() -> None:
         "core.catalogue.naming",
         "core.grids",
         "core.jobs.execute_run",
-        "dashboard.compare.grid_dialog",
+        "dashboard.launch.grid_dialog",
     } <= set(names)
     assert failing(names, ROOT, OTHERS) == []
 

@@ -8,10 +8,10 @@ import pytest
 
 from core.catalogue.compare import command
 from core.config import RunConfig, layers, overrides
-from dashboard import state
-from dashboard.controls import COUNTED_FROM_1, PLACEHOLDERS
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation, plain
+from dashboard.lab.switches import COUNTED_FROM_1, PLACEHOLDERS
+from dashboard.settings import form
 
 
 @pytest.mark.parametrize(
@@ -29,26 +29,26 @@ def test_people_have_no_layer_0() -> None:
 
 def test_a_widget_shows_and_takes_layers_from_1() -> None:
     held = ({"layers": "0-3", "placement": "post"}, {"layers": "5", "residual": "off"})
-    shown = state.to_widget("model.overrides", held)
+    shown = form.to_widget("model.overrides", held)
     assert shown == "1-4: placement=post; 6: residual=off"
-    assert state.from_widget("model.overrides", shown) == held
+    assert form.from_widget("model.overrides", shown) == held
     switch = ({"step": 150, "layers": "4", "residual": "off"},)
-    assert state.to_widget("training.switches", switch) == "150/5: residual=off"
-    assert state.from_widget("training.switches", "150/5: residual=off") == switch
+    assert form.to_widget("training.switches", switch) == "150/5: residual=off"
+    assert form.from_widget("training.switches", "150/5: residual=off") == switch
 
 
 def test_layer_0_in_a_widget_is_refused_in_words() -> None:
-    typed = state.from_widget("model.overrides", "0: placement=post")
+    typed = form.from_widget("model.overrides", "0: placement=post")
     assert isinstance(typed, str)  # nothing that could be trained
-    config, problem = state.read({**state.DEFAULTS, "model.overrides": typed})
+    config, problem = form.to_config({**form.DEFAULTS, "model.overrides": typed})
     assert config is None
     assert "counted from 1" in problem
 
 
 def test_what_is_wrong_with_layers_is_said_from_1() -> None:
-    values = {**state.DEFAULTS, "model.depth": 6}
-    values["model.overrides"] = state.from_widget("model.overrides", "7: residual=off")
-    _, problem = state.read(values)
+    values = {**form.DEFAULTS, "model.depth": 6}
+    values["model.overrides"] = form.from_widget("model.overrides", "7: residual=off")
+    _, problem = form.to_config(values)
     assert "layers 7 are beyond model.depth 6; accepted: layers 1 to 6" in problem
 
 
@@ -64,7 +64,7 @@ def test_the_command_line_keeps_0() -> None:
     assert "0-1: placement=post" in command(config)
     assert overrides.text(config.model.overrides) == "0-1: placement=post"
     for dotted in ("model.overrides", "training.switches"):
-        assert "counted from 0" in str(state.SETTINGS[dotted].description)
+        assert "counted from 0" in str(form.SETTINGS[dotted].description)
 
 
 def test_help_and_placeholders_of_a_page_count_from_1() -> None:

@@ -7,7 +7,7 @@ import { test } from "node:test"
 
 import { aired, drawable, frameOf, logTicks, sensible } from "../src/charts/axes.js"
 import { fitting } from "../src/charts/chart.js"
-import { Curves } from "../src/charts/curves.js"
+import { Curves, framed } from "../src/charts/curves.js"
 import { hub } from "../src/state/hub.js"
 import { ticks } from "../src/charts/axes.js"
 
@@ -73,4 +73,14 @@ test("circles of the validation loss are in the frame: the last of each, however
     Object.assign(Object.create(Curves.prototype), { props: { metric }, lines: [line] }), [line])
   assert.ok(range("loss/train")[0] < 1.1)
   assert.ok(range("grad_norm/total")[0] > 1.1, "only the training loss has them")
+})
+
+test("of groups that all have a diverging member the frame keeps their means, not their bands", () => {
+  const line = (name, high) => ({ name, ys: [4, 3, 2.5], band: { low: [3.9, 2.9, 2.4], high: [4.1, 3.1, high] }, raw: { ys: [9] } })
+  const groups = [line("a", 1e6), line("b", 1e9), line("c", 2.6)]
+  const dead = (l) => l.name !== "c"
+  assert.deepEqual(framed(groups, dead, true).flat().filter((v) => v > 1000), [])
+  assert.deepEqual(framed(groups, dead, true)[1], [9])
+  assert.deepEqual(framed(groups.slice(0, 2), dead, true), [[4, 3, 2.5], [4, 3, 2.5]])
+  assert.equal(framed([groups[2]], dead, false).length, 3, "of many lines no raw values")
 })

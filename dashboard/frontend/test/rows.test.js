@@ -7,6 +7,7 @@ import { test } from "node:test"
 
 import { spread, timesOf } from "../src/state/groups.js"
 import { figure, figureTitle, shared, stateOf } from "../src/views/runs/cells.js"
+import { columnsOf } from "../src/views/runs/table_row.js"
 import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
 const row = (id, more = {}) => ({ id, name: id, state: "finished", words: "finished", full: "finished", bad: "", tags: [], note: "",
@@ -79,4 +80,24 @@ test("the state of a group says how many ended how, and the worst of it", () => 
   const rows = [row("a"), row("b", { words: "diverged", bad: "diverged" }), row("c")]
   const said = stateOf({ rows })
   assert.deepEqual([said.words, said.bad], ["2 finished, 1 diverged", "diverged"])
+})
+
+test("the training loss stands in sight of a wide table, however many settings differ", () => {
+  const settings = ["residual", "placement", "norm", "depth", "initialisation", "rate"].map((title) => ({ name: title, title, number: false }))
+  const rows = ["a", "b"].map((id) => row(id, { settings: settings.map(() => "a value"), validation: [2, 2], training: [2, 2] }))
+  const shows = ["run", "settings", "validation", "state", "training", "more", "tags"]
+  const lines = linesOf(rows, new Set(), NONE)
+  const places = (room) => {
+    const columns = columnsOf(rows, lines, settings, room, { font: "", code: "" }, shows)
+    const at = columns.findIndex((c) => c.by === "training")
+    return [columns.slice(0, at + 1).reduce((sum, c) => sum + c.width, 30), columns.slice(0, at).filter((c) => c.setting !== undefined).length]
+  }
+  for (const room of [760, 976, 1300]) {
+    const [width, shown] = places(room)
+    assert.ok(width <= room, `${width} of ${room}`)
+    assert.ok(shown >= 3)
+  }
+  assert.ok(places(500)[1] >= 1, "a narrow one is scrolled, but has a setting")
+  const columns = columnsOf(rows, lines, settings, 760, { font: "", code: "" }, shows)
+  assert.equal(columns.filter((c) => c.setting !== undefined).length, settings.length, "the others stand behind it")
 })

@@ -31,6 +31,8 @@ test("a long name is cut, a label is not", () => {
   assert.equal(short("a".repeat(24)), "a".repeat(24))
   assert.equal(short("a".repeat(25)), "a".repeat(23) + "…")
   assert.equal(short("abcdef", 4), "abc…")
+  assert.equal(short("post-LN, residual off", 15), "post-LN…", "no word is cut in its middle")
+  assert.equal(short("residual off, seed 1", 14), "residual off…")
   assert.equal(labelOf({ name: "b".repeat(30) }), "b".repeat(23) + "…")
   assert.equal(labelOf({ name: "b", label: "post, depth 12" }), "post, depth 12")
 })

@@ -10,7 +10,7 @@ from core.anatomy.loaded_checkpoint import Subject
 from core.config import Switch
 from core.files import write_json
 from core.runs import RunStore
-from tests.subjects import subject_of, trained
+from tests.subjects import asking, subject_of, trained
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def subject(store: RunStore) -> Subject:
 
 
 def test_the_pattern_of_a_text(subject: Subject) -> None:
-    answer = attention(subject, {"text": "in the value"}, Silent())
+    answer = attention(subject, asking("attention", {"text": "in the value"}), Silent())
     found, pattern = answer.result, answer.arrays["pattern"]
     assert "".join(found["tokens"]) == "in the value"
     assert (pattern.dtype, pattern.shape) == (np.float16, (2, 2, 12, 12))
@@ -33,16 +33,16 @@ def test_the_pattern_of_a_text(subject: Subject) -> None:
 
 
 def test_without_a_text_it_is_the_runs_own_probe(subject: Subject) -> None:
-    found = attention(subject, {"text": ""}, Silent()).result
+    found = attention(subject, asking("attention", {"text": ""}), Silent()).result
     assert found["text"] == subject.run.corpus["probe_text"]
     assert found["ids"] == subject.run.corpus["probe_tokens"]
 
 
 def test_refusals_say_what_to_do(subject: Subject) -> None:
     with pytest.raises(ValueError, match="this model sees 16 at once"):
-        attention(subject, {"text": "e" * 17}, Silent())
+        attention(subject, asking("attention", {"text": "e" * 17}), Silent())
     with pytest.raises(ValueError, match=r"text: the run's alphabet of .* lacks '雪'; leave them"):
-        attention(subject, {"text": "雪"}, Silent())
+        attention(subject, asking("attention", {"text": "雪"}), Silent())
 
 
 def test_a_checkpoint_after_a_switch_is_wired_as_it_was_then(store: RunStore) -> None:

@@ -11,7 +11,7 @@ from core.anatomy import Silent
 from core.anatomy.cka import MOST_TOKENS, cka, compare, gram
 from core.anatomy.loaded_checkpoint import Subject
 from core.runs import RunError, RunStore
-from tests.subjects import subject_of, trained
+from tests.subjects import asking, subject_of, trained
 
 ASKED = {"others": [], "windows": 4}
 
@@ -53,7 +53,7 @@ def test_what_is_constant_or_not_finite_has_none(x: Tensor) -> None:
 
 def test_layers_of_one_run(store: RunStore) -> None:
     subject = subject_of(store)
-    answer = cka(subject, ASKED, Silent())
+    answer = cka(subject, asking("cka", ASKED), Silent())
     result = answer.result
     assert result["rows"] == result["columns"]
     assert result["rows"][0] == "embed"
@@ -72,7 +72,7 @@ def test_layers_of_one_run(store: RunStore) -> None:
 def test_only_networks_with_a_final_norm_have_its_place(store: RunStore) -> None:
     post, pre = (trained(store, 8, model__placement=placement) for placement in ("post", "pre"))
     subject = Subject(post, post.checkpoints[-1])
-    result = cka(subject, {**ASKED, "others": [pre.id]}, Silent()).result
+    result = cka(subject, asking("cka", {**ASKED, "others": [pre.id]}), Silent()).result
     assert result["rows"][-1] == "blocks.1.resid_post"
     assert result["columns"] == [*result["rows"], "final_norm.out"]
     assert np.array(result["matrix"]).shape == (5, 6)
@@ -81,39 +81,47 @@ def test_only_networks_with_a_final_norm_have_its_place(store: RunStore) -> None
 def test_two_runs(store: RunStore) -> None:
     subject = subject_of(store)
     deeper = trained(store, 8, model__depth=3, model__width=8, training__seed=1)
-    result = cka(subject, {**ASKED, "others": [deeper.id]}, Silent()).result
+    result = cka(subject, asking("cka", {**ASKED, "others": [deeper.id]}), Silent()).result
     assert len(result["rows"]) == 6
     assert len(result["columns"]) == 8
     assert [one["run"] for one in result["runs"]] == [subject.run.id, deeper.id]
     assert [one["step"] for one in result["runs"]] == [4, 8]
-    copy = cka(subject, {**ASKED, "others": [f"{subject.run.id}@4"]}, Silent()).result
-    assert copy["matrix"] == cka(subject, ASKED, Silent()).result["matrix"]
+    copy = cka(
+        subject, asking("cka", {**ASKED, "others": [f"{subject.run.id}@4"]}), Silent()
+    ).result
+    assert copy["matrix"] == cka(subject, asking("cka", ASKED), Silent()).result["matrix"]
 
 
 def test_a_run_with_a_longer_context_reads_what_both_can(store: RunStore) -> None:
     subject = subject_of(store)
     other = trained(store, model__context=24)
-    assert cka(subject, {**ASKED, "others": [other.id]}, Silent()).result["tokens"] == 64
+    assert (
+        cka(subject, asking("cka", {**ASKED, "others": [other.id]}), Silent()).result["tokens"]
+        == 64
+    )
 
 
 def test_many_tokens_are_thinned(store: RunStore) -> None:
     subject = subject_of(store)
-    assert cka(subject, {**ASKED, "windows": 100}, Silent()).result["tokens"] == MOST_TOKENS
+    assert (
+        cka(subject, asking("cka", {**ASKED, "windows": 100}), Silent()).result["tokens"]
+        == MOST_TOKENS
+    )
 
 
 def test_what_can_not_be_compared_says_why(store: RunStore) -> None:
     subject = subject_of(store)
     other = trained(store, data__corpus="repeat")
     with pytest.raises(RunError, match="different tokens; choose two runs on the same corpus"):
-        cka(subject, {**ASKED, "others": [other.id]}, Silent())
+        cka(subject, asking("cka", {**ASKED, "others": [other.id]}), Silent())
     with pytest.raises(ValueError, match="one run at a time"):
-        cka(subject, {**ASKED, "others": ["a", "b"]}, Silent())
+        cka(subject, asking("cka", {**ASKED, "others": ["a", "b"]}), Silent())
     with pytest.raises(RunError, match="there is no run nobody"):
-        cka(subject, {**ASKED, "others": ["nobody"]}, Silent())
+        cka(subject, asking("cka", {**ASKED, "others": ["nobody"]}), Silent())
     with pytest.raises(RunError, match="no checkpoint at step 3"):
-        cka(subject, {**ASKED, "others": [f"{other.id}@3"]}, Silent())
+        cka(subject, asking("cka", {**ASKED, "others": [f"{other.id}@3"]}), Silent())
     with pytest.raises(RunError, match="accepted: a run's id, or id@step"):
-        cka(subject, {**ASKED, "others": [f"{other.id}@last"]}, Silent())
+        cka(subject, asking("cka", {**ASKED, "others": [f"{other.id}@last"]}), Silent())
 
 
 def test_a_dead_stream_is_a_gap_in_the_table(store: RunStore) -> None:
@@ -122,6 +130,6 @@ def test_a_dead_stream_is_a_gap_in_the_table(store: RunStore) -> None:
     with torch.no_grad():
         for parameter in dead.model.get_submodule("final_norm").parameters():
             parameter.zero_()
-    matrix = np.array(cka(dead, ASKED, Silent()).result["matrix"])
+    matrix = np.array(cka(dead, asking("cka", ASKED), Silent()).result["matrix"])
     assert np.isnan(matrix[-1]).all()
     assert np.isfinite(matrix[:-1, :-1]).all()

@@ -5,7 +5,7 @@ import pytest
 from core.anatomy import Silent
 from core.anatomy.continuations import Judge, continuations
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 ASKED = {
     "prompts": 3,
@@ -38,7 +38,7 @@ def test_the_judge_knows_a_text_from_another() -> None:
 
 def test_continuations_of_held_out_places(store: RunStore) -> None:
     subject = subject_of(store)
-    found = continuations(subject, ASKED, Silent()).result
+    found = continuations(subject, asking("continuations", ASKED), Silent()).result
     part = subject.tokenizer.decode(subject.text.validation.tolist())
     assert found["prompts"] == 3
     assert len(found["examples"]) == 2
@@ -48,10 +48,10 @@ def test_continuations_of_held_out_places(store: RunStore) -> None:
     assert part.startswith(found["examples"][0]["prompt"])
     assert 0 <= found["bleu"] <= 100
     assert set(found["rouge"]) == set(found["chance"]["rouge"]) == {"rouge1", "rouge2", "rougeL"}
-    assert continuations(subject, ASKED, Silent()).result == found
+    assert continuations(subject, asking("continuations", ASKED), Silent()).result == found
 
 
 def test_more_than_there_is_is_refused(store: RunStore) -> None:
     subject = subject_of(store)
     with pytest.raises(ValueError, match=r"prompt_length and length: 10 \+ 100000000 are more"):
-        continuations(subject, {**ASKED, "length": 100_000_000}, Silent())
+        continuations(subject, asking("continuations", {**ASKED, "length": 100_000_000}), Silent())

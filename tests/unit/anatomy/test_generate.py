@@ -11,7 +11,7 @@ from core.anatomy.generate import generate
 from core.anatomy.loaded_checkpoint import Subject
 from core.models.sampling import draw, sample
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 TEXT = {"data__corpus": "python-reference"}
 
@@ -54,7 +54,7 @@ def subject(store: RunStore) -> Subject:
 
 
 def written(subject: Subject, **changes: object) -> Answer:
-    return generate(subject, {**ASKED, **changes}, Silent())
+    return generate(subject, asking("generate", {**ASKED, **changes}), Silent())
 
 
 def test_a_seed_gives_a_text_and_another_another(subject: Subject) -> None:
@@ -67,7 +67,7 @@ def test_a_seed_gives_a_text_and_another_another(subject: Subject) -> None:
 
 def test_each_token_is_streamed_with_its_probability_and_alternatives(subject: Subject) -> None:
     heard = Heard()
-    found = generate(subject, {**ASKED, "temperature": 2.0}, heard).result
+    found = generate(subject, asking("generate", {**ASKED, "temperature": 2.0}), heard).result
     assert heard.items == found["tokens"]
     assert "".join(str(item["text"]) for item in heard.items) == found["text"]
     ids = subject.encode("The " + found["text"])

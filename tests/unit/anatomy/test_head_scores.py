@@ -10,14 +10,14 @@ from core.anatomy.attention import patterns
 from core.anatomy.heads import heads, sequences
 from core.heads.scores import SCORES, period_of, scores
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 ASKED = {"windows": 3, "seed": 0}
 
 
 def test_scores_of_text_are_means_over_the_windows(store: RunStore) -> None:
     subject = subject_of(store)
-    answer = heads(subject, ASKED, Silent())
+    answer = heads(subject, asking("heads", ASKED), Silent())
     windows = subject.held_out(3)[0].tolist()
     found = [scores(patterns(subject, ids).numpy(), ids) for ids in windows]
     for name in ("entropy", "previous", "first"):
@@ -31,7 +31,7 @@ def test_scores_of_text_are_means_over_the_windows(store: RunStore) -> None:
 
 
 def test_the_best_of_each_score(store: RunStore) -> None:
-    result = heads(subject_of(store), ASKED, Silent()).result
+    result = heads(subject_of(store), asking("heads", ASKED), Silent()).result
     for name, best in result["best"].items():
         values = np.array(result["scores"][name])
         assert best["value"] == (values.min() if name == "entropy" else values.max())
@@ -58,7 +58,7 @@ def test_periods_that_the_alphabet_or_the_context_bounds() -> None:
 
 
 def test_a_context_too_short_for_a_period_has_no_induction(store: RunStore) -> None:
-    result = heads(subject_of(store, model__context=3), ASKED, Silent()).result
+    result = heads(subject_of(store, model__context=3), asking("heads", ASKED), Silent()).result
     assert result["periods"] == []
     assert result["best"]["induction"] is None
     assert np.isnan(result["scores"]["induction"]).all()
@@ -67,5 +67,5 @@ def test_a_context_too_short_for_a_period_has_no_induction(store: RunStore) -> N
 
 def test_the_same_question_has_the_same_answer(store: RunStore) -> None:
     subject = subject_of(store)
-    first, again = (heads(subject, ASKED, Silent()).result for _ in range(2))
+    first, again = (heads(subject, asking("heads", ASKED), Silent()).result for _ in range(2))
     assert first == again

@@ -19,7 +19,7 @@ from core.anatomy.loss_grid import (
     random_direction,
 )
 from core.runs import RunError, RunStore
-from tests.subjects import subject_of, trained
+from tests.subjects import asking, subject_of, trained
 
 ASKED = {"others": [], "radius": 1.0, "seconds": 20.0, "points": 5, "seed": 0}
 
@@ -93,12 +93,12 @@ def test_moving_and_coming_back(subject: Subject) -> None:
 def test_the_centre_is_the_loss_of_the_checkpoint(store: RunStore, settings: dict) -> None:
     subject = subject_of(store, **settings)
     expected = HeldOutLoss(subject)(subject.model)
-    line = landscape1d(subject, ASKED, Silent())
+    line = landscape1d(subject, asking("landscape1d", ASKED), Silent())
     run = line.result["runs"][0]
     assert line.result["a"] == [-1, -0.5, 0, 0.5, 1]
     assert run["centre"] == expected
     assert run["loss"][2] == expected
-    plane = landscape2d(subject, ASKED, Silent())
+    plane = landscape2d(subject, asking("landscape2d", ASKED), Silent())
     run = plane.result["runs"][0]
     assert run["loss"][2][2] == run["centre"] == expected
     assert run["loss"][2] == line.result["runs"][0]["loss"], "b = 0 is the line"
@@ -117,11 +117,13 @@ def test_the_loss_is_the_validation_loss_where_the_evaluation_is_small(store: Ru
     assert loss.predictions == len(loss.task.evaluation[0]) == 360
     recorded = float(run.series("loss/validation")[1][-1])
     assert loss(subject.model) == pytest.approx(recorded, rel=1e-6)
-    assert landscape1d(subject, ASKED, Silent()).result["runs"][0]["centre"] == loss(subject.model)
+    assert landscape1d(subject, asking("landscape1d", ASKED), Silent()).result["runs"][0][
+        "centre"
+    ] == loss(subject.model)
 
 
 def test_a_point_of_the_surface_is_the_loss_there(subject: Subject) -> None:
-    result = landscape2d(subject, ASKED, Silent()).result
+    result = landscape2d(subject, asking("landscape2d", ASKED), Silent()).result
     directions = [random_direction(subject.model, 0, which) for which in (0, 1)]
     loss = HeldOutLoss(subject)
     model = Moved(subject, directions).to(-0.5, 1.0)
@@ -130,7 +132,7 @@ def test_a_point_of_the_surface_is_the_loss_there(subject: Subject) -> None:
 
 def test_coarse_to_fine(subject: Subject) -> None:
     report = Kept()
-    result = landscape2d(subject, {**ASKED, "points": 9}, report).result
+    result = landscape2d(subject, asking("landscape2d", {**ASKED, "points": 9}), report).result
     coarse, fine = report.emitted
     assert (coarse["points"], fine["points"]) == (5, 9)
     assert (coarse["evaluations"], fine["evaluations"]) == (25, 81)
@@ -146,27 +148,29 @@ def test_cancelled_on_the_way(subject: Subject) -> None:
     report = Kept(cancel_at=0.5)
     before = {name: p.clone() for name, p in subject.model.named_parameters()}
     with pytest.raises(CancelledError):
-        landscape2d(subject, {**ASKED, "points": 9}, report)
+        landscape2d(subject, asking("landscape2d", {**ASKED, "points": 9}), report)
     assert [one["points"] for one in report.emitted] == [5]
     assert all(torch.equal(p, before[name]) for name, p in subject.model.named_parameters())
 
 
 def test_several_runs_share_axes_and_scale(store: RunStore, subject: Subject) -> None:
     other = trained(store, 6, model__placement="post", training__seed=1)
-    result = landscape1d(subject, {**ASKED, "others": [other.id]}, Silent()).result
+    result = landscape1d(
+        subject, asking("landscape1d", {**ASKED, "others": [other.id]}), Silent()
+    ).result
     assert [run["run"] for run in result["runs"]] == [subject.run.id, other.id]
-    alone = landscape1d(Subject(other, 6), ASKED, Silent()).result["runs"][0]
+    alone = landscape1d(Subject(other, 6), asking("landscape1d", ASKED), Silent()).result["runs"][0]
     assert result["runs"][1] == alone
     losses = [value for run in result["runs"] for value in run["loss"]]
     assert (result["low"], result["high"]) == (min(losses), max(losses))
     assert result["evaluations"] == 10
     with pytest.raises(RunError, match="no run nobody"):
-        landscape1d(subject, {**ASKED, "others": ["nobody"]}, Silent())
+        landscape1d(subject, asking("landscape1d", {**ASKED, "others": ["nobody"]}), Silent())
 
 
 def test_losses_that_are_not_finite_are_counted(store: RunStore) -> None:
     subject = subject_of(store, model__norm="none", model__placement="none")
-    answer = landscape1d(subject, {**ASKED, "radius": 1e30}, Silent())
+    answer = landscape1d(subject, asking("landscape1d", {**ASKED, "radius": 1e30}), Silent())
     run = answer.result["runs"][0]
     assert run["not_finite"] == 4
     assert np.isnan(run["loss"]).tolist() == [True, True, False, True, True]
@@ -178,7 +182,7 @@ def test_losses_that_are_not_finite_are_counted(store: RunStore) -> None:
 @pytest.mark.parametrize("points", [4, 67])
 def test_points_that_can_not_be(subject: Subject, points: int) -> None:
     with pytest.raises(ValueError, match=f"points: {points}"):
-        landscape2d(subject, {**ASKED, "points": points}, Silent())
+        landscape2d(subject, asking("landscape2d", {**ASKED, "points": points}), Silent())
 
 
 # Resolution by time budget
@@ -229,7 +233,9 @@ def test_a_level_that_would_overrun_is_not_begun(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_budget_is_named_where_it_cut(subject: Subject) -> None:
-    result = landscape1d(subject, {**ASKED, "points": 0, "seconds": 0.0}, Silent()).result
+    result = landscape1d(
+        subject, asking("landscape1d", {**ASKED, "points": 0, "seconds": 0.0}), Silent()
+    ).result
     assert result["points"] == 5
     assert result["sentence"].startswith("5 points, each the mean loss of 2,048 held-out")
     assert "did not fit 0 s" in result["sentence"]

@@ -12,7 +12,7 @@ from core.anatomy.lens import Lens, lens
 from core.anatomy.loaded_checkpoint import Subject, token_losses
 from core.config import PLACEMENTS
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 ASKED = {"text": "", "top": 4, "middle": False, "windows": 6}
 
@@ -22,7 +22,7 @@ def test_the_last_row_is_the_networks_own_loss(store: RunStore, placement: str) 
     norm = "none" if placement == "none" else "layer"
     subject = subject_of(store, steps=3, model__placement=placement, model__norm=norm)
     subject.model.double()
-    found = lens(subject, ASKED, Silent()).result
+    found = lens(subject, asking("lens", ASKED), Silent()).result
     losses = token_losses(subject.model, *subject.held_out(6))
     assert found["loss"][-1] == pytest.approx(losses.mean().item(), abs=1e-12)
     assert found["model_loss"] == pytest.approx(losses.mean().item(), abs=1e-12)
@@ -38,7 +38,7 @@ def subject(store: RunStore) -> Subject:
 
 def test_every_row_is_what_the_head_makes_of_the_stream(subject: Subject) -> None:
     text = "def value: the"
-    answer = lens(subject, {**ASKED, "text": text, "middle": True}, Silent())
+    answer = lens(subject, asking("lens", {**ASKED, "text": text, "middle": True}), Silent())
     found, arrays = answer.result, answer.arrays
     assert found["rows"] == [
         "embed",
@@ -74,7 +74,7 @@ def test_every_row_is_what_the_head_makes_of_the_stream(subject: Subject) -> Non
 
 
 def test_the_loss_of_each_row(subject: Subject) -> None:
-    found = lens(subject, ASKED, Silent()).result
+    found = lens(subject, asking("lens", ASKED), Silent()).result
     inputs, targets = subject.held_out(6)
     for logits, loss, error in zip(
         Lens(subject, False).read(inputs).values(), found["loss"], found["loss_error"], strict=True
@@ -88,10 +88,10 @@ def test_the_loss_of_each_row(subject: Subject) -> None:
 
 def test_a_text_that_is_too_long_is_refused(subject: Subject) -> None:
     with pytest.raises(ValueError, match="text has 17 characters; this model sees 16 at once"):
-        lens(subject, {**ASKED, "text": "e" * 17}, Silent())
+        lens(subject, asking("lens", {**ASKED, "text": "e" * 17}), Silent())
 
 
 def test_one_character_has_no_right_answer(subject: Subject) -> None:
-    arrays = lens(subject, {**ASKED, "text": "e"}, Silent()).arrays
+    arrays = lens(subject, asking("lens", {**ASKED, "text": "e"}), Silent()).arrays
     assert arrays["top_p"].shape == (3, 1, 4)
     assert np.isnan(arrays["right_p"]).all()

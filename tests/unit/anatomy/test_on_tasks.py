@@ -18,7 +18,7 @@ def subject(store: RunStore) -> Subject:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_answered(subject: Subject, kind: str) -> None:
-    asked = {k: v for k, v in SMALL.items() if k in KINDS[kind].parameters}
+    asked = {k: v for k, v in SMALL.items() if k in KINDS[kind].parameters.model_fields}
     parameters = KINDS[kind].check(kind, asked, subject.wiring)
     assert load(KINDS[kind].function)(subject, parameters, Silent()).result
 

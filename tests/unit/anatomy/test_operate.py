@@ -5,22 +5,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.anatomy import KINDS, CancelledError, Silent
+from core.anatomy import CancelledError, Silent
 from core.anatomy.ablation import lesion
 from core.anatomy.interventions import operated
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.operate import operate
 from core.anatomy.operations import read
+from core.anatomy.parameters import Parameters
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 OFF = {"target": "attention", "layer": 0, "action": "off"}
 LONG = 1e6
 
 
-def asked(**changes: object) -> dict[str, object]:
-    row = KINDS["operate"]
-    return {name: p.default for name, p in row.parameters.items()} | {"length": 20, **changes}
+def asked(**changes: object) -> Parameters:
+    return asking("operate", {"length": 20, **changes})
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class CancelAt:
 
 
 def test_the_sweep_takes_out_every_part_and_agrees_with_operate(subject: Subject) -> None:
-    answer = lesion(subject, {"windows": 12, "seconds": LONG}, Silent())
+    answer = lesion(subject, asking("lesion", {"windows": 12, "seconds": LONG}), Silent())
     found, arrays = answer.result, answer.arrays
     groups = [row["group"] for row in found["rows"]]
     assert {g: groups.count(g) for g in groups} == {
@@ -130,7 +130,7 @@ def test_the_sweep_takes_out_every_part_and_agrees_with_operate(subject: Subject
 
 
 def test_a_short_budget_reads_fewer_windows_or_ends_early(subject: Subject) -> None:
-    found = lesion(subject, {"windows": 200, "seconds": 1e-3}, Silent()).result
+    found = lesion(subject, asking("lesion", {"windows": 200, "seconds": 1e-3}), Silent()).result
     assert found["windows"] == 2
     assert not found["complete"]
     assert len(found["rows"]) < 17
@@ -138,7 +138,7 @@ def test_a_short_budget_reads_fewer_windows_or_ends_early(subject: Subject) -> N
 
 def test_parts_that_are_not_there_are_not_swept(store: RunStore) -> None:
     subject = subject_of(store, model__sublayers="feedforward", model__positions="none")
-    answer = lesion(subject, {"windows": 4, "seconds": LONG}, Silent())
+    answer = lesion(subject, asking("lesion", {"windows": 4, "seconds": LONG}), Silent())
     assert {row["group"] for row in answer.result["rows"]} == {"block", "swap", "feedforward"}
     assert np.isnan(answer.arrays["head"]).all()
 
@@ -147,7 +147,7 @@ def test_parts_that_are_not_there_are_not_swept(store: RunStore) -> None:
 def test_both_obey_cancel_and_leave_the_network_as_it_was(subject: Subject, left: int) -> None:
     kept = {name: t.clone() for name, t in subject.model.state_dict().items()}
     with pytest.raises(CancelledError):
-        lesion(subject, {"windows": 4, "seconds": LONG}, CancelAt(left))
+        lesion(subject, asking("lesion", {"windows": 4, "seconds": LONG}), CancelAt(left))
     with pytest.raises(CancelledError):
         operate(subject, asked(operations=[OFF]), CancelAt(left))
     assert all(torch.equal(t, kept[name]) for name, t in subject.model.state_dict().items())

@@ -11,7 +11,7 @@ from core.anatomy import Silent
 from core.anatomy.paths import contributions, gradients, paths, sublayers
 from core.config import ModelConfig
 from core.runs import RunStore
-from tests.subjects import network, some_tokens, subject_of, wirings
+from tests.subjects import asking, network, some_tokens, subject_of, wirings
 
 WIRINGS = wirings(18, seed=3)
 NAMES = [f"{c.placement}-{c.norm}-{c.scaling}-{c.residual}" for c in WIRINGS]
@@ -110,7 +110,7 @@ def test_a_contribution_is_what_the_logits_lose_under_frozen_norms() -> None:
 
 def test_the_answer_of_a_checkpoint(store: RunStore) -> None:
     subject = subject_of(store, model__depth=3)
-    found = paths(subject, {"windows": 4}, Silent()).result
+    found = paths(subject, asking("paths", {"windows": 4}), Silent()).result
     assert found["lengths"] == list(range(7))
     assert found["paths"] == [math.comb(6, k) for k in range(7)]
     assert sum(found["share"]) == pytest.approx(1)
@@ -130,6 +130,6 @@ def test_a_branch_that_is_born_closed_has_no_long_paths(store: RunStore) -> None
         for name, parameter in subject.model.named_parameters():
             if name.endswith("scale.alpha"):
                 parameter.zero_()
-    found = paths(subject, {"windows": 2}, Silent()).result
+    found = paths(subject, asking("paths", {"windows": 2}), Silent()).result
     assert found["share"][0] == pytest.approx(1)
     assert found["norm"][1:] == [0.0] * 4

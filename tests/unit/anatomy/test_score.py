@@ -11,7 +11,7 @@ from core.anatomy import Silent
 from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.score import score
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 TEXT = {"data__corpus": "python-reference"}
 
@@ -22,7 +22,7 @@ def subject(store: RunStore) -> Subject:
 
 
 def test_held_out_text(subject: Subject) -> None:
-    answer = score(subject, {"text": "", "windows": 40}, Silent())
+    answer = score(subject, asking("score", {"text": "", "windows": 40}), Silent())
     found, arrays = answer.result, answer.arrays
     inputs, targets = subject.held_out(40)
     with torch.no_grad():
@@ -47,7 +47,7 @@ def test_held_out_text(subject: Subject) -> None:
 
 def test_a_network_that_says_nothing_has_the_alphabets_entropy(subject: Subject) -> None:
     torch.nn.init.zeros_(subject.model.head.weight)
-    found = score(subject, {"text": "", "windows": 8}, Silent()).result
+    found = score(subject, asking("score", {"text": "", "windows": 8}), Silent()).result
     assert found["perplexity"] == pytest.approx(subject.vocabulary, rel=1e-5)
     # Of equals the first is the likeliest, as argmax has it.
     _, targets = subject.held_out(8)
@@ -56,7 +56,7 @@ def test_a_network_that_says_nothing_has_the_alphabets_entropy(subject: Subject)
 
 def test_typed_text_is_predicted_once_from_the_second_character_on(subject: Subject) -> None:
     text = "The value of the expression is the number of items."
-    answer = score(subject, {"text": text, "windows": 1}, Silent())
+    answer = score(subject, asking("score", {"text": text, "windows": 1}), Silent())
     found = answer.result
     tokens = found["tokens"]
     assert "".join(t["text"] for t in tokens) == text
@@ -77,18 +77,18 @@ def test_typed_text_is_predicted_once_from_the_second_character_on(subject: Subj
 
 def test_refusals(subject: Subject) -> None:
     with pytest.raises(ValueError, match="single character"):
-        score(subject, {"text": "a", "windows": 1}, Silent())
+        score(subject, asking("score", {"text": "a", "windows": 1}), Silent())
     with pytest.raises(ValueError, match="accepted: up to 100000"):
-        score(subject, {"text": "a" * 100_001, "windows": 1}, Silent())
+        score(subject, asking("score", {"text": "a" * 100_001, "windows": 1}), Silent())
 
 
 def test_a_feed_forward_network_predicts_once_a_window(store: RunStore) -> None:
     subject = subject_of(store, model__family="mlp", model__heads=4, **TEXT)
-    answer = score(subject, {"text": "", "windows": 30}, Silent())
+    answer = score(subject, asking("score", {"text": "", "windows": 30}), Silent())
     inputs, targets = subject.held_out(30)
     nats = F.cross_entropy(subject.model(inputs), targets[:, -1]).item()
     assert answer.result["nats"] == pytest.approx(nats, rel=1e-5)
     assert answer.result["predictions"] == 30
     assert answer.arrays["position"].tolist() == [1]
-    typed = score(subject, {"text": "The value", "windows": 1}, Silent()).result
+    typed = score(subject, asking("score", {"text": "The value", "windows": 1}), Silent()).result
     assert typed["predictions"] == 8

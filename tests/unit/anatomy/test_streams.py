@@ -15,13 +15,13 @@ from core.anatomy.streams import Look, _massive, _sinks, streams
 from core.config import ModelConfig
 from core.models import build_model
 from core.runs import RunStore
-from tests.subjects import subject_of
+from tests.subjects import asking, subject_of
 
 ASKED = {"windows": 4}
 
 
 def measured(subject: Subject) -> dict:
-    return streams(subject, ASKED, Silent()).result
+    return streams(subject, asking("streams", ASKED), Silent()).result
 
 
 # Measures
@@ -240,7 +240,9 @@ def test_a_sink_is_found_where_it_is() -> None:
 
 
 def test_a_network_without_attention(store: RunStore) -> None:
-    answer = streams(subject_of(store, model__sublayers="feedforward"), ASKED, Silent())
+    answer = streams(
+        subject_of(store, model__sublayers="feedforward"), asking("streams", ASKED), Silent()
+    )
     assert "sinks" not in answer.arrays
     assert answer.result["places"][:2] == ["embed", "blocks.0.resid_post"]
     assert answer.result["sinks"]["seen"] is False

@@ -9,7 +9,7 @@ from core.anatomy.loaded_checkpoint import Subject
 from core.anatomy.loss_grid import HeldOutLoss
 from core.anatomy.trajectory import principal_plane, trajectory
 from core.runs import RunError, RunStore
-from tests.subjects import trained
+from tests.subjects import asking, trained
 
 ASKED = {"seconds": 20.0, "points": 5}
 
@@ -46,7 +46,7 @@ def test_a_straight_path_is_all_in_one_component() -> None:
 
 
 def test_the_path_ends_at_the_origin(subject: Subject) -> None:
-    result = trajectory(subject, ASKED, Silent()).result
+    result = trajectory(subject, asking("trajectory", ASKED), Silent()).result
     assert result["steps"] == [3, 6, 9, 12]
     assert result["path"][-1] == [0, 0]
     assert result["distance"][-1] == 0
@@ -62,7 +62,7 @@ def test_the_path_ends_at_the_origin(subject: Subject) -> None:
 
 
 def test_losses_on_the_path_and_below_it(subject: Subject) -> None:
-    answer = trajectory(subject, ASKED, Silent())
+    answer = trajectory(subject, asking("trajectory", ASKED), Silent())
     result, loss = answer.result, HeldOutLoss(subject)
     for step, value in zip(result["steps"], result["path_loss"], strict=True):
         assert value == loss(Subject(subject.run, step).model)
@@ -78,7 +78,7 @@ def test_losses_on_the_path_and_below_it(subject: Subject) -> None:
 
 
 def test_of_an_earlier_checkpoint_the_path_up_to_it(subject: Subject) -> None:
-    result = trajectory(Subject(subject.run, 9), ASKED, Silent()).result
+    result = trajectory(Subject(subject.run, 9), asking("trajectory", ASKED), Silent()).result
     assert result["steps"] == [3, 6, 9]
     assert result["path"][-1] == [0, 0]
 
@@ -87,13 +87,13 @@ def test_large_networks_keep_fewer_points(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.anatomy.trajectory.MOST", 3)
-    assert trajectory(subject, ASKED, Silent()).result["steps"] == [3, 9, 12]
+    assert trajectory(subject, asking("trajectory", ASKED), Silent()).result["steps"] == [3, 9, 12]
 
 
 def test_what_has_no_path_says_why(store: RunStore) -> None:
     run = trained(store, 4, training__checkpoint_every=2)
     with pytest.raises(RunError, match=r"needs 3 checkpoints and run .* has 2"):
-        trajectory(Subject(run, 4), ASKED, Silent())
+        trajectory(Subject(run, 4), asking("trajectory", ASKED), Silent())
     run = trained(store, 6, training__checkpoint_every=2, training__switches="3/1: residual=off")
     with pytest.raises(RunError, match="were switched while it trained"):
-        trajectory(Subject(run, 6), ASKED, Silent())
+        trajectory(Subject(run, 6), asking("trajectory", ASKED), Silent())

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.catalogue.naming import LABEL, Subject, labels, names
+from core.catalogue.naming import LABEL, Subject, cut, labels, names
 from core.config import RunConfig
 from core.config.describe import described, is_made, short_title
 from core.grids import grid
@@ -172,6 +172,14 @@ def test_long_names_that_begin_alike_are_cut_to_differ():
     found = labels(alike)
     assert len(set(found.values())) == 3
     assert all(len(one) <= LABEL for one in found.values())
+
+
+def test_names_are_cut_between_words():
+    shown = {str(i): f"post-LN, residual off, seed {i}" for i in range(3)}
+    assert list(labels(shown).values()) == ["post-LN…seed 0", "post-LN…seed 1", "post-LN…seed 2"]
+    assert cut("rate 0.001, warm-up 200 steps") == "rate 0.001, warm-up 200…"
+    assert cut("a rather long name that somebody gave") == "a rather long name that…"
+    assert cut("pre-LN, residual attention") == "pre-LN, residual…"
 
 
 def test_settings_that_read_alike_do_not_hang():

@@ -37,7 +37,7 @@ TABLE = {
     "learned and lost": ([GOOD, NAN, NAN], "mixed", "2.00", "mean of 1 of 3, 1 learned", 1),
     "learned and early": ([GOOD, YOUNG], "mixed", "3.00", "mean of 2, 1 learned", 2),
     "learned and stopped": ([GOOD, STOPPED], "mixed", "2.00", "mean of 1 of 2, 1 learned", 1),
-    "all dead": ([DEAD, ran("above", 4.0)], "dead", "3.50", "mean of 2, 0 learned", 2),
+    "all dead": ([DEAD, ran("above", 4.0)], "dead", "3.50", "mean of 2, none learned", 2),
     "all lost": ([NAN, NAN], "diverged", "diverged", "2 runs", 0),
     "lost and failed": ([NAN, NAN, FAILED], "diverged", "diverged", "2 of 3", 0),
     "one dead": ([DEAD], "dead", "3.00", "", 1),

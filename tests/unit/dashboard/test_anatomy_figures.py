@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import landscape, layout, lesions, streams, text
-from dashboard.palette import COLOURS, RUNS
+from dashboard.ui.palette import COLOURS, RUNS
 
 MODES = ("light", "dark")
 

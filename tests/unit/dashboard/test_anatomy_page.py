@@ -1,11 +1,15 @@
 """Anatomy without a browser: operations in the address, the drawn network, the choice of runs."""
 
+from pathlib import Path
+
 import pytest
 from conftest import small
+from streamlit.testing.v1 import AppTest
 
 from core.anatomy import operations as targets
 from core.runs import Status
-from dashboard.anatomy import choice, controls, operations
+from dashboard.address.param import among, within
+from dashboard.anatomy import choice, operations
 from dashboard.anatomy.generate import beginning
 from dashboard.anatomy.streams import growth
 
@@ -107,7 +111,7 @@ def test_what_the_page_can_t_look_into_is_said(store):
     assert choice.cannot(run_with(store, "good")) == ""
     waits = choice.cannot(run_with(store, "young", state="queued", checkpoints=()))
     assert "step 10" in waits
-    assert "training.checkpoint_every" in waits
+    assert "Checkpoint every" in waits
     assert "Resume" in choice.cannot(run_with(store, "dead", state="stopped", checkpoints=()))
     digits = {
         "model__family": "mlp",
@@ -118,14 +122,35 @@ def test_what_the_page_can_t_look_into_is_said(store):
     assert "is an MLP" in choice.cannot(run_with(store, "digits", **digits))
 
 
+def test_a_run_before_its_first_checkpoint_is_waited_for_and_no_error(store):
+    run = run_with(store, "young", state="queued", checkpoints=())
+    page = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "anatomy.py"
+    at = AppTest.from_file(page, default_timeout=120).run()
+    said = "".join(one.proto.body for one in at.get("html"))
+    assert "young can be looked into from step 10 on" in said
+    assert "It waits for its turn" in said
+    assert 'class="problem"' not in said
+    run.write_status(Status(state="running", step=4, steps=30, seconds_left=52))
+    worker = run.lock()
+    assert worker.acquire()
+    assert "at step 4, about 12 s away" in choice.until_checkpoint(run)[1]
+    run.write_status(Status(state="paused", step=4, steps=30))
+    assert "paused at step 4" in choice.until_checkpoint(run)[1]
+    worker.release()
+    run.write_status(Status(state="stopped", step=4, steps=30))
+    assert not choice.waits(run)
+    seldom = run_with(store, "seldom", "queued", (), training__checkpoint_every=0)
+    assert "from step 30 on" in choice.until_checkpoint(seldom)[0]
+
+
 def test_values_of_an_address_are_kept_within_their_limits():
-    assert controls._within("0.5", float, 0, 2) == 0.5
-    assert controls._within("7", int, 0, 10) == 7
+    assert within(float, 0, 2)("0.5") == 0.5
+    assert within(int, 0, 10)("7") == 7
     for text, kind in (("x", int), ("3.5", int), ("11", int), ("nan", float), ("-1", float)):
         with pytest.raises(ValueError, match="accepted: a"):
-            controls._within(text, kind, 0, 10)
+            within(kind, 0, 10)(text)
     with pytest.raises(ValueError, match="lens"):
-        controls._among("x", ["lens"])
+        among(["lens"])("x")
 
 
 def test_a_prompt_begins_with_the_first_line_that_says_something(store, monkeypatch):

@@ -92,4 +92,4 @@ def test_an_address_is_checked(store, address, found, wrong):
     opened, problems = choices.opened(address, made(store, "a"))
     assert (opened["layer"], opened["head"], opened["step"]) == found
     assert len(problems) == wrong
-    assert all("accepted" in problem for problem in problems)
+    assert all("accepted" in sentence for said in problems.values() for sentence in said)

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs import Run, RunStore
-from dashboard import chosen
+from dashboard.address import chosen
 from dashboard.compare.address import Choice
 from tests.fake_runs import finished
 

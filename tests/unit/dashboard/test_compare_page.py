@@ -162,7 +162,7 @@ def test_groups_of_one_name_are_told_apart(store: RunStore) -> None:
 
 def test_an_address_says_a_choice_and_nothing_else(entries: list) -> None:
     ids = [entry.id for entry in entries]
-    assert address.read({}, ids) == (Choice(), [])
+    assert address.read({}, ids) == (Choice(), {})
     query = {
         "compare_runs": f"{ids[1]},{ids[0]}",
         "compare_focus": ids[1],
@@ -171,7 +171,7 @@ def test_an_address_says_a_choice_and_nothing_else(entries: list) -> None:
         "compare_sort": "-model.depth.best",
     }
     choice, problems = address.read(query, ids)
-    assert problems == []
+    assert problems == {}
     assert choice == Choice(
         "only", (ids[1], ids[0]), ids[1], 40, (0, 40, 2.5, 4), "-model.depth.best"
     )
@@ -179,7 +179,7 @@ def test_an_address_says_a_choice_and_nothing_else(entries: list) -> None:
     hidden, _ = address.read({"compare_hidden": ids[0]}, ids)
     assert hidden.drawn(ids) == ids[1:]
     none, problems = address.read({"compare_runs": "none"}, ids)
-    assert (none.drawn(ids), problems) == ([], [])
+    assert (none.drawn(ids), problems) == ([], {})
     assert Choice().drawn([str(i) for i in range(300)]) == [str(i) for i in range(250)]
 
 
@@ -199,15 +199,16 @@ def test_an_address_says_a_choice_and_nothing_else(entries: list) -> None:
 def test_what_an_address_gets_wrong_is_one_sentence(name: str, text: str) -> None:
     choice, problems = address.read({f"compare_{name}": text}, ["a", "b"])
     assert choice == Choice()
-    assert len(problems) == 1
-    assert text in problems[0]
+    assert list(problems) == [f"compare_{name}"]
+    (sentence,) = problems[f"compare_{name}"]
+    assert text in sentence
 
 
 def test_many_unknown_runs_are_counted() -> None:
     unknown = ",".join(f"run{i}" for i in range(9))
     _, problems = address.read({"compare_runs": unknown}, [])
-    assert len(problems) == 4
-    assert "6 more runs" in problems[-1]
+    assert len(problems["compare_runs"]) == 4
+    assert "6 more runs" in problems["compare_runs"][-1]
 
 
 # The table

@@ -5,7 +5,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, settings
-from dashboard import actions, controls, state
+from dashboard.lab import actions, switches
+from dashboard.launch import twins
+from dashboard.settings import form
+from dashboard.settings.address import from_address
 
 DEFAULTS = RunConfig().flat()
 
@@ -13,9 +16,12 @@ DEFAULTS = RunConfig().flat()
 def page():
     import streamlit as st
 
-    from dashboard import controls
+    from dashboard.address import page
+    from dashboard.lab import switches
+    from dashboard.settings.form import to_config
 
-    config, problem = controls.switches()
+    config, problem = to_config(switches.switches())
+    page.show()
     st.session_state["found"] = (config.model_dump_json() if config else None, problem)
 
 
@@ -58,18 +64,18 @@ def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
         fresh = opened(data_corpus="file")
     if applies(dotted, DEFAULTS):  # another family's own
         fresh = opened(model_family="resnet")
-    switch = widget(fresh, state.key(dotted))
+    switch = widget(fresh, form.key(dotted))
     assert switch is not None
     assert switch.label == settings()[dotted].title
-    assert controls.COUNTED_FROM_1.get(dotted, str(settings()[dotted].description)) in switch.help
-    assert state.from_widget(dotted, switch.value) == DEFAULTS[dotted]
+    assert switches.COUNTED_FROM_1.get(dotted, str(settings()[dotted].description)) in switch.help
+    assert form.from_widget(dotted, switch.value) == DEFAULTS[dotted]
 
 
 @pytest.mark.parametrize("dotted", [d for d in settings() if choices(d)])
 def test_choices_are_the_configs_own_words(fresh, dotted):
     if applies(dotted, DEFAULTS):
         fresh = opened(model_family="resnet")
-    options = widget(fresh, state.key(dotted)).options
+    options = widget(fresh, form.key(dotted)).options
     words = [getattr(option, "content", option) for option in options]
     family = {**DEFAULTS, "model.family": "resnet"} if dotted == "model.stem" else DEFAULTS
     assert tuple(words) == accepted(dotted, choices(dotted), family)
@@ -77,9 +83,9 @@ def test_choices_are_the_configs_own_words(fresh, dotted):
 
 def test_the_first_switches_come_first(fresh):
     keys = [w.key for kind in (fresh.button_group, fresh.select_slider) for w in kind]
-    mine = [dotted for dotted in controls.FIRST if not applies(dotted, DEFAULTS)]
-    assert set(map(state.key, mine)) <= set(keys)
-    assert controls.FIRST[0] == "model.family"
+    mine = [dotted for dotted in switches.FIRST if not applies(dotted, DEFAULTS)]
+    assert set(map(form.key, mine)) <= set(keys)
+    assert switches.FIRST[0] == "model.family"
 
 
 def test_defaults_are_run_configs(fresh):
@@ -229,14 +235,16 @@ def test_a_bad_address_gives_a_sentence_and_the_default(name, text):
     assert problem == ""
     sentences = [h.body for h in app.get("html") if "problem" in h.body]
     assert len(sentences) == 1
-    assert state.KEYS[name] in sentences[0]
+    assert form.KEYS[name] in sentences[0]
 
 
 def test_an_unknown_setting_is_pointed_out():
-    _, problems = state.from_address({"model_dpeth": "3", "lab_runs": "x", "utm": "y"})
-    assert problems == [
-        "The address names model_dpeth, which is not a setting; did you mean model_depth?"
-    ]
+    _, problems = from_address({"model_dpeth": "3", "lab_runs": "x", "utm": "y"})
+    assert problems == {
+        "model_dpeth": [
+            "The address names model_dpeth, which is not a setting; did you mean model_depth?"
+        ]
+    }
 
 
 @pytest.mark.parametrize(
@@ -250,17 +258,18 @@ def test_an_unknown_setting_is_pointed_out():
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest_setting(name, meant):
-    found, problems = state.from_address({name: "3"})
+    found, problems = from_address({name: "3"})
     assert found == {}
-    assert problems == [f"The address names {name}, which is not a setting; did you mean {meant}?"]
+    said = f"The address names {name}, which is not a setting; did you mean {meant}?"
+    assert problems == {name: [said]}
 
 
 def test_a_dotted_name_in_the_address_is_the_setting_and_is_rewritten():
     given = {"model.depth": "2", "optimizer.warmup_steps": "50", "utm": "y"}
-    values, problems = state.from_address(given)
+    values, problems = from_address(given)
     assert values == {"model.depth": 2, "optimizer.warmup_steps": 50}
-    assert problems == []
-    both, _ = state.from_address({"model_depth": "4", "model.depth": "2"})
+    assert problems == {}
+    both, _ = from_address({"model_depth": "4", "model.depth": "2"})
     assert both == {"model.depth": 4}, "the address's own spelling wins"
     app = opened(**given)
     config, problem = found(app)
@@ -271,21 +280,21 @@ def test_a_dotted_name_in_the_address_is_the_setting_and_is_rewritten():
 
 
 def test_an_address_without_placement_has_no_norm():
-    values, problems = state.from_address({"model_placement": "none"})
+    values, problems = from_address({"model_placement": "none"})
     assert values == {"model.placement": "none", "model.norm": "none"}
-    assert problems == []
+    assert problems == {}
 
 
 def test_the_drawing_survives_impossible_settings():
     values = {**DEFAULTS, "model.heads": 3, "model.depth": 13}
-    assert state.wiring(values).depth == 13
+    assert form.wiring(values).depth == 13
 
 
 @pytest.mark.parametrize("name", presets.names())
 def test_twins_differ_in_one_switch(name):
     config = presets.load(name).config
     base = config.flat()
-    for dotted, options in actions.twins(config):
+    for dotted, options in twins.twins(config):
         assert options
         for value, twin in options:
             changed = {d for d, v in twin.flat().items() if v != base[d]}

@@ -9,6 +9,9 @@ from core.config import ModelConfig, choices
 from dashboard.figures import block
 from dashboard.figures.diagram import describe, diagram
 from dashboard.figures.equation import equation, plain
+from dashboard.figures.marks import dot
+from dashboard.lab.cards import observables
+from tests.fake_runs import finished
 
 PLACEMENTS = ("pre", "post", "sandwich", "none")
 RESIDUALS = ("on", "off", "attention", "feedforward")
@@ -239,3 +242,25 @@ def test_layers_that_differ_are_not_counted_as_alike():
     assert "× 4<" in diagram(one)
     assert block.title(one) == "5 blocks, not all alike"
     assert "× 5<" in diagram(ModelConfig(depth=5))
+
+
+def test_the_activation_card_lists_a_final_norm_only_where_the_network_has_one(store):
+    post = finished(store, "post", steps=20, model__placement="post")
+    pre = finished(store, "pre", steps=20)
+    assert "activation/rms/final_norm.out" in post.metrics()
+    assert "final_norm.out" not in observables(post)
+    assert "final_norm.out" in observables(pre)
+    assert "final_norm.out" not in observables(store.create(post.config))
+
+
+def test_a_dot_has_the_dash_of_its_runs_curve():
+    assert "data-dash" not in dot(7)
+    assert 'data-dash="dash"' in dot(8)
+    assert 'data-dash="dashdot"' in dot(31)
+
+
+def test_words_of_a_drawing_know_how_wide_it_is():
+    drawn = diagram(ModelConfig(placement="sandwich"))
+    width = re.search(r'viewBox="0 0 ([\d.]+) ', drawn)[1]
+    assert f"--w:{width}" in drawn
+    assert '<tspan class="short">attn</tspan>' in drawn

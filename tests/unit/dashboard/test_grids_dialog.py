@@ -7,15 +7,15 @@ from core.config import RunConfig
 from core.jobs import grids as jobs
 from core.jobs import waiting
 from core.runs import RunStore
-from dashboard.compare.grid_dialog import TICKABLE
-from dashboard.state import SETTINGS
+from dashboard.launch.grid_dialog import TICKABLE
+from dashboard.settings.form import SETTINGS
 
 
 def dialog_page():
     from conftest import small
 
     from core.config import RunConfig
-    from dashboard.compare import grid_dialog
+    from dashboard.launch import grid_dialog
 
     grid_dialog.dialog(RunConfig(), {"tiny": small()})
 
@@ -24,11 +24,13 @@ def card_page():
     import streamlit as st
 
     from core.catalogue import index
-    from dashboard.compare import grid_dialog
-    from dashboard.state import store
+    from dashboard.address import page
+    from dashboard.compare import which_trained
+    from dashboard.live.feed import store
 
-    drawn = grid_dialog.card(index.entries(store()))
+    drawn = which_trained.card(index.entries(store()))
     st.markdown(f"drawn: {drawn}")
+    page.show()
 
 
 @pytest.fixture

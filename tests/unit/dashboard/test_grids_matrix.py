@@ -11,7 +11,7 @@ from core.jobs import grids as jobs
 from core.runs import RunStore
 from dashboard import api
 from dashboard.compare import matrix
-from dashboard.palette import COLOURS, LEARNED, contrast
+from dashboard.ui.palette import COLOURS, LEARNED, contrast
 from tests.fake_runs import finished
 
 DEEP = {"probes__every": 0}

@@ -4,7 +4,7 @@ import pytest
 
 from core.catalogue.compare import verdict
 from core.verdicts.verdict import Verdict
-from dashboard.ui import headline
+from dashboard.lab import headline
 from tests.fake_runs import Faker, config, finished
 
 

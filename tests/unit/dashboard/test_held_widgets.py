@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import state
+from dashboard.settings import held
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 
@@ -18,8 +18,8 @@ def lab(tmp_path, monkeypatch):
 
 def test_drawing_the_page_reads_the_switches_a_few_times(lab, monkeypatch):
     reads = []
-    read = state._read_widgets
-    monkeypatch.setattr(state, "_read_widgets", lambda: reads.append(1) or read())
+    read = held._read_widgets
+    monkeypatch.setattr(held, "_read_widgets", lambda: reads.append(1) or read())
     lab.run()
     assert not lab.exception
     assert 0 < len(reads) < 12, "each of 54 widgets asks for the others"
@@ -32,4 +32,4 @@ def test_what_was_chosen_is_there_at_once(lab):
     assert lab.toggle(key="model_embedding_norm").disabled
     lab.segmented_control(key="model_placement").set_value("pre").run()
     assert not lab.exception
-    assert state._HELD.values is None
+    assert held._HELD.values is None

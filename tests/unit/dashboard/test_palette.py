@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.palette import COLOURS, RUNS, RUNS_TEXT, contrast
-from dashboard.ui import cards
+from dashboard.ui.palette import COLOURS, RUNS, RUNS_TEXT, contrast
+from dashboard.web import style
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUNDS = ("ground", "sidebar", "card")
@@ -64,10 +64,10 @@ def test_theme_has_the_palette(mode):
 
 
 def test_style_names_every_colour_that_it_uses():
-    style = cards.style()
-    used = set(re.findall(r"var\(--([\w-]+)", style))
+    sheet = style.of_pages()
+    used = set(re.findall(r"var\(--([\w-]+)", sheet))
     used = {name for name in used if not name.startswith("st-")}  # Streamlit's own
-    defined = set(re.findall(r"[{;\s]--([\w-]+):", style))
+    defined = set(re.findall(r"[{;\s]--([\w-]+):", sheet))
     defined |= {"run", "rt-columns", "rt-width"}  # table.js sets these
     assert used <= defined
     assert {name.replace("_", "-") for name in COLOURS["light"]} <= defined

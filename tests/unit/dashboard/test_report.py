@@ -19,10 +19,10 @@ from core.config import RunConfig
 from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves
-from dashboard.palette import COLOURS
 from dashboard.report.page import report
 from dashboard.report.paper import matrix
 from dashboard.report.series import groups, lines, profiles
+from dashboard.ui.palette import COLOURS
 from dashboard.web import assets
 from tests.fake_runs import Faker, config, finished
 from tests.many_runs import make

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import subprocess
+import sys
 
 import pytest
 
 from core import cli
 from core.__main__ import main
-from core.anatomy import KINDS
+from core.anatomy import KINDS, schemas
 from core.runs import RunStore
 from tests.subjects import trained
 
@@ -35,6 +37,54 @@ def test_the_answer_is_the_same_wherever_the_options_stand(
         error = capsys.readouterr().err
         assert words in error
         assert error.count("\n") == 1
+
+
+def test_help_lists_the_kinds_and_each_kind_its_parameters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def said(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["inspect", *words])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    every = said("--help")
+    for kind, row in KINDS.items():
+        assert f"{kind:<14}{row.about}\n" in every
+        assert row.about.endswith(".")
+        own = said("--help", kind)
+        assert own == said("run", kind, "--help")
+        for name, field in row.parameters.model_fields.items():
+            assert f"  {name}=" in own
+            assert f"{field.description} Accepted: " in own
+            assert field.description.endswith(".")
+            assert field.title
+    score = said("--help", "score")
+    assert "windows=256\n" in score
+    assert "Accepted: a whole number from 1 to 100000." in score
+    assert main(["inspect", "--help", "sole"]) == 2
+    assert "accepted: attention" in capsys.readouterr().err
+
+
+def test_schemas_describe_every_kind_without_torch() -> None:
+    program = (
+        "import json, sys; from core.anatomy import schemas; print(json.dumps(schemas()));"
+        "assert 'torch' not in sys.modules"
+    )
+    made = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    found = json.loads(made.stdout)
+    assert found == schemas()
+    assert list(found) == list(KINDS)
+    assert {kind for kind, parts in found.items() if "stream" in parts} == {
+        *("generate", "continuations", "lesion", "landscape1d", "landscape2d", "trajectory"),
+    }
+    windows = found["score"]["parameters"]["properties"]["windows"]
+    assert (windows["type"], windows["minimum"], windows["maximum"]) == ("integer", 1, 100_000)
+    nats = found["score"]["result"]["properties"]["nats"]
+    assert [one["type"] for one in nats["anyOf"]] == ["number", "null"]
+    assert nats["description"]
+    operation = found["operate"]["parameters"]["properties"]["operations"]["items"]
+    assert operation["properties"]["layer"]["type"] == "integer"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import small
+from pydantic import TypeAdapter
 
 from core.__main__ import main
-from core.anatomy import KINDS, Answer, Kind, Parameter, Report, Silent
+from core.anatomy import KINDS, Answer, Report, Silent
 from core.anatomy.attention import attention
 from core.anatomy.loaded_checkpoint import Subject
 from core.jobs import enqueue, inspection_queue, inspections, slots
@@ -26,7 +28,7 @@ from core.jobs.launcher import standby_lock
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
 from tests.farm import wait_until
-from tests.subjects import trained
+from tests.subjects import asking, trained
 
 LONG = {"windows": 10_000, "seconds": 86_400.0}
 
@@ -70,7 +72,7 @@ def test_a_question_is_answered_and_kept(farm: RunStore) -> None:
     run = trained(farm)
     inspection = ask(farm, run, "attention", text="in the value")
     assert settle(inspection) == Record("done", 1.0, "")
-    here = attention(Subject(run, 4), {"text": "in the value"}, Silent())
+    here = attention(Subject(run, 4), asking("attention", {"text": "in the value"}), Silent())
     assert inspection.result == here.result
     assert list(inspection.arrays) == ["pattern"]
     np.testing.assert_array_equal(inspection.array("pattern"), here.arrays["pattern"])
@@ -323,15 +325,26 @@ def test_a_program_that_was_changed_is_loaded_anew(
     assert inspection.state == "done"
 
 
-def test_every_kind_keeps_its_answer_as_json(store: RunStore) -> None:
-    run = trained(store, model__depth=2)
-    for kind in ("attention", "generate", "score", "continuations", "lens", "operate", "lesion"):
-        inspection = answered(store, run, kind)
+def test_every_kind_keeps_its_answer_as_json_of_its_schema(store: RunStore) -> None:
+    run = trained(store, model__depth=2, training__checkpoint_every=1)
+    for kind in KINDS:
+        few = {"points": 5} if kind.startswith(("landscape", "trajectory")) else {}
+        inspection = answered(store, run, kind, **few)
         assert inspection.record == Record("done", 1.0, ""), kind
         text = (inspection.folder / "result.json").read_text()
         assert json.loads(text, parse_constant=pytest.fail) == inspection.result
+        exactly(KINDS[kind].result, text)
+        for item in inspection.stream():
+            exactly(KINDS[kind].stream, json.dumps(item))
+        asked = TypeAdapter(KINDS[kind].parameters)
+        assert asked.validate_python(inspection.parameters).model_dump() == inspection.parameters
         for array in inspection.arrays.values():
             assert array.dtype.kind in "fiu"
+
+
+def exactly(kind: Any, text: str) -> None:
+    """Every key of the type and no other, of its type."""
+    TypeAdapter(kind).validate_json(text, strict=True, extra="forbid")
 
 
 def test_a_kind_without_arrays_has_none(store: RunStore) -> None:
@@ -380,6 +393,13 @@ def test_models_are_kept_and_loaded_anew_when_the_file_is(store: RunStore) -> No
 @pytest.mark.parametrize(
     ("kind", "parameters", "sentence"),
     [
+        ("lens", {"middle": 1}, "middle is 1; accepted: true, false"),
+        ("score", {"windows": True}, "windows is True; accepted: a whole number from 1 to 100000"),
+        ("score", {"windows": 8.0}, "windows is 8.0; accepted: a whole number"),
+        ("score", {"text": 8}, "text is 8; accepted: text"),
+        ("generate", {"top_k": -1}, "top_k is -1; accepted: a whole number from 0"),
+        ("landscape1d", {"others": "x"}, "others is 'x'; accepted: a list"),
+        ("generate", {"lenght": 3}, "it takes: prompt, length, temperature, top_k, top_p, seed"),
         ("x-ray", {}, "there is no inspection x-ray; accepted: attention, generate"),
         ("score", {"lenght": 1}, "score takes no lenght; it takes: text, windows"),
         ("score", {"windows": 0}, "windows is 0; accepted: a whole number from 1 to 100000"),
@@ -444,7 +464,7 @@ def test_a_kind_of_ones_own(store: RunStore, monkeypatch: pytest.MonkeyPatch) ->
     run = trained(store)
     old = answered(store, run, "attention")
     row = KINDS["attention"]
-    changed = Kind(row.function, {"text": Parameter("")}, version=2, needs_attention=True)
+    changed = replace(row, version=2)
     monkeypatch.setitem(KINDS, "attention", changed)
     assert look(run, "attention") is None
     assert inspections.prepare(run, "attention").id != old.id

@@ -96,7 +96,7 @@ def test_it_trains_from_the_command_line(house: Path) -> None:
 def test_the_page_has_its_segment(house: Path) -> None:
     script = (
         "from streamlit.testing.v1 import AppTest\n"
-        "page = 'from dashboard import controls; controls.switches()'\n"
+        "page = 'from dashboard.lab import switches; switches.switches()'\n"
         "app = AppTest.from_string(page, default_timeout=60).run()\n"
         "app.button_group(key='model_norm').set_value('unit').run()\n"
         "assert not app.exception\n"

@@ -148,7 +148,8 @@ export class Chart extends Card {
     for (let i = shown.length - 1, floor = inner - LAST; i >= 0; i--, floor -= 14) {
       shown[i].at = Math.min(shown[i].at, floor)
     }
-    for (const label of inner > 0 && high > low ? shown : []) {
+    this.labelled = inner > 0 && high > low ? shown : []
+    for (const label of this.labelled) {
       layout.annotations.push({
         x: 1, y: 1 - label.at / inner, xref: "paper", yref: "paper", text: escaped(fitting(label.text, room, `12px ${this.theme.font}`)),
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 5, hovertext: escaped(label.full ?? ""),

@@ -3,7 +3,7 @@
 
 import { timesOf } from "../state/groups.js"
 import { hub } from "../state/hub.js"
-import { textWidth } from "../ui/dom.js"
+import { el, textWidth } from "../ui/dom.js"
 import { escaped, labelOf, number, short } from "../ui/format.js"
 import { titleOf, unitOf } from "../protocol/metrics.js"
 import { faded, runColour, runDash } from "../ui/theme.js"
@@ -21,6 +21,10 @@ export class Curves extends Courses {
   constructor(root) {
     super(root)
     this.cursor = new StepCursor(this)
+    this.only = null // the run that stands out, where the page's parts choose none together
+    this.ends = el("div", "anl-ends")
+    this.body.append(this.ends)
+    this.ends.addEventListener("click", (event) => this.named(/** @type {HTMLElement} */ (event.target)))
   }
 
   destroy() {
@@ -105,8 +109,8 @@ export class Curves extends Courses {
     this.plot.dataset.lines = lines.length
     this.words(lines)
     this.explain(this.why(this.runs))
-    const { focus } = hub.choice
-    this.chosen = props.follow && focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
+    const focus = this.focus
+    this.chosen = focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
     const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
     const font = `12px ${theme.font}`
     const ends = named.map((l) => textWidth(this.name(l), font) + 14)
@@ -128,6 +132,45 @@ export class Curves extends Courses {
     this.extras(layout)
     marks(this, layout, named)
     return { traces, layout }
+  }
+
+  // The run that stands out.
+  get focus() {
+    return this.props.follow ? hub.choice.focus : this.only
+  }
+
+  // One run stands out, the others fade; the same one again, and none does.
+  standOut(id) {
+    const now = this.chosen?.runs.some((r) => r.id === id) ? null : id
+    if (this.props.follow) return hub.focusRun(now)
+    this.only = now
+    this.redraw()
+  }
+
+  // A press on a name does what a press on its line does.
+  named({ dataset }) {
+    if (dataset.run) this.standOut(dataset.run)
+  }
+
+  // A button over each name at a line's end, so that names can be pressed and reached by Tab.
+  nameButtons() {
+    const { width, margin } = this.plot.layout
+    const root = /** @type {Document | ShadowRoot} */ (this.ends.getRootNode())
+    const active = /** @type {HTMLElement | null} */ (root.activeElement)
+    const held = this.ends.contains(active) ? active.dataset.run : null
+    const labels = this.labelled.filter((label) => label.run)
+    while (this.ends.children.length > labels.length) this.ends.lastChild.remove()
+    labels.forEach((label, i) => {
+      const button = /** @type {HTMLButtonElement} */ (this.ends.children[i] ?? this.ends.appendChild(el("button")))
+      button.type = "button"
+      const on = Boolean(this.chosen?.runs.some((r) => r.id === label.run))
+      button.dataset.run = label.run
+      button.setAttribute("aria-pressed", String(on))
+      button.ariaLabel = label.text
+      button.title = `${label.full}\n${on ? "Press: all runs again" : "Press: only this run stands out"}`
+      Object.assign(button.style, { left: `${width - margin.r + 3}px`, width: `${margin.r - 5}px`, top: `${margin.t + label.at - 8}px` })
+      if (held === label.run) button.focus({ preventScroll: true })
+    })
   }
 
   extras(_layout) {}
@@ -164,14 +207,13 @@ export class Curves extends Courses {
   range(lines) {
     const { log_y: yLog, baseline } = this.props
     const dead = (l) => l.runs.some((r) => hub.run(r.id).state === "diverged")
-    const kept = lines.every(dead) ? lines : lines.filter((l) => !dead(l))
-    const few = lines.length <= MANY
-    const all = kept.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
-    const held = kept.map((l) => [...this.evaluations(l)?.values ?? []])
+    const alive = lines.filter((l) => !dead(l))
+    const all = framed(lines, dead, lines.length <= MANY)
+    const held = alive.map((l) => [...this.evaluations(l)?.values ?? []])
     all.push(...held)
     if (baseline) all.push([baseline[1]])
     let [bottom, top] = sensible(all.flat(), yLog)
-    for (const ys of [...kept.map((l) => l.ys), ...held]) { // where each stands now is in the frame, however young it is
+    for (const ys of [...alive.map((l) => l.ys), ...held]) { // where each stands now is in the frame, however young it is
       const now = ys.findLast((v) => v !== null && (!yLog || v > 0))
       if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
     }
@@ -221,7 +263,7 @@ export class Curves extends Courses {
     const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
     for (let i = line.xs.length - 1; i >= 0; i--) {
       if (line.ys[i] !== null && line.xs[i] <= right) {
-        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name,
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name, run: line.run.id,
           colour: runColour(this.theme, line.run, true) }
       }
     }
@@ -269,7 +311,7 @@ export class Curves extends Courses {
     this.cursor.attach()
     this.plot.on("plotly_click", (event) => this.clicked(event))
     this.body.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && hub.choice.focus) hub.focusRun(null)
+      if (event.key === "Escape" && this.chosen) this.standOut(this.focus)
     })
   }
 
@@ -281,11 +323,12 @@ export class Curves extends Courses {
     const id = (p) => p.data.meta ?? p.customdata
     const point = points.filter(id).sort((a, b) => away(a) - away(b))[0]
     if (!point || away(point) > 30) return this.cursor.to(event) // beside the lines
-    hub.focusRun(this.chosen?.run.id === id(point) ? null : id(point))
+    this.standOut(id(point))
   }
 
   drawn() {
     this.cursor.place()
+    this.nameButtons()
   }
 
   // Zoomed in on thinned series: their exact points in that range are fetched.
@@ -308,6 +351,20 @@ export class Curves extends Courses {
     const to = Math.ceil(Math.max(...runs.map((r) => this.stepAt(r, right))))
     if (await this.details.fetch(runs, (r) => this.seriesOf(r), this.metric, from, to)) this.redraw()
   }
+}
+
+/**
+ * The values whose range is the frame's: those of the lines that did not diverge with all around
+ * them; where every one did, the bare lines, as their bands and raw values are what runs away.
+ * @param {any[]} lines
+ * @param {(line: any) => boolean} dead
+ * @param {boolean} few
+ * @returns {(number | null)[][]}
+ */
+export function framed(lines, dead, few) {
+  const alive = lines.filter((l) => !dead(l))
+  if (!alive.length) return lines.map((l) => l.ys)
+  return alive.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
 }
 
 // Many thin lines of one colour are one trace with gaps, which Plotly draws several times as fast.

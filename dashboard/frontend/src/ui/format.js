@@ -40,8 +40,18 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
 
-/** @param {string} text */
-export const short = (text, most = 24) => (text.length > most ? text.slice(0, most - 1) + "…" : text)
+/**
+ * A text with an ellipsis where it is longer than there is room, after a word if it can be; as
+ * core/catalogue/naming.py cuts.
+ * @param {string} text
+ */
+export function short(text, most = 24) {
+  if (text.length <= most) return text
+  const kept = text.slice(0, most - 1)
+  const border = kept.lastIndexOf(" ")
+  const whole = !" ,)".includes(text[most - 1]) && border >= (most - 1) / 2 ? kept.slice(0, border) : kept
+  return whole.replace(/[ ,(]+$/, "") + "…"
+}
 
 /**
  * What a run is called where there is little room: labels differ wherever names do.

@@ -60,6 +60,17 @@ export const runColour = (theme, run, text = false) => {
  */
 export const runDash = (run) => LINE_DASHES[Math.floor((run.colour ?? 0) / 8) % LINE_DASHES.length]
 
+/**
+ * Gives a dot or a line of a list the dash of its run's curve; the style sheets draw it.
+ * @param {HTMLElement} node
+ * @param {import("../types").Run} run
+ */
+export function markDash(node, run) {
+  const dash = runDash(run)
+  if (dash === "solid") delete node.dataset.dash
+  else node.dataset.dash = dash
+}
+
 const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
 
 /**

@@ -3,7 +3,7 @@
 
 import { fetchAnswer } from "../../state/answers.js"
 import { el, say } from "../../ui/dom.js"
-import { runColour } from "../../ui/theme.js"
+import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
@@ -46,6 +46,7 @@ class LensTable {
   async show(asked, standing, one, theme, by, rows) {
     Object.assign(this, { asked, theme })
     this.dot.style.background = runColour(theme, asked)
+    markDash(this.dot, asked)
     say(this.name, asked.name)
     say(this.state, `step ${asked.step.toLocaleString("en-US")}`)
     const done = standing.state === "done"

@@ -3,7 +3,7 @@
 import { fetchAnswer } from "../../state/answers.js"
 import { el, say } from "../../ui/dom.js"
 import { number } from "../../ui/format.js"
-import { faded, runColour } from "../../ui/theme.js"
+import { faded, markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { visible } from "./token_parts.js"
@@ -287,6 +287,7 @@ class Cost {
 
   async show(asked, standing, one, theme) {
     this.dot.style.background = runColour(theme, asked)
+    markDash(this.dot, asked)
     say(this.name, asked.name)
     const done = standing.state === "done"
     this.progress.node.style.visibility = done ? "hidden" : ""

@@ -3,7 +3,7 @@
 
 import { OVER } from "../../state/inspections.js"
 import { el, say } from "../../ui/dom.js"
-import { runColour } from "../../ui/theme.js"
+import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { choices, rampLegend, shade, share, visible } from "./token_parts.js"
@@ -45,6 +45,7 @@ class Written {
     const repaint = fresh || this.dark !== theme.dark
     Object.assign(this, { about: asked.run + asked.id, dark: theme.dark, theme })
     this.dot.style.background = runColour(theme, asked)
+    markDash(this.dot, asked)
     say(this.name, asked.name)
     const nats = items.reduce((sum, t) => sum - Math.log(Math.max(t.p, 1e-300)), 0) / Math.max(items.length, 1)
     say(this.state, `step ${asked.step.toLocaleString("en-US")}` + (items.length ? ` · ${items.length} tokens · ${nats.toFixed(2)} nats each` : ""))

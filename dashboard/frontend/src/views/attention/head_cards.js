@@ -12,6 +12,12 @@ const SORT_KEYS = { "induction": "induction", "previous token": "previous", "fir
 
 const CLEAR = 0.3 // a share of attention from which a pattern gives a head its name
 
+// What is said of a head without a clear pattern: in short, and whole.
+export const UNCLEAR = {
+  uniform: ["spread evenly", "It looks at all tokens that it may see about equally: its entropy is above 90 % of the highest possible"],
+  mixed: ["mixed", "No clear pattern: no score reaches 30 % of its attention, and it is not spread evenly"],
+}
+
 // What a head mostly does, from its scores.
 export function strongest(scores, layer, head, uniform) {
   const of = (name) => scores[name]?.[layer]?.[head] ?? null
@@ -148,7 +154,8 @@ export class HeadCards {
     const of = (name) => scores?.[name]?.[layer]?.[head]
     const name = scores ? strongest(scores, layer, head, this.uniform) : ""
     say(card.title, `${layer + 1}.${head + 1}`)
-    say(card.name, name)
+    say(card.name, UNCLEAR[name]?.[0] ?? name)
+    card.name.title = UNCLEAR[name]?.[1] ?? (name && `At least 30 % of its attention is ${name} attention`)
     const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]

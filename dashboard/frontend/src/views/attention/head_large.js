@@ -1,14 +1,13 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
 import { el, say } from "../../ui/dom.js"
-import { strongest, uniformEntropy } from "./head_cards.js"
+import { UNCLEAR, strongest, uniformEntropy } from "./head_cards.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { PanelTitle } from "./panel.js"
 import { portion, shownToken } from "./pixels.js"
 
 const LISTED = 8 // attended tokens that are named
-const UNCLEAR = { mixed: "no clear pattern", uniform: "nearly uniform" }
 
 export class HeadLarge {
   /** @type {any} */
@@ -217,7 +216,7 @@ export class HeadLarge {
   does(scores) {
     const uniform = uniformEntropy(this.tokens.length, this.causal)
     const pattern = strongest(scores, this.layer, this.index, uniform)
-    const said = [UNCLEAR[pattern] ?? `mostly ${pattern}`, `entropy ${portion(this.of(scores, "entropy"))} of ${portion(uniform)} nats`,
+    const said = [UNCLEAR[pattern]?.[0] ?? `mostly ${pattern}`, `entropy ${portion(this.of(scores, "entropy"))} of ${portion(uniform)} nats`,
       `previous ${portion(this.of(scores, "previous"))}`, `first ${portion(this.of(scores, "first"))}`]
     const induction = this.of(scores, "induction")
     if (Number.isFinite(induction)) said.push(`induction ${portion(induction)}`)

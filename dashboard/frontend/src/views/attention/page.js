@@ -6,7 +6,7 @@ import { el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
 import { ENDED } from "../../protocol/states.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
-import { strongest, uniformEntropy, HeadCards } from "./head_cards.js"
+import { UNCLEAR, strongest, uniformEntropy, HeadCards } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
 import { HeadsGrid } from "./heads_grid.js"
 import { keysDialog, Legend, PanelTitle } from "./panel.js"
@@ -245,7 +245,7 @@ export class AttentionPage {
     if (!scores) return name
     const [L, H] = this.picture.grid.shape
     const mostly = strongest(scores, layer, head, uniformEntropy(this.picture.tokens.length, this.props.runs[0].causal))
-    return L * H === 1 ? name : `${name} · ${mostly} · entropy ${portion(scores.entropy[layer][head])}`
+    return L * H === 1 ? name : `${name} · ${UNCLEAR[mostly]?.[0] ?? mostly} · entropy ${portion(scores.entropy[layer][head])}`
   }
 
   // Why there is no picture, or "".

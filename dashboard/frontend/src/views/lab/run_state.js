@@ -5,7 +5,7 @@ import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
 import { clock, headline } from "../../ui/format.js"
 import { BAD, ENDED, STATES } from "../../protocol/states.js"
-import { runColour } from "../../ui/theme.js"
+import { markDash, runColour } from "../../ui/theme.js"
 
 export class RunState extends Card {
   constructor(root) {
@@ -50,6 +50,7 @@ export class RunState extends Card {
     const live = hub.run(run.id)
     const state = live.gone ? "deleted" : (STATES[live.state ?? run.state] ?? live.state)
     this.dot.style.background = runColour(this.theme, run)
+    markDash(this.dot, run)
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
     say(this.name, run.name)
     say(this.state, [state, run.detail, run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))

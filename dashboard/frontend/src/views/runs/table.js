@@ -8,7 +8,7 @@ import { hub } from "../../state/hub.js"
 import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
-import { runColour } from "../../ui/theme.js"
+import { markDash, runColour } from "../../ui/theme.js"
 import { standing, stateOf } from "./cells.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
 import { linesOf, sortOf, sortText } from "./table_rows.js"
@@ -297,6 +297,7 @@ export class RunsTable extends Card {
     node.id = `rt-${index}`
     node.style.transform = `translateY(${index * LINE}px)`
     node.style.setProperty("--run", runColour(this.theme, line.rows[0]))
+    markDash(node, line.rows[0])
     node.className = ["rt-line", on && "rt-on", focused && "rt-focus", line.level && "rt-member",
       line.key === this.active && "rt-active", state.bad && "rt-dead"].filter(Boolean).join(" ")
     node.setAttribute("aria-rowindex", index + 2)

@@ -129,11 +129,16 @@ export function columnsOf(rows, lines, settings, room, theme, shows) {
     left: () => words("left", 60, 130, { title: "kept for" }),
   }
   const fixed = Object.fromEntries(shows.filter((by) => by in make).map((by) => [by, make[by]()]))
-  // What stands behind the settings may be scrolled to: the losses that follow, tags and the like.
-  const behind = shows.indexOf("more") < 0 ? shows.length : shows.indexOf("more") - 1
-  let left = room - 30 - shows.slice(0, behind).reduce((sum, by) => sum + (fixed[by]?.width ?? 0), 0)
-  const fits = own.findIndex((c) => (left -= c.width) < 0)
-  const first = fits < 0 ? own : own.slice(0, Math.max(fits, 1))
+  // What stands behind the settings may be scrolled to: tags and the like, and the last column
+  // before them where fewer than three settings would be left beside it.
+  const behind = shows.indexOf("more") < 0 ? shows.length : shows.indexOf("more")
+  const fitting = (until) => {
+    let left = room - 30 - shows.slice(0, until).reduce((sum, by) => sum + (fixed[by]?.width ?? 0), 0)
+    const over = own.findIndex((c) => (left -= c.width) < 0)
+    return over < 0 ? own.length : over
+  }
+  const all = fitting(behind)
+  const first = own.slice(0, all >= Math.min(3, own.length) ? all : Math.max(fitting(behind - 1), 1))
   const columns = shows.flatMap((by) =>
     by === "settings" ? first : by === "more" ? own.slice(first.length) : fixed[by] ? [fixed[by]] : [])
   return columns

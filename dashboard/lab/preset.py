@@ -7,14 +7,14 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from dashboard import state
+from dashboard.settings import held
 
 
 def preset_row() -> None:
     """The presets, and the way back when settings were changed since."""
     names = presets.names()
     if st.session_state.get("preset") not in names:
-        st.session_state["preset"] = nearest_preset(state.widget_values())
+        st.session_state["preset"] = nearest_preset(held.widget_values())
     with st.container(key="preset_row"):
         st.selectbox(
             "Preset",
@@ -41,7 +41,7 @@ def nearest_preset(values: dict[str, Any]) -> str:
 
 def changed_settings() -> list[str]:
     """The settings that are not as the chosen preset has them."""
-    values = state.widget_values()
+    values = held.widget_values()
     chosen = _flat(st.session_state["preset"])
     return [dotted for dotted, value in chosen.items() if values[dotted] != value]
 
@@ -51,8 +51,8 @@ def _flat(name: str) -> dict[str, Any]:
 
 
 def _apply_preset() -> None:
-    state.show(presets.load(st.session_state["preset"]).config)
-    state.changed()
+    held.show(presets.load(st.session_state["preset"]).config)
+    held.changed()
 
 
 def _summaries(names: list[str]) -> str:

@@ -12,13 +12,15 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import RunConfig, accepted, applies, choices, impossible
+from core.config import accepted, applies, choices, impossible
 from core.config.words import file_name
 from core.data.corpora import is_upload, keep_upload
 from core.data.downloads import CorpusError
-from dashboard import state
-from dashboard.preset import nearest_preset, preset_row
-from dashboard.state import DEFAULTS, SETTINGS, key
+from dashboard.address import page
+from dashboard.lab.preset import nearest_preset, preset_row
+from dashboard.settings import held
+from dashboard.settings.address import arrived_settings, rewrite_address
+from dashboard.settings.form import DEFAULTS, SETTINGS, is_auto, key, to_widget
 from dashboard.ui import cards
 
 FIRST = (
@@ -85,58 +87,64 @@ FOLDED = {
 
 
 # The uploader stands below the corpus, where the foot may cover it: it comes into sight by itself.
-INTO_SIGHT = """<script>requestAnimationFrame(() =>
-document.querySelector(".st-key-upload")?.scrollIntoView({ block: "nearest" }))</script>"""
+# Twice, as its own parts come a moment after it.
+INTO_SIGHT = """<script>(() => {
+const show = () => {
+  const [upload, foot] = ["upload", "foot"].map((key) => document.querySelector(`.st-key-${key}`))
+  if (!upload) return
+  upload.style.scrollMarginBottom = `${(foot?.offsetHeight ?? 0) + 12}px`
+  upload.scrollIntoView({ block: "nearest" })
+}
+requestAnimationFrame(show)
+setTimeout(show, 400)
+})()</script>"""
 
 
-def switches() -> tuple[RunConfig | None, str]:
-    """Draw all switches; the settings they stand for, or None and what is wrong with them."""
-    for problem in _seed():
-        cards.problem(problem)
+def switches() -> dict[str, Any]:
+    """Draw all switches; the settings that they hold."""
+    _seed()
     preset_row()
-    with state.held():
+    with held.held():
         return _switches()
 
 
-def _switches() -> tuple[RunConfig | None, str]:
+def _switches() -> dict[str, Any]:
     for dotted in FIRST:
-        if applies(dotted, state.widget_values()):
+        if applies(dotted, held.widget_values()):
             continue
         with st.container(key=f"switch_{key(dotted)}"):
             setting(dotted)
             st.html(aside(dotted))
-    values = state.widget_values()
+    values = held.widget_values()
     for group, title in FOLDED.items():
         with st.container(key=f"fold_{group}"):
             with st.expander(title, key=f"open_{group}"):
                 _folded(group)
             st.html(f'<span class="fold-values">{escape(summary(group, values))}</span>')
-    state.remember_settings()
-    return state.read(state.widget_values())
+    held.remember_settings()
+    return held.widget_values()
 
 
-def _seed() -> list[str]:
+def _seed() -> None:
     """Turn every widget to what the address says, at each arrival on the page.
 
-    What the address got wrong stays readable until a change. A widget takes the address as it was
-    when the run began, so an address that has to be mended is mended first, and the values wait.
+    A widget takes the address as it was when the run began, so an address that has to be mended is
+    mended first, and the values wait.
     """
     remembered = st.session_state
-    if how := state.take_arrival():
-        address = {k: str(v) for k, v in st.query_params.items()}
-        values, problems, said = state.arrived_settings(how, address)
-        remembered["address_problems"] = problems
+    if how := page.take_arrival():
+        address = page.query()
+        values, problems, said = arrived_settings(how, address)
+        page.blame(problems)
         remembered["arrived_settings"] = values
         if address.get("preset") in presets.names():
             remembered["preset"] = address["preset"]
         elif said:
             remembered["preset"] = nearest_preset(values)
-        if state.rewrite_address(address, values):
+        if rewrite_address(address, values):
             st.rerun()
     for dotted, value in remembered.pop("arrived_settings", {}).items():
-        remembered[key(dotted)] = state.to_widget(dotted, value)
-    problems_left: list[str] = remembered["address_problems"]
-    return problems_left
+        remembered[key(dotted)] = to_widget(dotted, value)
 
 
 # One setting
@@ -145,7 +153,7 @@ def _seed() -> list[str]:
 def setting(dotted: str) -> None:
     """The widget of one setting."""
     _draw(dotted)
-    state.reread(dotted)
+    held.reread(dotted)
 
 
 def _draw(dotted: str) -> None:
@@ -155,7 +163,7 @@ def _draw(dotted: str) -> None:
     common: dict[str, Any] = {
         "key": key(dotted),
         "help": _help(dotted, reason),
-        "on_change": state.changed,
+        "on_change": held.changed,
         "args": (dotted,),
         "bind": "query-params",
         "disabled": bool(reason),
@@ -181,7 +189,7 @@ def _draw(dotted: str) -> None:
         st.selectbox(title, words, words.index(default) if default in words else 0, **common)
     elif isinstance(default, bool):
         st.toggle(title, default, **common)
-    elif state.is_auto(dotted):
+    elif is_auto(dotted):
         st.text_input(
             title,
             str(default),
@@ -200,7 +208,7 @@ def _draw(dotted: str) -> None:
 
 def offered(dotted: str) -> tuple[str, ...]:
     """The words of a choice that the family takes, and the one that is chosen."""
-    values, words = state.widget_values(), choices(dotted)
+    values, words = held.widget_values(), choices(dotted)
     taken = accepted(dotted, words, values)
     return tuple(word for word in words if word in taken or word == values[dotted])
 
@@ -250,7 +258,7 @@ def _not_now(dotted: str) -> list[str]:
     field = dotted.removeprefix("model.")
     if field in RESOLVED:  # choosing one of these turns the others with it
         return []
-    found = impossible(state.model_values(), field)
+    found = impossible(held.model_values(), field)
     return [f"{word} ({why})" for word, why in found.items()]
 
 
@@ -268,13 +276,13 @@ def aside(dotted: str) -> str:
 
 
 def _held(dotted: str) -> Any:
-    value = state.widget_values()[dotted]
+    value = held.widget_values()[dotted]
     return value if isinstance(value, int) else DEFAULTS[dotted]
 
 
 def pointless(dotted: str) -> str:
     """Why nothing reads a setting with the present ones; empty where something does."""
-    values = state.widget_values()
+    values = held.widget_values()
     one = {name: values[f"model.{name}"] for name in ("norm", "sublayers", "positions")}
     if dotted in ("model.norm_epsilon", "model.qk_norm", "model.embedding_norm"):
         if one["norm"] == "none" and values[dotted] == DEFAULTS[dotted]:
@@ -297,7 +305,7 @@ def _folded(group: str) -> None:
     for dotted in SETTINGS:
         if not dotted.startswith(f"{group}.") or dotted in FIRST or dotted == "data.path":
             continue
-        values = state.widget_values()  # of another family, hidden unless they are in the way
+        values = held.widget_values()  # of another family, hidden unless they are in the way
         if not applies(dotted, values) or values[dotted] != DEFAULTS[dotted]:
             setting(dotted)
     if group == "training":

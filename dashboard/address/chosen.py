@@ -44,9 +44,14 @@ def started() -> tuple[str, ...]:
     return tuple(st.session_state.get(STARTED, ()))
 
 
+def ids() -> tuple[str, ...]:
+    """The ids of the choice, the one in focus first."""
+    return tuple(st.session_state.get(CHOSEN, ()))
+
+
 def remembered(known: Collection[str]) -> tuple[str, ...]:
     """The ids of the choice that are among `known`: what a page can show, the focus first."""
-    return tuple(id for id in st.session_state.get(CHOSEN, ()) if id in known)
+    return tuple(id for id in ids() if id in known)
 
 
 def own(page: str, *ids: str | None) -> None:

@@ -1,15 +1,14 @@
-"""Ablation grids on the page: the dialog that makes one, and the card that says which trained."""
+"""The dialog that makes an ablation grid: what is tried, what it costs, and its start."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from core import durations, grids
-from core.catalogue.index import Entry
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.words import said, words_of
@@ -17,12 +16,9 @@ from core.data.corpora import look_up
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
-from core.jobs.queue import run_queue
 from core.runs import RunError, describe
-from dashboard import components
-from dashboard.compare import matrix, outcomes
-from dashboard.compare.address import complaints
-from dashboard.state import SETTINGS, key, store
+from dashboard.live.feed import store
+from dashboard.settings.form import SETTINGS, key
 from dashboard.ui import cards
 
 # What can be ticked: choices with their own words, numbers with some to begin with.
@@ -55,11 +51,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
 }
 MOST_SEEDS = 20
 COLUMNS = 3
-LISTED = "all listed runs"
-ALONE = "one column"
-
-
-# Making a grid
+CHOSEN, PROBLEM = "grid_chosen", "grid_problem"  # for the card that shows what was started
 
 
 @st.dialog("Ablation grid", width="large")
@@ -165,7 +157,7 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
         _price(plan, cost)
     if problem:
         cards.problem(problem) if ticked else st.caption(problem)
-    if sentence := st.session_state.pop("grid_problem", ""):
+    if sentence := st.session_state.pop(PROBLEM, ""):
         cards.problem(sentence)
     ready = plan is not None and bool(plan.runs) and not problem
     number = len(plan.runs) if ready and plan else 0
@@ -184,11 +176,11 @@ def start(grid: Grid) -> bool:
     try:
         if grid.base.data.path:
             look_up(grid.base)  # an own text is first read now that somebody wants it
-        remembered["grid_chosen"] = jobs.start(store(), grid)
+        remembered[CHOSEN] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
-        remembered["grid_chosen"], remembered["grid_problem"] = error.grid, str(error)
+        remembered[CHOSEN], remembered[PROBLEM] = error.grid, str(error)
     except (RunError, CorpusError) as error:
-        remembered["grid_problem"] = str(error)
+        remembered[PROBLEM] = str(error)
         return False
     return True
 
@@ -225,154 +217,3 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
         listed += f"<li>and {len(notes) - 6} reasons more</li>"
     below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""
     st.html(f'<div class="grid-cost">{" · ".join(parts)}</div>{below}')
-
-
-# Which trained
-
-
-def card(
-    runs: Sequence[Entry],
-    listed: Sequence[Entry] | None = None,
-    on_cell: Callable[[list[str]], None] | None = None,
-    **layout: Any,
-) -> bool:
-    """The matrix of a grid among `runs`, or of the `listed` runs; False where nothing differs.
-
-    A press on a cell chooses its runs in the browser (`hub.choose`) and calls `on_cell` with their
-    ids before the page is drawn anew.
-    """
-    listed = runs if listed is None else listed
-    among = _grids(runs)
-    if not among and not matrix.axes(listed):
-        return False
-    problems: list[str] = []
-    with cards.card("which_trained", **layout):
-        with st.container(horizontal=True, key="grid_controls", gap="small"):
-            chosen = _choose_grid(among, problems) if among else LISTED
-            shown = (
-                listed if chosen == LISTED else [e for e in runs if e.meta.get("grid") == chosen]
-            )
-            defined = {} if chosen == LISTED else jobs.definition(store(), chosen)
-            found = matrix.axes(shown, defined.get("axes", ()))
-            down, across = _choose_axes(found, problems) if found else ("", None)
-            if chosen != LISTED:
-                _steering(chosen)
-        for sentence in [*problems, st.session_state.pop("grid_problem", "")]:
-            if sentence:
-                cards.problem(sentence)
-        if found:
-            _matrix(shown, chosen, found, (down, across), defined, on_cell)
-        else:
-            cards.empty("Nothing to lay out", "These runs do not differ in any setting.")
-    return True
-
-
-def _grids(runs: Sequence[Entry]) -> dict[str, str]:
-    """The grids among runs by id, newest first, each with a name that no other has."""
-    found = {str(e.meta["grid"]): str(e.meta.get("grid_name")) for e in runs if e.meta.get("grid")}
-    names = list(found.values())
-    return {
-        id: name if names.count(name) == 1 and name != LISTED else f"{name} · {id[4:15]}"
-        for id, name in sorted(found.items(), reverse=True)
-    }
-
-
-def _choose_grid(among: Mapping[str, str], problems: list[str]) -> str:
-    remembered = st.session_state
-    if remembered.get("grid_chosen") in among:  # one that was just started
-        remembered["grid_choice"] = remembered.pop("grid_chosen")
-    return _select("Grid", "grid_choice", {**among, LISTED: LISTED}, 0, 190, problems)
-
-
-def _choose_axes(found: Mapping[str, Sequence[Any]], problems: list[str]) -> tuple[str, str | None]:
-    """The settings down and across, as the reader chose them; never the same one twice."""
-    first, second = matrix.default_axes(found)
-    names = {dotted: short_title(dotted) for dotted in found}
-    down = _select("Rows", "grid_rows", names, list(names).index(first), 130, problems)
-    st.html('<span class="choice">by</span>', width="content")
-    others = {**{d: title for d, title in names.items() if d != down}, ALONE: ALONE}
-    default = second if second in others else next(iter(others))
-    place = list(others).index(default)
-    across = _select("Columns", "grid_columns", others, place, 130, problems)
-    return down, None if across == ALONE else across
-
-
-def _select(
-    title: str, key: str, words: Mapping[str, str], first: int, width: int, problems: list[str]
-) -> str:
-    """A choice that the address keeps, in the words that it shows."""
-    problems += complaints(**{key: list(words.values())})
-    return st.selectbox(
-        title,
-        list(words),
-        first,
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed",
-        format_func=words.__getitem__,
-        width=width,
-    )
-
-
-def _steering(id: str) -> None:
-    """Pause, resume and cancel, each only while it can do something."""
-    try:
-        now = jobs.progress(store(), id)
-    except RunError:
-        return  # its runs were deleted this very moment
-    if now.training or now.waiting:
-        st.button("Pause", key="grid_pause", on_click=_steer, args=(jobs.pause, id))
-    if now.paused or now.stopped:
-        st.button("Resume", key="grid_resume", on_click=_steer, args=(jobs.resume, id))
-    if now.at_work:
-        st.button("Cancel", key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
-
-
-def _steer(act: Callable[..., None], id: str) -> None:
-    try:
-        act(store(), id)
-    except (RunError, OSError) as error:
-        st.session_state["grid_problem"] = str(error)
-
-
-def _matrix(
-    shown: Sequence[Entry],
-    chosen: str,
-    found: Mapping[str, Sequence[Any]],
-    settings: tuple[str, str | None],
-    defined: Mapping[str, Any],
-    on_cell: Callable[[list[str]], None] | None,
-) -> None:
-    down, across = settings
-    rows, columns = found[down], found[across] if across else [""]
-    members = [matrix.row(entry) for entry in shown]
-    entropies = [e.digest.verdict.entropy for e in shown if e.digest.verdict.entropy]
-
-    def press() -> None:
-        pressed = st.session_state["which_trained"].get("cell")
-        if pressed and on_cell:
-            on_cell(list(pressed["ids"]))
-
-    components.mount(
-        "matrix",
-        "which_trained",
-        None,
-        {
-            "title": matrix.title(shown),
-            "subtitle": matrix.subtitle(found, down, across),
-            "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
-            "rows": [matrix.label(down, value) for value in rows],
-            "columns": [matrix.label(across, value) if across else "" for value in columns],
-            "cells": matrix.judged(
-                matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, run_queue(store()).held()),
-            ),
-            "members": members,
-            "runs": [
-                {"id": one["id"], "state": one["state"]} for one in members if one["kind"] == "live"
-            ],
-            "grid": "" if chosen == LISTED else chosen,
-            "dead": max(entropies, default=None),
-        },
-        on_cell_change=press,
-    )

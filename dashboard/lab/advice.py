@@ -13,8 +13,9 @@ from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
 from core.verdicts.verdict import Verdict
-from dashboard import actions, state
 from dashboard.catalogue import run_names
+from dashboard.lab import actions
+from dashboard.live.feed import store
 from dashboard.ui import cards
 
 
@@ -44,7 +45,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
 
 def trained() -> dict[str, str]:
     """The newest run of each experiment that came to its end, by the experiment's key."""
-    ended = [one for one in entries(state.store()) if one.state in ("finished", "diverged")]
+    ended = [one for one in entries(store()) if one.state in ("finished", "diverged")]
     return {one.experiment: one.id for one in reversed(ended)}
 
 

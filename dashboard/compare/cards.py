@@ -1,0 +1,197 @@
+"""Compare's cards; each is given what it shows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core.config import RunConfig
+from core.runs import Run
+from dashboard import components
+from dashboard.address import page
+from dashboard.address.param import word
+from dashboard.compare import (
+    address,
+    differences,
+    edit,
+    groups,
+    listing,
+    outcomes,
+    rows,
+    share,
+    which_trained,
+)
+from dashboard.compare.address import Choice
+from dashboard.compare.model import Compare, Listing, arrange
+from dashboard.components import table
+from dashboard.launch import grid_dialog, twins
+from dashboard.settings import held
+from dashboard.settings.form import DEFAULT, to_config
+from dashboard.ui import cards
+
+AXES = ("step", "tokens", "seconds", "FLOPs")
+SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
+PROFILES = {
+    "gradient norm": "grad_norm/block",
+    "residual RMS": "activation/rms/resid_post",
+    "attention entropy": "attention/entropy",
+    "effective rank": "activation/effective_rank/resid_post",
+}
+
+
+def top_line(model: Compare, choice: Choice) -> Listing:
+    """The filter, how runs are grouped, and what can be made of those that are drawn."""
+    ways = groups.ways(model.runs)
+    page.read(word("group_by", ways))
+    with st.container(horizontal=True, key="compare_top", gap="small"):
+        with st.container(key="filter_line"):
+            text = st.text_input(
+                "Filter", key="compare_filter", bind="query-params", label_visibility="collapsed",
+                placeholder='Search, or filter: model.depth >= 12 and placement == "post"',
+            )  # fmt: skip
+            filtered = listing.filtered(model.runs, text)
+            st.html(f'<span class="found">{listing.counted(filtered[0], model.runs)}</span>')
+        by = st.selectbox(
+            "Group by", ways, key="group_by", bind="query-params", label_visibility="collapsed",
+            width=176,
+        )  # fmt: skip
+        shown = arrange(model, choice, filtered, by)
+        with st.container(horizontal=True, key="compare_actions", gap="small", width="content"):
+            _buttons(shown)
+    return shown
+
+
+def _buttons(shown: Listing) -> None:
+    """What can be made of the runs that are drawn."""
+    drawn = shown.drawn
+    only = drawn[0] if len(drawn) == 1 else shown.focus
+    if st.button("Train twin", key="train_twin", disabled=only is None) and only:
+        twins.dialog(only.run.config, partial(_train_twin, only.run))
+    if st.button("Ablation grid", key="ablation_grid"):
+        config, _ = to_config(held.widget_values())
+        bases = [only] if only else drawn[:5]
+        grid_dialog.dialog(config or DEFAULT, {shown.names[e.id]: e.run.config for e in bases})
+    if st.button("Report", key="report", disabled=not drawn):
+        share.report_dialog(drawn, shown.groups)
+    share.export_popover(drawn)
+
+
+def _train_twin(base: Run, twin: RunConfig, dotted: str, value: object) -> None:
+    """Of a run that is there only the twin is trained, and the Lab's focus stays where it is."""
+    twins.train_twin(base, twin, dotted, value)
+
+
+def runs_table(model: Compare, choice: Choice, shown: Listing) -> None:
+    """All listed runs; those that are ticked are drawn."""
+    counts_flops = st.session_state.get("compare_x") == "FLOPs"
+    with cards.card("table", height="stretch"):
+        columns = rows.columns(shown.listed)
+        result = table.runs_table(
+            rows.rows(shown.listed, columns, shown.groups, shown.names, counts_flops, shown.labels),
+            columns,
+            address.order(choice),
+            on_choice=address.heard,
+            alive=sum(entry.alive for entry in model.runs),
+            empty="No run matches this filter." if model.runs else "",
+        )
+    if result.edit in model.by_id:
+        edit.dialog(model.by_id[result.edit], model.tags)
+
+
+def outcome(model: Compare, shown: Listing) -> None:
+    """Which trained: the matrix of a grid or of any runs that differ, else a sentence for each."""
+    with st.container(key="outcome", height="stretch", gap=None):
+        if not model.in_grids:
+            with st.container(key="outcome_choice"):
+                by_setting = st.toggle("by setting", key="compare_matrix", bind="query-params")
+            if not by_setting:
+                with cards.card("verdicts", "What became of them", height="stretch"):
+                    st.html(outcomes.verdicts(shown.drawn, shown.groups, shown.names))
+                return
+        open_cell = partial(address.open_runs, listed=[entry.id for entry in shown.listed])
+        if not which_trained.card(model.runs, shown.listed, open_cell, height="stretch"):
+            with cards.card("which_trained", height="stretch"):
+                cards.empty("Which trained?", "The listed runs do not differ in any setting.")
+
+
+def curves(model: Compare, choice: Choice, shown: Listing) -> None:
+    """The curves of the chosen runs, and the difference of twins."""
+    metrics = listing.metrics(model.runs)
+    page.read(
+        word("compare_metric", metrics),
+        word("compare_x", AXES),
+        word("compare_smooth", SMOOTHING, "0.9"),
+    )
+    with cards.card("curves", height="stretch"):
+        with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
+            metric = st.selectbox(
+                "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=170,
+                bind="query-params",
+            )  # fmt: skip
+            x = st.pills(
+                "x", AXES, default="step", required=True, key="compare_x", bind="query-params",
+                label_visibility="collapsed",
+            )  # fmt: skip
+            log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
+            log_y = st.toggle("log y", key="compare_log", bind="query-params")
+            st.html('<span class="choice">smoothing</span>', width="content")
+            smooth = st.selectbox(
+                "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
+                label_visibility="collapsed", width=74, bind="query-params",
+            )  # fmt: skip
+        pair = outcomes.twins(shown.drawn, choice.focus)
+        components.curves(
+            [],
+            key="compare_curves",
+            follow=True,
+            metric=metric,
+            x=x.lower(),
+            log_x=log_x,
+            log_y=log_y,
+            smooth=float(smooth),
+            height=476 if not pair else 300,
+            baseline=outcomes.baseline(shown.listed) if metric.startswith("loss/") else None,
+            subtitle=outcomes.unit(shown.listed, metric),
+            frame=False,
+        )
+        if pair:
+            first, second = pair
+            components.difference(
+                first.id,
+                second.id,
+                key="compare_difference",
+                follow=True,
+                metric=metric,
+                x=x.lower(),
+                log_x=log_x,
+                smooth=float(smooth),
+                height=170,
+                title=f"{shown.names[first.id]} minus {shown.names[second.id]}",
+                frame=False,
+            )
+
+
+def depth(shown: Listing) -> None:
+    """A statistic of every layer at the cursor's step, and below it what differs."""
+    page.read(word("compare_profile", PROFILES))
+    with cards.card("profile", height="stretch"):
+        with st.container(key="profile_choice"):
+            what = st.selectbox(
+                "By depth", list(PROFILES), key="compare_profile", bind="query-params",
+                label_visibility="collapsed", width=150,
+            )  # fmt: skip
+        components.depth_profile(
+            [],
+            key="compare_profiles",
+            follow=True,
+            cursor=True,
+            metric=PROFILES[what],
+            height=250,
+            frame=False,
+        )
+        st.html(cards.heading("What differs"))
+        if len(shown.drawn) < 2:
+            st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
+        else:
+            st.html(differences.table(shown.drawn, shown.groups, shown.names))

@@ -1,0 +1,1 @@
+"""The Lab: its switches, what it shows, and what its buttons do."""

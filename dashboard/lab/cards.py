@@ -1,0 +1,233 @@
+"""The Lab's cards; each is given what it shows."""
+
+from __future__ import annotations
+
+from functools import partial
+from html import escape
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.config import ModelConfig, RunConfig, choices
+from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
+from core.runs import Run
+from core.verdicts.why import NORM
+from dashboard import components
+from dashboard.figures.block import published, title
+from dashboard.figures.diagram import diagram
+from dashboard.figures.equation import equation
+from dashboard.lab import actions, headline
+from dashboard.lab.model import Lab
+from dashboard.launch import enqueue, grid_dialog, twins
+from dashboard.live.feed import store
+from dashboard.ui import cards, cost, units
+
+WAITING = (
+    ("Gradient norm, layer × step", "Which layers still learn."),
+    ("Residual stream by depth", "How x grows from layer to layer."),
+    ("Attention", "What every head looks at in the probe text."),
+)
+
+
+def block(lab: Lab) -> None:
+    """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
+    if not lab.next_differs:
+        with cards.card("block", title(lab.drawn), published(lab.drawn)):
+            st.html(equation(lab.drawn))
+            _drawing(lab.drawn)
+        return
+    with cards.card("block"):  # one below the other: side by side too small
+        for name, model in (("This run", lab.now), ("Next run", lab.drawn)):
+            with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
+                wiring = published(model)
+                st.html(
+                    f'<div class="network"><b>{name}</b><span title="{escape(wiring)}">'
+                    f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
+                )
+                _drawing(model)
+
+
+def _drawing(model: ModelConfig) -> None:
+    st.markdown(diagram(model), unsafe_allow_html=True)  # st.html drops drawings
+
+
+def state(focus: Run | None, config: RunConfig | None) -> None:
+    """The run in focus, and the buttons that steer it."""
+    with cards.card("state", height="stretch"):
+        pressed = actions.steering(focus, config)
+        with st.container(horizontal=True, key="steering", gap="small"):
+            for button, key, shortcut, act in zip(
+                pressed,
+                ("pause", "step", "stop"),
+                ("p", "s", None),
+                (actions.pause, actions.step, actions.stop),
+                strict=True,
+            ):
+                st.button(
+                    button.label,
+                    key=key,
+                    shortcut=shortcut,
+                    on_click=act,
+                    disabled=not button.enabled,
+                )
+            if focus is not None and focus.config.model.family == "transformer":
+                _rewire(focus)
+            # Here and not below Train: a taller foot would cover switches in a low window.
+            grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
+        if grid and config:
+            grid_dialog.dialog(config, leads_to="app_pages/compare.py")
+        if focus is None:
+            cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
+        else:
+            components.run_state(focus.id, key="run_state", frame=False)
+        if sentence := enqueue.problem():
+            cards.problem(sentence)
+
+
+def _rewire(run: Run) -> None:
+    """Change a layer while the network trains."""
+    # It reports whether it is open, so that a switch that was taken can close it over its result.
+    with st.popover(
+        "Rewire", key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
+    ):
+        st.caption("Takes effect before the next step. The curves mark it.")
+        depth = run.config.model.depth
+        st.text_input(
+            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
+            str(depth),
+            key="switch_layers",
+            help="One layer, as 5, or some, as 1-3.",
+        )
+        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
+        st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
+        st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
+        if sentence := enqueue.problem("rewire_problem"):  # here: it would be covered below
+            cards.problem(sentence)
+
+
+def loss(lab: Lab) -> None:
+    """The curves, with the plateau of a network that ignores its input."""
+    entropy, left_out = headline.baseline(lab.verdicts)
+    unit = f"nats per {units.unit_name(lab.shown)}"
+    components.curves(
+        lab.ids,
+        key="loss",
+        metric="loss/train",
+        height=320,
+        baseline=(units.baseline(lab.shown), entropy) if entropy else None,
+        title=headline.loss_title(lab.shown, lab.verdicts),
+        subtitle=f"{unit} · {left_out}" if left_out else unit,
+    )
+
+
+def depth(focus: Run, ids: list[str]) -> None:
+    """What happens layer by layer: gradients, the residual stream, attention where there is any."""
+    attends = "attention" in focus.config.model.parts
+    first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
+    with first:
+        components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
+    with second:
+        components.depth_profile(
+            ids, key="residual", metric="activation/rms/resid_post", height=318
+        )
+    if attends:
+        # A view of its own for each run: one that never trained would show the last one's heads.
+        with third[0], st.container(key="attention"):
+            components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
+
+
+def observables(run: Run) -> list[str]:
+    """What the activation card can show of a run.
+
+    Without a final norm its place repeats the stream before it, so it is left out.
+    """
+    known = {n.split("/", 2)[2] for n in run.metrics() if n.startswith("activation/")}
+    normed = run.config.model.has_final_norm
+    offered = (one for one in OBSERVABLES if one not in SPLIT_BY_HEADS)
+    there = [one for one in offered if normed or one != "final_norm.out"]
+    return [o for o in there if o in known] or there
+
+
+def activation(focus: Run) -> None:
+    """One statistic of one observable, a line for each layer."""
+    options = observables(focus)
+    with cards.card("activation"):
+        with st.container(horizontal=True, key="activation_choice", gap="small"):
+            statistic = st.segmented_control(
+                "Statistic",
+                tuple(STATISTICS),
+                default="rms",
+                required=True,
+                key="lab_statistic",
+                label_visibility="collapsed",
+                bind="query-params",
+            )
+            observable = st.selectbox(
+                "Observable",
+                options,
+                key="lab_observable",
+                label_visibility="collapsed",
+                bind="query-params",
+                width=160,
+            )
+        components.activation_lines(
+            focus.id,
+            key="activations",
+            statistic=statistic,
+            observable=observable,
+            height=250,
+            frame=False,
+        )
+
+
+def first_run(drawn: ModelConfig) -> None:
+    """What this is for, and the button that leads to its story."""
+    with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
+        cards.empty(
+            "See why a deep Transformer needs Add and Norm",
+            "Train small Transformers side by side and watch which of them learn: here, twelve"
+            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
+            " the same twelve with the norm before each sublayer (pre-LN) learn. "
+            f"{NORM} Or turn the switches at the left and press Train.",
+        )
+        st.button(
+            "Train both: post-LN dies, pre-LN lives",
+            key="train_first",
+            type="primary",
+            on_click=actions.train_story,
+        )
+    waiting = WAITING[: 3 if "attention" in drawn.parts else 2]
+    widths = [33, 31, 36][: len(waiting)]
+    for column, (what, text) in zip(st.columns(widths, gap="small"), waiting, strict=True):
+        column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
+
+
+def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenerator]:
+    """The buttons that start a run; letters of the corpus, and the place for what it would cost.
+
+    They are drawn before anything that reads runs: what is wrong with one must not take them away.
+    """
+    vocab, problem = cost.vocabulary(config) if config else (None, wrong)
+    if problem:
+        cards.problem(problem)
+    place = st.container(key="cost")
+    with st.container(horizontal=True, key="start", gap="small"):
+        st.button(
+            "Train",
+            key="train",
+            type="primary",
+            shortcut="t",
+            on_click=actions.train,
+            disabled=not vocab,
+        )
+        asked = st.button("Train twin", key="train_twin", disabled=not vocab)
+    if asked and config:
+        twins.dialog(config, partial(actions.train_pair, config))
+    return vocab, place
+
+
+def price(config: RunConfig, vocab: int) -> None:
+    """What the run would cost."""
+    speed = cost.measured_speed(store(), config, vocab)
+    size, duration = cost.size(config, vocab), cost.duration(config, vocab, speed)
+    st.html(f'<div class="cost">{escape(size)}<br>{escape(duration)}</div>')

@@ -1,0 +1,107 @@
+"""What the Lab shows: the network of the settings, the run in focus and the one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.catalogue.compare import verdict
+from core.config import ModelConfig, RunConfig
+from core.runs import Run, RunError, RunStore
+from core.verdicts.verdict import Verdict
+from dashboard.address import param
+from dashboard.address.param import Address, Problems
+from dashboard.settings.form import to_config, wiring
+
+MOST = 2  # runs beside each other
+
+
+@dataclass(frozen=True)
+class Lab:
+    """`config` is None where the settings can't be trained, `wrong` then says why.
+
+    `drawn` is as much of their network as fits together. The first of `shown` is in focus.
+    """
+
+    config: RunConfig | None
+    wrong: str
+    drawn: ModelConfig
+    shown: tuple[Run, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    problems: Problems = field(default_factory=dict)
+
+    @property
+    def focus(self) -> Run | None:
+        """The run in focus."""
+        return self.shown[0] if self.shown else None
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the runs that are shown, the one in focus first."""
+        return [run.id for run in self.shown]
+
+    @property
+    def next_differs(self) -> bool:
+        """Whether the settings' network is another one than that of the run in focus."""
+        return self.now != self.drawn
+
+    @property
+    def now(self) -> ModelConfig:
+        """The network of the run in focus before its next step, else that of the settings."""
+        focus = self.focus
+        return focus.model_at(focus.record.step + 1) if focus else self.drawn
+
+
+class _Readable:
+    """The ids of a store's runs whose settings can be read; opens only those that are asked for."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+
+    def __contains__(self, id: object) -> bool:
+        try:
+            self.store.open(str(id)).config  # noqa: B018 - reading it is the check
+        except RunError:
+            return False
+        return True
+
+
+def runs(store: RunStore) -> param.Param[tuple[str, ...]]:
+    """The runs that the Lab's address names."""
+    return param.runs("lab_runs", _Readable(store))
+
+
+def shown(
+    address: Address, store: RunStore, kept: Sequence[Sequence[str]] = ()
+) -> tuple[tuple[Run, ...], Problems]:
+    """The run in focus and the one beside it, and what the address gets wrong.
+
+    Those that the address names; else the first of `kept`, each a choice of runs by their ids, of
+    which some are there; else the newest run and its twin.
+    """
+    named = runs(store)
+    values, problems = param.read([named], address)
+    if ids := values[named.name]:
+        return tuple(store.open(id) for id in ids[:MOST]), problems
+    every = store.list()
+    by_id = {run.id: run for run in every}
+    for ids in kept:
+        if found := [by_id[id] for id in ids if id in by_id]:
+            return tuple(found[:MOST]), problems
+    newest = every[-1:]
+    twin = newest[0].meta["twin_of"] if newest else None
+    return (*newest, *(run for run in every if run.id == twin)), problems
+
+
+def load(
+    address: Address,
+    store: RunStore,
+    values: Mapping[str, Any],
+    kept: Sequence[Sequence[str]] = (),
+) -> Lab:
+    """The Lab with these settings, as their widgets hold them."""
+    config, wrong = to_config(dict(values))
+    found, problems = shown(address, store, kept)
+    verdicts = tuple(verdict(run) for run in found)
+    return Lab(config, wrong, wiring(dict(values)), found, verdicts, problems)

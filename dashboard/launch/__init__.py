@@ -1,0 +1,1 @@
+"""Starting runs from any page: one, its twin, a grid of them."""

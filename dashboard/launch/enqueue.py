@@ -1,0 +1,32 @@
+"""Putting a run into the queue; what fails leaves a sentence for the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import jobs
+from core.config import RunConfig
+from core.data.corpora import look_up
+from core.data.downloads import CorpusError
+from core.runs import Run, RunError
+from dashboard.live.feed import store
+
+PROBLEM = "action_problem"
+
+
+def enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
+    """The run, queued; None where that fails, which is kept for the page to say."""
+    try:
+        if config.data.path:
+            look_up(config)  # an own text is first read now that somebody wants it
+        return jobs.enqueue(store(), config, name, paused, **meta)
+    except (RunError, CorpusError) as error:
+        st.session_state[PROBLEM] = str(error)
+        return None
+
+
+def problem(place: str = PROBLEM) -> str:
+    """What the last button could not do; asked for once."""
+    return str(st.session_state.pop(place, ""))
