@@ -220,14 +220,14 @@ def entry_of(store: RunStore, id: str) -> Entry | None:
     """One run, made anew where one of its small files or its state has changed."""
     folder = f"{store.root}/{id}"
     stamps = tuple(signature(f"{folder}/{name}") for name in FILES)
-    if stamps[0] is None:  # a folder without config.json is no run
+    if stamps[0] is None:  # a folder without config.json is not a run
         return None
     entry = ENTRIES.get(folder, stamps, lambda: _entry(Run(store.root / id), stamps))
     if entry is None or not entry.alive:
         return entry
     state = entry.run.status  # its worker may have died, of which no file tells
-    if state == entry.state:
-        return entry
+    if state in LIVE:  # its metrics grow: what is read of them is read anew at each listing
+        return replace(entry, state=state)
     return ENTRIES.get((folder, state), stamps, lambda: replace(entry, state=state))
 
 

@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.jobs import environment
+from core.jobs.changes import Changes
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 # Between two runs a worker stands back this long, so that whoever else waits for a slot, a resumed
 # run or another folder's worker, takes it first.
 STAND_BACK_SECONDS = 0.1
+# Reading torch takes a processor for three seconds. The first point of a run, for which somebody
+# waits at a page, comes before the standby that the next run would need.
+HEAD_START_SECONDS = 2.0
 LINGER_SECONDS = 10  # for a slot, with runs waiting; then the standby is enough
 NEWEST = 50  # runs that are looked at; an older one that was resumed can do without a standby
 ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
@@ -98,7 +103,7 @@ class Search:
 
         try:
             run = self.store.open(id)
-            run.config  # noqa: B018 - an unreadable run is no work
+            run.config  # noqa: B018 - raises where the run is unreadable, which is then skipped
         except RunError:
             self.queue.forget(id)
             return None
@@ -131,6 +136,18 @@ class TrainingWorker(Worker):
         """The next queued run, its lock and a slot; None when it is time to end."""
         # A worker of this folder that has just finished a run takes the next one itself.
         return self.next(lambda: None if is_someones(self.store) else search(), busy=self._busy)
+
+    def make_way(self) -> None:
+        """Start the successor: after the first run's head start, or as soon as another one waits.
+
+        The lock is held until then, so that nobody else starts one.
+        """
+        deadline = time.monotonic() + HEAD_START_SECONDS
+        changes = Changes(self.queue.folder)
+        while not self.queue.waiting() and (left := deadline - time.monotonic()) > 0:
+            changes.wait(left)
+        self.leave()
+        ensure(STANDBY, self.store.root)
 
     def another(self, search: Search, ending: Ending) -> Claim | None:
         """The folder's next run for a worker that has just finished one; None to end."""
@@ -172,8 +189,7 @@ def main() -> None:
         if worker.outdated:
             worker.restart()
         return
-    worker.leave()
-    ensure(STANDBY, store.root)  # the successor
+    threading.Thread(target=worker.make_way).start()
     ending = Ending()
     signal.signal(signal.SIGTERM, ending)
     signal.signal(signal.SIGINT, ending)

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from conftest import small
 
-from core.jobs import changes, slots
+from core.jobs import changes, slots, training_worker
 from core.jobs.changes import Changes
 from core.jobs.execute_run import FileControl
 from core.jobs.processes import STANDBY, Service, ensure
 from core.jobs.slots import Place, registry
+from core.jobs.training_worker import TrainingWorker
 from core.jobs.worker import Worker
 from core.marker_queue import MarkerQueue
 from core.runs import RunStore
@@ -272,3 +273,43 @@ def test_a_lock_can_be_waited_for(tmp_path: Path) -> None:
     later(first.release)
     assert second.acquire(wait=True)
     second.release()
+
+
+# Who starts the standby's successor, and when.
+
+
+@TELLS
+def test_a_run_has_a_head_start_before_the_successor_unless_another_waits(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_worker, "HEAD_START_SECONDS", FOR_EVER)
+    held: list[bool] = []
+    lock = STANDBY.lock(store.root)
+    store.root.mkdir(exist_ok=True)
+    monkeypatch.setattr(sys, "argv", ["worker", str(store.root)])
+    monkeypatch.setattr(training_worker, "ensure", lambda *_: held.append(is_locked(lock)))
+    worker = TrainingWorker(store)
+    assert worker.begin()
+    worker.changes  # noqa: B018 - makes the queue's folder
+    way = threading.Thread(target=worker.make_way)
+    way.start()
+    way.join(0.1)
+    assert way.is_alive()
+    assert is_locked(lock), "nobody else starts one meanwhile"
+    worker.queue.put("another")
+    way.join(60)
+    assert held == [False]
+
+
+def test_after_its_head_start_the_successor_comes_whoever_waits(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_worker, "HEAD_START_SECONDS", 0.0)
+    started: list[object] = []
+    store.root.mkdir(exist_ok=True)
+    monkeypatch.setattr(sys, "argv", ["worker", str(store.root)])
+    monkeypatch.setattr(training_worker, "ensure", lambda *asked: started.append(asked))
+    worker = TrainingWorker(store)
+    assert worker.begin()
+    worker.make_way()
+    assert started == [(STANDBY, store.root)]
