@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from core.runs import Run
 from dashboard.address.widgets import number, slider, text
@@ -15,10 +16,11 @@ from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
-from dashboard.figures.marks import run_dot
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
+from dashboard.ui.templates import render
 
+Answered = tuple[Run, dict[str, Any], Any]
 PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
 LENGTH = 160
 MEASURES = {
@@ -113,71 +115,55 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
         st.html(examples(done(asked)))
 
 
-def score_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+def score_table(answers: Sequence[Answered]) -> Markup:
     """The measures with what they mean, one column a run."""
-    head = "".join(f"<th>{run_dot(run)}{escape(name_of(run))}</th>" for run, *_ in answers)
-    rows = [
-        _row("loss", "nats a letter, ± standard error", [
-            f"{r['nats']:.3f}" + (f" ± {r['nats_error']:.3f}" if r["nats_error"] else "")
-            for _, r, _ in answers
-        ])
-    ]  # fmt: skip
+    errors = [f" ± {r['nats_error']:.3f}" if r["nats_error"] else "" for _, r, _ in answers]
+    losses = [f"{r['nats']:.3f}{error}" for (_, r, _), error in zip(answers, errors, strict=True)]
+    rows = [("loss", "nats a letter, ± standard error", losses)]
     for name, meaning in MEASURES.items():
         values = [
             f"{r[name] * 100:.1f} %" if name == "accuracy" else f"{r[name]:.3f}"
             for _, r, _ in answers
         ]
-        rows.append(_row(name.replace("_", " "), meaning, values))
+        rows.append((name.replace("_", " "), meaning, values))
     first = answers[0][1]
     foot = f"{first['predictions']:,} predictions in {first['windows']} windows"
     if first["unigram"]:
         foot += f"; a network that ignores its input reaches {first['unigram']:.3f} nats"
-    return _table(head, rows, foot)
+    return render("anatomy/measures", heads=_heads(answers), rows=rows, foot=foot, chance=False)
 
 
-def overlap_table(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+def overlap_table(answers: Sequence[Answered]) -> Markup:
     """BLEU and ROUGE beside what text that fits nothing scores."""
-    head = "".join(f"<th>{run_dot(run)}{escape(name_of(run))}</th>" for run, *_ in answers)
-    chance = answers[0][1]["chance"]
-    rows = [
-        _row("BLEU", "phrases of one to four words, of 100", [
-            f"{r['bleu']:.2f}" for _, r, _ in answers] + [f"{chance['bleu']:.2f}"]),
-    ]  # fmt: skip
+    results = [result for _, result, _ in answers]
+    results.append(results[0]["chance"])
+    bleu = [f"{r['bleu']:.2f}" for r in results]
+    rows = [("BLEU", "phrases of one to four words, of 100", bleu)]
     for name, meaning in (
         ("rouge1", "words"), ("rouge2", "pairs of words"), ("rougeL", "longest common sequence"),
     ):  # fmt: skip
-        values = [f"{r['rouge'][name]:.3f}" for _, r, _ in answers] + [
-            f"{chance['rouge'][name]:.3f}"
-        ]
-        rows.append(_row(name.replace("rouge", "ROUGE-"), meaning, values))
-    foot = f"{answers[0][1]['prompts']} passages; chance: held-out text against another passage's"
-    return _table(head + "<th>chance</th>", rows, foot)
+        values = [f"{r['rouge'][name]:.3f}" for r in results]
+        rows.append((name.replace("rouge", "ROUGE-"), meaning, values))
+    foot = f"{results[0]['prompts']} passages; chance: held-out text against another passage's"
+    return render("anatomy/measures", heads=_heads(answers), rows=rows, foot=foot, chance=True)
 
 
-def examples(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
+def examples(answers: Sequence[Answered]) -> Markup:
     """How a few passages went on, and how they were continued."""
-    found = []
-    for i, example in enumerate(answers[0][1]["examples"][:4]):
-        lines = [("true", example["held_out"], "")]
-        lines += [
-            (name_of(run), result["examples"][i]["written"], run_dot(run))
-            for run, result, _ in answers
-            if i < len(result["examples"])
-        ]
-        body = "".join(
-            f"<dt>{mark}{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said, mark in lines
+    passages = [
+        (
+            example["prompt"],
+            example["held_out"],
+            [
+                (colour(run), name_of(run), result["examples"][i]["written"])
+                for run, result, _ in answers
+                if i < len(result["examples"])
+            ],
         )
-        found.append(f"<dl><dt>passage</dt><dd>{escape(example['prompt'])}</dd>{body}</dl>")
-    return f'<div class="passages" tabindex="0">{"".join(found)}</div>'
+        for i, example in enumerate(answers[0][1]["examples"][:4])
+    ]
+    return render("anatomy/passages", passages=passages)
 
 
-def _row(name: str, meaning: str, values: list[str]) -> str:
-    cells = "".join(f"<td>{escape(v)}</td>" for v in values)
-    return f"<tr><th>{escape(name)}<span>{escape(meaning)}</span></th>{cells}</tr>"
-
-
-def _table(head: str, rows: list[str], foot: str) -> str:
-    return (
-        f'<div class="scroll"><table class="measures"><thead><tr><th></th>{head}</tr></thead>'
-        f'<tbody>{"".join(rows)}</tbody></table></div><div class="card-below">{escape(foot)}</div>'
-    )
+def _heads(answers: Sequence[Answered]) -> list[tuple[int, str]]:
+    return [(colour(run), name_of(run)) for run, *_ in answers]

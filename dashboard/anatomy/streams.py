@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import streams as figures
-from dashboard.figures.marks import run_dot
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
+from dashboard.ui.templates import render
 
 HEIGHT = 236
 MAP = 360
@@ -129,14 +128,16 @@ def outliers(answers: list[Answered]) -> None:
     with cards.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
         for run, result, _ in answers:
             rows = [
-                f"<li><b>{name}</b> {_mark(result[key]['seen'])} {_found(result[key])}</li>"
-                for name, key in (("Massive activations", "massive"), ("Attention sinks", "sinks"))
+                (what, result[key]["seen"], _found(result[key]))
+                for what, key in (("Massive activations", "massive"), ("Attention sinks", "sinks"))
                 if key in result
             ]
             st.html(
-                f'<div class="outliers">{run_dot(run)}<b>{escape(name_of(run))}</b>'
-                f"<ul>{''.join(rows)}<li>{_largest(result)}</li></ul></div>"
-            )
+                render(
+                    "anatomy/outliers", colour=colour(run), name=name_of(run), rows=rows,
+                    largest=_largest(result),
+                )
+            )  # fmt: skip
         sinks = answers[0][1].get("sinks")
         even = f", even attention has {sinks['uniform']:.2f}" if sinks else ""
         least = f" of {sinks['threshold']:g} or more" if sinks else ""
@@ -146,15 +147,11 @@ def outliers(answers: list[Answered]) -> None:
         )
 
 
-def _mark(seen: bool) -> str:
-    return f'<span class="seen {"yes" if seen else "no"}">{"seen" if seen else "not seen"}</span>'
-
-
 def _found(answer: dict[str, Any]) -> str:
     """What was seen; nothing where the mark says all."""
     if not answer["seen"]:
         return ""
-    return escape(str(answer["sentence"]).partition(":")[2].strip() or str(answer["sentence"]))
+    return str(answer["sentence"]).partition(":")[2].strip() or str(answer["sentence"])
 
 
 def _largest(result: dict[str, Any]) -> str:

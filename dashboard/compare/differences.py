@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
+from core.catalogue.index import Entry, differing
 from core.config import overrides
 from core.config.words import file_name
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.settings.form import DEFAULTS, LISTS, SETTINGS
-from dashboard.ui.palette import run_colour
+from dashboard.ui.palette import Mode, run_colour
+from dashboard.ui.templates import render
 
 NOBODY: Mapping[str, str] = {}
+MODES: tuple[Mode, ...] = ("light", "dark")
 ACROSS = 5  # runs or groups side by side; more are counted
 Unit = tuple[str, Sequence[Entry]]  # a group's or a run's name, and its runs
 
@@ -33,38 +36,32 @@ def units(
 
 def table(
     entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str] = NOBODY
-) -> str:
-    """HTML: the settings in which these runs differ, and how many are equal."""
+) -> Markup:
+    """The settings in which these runs differ, and how many are equal."""
     found = differing(entries)
     across = units(entries, groups, names)
     side_by_side = len(across) <= ACROSS
-    if side_by_side:
-        head = "".join(_name(name, own[0]) for name, own in across)
-        body = "".join(_row(name, [_common(name, own) for _, own in across]) for name in found)
-    else:
-        head = f"<th>{len(entries)} runs</th>"
-        body = "".join(_row(name, [_counted(name, found[name])]) for name in found)
-    equal = len(DEFAULTS) - len(found)
-    all_equal = "" if found else ": these runs differ in nothing"
-    word = "setting" if equal == 1 else "settings"
-    foot = f'<tr><th colspan="9" class="equal">{equal} {word} equal{all_equal}</th></tr>'
-    kind = "differences" if side_by_side else "differences counted"
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{body}{foot}</tbody></table></div>"
+    rows = [
+        (
+            name,
+            SETTINGS[name].title if name in SETTINGS else name,
+            [_common(name, own) for _, own in across]
+            if side_by_side
+            else [_counted(name, found[name])],
+        )
+        for name in found
+    ]
+    heads = [
+        (name, *(run_colour(own[0].colour, mode, text=True) for mode in MODES))
+        for name, own in across
+    ]
+    return render(
+        "compare/differences",
+        heads=heads if side_by_side else [],
+        rows=rows,
+        count=len(entries),
+        equal=len(DEFAULTS) - len(found),
     )
-
-
-def _row(name: str, cells: Sequence[str]) -> str:
-    title = SETTINGS[name].title if name in SETTINGS else name
-    tds = "".join(f'<td title="{escape(cell)}">{escape(cell)}</td>' for cell in cells)
-    return f'<tr><th title="{escape(name)}">{escape(str(title))}</th>{tds}</tr>'
-
-
-def _name(name: str, entry: Entry) -> str:
-    light, dark = (run_colour(entry.colour, mode, text=True) for mode in ("light", "dark"))
-    style = f"color:light-dark({light},{dark})"
-    return f'<th style="{style}" title="{escape(name)}">{escape(name)}</th>'
 
 
 def _common(name: str, entries: Sequence[Entry]) -> str:

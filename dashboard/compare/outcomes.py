@@ -4,42 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
 
+from markupsafe import Markup
+
+from core.catalogue.index import Entry
+from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
-from dashboard.catalogue.entries import Entry
 from dashboard.compare.differences import NOBODY, units
-from dashboard.figures import marks
+from dashboard.ui.templates import render
 
 MOST = 60  # sentences
-UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
 def verdicts(
     entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str] = NOBODY
-) -> str:
-    """HTML: one sentence for each run or group, marked with its colour."""
-    if not entries:
-        return '<div class="card-below">Tick runs in the table.</div>'
+) -> Markup:
+    """One sentence for each run or group, marked with its colour."""
     across = units(entries, groups, names)
-    items = [_sentence(name, own) for name, own in across[:MOST]]
-    if len(across) > MOST:
-        items.append(f'<li class="verdict more">and {len(across) - MOST} more</li>')
-    return f'<ul class="verdicts">{"".join(items)}</ul>'
+    return render(
+        "compare/verdicts", rows=[_sentence(name, own) for name, own in across], most=MOST
+    )
 
 
-def _sentence(name: str, entries: Sequence[Entry]) -> str:
+def _sentence(name: str, entries: Sequence[Entry]) -> tuple[int, str, bool, str, str]:
+    """Colour, kind of verdict and whether it is bad, name and what became of it."""
     first = entries[0]
-    judged = first.digest.verdict
-    if len(entries) == 1:
-        rest = judged.sentence.removeprefix(first.name)
-    else:
+    rest = first.digest.verdict.sentence.removeprefix(first.name)
+    if len(entries) > 1:
         name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
     kinds = {entry.digest.verdict.kind for entry in entries}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
-    bad = " bad" if kind in BAD_KINDS else ""
-    return f'<li class="verdict {kind}{bad}">{dot(first)}<b>{escape(name)}</b>{escape(rest)}</li>'
+    return first.colour, kind, kind in BAD_KINDS, name, rest
 
 
 def together(entries: Sequence[Entry]) -> str:
@@ -63,22 +59,16 @@ def _singles(entries: Sequence[Entry]) -> str:
     return "classes" if predicts(entries) == "image" else "single letters"
 
 
-def dot(entry: Entry) -> str:
-    """A run's colour."""
-    return marks.dot(entry.colour)
-
-
 def predicts(entries: Sequence[Entry]) -> str:
     """What a loss in nats is for: a character, an image, or a prediction of either."""
-    names = {"image" if entry.image else "character" for entry in entries}
-    return names.pop() if len(names) == 1 else "prediction"
+    return metric_names.predicted(entry.image is not None for entry in entries)
 
 
 def unit(entries: Sequence[Entry], metric: str) -> str | None:
     """The unit of a metric; None where the chart knows it."""
     if metric.startswith("loss/"):
-        return f"nats per {predicts(entries)}"
-    return UNITS.get(metric.split("/")[0])
+        return metric_names.unit_of(metric, predicts(entries))
+    return metric_names.NOTES.get(metric.split("/")[0])
 
 
 def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
@@ -86,8 +76,7 @@ def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
     known = {round(e, 3): e for run in entries if (e := run.digest.verdict.entropy) is not None}
     if len(known) != 1:
         return None
-    name = "class entropy" if predicts(entries) == "image" else "unigram entropy"
-    return name, known.popitem()[1]
+    return metric_names.baseline_of(predicts(entries)), known.popitem()[1]
 
 
 def twins(entries: Sequence[Entry], focus: str | None) -> tuple[Entry, Entry] | None:

@@ -8,27 +8,30 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from core.catalogue.compare import command
+from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
 from dashboard.report.paper import (
     difference_table,
-    dot,
     equal_table,
-    folded,
     matrix,
     matrix_table,
     trained_table,
     verdict_list,
 )
 from dashboard.report.series import BANDED, Group, groups, lines, profiles
-from dashboard.ui.palette import COLOURS, Mode
-from dashboard.web import assets
+from dashboard.ui.palette import Mode
+from dashboard.ui.templates import render
+from dashboard.ui.units import unit_name
+from dashboard.web import assets, style
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")
-UNITS = {True: "nats per image", False: "nats per character"}
 
 
 def report(
@@ -58,22 +60,34 @@ def report(
         raise ValueError("a report is about at least one run; tick one in the table")
     found = groups([store.open(run) if isinstance(run, str) else run for run in runs], labels)
     parts = _Parts(found)
-    body = "".join(parts.sections(hypothesis, conclusions))
-    title = title.strip() or _title(found)
+    charts = parts.charts()
+    grid = matrix(found)
+    tables = count(1)
     when = time.strftime("%d %B %Y, %H:%M", time.localtime(now)).lstrip("0")
-    count = f"{len(runs)} run{'s' * (len(runs) != 1)}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
-        " style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:\">"
-        f"<title>{escape(title)}</title><style>{_css()}</style></head><body>"
-        '<p class="lab"><span class="add">Add</span> &amp; <span class="norm">Norm</span> Lab</p>'
-        f"<h1>{escape(title)}</h1>"
-        f'<p class="byline">{count} · {escape(when)}</p>{body}'
-        f"<footer>Made by Add &amp; Norm Lab. {escape(_versions())}</footer>"
-        f"{parts.scripts()}</body></html>\n"
+    html = render(
+        "report/page",
+        title=title.strip() or _title(found),
+        css=_css(),
+        count=f"{len(runs)} run{'s' * (len(runs) != 1)}",
+        when=when,
+        several=len(found) > 1,
+        hypothesis=hypothesis.strip(),
+        conclusions=conclusions.strip(),
+        trained=trained_table(found, next(tables)),
+        differences=difference_table(found, next(tables)) if len(found) > 1 else "",
+        equal=equal_table(found),
+        outcome=_outcome(found),
+        matrix=matrix_table(grid, next(tables)) if grid else "",
+        charts=charts,
+        verdicts=verdict_list(found),
+        repeat=render("report/repeat", facts=_facts(found), commands=_commands(found)),
+        versions=_versions(),
+        figures=parts.data(),
+        # As they are: what is a script of ours is not escaped.
+        plotly=Markup(assets.plotly().decode()),
+        code=Markup(assets.text("report.js")),
     )
+    return f"{html}\n"
 
 
 def _title(found: Sequence[Group]) -> str:
@@ -82,46 +96,16 @@ def _title(found: Sequence[Group]) -> str:
 
 
 class _Parts:
-    """Sections, with their numbers, and the figures that they show."""
+    """The charts, and the figures that they show."""
 
     def __init__(self, found: Sequence[Group]) -> None:
         self.groups = found
         self.figures: dict[str, Any] = {}
-        self._section = self._table = 0
-        images = {run.config.image is not None for group in found for run in group.runs}
-        self.unit = UNITS[images.pop()] if len(images) == 1 else "nats"
+        self.per = unit_name([run for group in found for run in group.runs])
+        self.unit = unit_of("loss/train", self.per)
 
-    def sections(self, hypothesis: str, conclusions: str) -> list[str]:
-        grid = matrix(self.groups)
-        return [
-            _abstract("Hypothesis", hypothesis, ""),
-            self._head("What was trained"),
-            trained_table(self.groups, self._next_table()),
-            difference_table(self.groups, self._next_table()) if len(self.groups) > 1 else "",
-            equal_table(self.groups),
-            self._head("Results"),
-            f"<p>{escape(_outcome(self.groups))}</p>",
-            matrix_table(grid, self._next_table()) if grid else "",
-            *self._charts(),
-            self._head("What became of " + ("them" if len(self.groups) > 1 else "it")),
-            verdict_list(self.groups),
-            _abstract("Conclusions", conclusions, " end"),
-            self._head("How to repeat it"),
-            _data(self.groups),
-            _commands(self.groups),
-        ]
-
-    def _head(self, words: str) -> str:
-        self._section += 1
-        return f'<h2><span class="number">{self._section}</span>{escape(words)}</h2>'
-
-    def _next_table(self) -> int:
-        self._table += 1
-        return self._table
-
-    # Charts
-
-    def _charts(self) -> list[str]:
+    def charts(self) -> list[Markup]:
+        """Each with its caption; two by depth stand side by side."""
         several = any(len(group.runs) > 1 for group in self.groups)
         band = " and, as a band, the range" if len(self.groups) <= BANDED else ""
         every = f"; of each setting the mean{band} of its seeds" if several else ""
@@ -157,11 +141,10 @@ class _Parts:
             "Residual stream by layer", "Root mean square of what leaves each layer at the end.",
             "layer", "RMS", markers=True, height=330,
         )  # fmt: skip
-        pair = f'<div class="pair">{by_layer}{stream}</div>' if by_layer and stream else ""
-        drawn = [training, validated, total, pair or by_layer + stream]
-        if not any(drawn):
-            return ['<p class="note">None of these runs has measured anything yet.</p>']
-        return drawn
+        depth = by_layer + stream
+        if by_layer and stream:
+            depth = Markup('<div class="pair">{}</div>').format(depth)
+        return [chart for chart in (training, validated, total, depth) if chart]
 
     def _reference(self) -> tuple[float, str] | None:
         """The loss of a network that ignores its input, where it is one for all runs."""
@@ -173,8 +156,7 @@ class _Parts:
         }
         if len(known) != 1:
             return None
-        images = self.unit == UNITS[True]
-        name = "class frequencies alone" if images else "letter frequencies alone"
+        name = "class frequencies alone" if self.per == "image" else "letter frequencies alone"
         level = known.pop()
         return level, f"{name}, {level:.3f}"
 
@@ -187,36 +169,32 @@ class _Parts:
         x_title: str,
         y_title: str,
         **options: Any,
-    ) -> str:
+    ) -> Markup:
         """A figure with its place, number and caption; nothing where there is nothing to draw."""
         if not drawn:
-            return ""
+            return Markup()
         both: dict[Mode, Figure] = {
             mode: curves(drawn, x_title, y_title, mode, **options) for mode in ("light", "dark")
         }
         self.figures[f"chart-{id}"] = _figure(both)
         missing = len(self.groups) - len(drawn)
         absent = f" {missing} of {len(self.groups)} lines have none." if missing else ""
-        return (
-            f'<figure class="figure"><div class="chart" id="chart-{id}" role="img"'
-            f' aria-label="{escape(words)}"></div><figcaption><b>Figure {len(self.figures)}.'
-            f" {escape(words)}.</b> {escape(caption[:1].upper() + caption[1:])}{absent}"
-            "</figcaption></figure>"
+        return render(
+            "report/figure",
+            id=id,
+            number=len(self.figures),
+            words=words,
+            caption=caption[:1].upper() + caption[1:],
+            absent=absent,
         )
 
-    def scripts(self) -> str:
-        """plotly.js, the figures and what draws them; nothing where there are no figures."""
+    def data(self) -> Markup:
+        """The figures as JSON in a script; nothing where there are none."""
         if not self.figures:
-            return ""
+            return Markup()
         # In a script no text may end it, whatever it is.
         data = json.dumps(self.figures, allow_nan=False, separators=(",", ":"))
-        data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028")
-        code = assets.text("report.js")
-        return (
-            f"<script>{assets.plotly().decode()}</script>"
-            f'<script type="application/json" id="figures">{data}</script>'
-            f"<script>{code}</script>"
-        )
+        return Markup(data.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
 
 
 def _figure(both: Mapping[Mode, Figure]) -> dict[str, Any]:
@@ -236,7 +214,7 @@ def _figure(both: Mapping[Mode, Figure]) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> Any:
-    """Points as JSON, as short as the eye allows; what is no number leaves a gap."""
+    """Points as JSON, rounded to what the eye can see; a value that is not finite leaves a gap."""
     if isinstance(values, str):
         return values
     return [_short(value) for value in values]
@@ -269,13 +247,6 @@ def _loss_range(
 # Words
 
 
-def _abstract(head: str, text: str, kind: str) -> str:
-    text = text.strip()
-    if not text:
-        return ""
-    return f'<div class="abstract{kind}"><b>{head}</b><p>{escape(text)}</p></div>'
-
-
 def _outcome(found: Sequence[Group]) -> str:
     kinds = Counter(one.verdict.kind for group in found for one in group.digests)
     total = sum(kinds.values())
@@ -288,7 +259,7 @@ def _outcome(found: Sequence[Group]) -> str:
     )  # fmt: skip
 
 
-def _data(found: Sequence[Group]) -> str:
+def _facts(found: Sequence[Group]) -> list[str]:
     """What was read, by hash, on what devices and from which seeds."""
     runs = [run for group in found for run in group.runs]
     corpora = {str(run.corpus.get("sha256")): run.corpus for run in runs if run.corpus}
@@ -299,24 +270,17 @@ def _data(found: Sequence[Group]) -> str:
     ]
     seeds = sorted({run.config.training.seed for run in runs})
     devices = sorted({run.record.device for run in runs} - {""})
-    words = [
+    return [
         *rows,
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds[:20]))}"
         + (", …" if len(seeds) > 20 else ""),
         *([f"trained on {' and '.join(devices)}"] if devices else []),
     ]
-    items = "".join(f"<li>{escape(one)}</li>" for one in words)
-    return f'<ul class="data">{items}</ul>'
 
 
-def _commands(found: Sequence[Group]) -> str:
-    rows = [
-        f'<p class="command">{dot(group)}{escape(group.name)}'
-        + (f", once for each of {len(group.runs)} seeds" if len(group.runs) > 1 else "")
-        + f"</p><pre>{escape(command(group.runs[0].config))}</pre>"
-        for group in found
-    ]
-    return folded(rows, "<div class='commands'>{}</div>", "settings")
+def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
+    """What trains each line's first run anew."""
+    return [(group, command(group.runs[0].config)) for group in found]
 
 
 def _versions() -> str:
@@ -333,19 +297,16 @@ def _versions() -> str:
 
 
 @cache
-def _css() -> str:
+def _css() -> Markup:
     """The palette as variables in both modes, and the report's own rules."""
-
-    def variables(mode: Mode) -> str:
-        return "".join(f"--{n.replace('_', '-')}:{v};" for n, v in COLOURS[mode].items())
 
     fonts = (
         '--sans:"Source Sans 3","Source Sans Pro","Source Sans","Segoe UI",system-ui,sans-serif;'
         '--mono:"Source Code Pro",ui-monospace,Menlo,Consolas,monospace;'
     )
     own = assets.text("css/report.css")
-    return (
-        f":root{{color-scheme:light dark;{fonts}{variables('light')}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}"
+    return Markup(
+        f":root{{color-scheme:light dark;{fonts}{style.variables('light')}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{style.variables('dark')}}}}}"
         f"@media print{{:root{{color-scheme:light}}}}{own}"
     )

@@ -1,15 +1,15 @@
-"""The tables and lists of a report, as HTML. Every text of a user is escaped."""
+"""The tables and lists of a report, as HTML."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import product
 from typing import Any
+
+from markupsafe import Markup
 
 from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
@@ -17,10 +17,9 @@ from core.catalogue.summary import Digest, digest
 from core.config import RunConfig, choices, overrides, settings
 from core.verdicts.labels import BAD_KINDS
 from dashboard.report.series import Group, experiment
-from dashboard.ui.palette import run_colour
+from dashboard.ui.templates import render
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
-MOST_ROWS = 30  # shown at once; the rest unfolds
 SEED = "training.seed"
 MOST_CELLS = 200
 
@@ -42,80 +41,47 @@ def title_of(dotted: str) -> str:
     return str(found.title) if found is not None else dotted
 
 
-def dot(group: Group) -> str:
-    """A line's colour; variables, because it follows light and dark."""
-    light, dark = run_colour(group.colour, "light"), run_colour(group.colour, "dark")
-    return f'<span class="dot" style="background:light-dark({light},{dark})"></span>'
-
-
-def folded(rows: Sequence[str], wrap: str, words: str) -> str:
-    """Rows in `wrap` (with {}), those beyond the first in a fold."""
-    shown = wrap.replace("{}", "".join(rows[:MOST_ROWS]))
-    if len(rows) <= MOST_ROWS:
-        return shown
-    rest = re.sub("<caption>.*?</caption>", "", wrap).replace("{}", "".join(rows[MOST_ROWS:]))
-    more = f"{len(rows) - MOST_ROWS} more {words}"
-    return f"{shown}<details><summary>{more}</summary>{rest}</details>"
-
-
 # What was trained
 
 
-def trained_table(groups: Sequence[Group], number: int) -> str:
+def trained_table(groups: Sequence[Group], number: int) -> Markup:
     """One row for each line: its state and its losses, mean and spread over its runs."""
-    head = (
-        "<thead><tr><th>Run</th><th>State</th><th class='number'>Steps</th>"
-        "<th class='number'>Training loss</th><th class='number'>Validation loss</th>"
-        "<th class='number'>Best</th></tr></thead>"
-    )
-    caption = (
-        f"<caption><b>Table {number}.</b> What was trained. Losses are the last ones, in nats;"
-        " where several seeds make a row, their mean and standard deviation, repeats of a seed"
-        " averaged first. What diverged has none.</caption>"
-    )
-    rows = [_trained_row(group) for group in groups]
-    return folded(
-        rows,
-        f"<div class='scroll'><table class='trained'>{caption}{head}"
-        "<tbody>{}</tbody></table></div>",
-        "rows",
-    )
+    return render("report/trained", rows=[_trained_row(group) for group in groups], number=number)
 
 
-def _trained_row(group: Group) -> str:
+def _trained_row(group: Group) -> dict[str, Any]:
     found = group.digests
-    count = times([experiment(run) for run in group.runs])
-    several = f" <span class='note'>{count}</span>" if count else ""
     # Of several runs only what became of them, not at which step.
     states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
                      (one.words for one in found))  # fmt: skip
-    words = ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items())
 
-    def last(of: Callable[[Digest], float | None]) -> str:
+    def last(of: Callable[[Digest], float | None]) -> tuple[str, str]:
         sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
         return _mean(group, sound)
 
-    bad = " class='bad'" if any(one.verdict.kind in BAD_KINDS for one in found) else ""
     steps = sorted({one.step for one in found})
-    span = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}"
-    return (
-        f"<tr><th>{dot(group)}{escape(group.name)}{several}</th><td{bad}>{escape(words)}</td>"
-        f"<td class='number'>{span}</td>"
-        f"<td class='number'>{last(lambda one: one.loss)}</td>"
-        f"<td class='number'>{last(lambda one: one.validation)}</td>"
-        f"<td class='number'>{last(lambda one: one.best_validation)}</td></tr>"
-    )
+    return {
+        "group": group,
+        "count": times([experiment(run) for run in group.runs]),
+        "bad": any(one.verdict.kind in BAD_KINDS for one in found),
+        "words": ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items()),
+        "span": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}",
+        "losses": [
+            last(lambda one: one.loss),
+            last(lambda one: one.validation),
+            last(lambda one: one.best_validation),
+        ],
+    }
 
 
-def _mean(group: Group, numbers: Sequence[float | None]) -> str:
+def _mean(group: Group, numbers: Sequence[float | None]) -> tuple[str, str]:
     """Mean and standard deviation over seeds; of how many runs, where not all have a number."""
     found = mean_of(zip(map(experiment, group.runs), numbers, strict=True))
     if found.value is None:
-        return "–"
+        return "–", ""
     spread = [] if found.deviation is None else [f"± {found.deviation:.3f}"]
     of = [] if found.whole else [f"({found.count} of {found.of})"]
-    beside = " ".join(spread + of)
-    return f"{found.value:.3f}" + (f" <span class='spread'>{beside}</span>" if beside else "")
+    return f"{found.value:.3f}", " ".join(spread + of)
 
 
 # What differs
@@ -144,26 +110,25 @@ def _common_value(values: Sequence[Any]) -> str:
     return ", ".join(distinct) if len(distinct) <= 4 else f"{len(distinct)} values"
 
 
-def difference_table(groups: Sequence[Group], number: int) -> str:
+def difference_table(groups: Sequence[Group], number: int) -> Markup:
     """The settings in which the lines differ, in the settings' own words."""
     found = varied(groups)
-    equal = len(RunConfig().flat()) - len(found)
-    if not found:
-        return f"<p>All {equal} settings are the same{_seeds(groups)}.</p>"
     narrow = len(groups) <= SIDE_BY_SIDE
-    heads = [f"{dot(g)}{escape(g.name)}" for g in groups] if narrow else ["Values"]
-    rows = []
-    for name, values in found.items():
-        cells = [_common_value(own) for own in values] if narrow else [_counted(values)]
-        tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        own = f"{escape(title_of(name))}<span class='dotted'>{escape(name)}</span>"
-        rows.append(f"<tr><th>{own}</th>{tds}</tr>")
-    head = "".join(f"<th>{one}</th>" for one in heads)
-    return (
-        f"<div class='scroll'><table class='differences'><caption><b>Table {number}.</b> The"
-        f" settings that differ; the other {equal} are the same{_seeds(groups)}.</caption>"
-        f"<thead><tr><th>Setting</th>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    rows = [
+        (
+            name,
+            title_of(name),
+            [_common_value(own) for own in values] if narrow else [_counted(values)],
+        )
+        for name, values in found.items()
+    ]
+    return render(
+        "report/differences",
+        rows=rows,
+        heads=groups if narrow else [],
+        equal=len(RunConfig().flat()) - len(found),
+        seeds=_seeds(groups),
+        number=number,
     )
 
 
@@ -186,19 +151,15 @@ def _counted(values: Sequence[Sequence[Any]]) -> str:
     return " · ".join([f"{value} ×{n}" for value, n in counts.most_common(8)] + rest)
 
 
-def equal_table(groups: Sequence[Group]) -> str:
+def equal_table(groups: Sequence[Group]) -> Markup:
     """Every setting that is the same everywhere, folded."""
     flat, apart = groups[0].runs[0].config.flat(), varied(groups)
-    rows = "".join(
-        f"<tr><th>{escape(title_of(name))}<span class='dotted'>{escape(name)}</span></th>"
-        f"<td>{escape(written(value))}</td></tr>"
+    rows = [
+        (name, title_of(name), written(value))
         for name, value in flat.items()
         if name not in apart and name != SEED
-    )
-    return (
-        "<details><summary>The settings that are the same everywhere</summary>"
-        f"<table class='equal'><tbody>{rows}</tbody></table></details>"
-    )
+    ]
+    return render("report/equal", rows=rows)
 
 
 # Which trained?
@@ -216,7 +177,7 @@ class Matrix:
 def matrix(groups: Sequence[Group]) -> Matrix | None:
     """The runs as a grid, where at least half of the combinations of what differs are there.
 
-    A setting whose value follows from another's (no placement, no norm) is no axis.
+    A setting whose value follows from another's (no placement, no norm) does not become an axis.
     """
     runs = [run for group in groups for run in group.runs]
     flats = [run.config.flat() for run in runs]
@@ -249,30 +210,31 @@ def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
     return False
 
 
-def matrix_table(found: Matrix, number: int) -> str:
+def matrix_table(found: Matrix, number: int) -> Markup:
     """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
     tops = [_ordered(n, {c[i] for _, c in found.cells}) for i, n in enumerate(found.columns)]
     sides = [_ordered(n, {r[i] for r, _ in found.cells}) for i, n in enumerate(found.rows)]
     losses = [one.value for one in found.cells.values() if one.value is not None]
-    best, worst = min(losses, default=0.0), max(losses, default=1.0)
-    head = "".join(f"<th>{escape(' · '.join(c))}</th>" for c in product(*tops))
-    body = ""
-    for row in product(*sides):
-        cells = "".join(
-            _cell(found.cells.get((row, column), Cell("empty")), best, worst)
-            for column in product(*tops)
+    limits = min(losses, default=0.0), max(losses, default=1.0)
+    rows = [
+        (
+            " · ".join(row),
+            [
+                _cell(found.cells.get((row, column), Cell("empty")), *limits)
+                for column in product(*tops)
+            ],
         )
-        body += f"<tr><th>{escape(' · '.join(row))}</th>{cells}</tr>"
+        for row in product(*sides)
+    ]
     side = " × ".join(title_of(n) for n in found.rows)
     words = f"{side}, by " if side else ""
     words += " × ".join(title_of(n) for n in found.columns)
-    return (
-        f"<div class='above'><b>Table {number}. Which trained?</b>"
-        f" {escape(words[:1].upper() + words[1:].lower())}. The last validation loss (else the"
-        " mean of the last training losses), the mean over the runs of a cell as each says: the"
-        " greener the lower; red has learned nothing from its input, hatched has diverged.</div>"
-        "<div class='scroll'><table class='matrix' id='which-trained'>"
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return render(
+        "report/matrix",
+        heads=[" · ".join(column) for column in product(*tops)],
+        rows=rows,
+        words=words[:1].upper() + words[1:].lower(),
+        number=number,
     )
 
 
@@ -295,30 +257,34 @@ PAINTED = {"learned": "learned", "mixed": "learned", "dead": "dead", "diverged":
            "failed": "diverged", "stopped": "diverged"}  # fmt: skip
 
 
-def _cell(found: Cell, best: float, worst: float) -> str:
-    """As the page shows it: its number or word, and of how many runs."""
-    if found.kind == "empty":
-        return "<td class='open'>–</td>"
-    style = ""
+def _cell(found: Cell, best: float, worst: float) -> dict[str, Any]:
+    """As the page shows it: its number or word, and of how many runs; greener the lower."""
+    share = None
     if found.value is not None:
-        share = 14 + 50 * (worst - found.value) / (worst - best) if worst > best else 40
-        style = f" style='--share:{share:.0f}'"
-    small = f"<small>{escape(found.small)}</small>" if found.small else ""
-    name = PAINTED.get(found.kind, "open")
-    return (
-        f"<td class='{name}'{style} title='{escape(found.said)}'>{escape(found.text)}{small}</td>"
-    )
+        share = f"{14 + 50 * (worst - found.value) / (worst - best) if worst > best else 40:.0f}"
+    return {
+        "kind": found.kind,
+        "painted": PAINTED.get(found.kind, "open"),
+        "share": share,
+        "said": found.said,
+        "text": found.text,
+        "small": found.small,
+    }
 
 
 # In words
 
 
-def verdict_list(groups: Sequence[Group]) -> str:
+def verdict_list(groups: Sequence[Group]) -> Markup:
     """A sentence for each run, marked with its line's colour."""
-    items = []
-    for group in groups:
-        for run, one in zip(group.runs, group.digests, strict=True):
-            bad = " class='bad'" if one.verdict.kind in BAD_KINDS else ""
-            rest = one.verdict.sentence.removeprefix(run.name)
-            items.append(f"<li{bad}>{dot(group)}<b>{escape(run.name)}</b>{escape(rest)}</li>")
-    return folded(items, "<ul class='verdicts'>{}</ul>", "runs")
+    rows = [
+        (
+            group,
+            run.name,
+            one.verdict.sentence.removeprefix(run.name),
+            one.verdict.kind in BAD_KINDS,
+        )
+        for group in groups
+        for run, one in zip(group.runs, group.digests, strict=True)
+    ]
+    return render("report/verdicts", rows=rows)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.resources import ASSETS
+from dashboard.ui.templates import render
 
 
 def logo() -> None:
@@ -33,21 +33,17 @@ def card(
 
 def heading(title: str, note: str = "", below: str = "") -> str:
     """A card's title: what to see, and what is drawn and in which unit."""
-    note = f'<span class="card-note">{escape(note)}</span>' if note else ""
-    below = f'<div class="card-below">{escape(below)}</div>' if below else ""
-    return (
-        f'<div class="card-head"><span class="card-title">{escape(title)}</span>{note}</div>{below}'
-    )
+    return render("heading", title=title, note=note, below=below)
 
 
 def problem(sentence: str) -> None:
     """Something that is wrong, in one sentence."""
-    st.html(f'<div class="problem" role="status">{escape(sentence)}</div>')
+    st.html(render("problem", sentence=sentence))
 
 
 def empty(title: str, text: str) -> None:
     """What would be here."""
-    st.html(f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>')
+    st.html(render("empty", title=title, text=text))
 
 
 def first_run(title: str, text: str, beside: Callable[[], None] | None = None) -> None:

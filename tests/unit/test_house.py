@@ -22,17 +22,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),
+    "cache": set(),
     "marker_queue": {"files"},
     "data": {"config", "files"},
     "models": {"config"},
-    "metrics": {"config", "files"},
-    "heads": {"files"},
-    "runs": {"config", "files", "heads", "marker_queue", "metrics"},
+    "metrics": {"cache", "config", "files"},
+    "heads": {"cache", "files"},
+    "runs": {"cache", "config", "files", "heads", "marker_queue", "metrics"},
     "verdicts": {"config", "metrics", "runs"},
-    "catalogue": {"config", "estimate", "files", "metrics", "runs", "verdicts"},
+    "catalogue": {"cache", "config", "estimate", "files", "metrics", "runs", "verdicts"},
     "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
-    "probes": {"config", "models", "verdicts"},
+    "probes": {"config", "metrics", "models", "verdicts"},
     "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
     "jobs": {
@@ -41,9 +42,35 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("models", "runs", "training"),
     },
 }
+# What each room of `dashboard` may import of the others. Its scripts stand above all: `app` and
+# `main`, which Streamlit is given, and the pages.
+DASHBOARD_SCRIPTS = {"__main__", "app", "main", "app_pages"}
+DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
+    "ui": set(),
+    "live": set(),
+    "web": {"ui"},
+    "figures": {"ui"},
+    "address": {"ui"},
+    "settings": {"address"},
+    "catalogue": {"live", "settings"},
+    "components": {"catalogue", "live", "ui", "web"},
+    "report": {"catalogue", "figures", "ui", "web"},
+    "api": {"live", "report", "web"},
+    "launch": {"live", "settings", "ui"},
+    "lab": {
+        *("address", "catalogue", "components", "figures", "launch", "live", "settings", "ui"),
+    },
+    "compare": {
+        *("address", "catalogue", "components", "launch", "live", "report", "settings", "ui"),
+    },
+    "attention": {"address", "catalogue", "ui"},
+    "anatomy": {"address", "catalogue", "components", "figures", "live", "ui"},
+    "runs": {"catalogue", "compare", "components", "live", "ui"},
+}
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
-    *("anatomy", "catalogue", "config", "data", "durations", "estimate", "files", "grids"),
+    *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
+    "grids",
     *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
     "verdicts",
 }
@@ -146,6 +173,37 @@ def test_each_room_of_core_imports_only_what_it_may():
     assert {name: others - MAY_IMPORT[name] for name, others in found.items()} == {
         name: set() for name in found
     }
+
+
+def test_each_room_of_the_dashboard_imports_only_what_it_may():
+    found = {
+        name.removeprefix("dashboard."): {
+            other.removeprefix("dashboard.") for other in others if other.startswith("dashboard.")
+        }
+        for name, others in rooms().items()
+        if name.startswith("dashboard.")
+    }
+    scripts = {name: others for name, others in found.items() if name in DASHBOARD_SCRIPTS}
+    assert set(scripts) == DASHBOARD_SCRIPTS
+    kept = {name: others for name, others in found.items() if name not in DASHBOARD_SCRIPTS}
+    assert set(kept) == set(DASHBOARD_MAY_IMPORT), "a room without a rule, or the other way round"
+    assert {name: others - DASHBOARD_MAY_IMPORT[name] for name, others in kept.items()} == {
+        name: set() for name in kept
+    }
+
+
+def test_what_a_page_shows_is_read_without_streamlit():
+    models = [n for n in MODULES if n.startswith("dashboard.") and n.endswith(".model")]
+    assert len(models) >= 4
+    for name in (*models, "dashboard.address.param", "dashboard.settings.form"):
+        source = ast.parse(MODULES[name].read_text("utf-8"))
+        imported = {
+            alias.name if isinstance(node, ast.Import) else str(node.module)
+            for node in ast.walk(source)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not [one for one in imported if one.split(".")[0] == "streamlit"], name
 
 
 def test_core_knows_no_dashboard_and_the_dashboard_only_what_knows_no_torch():

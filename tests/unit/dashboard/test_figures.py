@@ -9,8 +9,8 @@ from core.config import ModelConfig, choices
 from dashboard.figures import block
 from dashboard.figures.diagram import describe, diagram
 from dashboard.figures.equation import equation, plain
-from dashboard.figures.marks import dot
 from dashboard.lab.cards import observables
+from dashboard.ui.marks import dot
 from tests.fake_runs import finished
 
 PLACEMENTS = ("pre", "post", "sandwich", "none")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from core.runs import Run
 from dashboard.ui.palette import run_colour, run_dash
 
 
-def dot(colour: object) -> str:
-    """A run's colour, from its `meta["colour"]`."""
+def dot(colour: object) -> Markup:
+    """A run's colour, from its `meta["colour"]`; it follows light and dark."""
     index = colour if isinstance(colour, int) else 0
     light, dark = run_colour(index, "light"), run_colour(index, "dark")
     dash = run_dash(index)
-    line = "" if dash == "solid" else f' data-dash="{dash}"'
-    return f'<span class="dot"{line} style="background:light-dark({light},{dark})"></span>'
+    line = Markup(' data-dash="{}"').format(dash) if dash != "solid" else ""
+    mark = '<span class="dot"{} style="background:light-dark({},{})"></span>'
+    return Markup(mark).format(line, light, dark)
 
 
-def run_dot(run: Run) -> str:
+def run_dot(run: Run) -> Markup:
     """The same of a run that is open."""
     return dot(run.meta["colour"])

@@ -1,0 +1,286 @@
+"""The cards of the page Runs; each is given the folder, or the runs that are ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.catalogue.index import Entry
+from core.runs import Run
+from core.runs.status import RESUMABLE
+from core.runs.trash import counted
+from dashboard.compare import edit, listing, share
+from dashboard.components import table
+from dashboard.runs import actions, ticks
+from dashboard.runs import listing as lists
+from dashboard.runs.model import Folder
+from dashboard.runs.sizes import sizes
+from dashboard.ui import cards
+
+MOST_MEGABYTES = 2000  # of a zip
+LINE, LINES = 34, 17  # pixels of a line of the table, and lines in sight at most
+
+
+def _top_line(folder: Folder, shown: Sequence[Entry]) -> list[Entry]:
+    """Which list, the filter and how much the list takes on disk; returns what passes it."""
+    with st.container(horizontal=True, key="runs_top", gap="small"):
+        text = st.text_input(
+            "Filter", key="runs_filter", bind="query-params", label_visibility="collapsed",
+            placeholder='Search, or filter: state == stopped and not "keep" in tags',
+        )  # fmt: skip
+        listed, problem = listing.filtered(shown, text)
+        few = "" if len(listed) == len(shown) else f"{len(listed):,} of "
+        st.html(
+            f'<span class="found">{few}{lists.total(shown, folder.on_disk)}</span>', width="content"
+        )
+    if problem:
+        cards.problem(problem)
+    return listed
+
+
+def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
+    """What can be done to the ticked runs; each button says why it can't be pressed."""
+    runs = [entry.run for entry in chosen]
+    resumable = [run for run in runs if run.status in RESUMABLE]
+    nothing = None if chosen else "Tick a run first."
+    with st.container(horizontal=True, key="run_actions", gap="small"):
+        with st.popover("Rename", key="rename", disabled=len(chosen) != 1, on_change="rerun"):
+            if len(chosen) == 1:
+                _rename_form(chosen[0])
+        with st.popover("Tag", key="tag_runs", disabled=not chosen, on_change="rerun"):
+            if chosen:
+                _tag_form(folder, chosen)
+        st.button(
+            "Resume",
+            key="resume_runs",
+            on_click=actions.resume,
+            args=(resumable,),
+            disabled=not resumable,
+            help=None if resumable else nothing or "None of these can be resumed.",
+        )
+        if st.button("Compare", key="compare_these", disabled=not chosen, help=nothing):
+            st.switch_page(
+                "app_pages/compare.py",
+                query_params={"compare_runs": ",".join(entry.id for entry in chosen)},
+            )
+        share.export_popover(chosen, "ticked")
+        _import_popover()
+        if st.button(
+            "Delete", key="delete_runs", icon=":material/delete:", disabled=not chosen, help=nothing
+        ):
+            alive = [entry for entry in chosen if entry.alive]
+            if alive:
+                _confirm_stop(runs, len(alive))
+            else:
+                actions.delete(runs)
+                st.rerun()
+
+
+def _rename_form(entry: Entry) -> None:
+    """One field; Enter keeps the name."""
+    field = f"name_{entry.id}"
+    with st.form("rename_form", border=False):
+        st.text_input("Name", entry.name, key=field, max_chars=120)
+        kept = st.form_submit_button("Keep this name", key="keep_name", on_click=_shut)
+    if kept:
+        actions.rename(entry.run, st.session_state[field])
+        st.rerun()
+
+
+def _tag_form(folder: Folder, chosen: Sequence[Entry]) -> None:
+    """The tags that all ticked runs have, and the note where one is ticked."""
+    common = [t for t in chosen[0].tags if all(t in entry.tags for entry in chosen)]
+    ids = hash(tuple(entry.id for entry in chosen))
+    with st.form("tag_form", border=False):
+        tags = st.multiselect(
+            "Tags" if len(chosen) == 1 else f"Tags of all {len(chosen)}", folder.tags, common,
+            key=f"tags_{ids}", accept_new_options=True, placeholder="Type a word, press Enter",
+        )  # fmt: skip
+        note = None
+        if len(chosen) == 1:
+            before = str(chosen[0].meta["note"])
+            note = st.text_area("Note", before, key=f"note_{ids}", max_chars=2000, height=90)
+        kept = st.form_submit_button("Keep", key="keep_tags", on_click=_shut)
+    if kept:
+        actions.retag([entry.run for entry in chosen], common, tags)
+        if note is not None:
+            actions.attempt(partial(chosen[0].run.update_meta, note=note.strip()))
+        st.rerun()
+
+
+def _shut() -> None:
+    """Close the popovers whose form was sent."""
+    st.session_state["rename"] = st.session_state["tag_runs"] = False
+
+
+@st.dialog("Delete runs", width="small")
+def _confirm_stop(runs: list[Run], alive: int) -> None:
+    """Ask before runs at work are stopped."""
+    which = "One of these runs is" if alive == 1 else f"{alive} of these runs are"
+    st.markdown(
+        f"{which} at work. Stopping keeps a checkpoint; then all {len(runs)} move to the trash."
+        if len(runs) > 1
+        else "This run is at work. It is stopped with a checkpoint, then it moves to the trash."
+    )
+    with st.container(horizontal=True, gap="small"):
+        if st.button(
+            "Stop and delete",
+            key="delete_stopped",
+            icon=":material/delete:",
+            on_click=actions.delete,
+            args=(runs, True),
+        ):
+            st.rerun()
+        if st.button("Keep", key="keep_runs"):
+            st.rerun()
+
+
+def _trash_buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
+    """Bring back, or remove for good."""
+    nothing = None if chosen else "Tick a run first."
+    keys = [entry.id for entry in chosen]
+    every = [one.key for one in folder.store.trash.list()]
+    with st.container(horizontal=True, key="trash_actions", gap="small"):
+        if st.button("Restore", key="restore_runs", disabled=not chosen, help=nothing):
+            actions.restore(keys)
+            st.rerun()
+        if st.button("Delete for good", key="delete_for_good", icon=":material/delete_forever:",
+                     disabled=not chosen, help=nothing):  # fmt: skip
+            _confirm_removal(keys)
+        if st.button("Empty trash", key="delete_trash", icon=":material/delete_forever:",
+                     disabled=not every):  # fmt: skip
+            _confirm_removal(every)
+
+
+@st.dialog("Delete for good", width="small")
+def _confirm_removal(keys: Sequence[str]) -> None:
+    """Ask once more: this can't be undone."""
+    st.markdown(f"{counted(len(keys))} in the trash. This can't be undone.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button(
+            "Delete for good",
+            key="delete_confirmed",
+            icon=":material/delete_forever:",
+            on_click=actions.remove,
+            args=(keys,),
+        ):
+            st.rerun()
+        if st.button("Keep", key="keep_trash"):
+            st.rerun()
+
+
+def _import_popover() -> None:
+    """Where a zip of runs is dropped."""
+    with st.popover("Import runs", key="import_popover"):
+        st.caption("A zip of runs, as Export makes it: metrics, checkpoints and all.")
+        st.file_uploader(
+            "Zip of runs",
+            type=["zip"],
+            key="import_runs",
+            on_change=actions.import_zip,
+            label_visibility="collapsed",
+            max_upload_size=MOST_MEGABYTES,
+        )
+
+
+def _table(
+    folder: Folder,
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    shows: Sequence[str],
+    names: table.Names,
+    empty: str,
+) -> Any:
+    """The one table of runs, with this page's columns."""
+    return table.runs_table(
+        rows, [], ticks.order(key),
+        key=key, shows=shows, most=None, chosen="ticked", names=names, empty=empty,
+        height=LINE * (min(max(len(rows), 1), LINES) + 1) + 42,
+        alive=folder.alive,
+        on_choice=partial(ticks.heard, key),
+    )  # fmt: skip
+
+
+def runs(folder: Folder) -> None:
+    """The folder's runs, or those in its trash."""
+    with cards.card("runs"):
+        with st.container(horizontal=True, key="runs_head", vertical_alignment="center"):
+            many = {"Runs": len(folder.entries), "Trash": len(folder.trashed)}
+            view = st.segmented_control(
+                "List", list(many), default="Runs", required=True, key="runs_view",
+                label_visibility="collapsed", format_func=lambda one: f"{one} {many[one]:,}",
+            )  # fmt: skip
+            st.html(f'<span class="card-note">{escape(str(folder.store.root))}</span>')
+        if view == "Trash":
+            _trash_list(folder)
+        else:
+            _runs_list(folder)
+
+
+def _runs_list(folder: Folder) -> None:
+    """Every run of the folder."""
+    listed = _top_line(folder, folder.entries)
+    _buttons(folder, ticks.ticked(actions.RUNS, listed))
+    rows = lists.table(listed, folder.on_disk)
+    empty = "No run matches this filter." if folder.entries else "No runs; the trash has some."
+    edited = _table(folder, rows, actions.RUNS, table.RUNS, "edit", empty).edit
+    for entry in listed:
+        if entry.id == edited:
+            edit.dialog(entry, folder.tags)
+
+
+def _trash_list(folder: Folder) -> None:
+    """The deleted runs."""
+    listed = _top_line(folder, folder.trashed)
+    _trash_buttons(folder, ticks.ticked(actions.TRASH, listed))
+    ids = {entry.id for entry in listed}
+    rows = [row for row in lists.trash_table(folder.store, folder.on_disk) if row["id"] in ids]
+    empty = "No run matches this filter." if folder.trashed else "The trash is empty."
+    _table(folder, rows, actions.TRASH, table.TRASH, "tick", empty)
+
+
+def unreadable(folder: Folder) -> None:
+    """Folders that look like runs but can't be read, each with the button that deletes it."""
+    with cards.card("unreadable", "Folders that can't be read", f"{len(folder.unreadable)}"):
+        for id, sentence in folder.unreadable.items():
+            with st.container(horizontal=True, key=f"damaged_{id}", vertical_alignment="center"):
+                cards.problem(sentence)
+                if st.button("Delete", key=f"delete_{id}", icon=":material/delete:"):
+                    actions.delete([folder.store.open(id)])
+                    st.rerun()
+
+
+def first_run() -> None:
+    """What would be here, and the buttons that bring it."""
+    cards.first_run(
+        "No runs yet",
+        "Every network that you train is listed here with its state.",
+        _import_popover,
+    )
+
+
+def news() -> None:
+    """What was done, what went wrong, and Undo for the last deletion."""
+    problems, said = actions.heard()
+    for sentence in problems:
+        cards.problem(sentence)
+    for sentence in said:
+        st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
+    if undo := actions.undo():
+        keys, sentence = undo
+        with st.container(horizontal=True, key="undo_line", vertical_alignment="center"):
+            st.html(f'<div class="undo" role="status">{escape(sentence)}</div>', width="content")
+            if st.button("Undo", key="undo_delete"):
+                actions.restore(keys)
+                st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def counting(folder: Folder) -> None:
+    """Draw the page anew when more sizes are counted."""
+    if len(sizes().of(folder.every, 0)) > len(folder.on_disk):
+        st.rerun()
