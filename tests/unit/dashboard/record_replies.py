@@ -18,7 +18,6 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from core.runs import Run, RunStore
-from dashboard.live import feed as live
 from dashboard.web.assets import FRONTEND
 from tests import routes
 from tests.fake_runs import Faker, config
@@ -158,7 +157,6 @@ def main() -> None:
     """Write every scene."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ADDNORM_RUNS"] = folder
-        live.store.cache_clear()
         REPLIES.mkdir(parents=True, exist_ok=True)
         for name, record in recorded(Path(folder)):
             path = REPLIES / f"{name}.json"

@@ -8,7 +8,6 @@ from core.heads.patterns import Patterns, difference, map_npz
 from core.jobs import inspections
 from core.runs import RunStore
 from dashboard.api.attention import thumbnails
-from dashboard.live import feed as live
 from tests import routes
 from tests.fake_runs import Faker, config
 
@@ -16,9 +15,7 @@ from tests.fake_runs import Faker, config
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    live.store.cache_clear()
-    yield RunStore(tmp_path)
-    live.store.cache_clear()
+    return RunStore(tmp_path)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from core.catalogue import index
 from core.cli.runs import _summary
 from core.runs import Run, RunStore
-from dashboard.catalogue import entries
 from dashboard.live import feed as live
 from tests import routes
 from tests.fake_runs import finished
@@ -41,9 +41,7 @@ CONTENTS = {
 
 @pytest.fixture
 def client(store: RunStore) -> Any:
-    live.store.cache_clear()
-    yield routes.client()
-    live.store.cache_clear()
+    return routes.client()
 
 
 def files_of(run: Run) -> list[str]:
@@ -61,8 +59,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         path = bad.path / name
         kept = path.read_bytes() if path.exists() else None
         path.write_bytes(CONTENTS[kind])
-        entries._catalogue.cache_clear()
-        live._FEEDS.clear()
+        live.FEEDS.clear()
         query = f"runs={bad.id},{good.id}&metrics=loss/train&headline={bad.id}&focus={bad.id}"
         answer = client.get(f"/api/live?{query}")
         assert answer.status_code == 200, name
@@ -76,7 +73,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         assert client.get(f"/api/attention/{good.id}/{step}/scores").status_code == 200
         series = client.get(f"/api/series?run={bad.id},{good.id}&metric=loss/train")
         assert series.status_code == 200
-        assert good.id in [entry.id for entry in entries.entries(store)], name
+        assert good.id in [entry.id for entry in index.entries(store)], name
         again = RunStore(store.root)
         listed = {run.id: _summary(run)["state"] for run in again.list()}
         assert listed[good.id] == "finished"

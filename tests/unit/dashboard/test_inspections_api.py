@@ -11,7 +11,6 @@ from core.jobs.inspections import Record
 from core.runs import RunStore
 from core.runs.locks import Lock
 from dashboard.api.inspections import MOST_ITEMS
-from dashboard.live import feed as live
 from tests import routes
 from tests.fake_runs import finished
 
@@ -20,9 +19,7 @@ from tests.fake_runs import finished
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
     monkeypatch.setattr(inspection_queue, "revive", lambda root: None)  # nobody answers here
-    live.store.cache_clear()
-    yield RunStore(tmp_path)
-    live.store.cache_clear()
+    return RunStore(tmp_path)
 
 
 @pytest.fixture

@@ -43,6 +43,17 @@ export function say(node, text) {
 export const targetOf = (event) => (event.target instanceof Element ? event.target : document.body)
 
 /**
+ * A text that may be cut where there is no room for it: its title says the whole.
+ * @param {HTMLElement} node
+ * @param {string} text
+ */
+export function sayWhole(node, text) {
+  say(node, text)
+  node.title = text
+}
+
+
+/**
  * A key that is dealt with here does nothing else.
  * @param {Event} event
  */

@@ -2,7 +2,7 @@
 // that scroll and point together.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
-import { el, say, taken } from "../../ui/dom.js"
+import { sayWhole, el, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -60,8 +60,8 @@ class LensTable {
     Object.assign(this, { asked, theme })
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
-    say(this.name, asked.name)
-    say(this.state, `step ${asked.step.toLocaleString("en-US")}`)
+    sayWhole(this.name, asked.name)
+    sayWhole(this.state, `step ${asked.step.toLocaleString("en-US")}`)
     const done = standing.state === "done"
     this.progress.node.hidden = done
     this.progress.show(standing, { label: "" })

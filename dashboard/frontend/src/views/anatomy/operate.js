@@ -1,7 +1,7 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
-import { buttonOf, el, say } from "../../ui/dom.js"
+import { buttonOf, sayWhole, el, say } from "../../ui/dom.js"
 import { shownToken, number } from "../../ui/format.js"
 import { markDash, runColour, faded } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -292,7 +292,7 @@ class Cost {
   async show(asked, standing, one, theme) {
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
-    say(this.name, asked.name)
+    sayWhole(this.name, asked.name)
     const done = standing.state === "done"
     this.progress.node.style.visibility = done ? "hidden" : ""
     this.progress.show(standing, { label: "" })
