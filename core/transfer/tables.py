@@ -5,7 +5,7 @@ other: ``step``, ``probe`` and ``evaluation``, beside ``runs.csv`` with one row 
 settings, state and losses). A row of a table is one step of one run: ``run`` (the id), ``step``,
 ``seconds`` and one column for each metric; a per-layer metric is one column for each layer in CSV
 (``grad_norm/block/layer_3``, counted from 0) and a list in Parquet. What a run does not have is
-empty; a loss that is no number is ``nan``.
+empty; a loss that is not finite is ``nan``.
 
 Metrics are float32 and are written with as many digits as tell two of them apart, so
 ``pandas.read_csv(...).astype({"loss/train": "float32"})`` has the very bits that were measured.
@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from core.catalogue.summary import values
+from core.catalogue.index import told
 from core.metrics.names import flat_names
 from core.metrics.segment import CADENCES
 from core.runs.store import Run, RunError
@@ -201,7 +201,7 @@ def _write_runs(runs: Sequence[Run], folder: Path) -> Path:
     """One row for each run: what filters know of it."""
     path = folder / "runs.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = [values(run) for run in runs]
+        rows = [told(run) for run in runs]
         names = ["id", *(name for name in rows[0] if name not in ("id", "words"))]
         writer = csv.writer(file)
         writer.writerow(names)

@@ -10,17 +10,13 @@ from core.config.words import file_name
 from core.data import corpora
 from core.runs import RunStore
 from dashboard.compare import differences
-from dashboard.live import feed as live
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Any:
+def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
-    live.store.cache_clear()
-    yield
-    live.store.cache_clear()
 
 
 def test_a_path_from_an_address_is_opened_by_no_drawing(
@@ -69,7 +65,7 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
         asked.append(url)
         raise OSError("no network")
 
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ADDNORM_DATA", raising=False)
     monkeypatch.setattr("urllib.request.urlopen", offline)
@@ -84,7 +80,7 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
     assert not at.exception
     assert [run.config.data.corpus for run in store.list()] == ["tiny-shakespeare"]
     with pytest.raises(corpora.CorpusError, match="no network"):
-        corpora.look_up(store.list()[0].config)
+        corpora.load_corpus(store.list()[0].config)
     assert asked, "and the worker of the run asks for it"
 
 
