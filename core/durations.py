@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from core import estimate
 from core.config import CLASSES, RunConfig
-from core.data.corpora import check_length, describe, letters
+from core.data.corpora import check_length, letters, load_text
 from core.data.downloads import CorpusError
 from core.machine import cores, slots
 from core.runs import Run, RunStore
@@ -40,7 +40,7 @@ def vocabulary(config: RunConfig, read: bool = True) -> tuple[int | None, str]:
     try:
         if not read:
             return letters(config.data, config.model.context) or ASSUMED, ""
-        text = describe(config.data)
+        text = load_text(config.data)
         check_length(text, config.model.context)
     except CorpusError as error:
         return None, str(error)
@@ -66,7 +66,7 @@ def step_seconds(config: RunConfig, vocab: int, threads: int, measured: Measured
 
 
 def measurements(store: RunStore, device: str, look_at: int = NEWEST) -> list[Measured]:
-    """What the newest runs took on the same kind of device, newest first."""
+    """Measured times of the newest runs on the same kind of device, newest first."""
     speeds = (
         measured(run)
         for run in reversed(store.list()[-look_at:])
@@ -83,13 +83,13 @@ def nearest(known: Iterable[Measured], work: float) -> Measured | None:
 def measured_speed(
     store: RunStore, config: RunConfig, vocab: int, look_at: int = NEWEST
 ) -> Measured | None:
-    """What the run most like this one took, among the newest; None before any was measured."""
+    """The measured time of the newest run most like this one; None before any was measured."""
     known = measurements(store, config.training.device, look_at)
     return nearest(known, step_work(config, vocab))
 
 
 def measured(run: Run) -> Measured | None:
-    """What a step of a run took or takes; None while that is unknown."""
+    """Seconds of a step of a run, measured or expected; None while unknown."""
     rate = run.record.tokens_per_second
     vocab = run.corpus.get("vocabulary")
     if rate is None:
@@ -125,7 +125,7 @@ class Cost:
 
 
 def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Cost:
-    """What these runs need on this machine: time, and the memory of the largest at every place.
+    """What these runs need on this machine: time, and the memory of the largest in every slot.
 
     `read` as in :func:`vocabulary`.
     """

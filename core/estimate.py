@@ -58,7 +58,7 @@ def breakdown(model: ModelConfig, vocab_size: int, image: Shape | None = None) -
     if model.family == "resnet":
         return estimate_resnet.breakdown(model, vocab_size, _given(image))
     d, m, bias = model.width, model.hidden, int(model.bias)
-    inward = 2 if model.activation == "swiglu" else 1
+    inputs = 2 if model.activation == "swiglu" else 1
     attn = model.depth * ("attention" in model.parts)
     mlp = model.depth * ("feedforward" in model.parts)
     embed = vocab_size * d * (image is None)
@@ -69,7 +69,7 @@ def breakdown(model: ModelConfig, vocab_size: int, image: Shape | None = None) -
     return {
         "embed": embed,
         "attn": attn * (4 * d * d + bias * 4 * d),
-        "mlp": mlp * ((inward + 1) * d * m + bias * (inward * m + d)),
+        "mlp": mlp * ((inputs + 1) * d * m + bias * (inputs * m + d)),
         "norm": _norm_parameters(model),
         "head": (0 if model.tie_embeddings else vocab_size * d) + vocab_size * model.head_bias,
     }
@@ -101,10 +101,10 @@ def flops_per_token(model: ModelConfig, vocab_size: int, image: Shape | None = N
     """
     if model.family == "resnet":
         return estimate_resnet.flops(model, vocab_size, _given(image))
-    inward = 2 if model.activation == "swiglu" else 1
+    inputs = 2 if model.activation == "swiglu" else 1
     d = model.width
     attn, mlp = (model.depth * (kind in model.parts) for kind in ("attention", "feedforward"))
-    multiplying = attn * 4 * d * d + mlp * (inward + 1) * d * model.hidden + vocab_size * d
+    multiplying = attn * 4 * d * d + mlp * (inputs + 1) * d * model.hidden + vocab_size * d
     reading = _inputs(model, image) * d if model.family == "mlp" else 0
     each = 6.0 if image is None else 4.0
     return 6.0 * multiplying + each * reading + 12.0 * attn * d * model.context

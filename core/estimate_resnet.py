@@ -11,19 +11,19 @@ STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))  # core.models.resnet's, which a test 
 
 
 class Layer(NamedTuple):
-    """One convolution: where it belongs, its channels and kernel, and the places that it fills."""
+    """One convolution: where it belongs, its channels and kernel, and the pixels that it fills."""
 
     part: str  # embed, conv or shortcut
-    inward: int
-    outward: int
+    in_channels: int
+    out_channels: int
     kernel: int
-    places: int
-    read: int  # places of its input
+    pixels: int
+    read: int  # pixels of its input
 
     @property
     def weights(self) -> int:
         """Its parameters."""
-        return self.inward * self.outward * self.kernel**2
+        return self.in_channels * self.out_channels * self.kernel**2
 
 
 def layers(model: ModelConfig, image: Shape) -> Iterator[Layer]:
@@ -39,16 +39,16 @@ def layers(model: ModelConfig, image: Shape) -> Iterator[Layer]:
         sides = _halved(sides)
     for times, stride in STAGES:
         for first in [True] + [False] * (model.blocks_per_stage - 1):
-            outward, read = times * model.width, sides[0] * sides[1]
+            out_channels, read = times * model.width, sides[0] * sides[1]
             halved = first and stride == 2
             if halved:
                 sides = _halved(sides)
-            places = sides[0] * sides[1]
-            yield Layer("conv", channels, outward, 3, places, read)
-            yield Layer("conv", outward, outward, 3, places, places)
-            if model.residual == "on" and (halved or channels != outward):
-                yield Layer("shortcut", channels, outward, 1, places, read)
-            channels = outward
+            pixels = sides[0] * sides[1]
+            yield Layer("conv", channels, out_channels, 3, pixels, read)
+            yield Layer("conv", out_channels, out_channels, 3, pixels, pixels)
+            if model.residual == "on" and (halved or channels != out_channels):
+                yield Layer("shortcut", channels, out_channels, 1, pixels, read)
+            channels = out_channels
 
 
 def breakdown(model: ModelConfig, classes: int, image: Shape) -> dict[str, int]:
@@ -56,7 +56,7 @@ def breakdown(model: ModelConfig, classes: int, image: Shape) -> dict[str, int]:
     found = {"embed": 0, "conv": 0, "shortcut": 0, "norm": 0, "head": 0}
     for layer in layers(model, image):
         found[layer.part] += layer.weights
-        found["norm"] += 2 * layer.outward * (model.norm != "none")
+        found["norm"] += 2 * layer.out_channels * (model.norm != "none")
     found["head"] = classes * (8 * model.width + model.head_bias)
     return found
 
@@ -68,7 +68,7 @@ def flops(model: ModelConfig, classes: int, image: Shape) -> float:
     """
     total = 6.0 * classes * 8 * model.width
     for layer in layers(model, image):
-        total += (4.0 if layer.part == "embed" else 6.0) * layer.weights * layer.places
+        total += (4.0 if layer.part == "embed" else 6.0) * layer.weights * layer.pixels
     return total
 
 
@@ -76,18 +76,18 @@ def activation_floats(model: ModelConfig, classes: int, image: Shape) -> int:
     """Numbers kept per image for the backward pass, a close estimate.
 
     What each convolution and each norm reads, what the large stem's pooling reads and, as 64-bit
-    numbers, which places it took, and what the last ReLU gives. Then the logits, their logarithms
+    numbers, which pixels it took, and what the last ReLU gives. Then the logits, their logarithms
     and their gradient.
     """
     walked = list(layers(model, image))
     stem, pooled, last = walked[0], walked[1].read, walked[-1]
-    kept = 3 * classes + 8 * model.width * (1 + last.places)
-    if pooled != stem.places:
-        kept += model.width * (stem.places + 2 * pooled)
+    kept = 3 * classes + 8 * model.width * (1 + last.pixels)
+    if pooled != stem.pixels:
+        kept += model.width * (stem.pixels + 2 * pooled)
     for layer in walked:
         if layer.part != "shortcut":  # it reads what conv1 reads
-            kept += layer.inward * layer.read
-        kept += layer.outward * layer.places * (model.norm != "none")
+            kept += layer.in_channels * layer.read
+        kept += layer.out_channels * layer.pixels * (model.norm != "none")
     return kept
 
 

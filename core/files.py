@@ -104,7 +104,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_json(text: bytes | str) -> Any:
-    """As `json.loads`, but what is nested too deeply is a ValueError like all that is wrong."""
+    """As `json.loads`, but JSON nested too deeply raises ValueError as other wrong JSON does."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -120,7 +120,7 @@ Signature = tuple[int, int, int]
 
 
 def signature(path: str | Path) -> Signature | None:
-    """What changes whenever a file is replaced or grows; None where there is none.
+    """A signature that changes whenever a file is replaced or grows; None without the file.
 
     The time alone has the clock's grain: two writes within one tick of it look the same.
     """

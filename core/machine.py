@@ -1,4 +1,4 @@
-"""What this machine has for training."""
+"""Cores and devices of this machine."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class Camera:
             self.page.evaluate(ALONE, keys)
             clip = self._around(keys)
         elif through:
-            part = self._around([through], air=14)
+            part = self._around([through], air=8)
             clip = {"x": 0, "y": 0, "width": WIDTH, "height": part["y"] + part["height"]}
         self.page.mouse.move(2, 2)
         wrong = self.page.evaluate(LOOK)

@@ -97,7 +97,7 @@ def lesion(subject: Subject, asked: parameters.Lesion, report: Report) -> Answer
 def _affordable(
     subject: Subject, inputs: Tensor, targets: Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
-    """As many of the windows, evenly spread, as are read in these seconds; two at least."""
+    """As many windows, evenly spread, as fit into these seconds; at least two."""
     few = slice(0, max(1, min(len(inputs), 8)))
     window_losses(subject, subject.model, inputs[few], targets[few])  # warm
     started = time.monotonic()

@@ -41,7 +41,7 @@ def attention(
 def patterns(subject: Subject, ids: list[int]) -> Tensor:
     """The pattern of one sequence of tokens, (L, H, T, T) float16 on the processor.
 
-    Each layer's is taken as it passes, so that a large model needs no whole trace in memory.
+    Each layer's is taken as it passes, so that a large model never has its whole trace in memory.
     """
     layers: list[Tensor] = []
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy.operations import Operation
-from core.models.observe import See, unseen
+from core.models.observe import See, no_observer
 from core.models.shared import ValueResidual
 from core.models.skips import NoSkip
 from core.models.transformer import Transformer
@@ -33,7 +33,7 @@ class Gain(nn.Module):
         super().__init__()
         self.f, self.factor = f, factor
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         out = self.f(x, see)
         return self.factor * out if self.factor else torch.zeros_like(out)
 
@@ -45,7 +45,7 @@ class Fixed(nn.Module):
         super().__init__()
         self.f, self.value = f, value
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         return self.value.expand_as(self.f(x, see))
 
 
@@ -89,7 +89,7 @@ class PassBy(nn.Module):
         lends = isinstance(values, ValueResidual) and values.layer == 0
         self.lender = block if lends else None
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         if self.lender is not None:
             self.lender(x, see)
         return x

@@ -96,7 +96,7 @@ def _window_nats(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _places(logits: Tensor, ids: Tensor, top: int) -> dict[str, np.ndarray]:
-    """What is said at every row and place, (N, T, V) logits and (T,) tokens."""
+    """The arrays of the result, from logits (N, T, V) and tokens (T,)."""
     log = logits.double().log_softmax(-1)  # (N, T, V)
     p = log.exp()
     best = p.topk(min(top, p.shape[-1]), sorted=True)

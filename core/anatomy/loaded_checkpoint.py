@@ -21,7 +21,7 @@ from core.data.images import Images
 from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
-from core.models.observe import See, unseen
+from core.models.observe import See, no_observer
 from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
 from core.training.checkpoints import CheckpointError, load_weights
@@ -72,7 +72,7 @@ class Subject:
         return Subject(run, steps[-1] if step is None else step, self.device)
 
     def once(self, key: tuple[object, ...], measure: Callable[[], Found]) -> Found:
-        """What `measure` found for this key before, or finds now; the last few are kept."""
+        """The result of `measure` for this key; the last few are cached."""
         if key not in self._found:
             self._found[key] = measure()
         while len(self._found) > KEPT:
@@ -112,7 +112,7 @@ class Subject:
     @cached_property
     def corpus(self) -> Text | Images:
         """What the run learned from. Raises RunError where it is not the same here."""
-        corpus = corpora.look_up(self.config)
+        corpus = corpora.load_corpus(self.config)
         known = self.run.corpus.get("sha256")
         if known not in (None, corpus.sha256):
             raise RunError(
@@ -181,7 +181,9 @@ class Subject:
         return list(zip(*(t.split(each) for t in tensors), strict=True))
 
 
-def token_losses(model: nn.Module, inputs: Tensor, targets: Tensor, see: See = unseen) -> Tensor:
+def token_losses(
+    model: nn.Module, inputs: Tensor, targets: Tensor, see: See = no_observer
+) -> Tensor:
     """Cross-entropy of every prediction in nats, (B, T) and (B, T) -> (B, T)."""
     logits = model(inputs, see)  # (B, T, V)
     flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")

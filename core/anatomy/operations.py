@@ -102,7 +102,7 @@ def skips(model: ModelConfig, layer: int) -> tuple[str, ...]:
 def read(model: ModelConfig, one: Any) -> Operation:
     """An operation of this network. Raises ValueError saying what is accepted instead."""
     if not isinstance(one, dict):
-        raise ValueError(f"operations: {one!r} is no object with target, layer and action")
+        raise ValueError(f"operations: {one!r} is not an object with target, layer and action")
     fields = Given.__annotations__
     for name in one.keys() - fields.keys():
         raise ValueError(f"operations: there is no {name}; accepted: {', '.join(fields)}")

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import Subject
 from core.models.block import Sublayer
-from core.models.observe import unseen
+from core.models.observe import no_observer
 from core.models.skips import NoSkip
 from core.models.transformer import Transformer
 
@@ -152,7 +152,7 @@ def _through(
 ) -> tuple[Tensor, Callable[[ByLength], ByLength]]:
     """One sublayer forward, and the function that carries gradients back through it."""
     read, skipped = (stream.detach().requires_grad_() for _ in range(2))
-    branch = sublayer.scale(sublayer.inner(sublayer.f(sublayer.pre(read), unseen)))
+    branch = sublayer.scale(sublayer.inner(sublayer.f(sublayer.pre(read), no_observer)))
     lends = None
     if lent.values is None and model.first.values is not None:
         lends = model.first.values  # the first layer has just computed them, from `read`
@@ -206,7 +206,7 @@ def contributions(model: Transformer, inputs: Tensor, targets: Tensor) -> dict[s
     x = embedded(model, inputs)
     parts = {"embed": x, "bias": torch.zeros_like(x)}
     for name, sublayer in sublayers(model):
-        branch = sublayer.scale(sublayer.inner(sublayer.f(sublayer.pre(x), unseen)))
+        branch = sublayer.scale(sublayer.inner(sublayer.f(sublayer.pre(x), no_observer)))
         nothing = torch.zeros_like(x)
         # A skip is linear in x: what it keeps of the sum it keeps of every part.
         parts = {source: sublayer.skip(part, nothing) for source, part in parts.items()}

@@ -37,7 +37,7 @@ STREAM = ("resid_mid", "resid_post")
 
 
 def is_place(name: str, final_norm: bool) -> bool:
-    """Whether an observable is a point of the residual stream that is not another one's copy.
+    """Whether an observable is a point of the residual stream, and not a copy of another point.
 
     ``final_norm.out`` is one where the network has a final norm; elsewhere it is the last block's.
     """

@@ -123,7 +123,7 @@ class Conditions:
         if operand.kind == "bool":
             return operand.get
         if operand.kind != "text":
-            raise self.refuse(f"{self.source(node)} is no condition", node)
+            raise self.refuse(f"{self.source(node)} is not a condition", node)
         needle = [str(operand.get({})).lower()]
         return lambda values: holds(values, needle)
 
@@ -131,7 +131,7 @@ class Conditions:
         nodes = [node.left, *node.comparators]
         operands = [self.operand(one) for one in nodes]
         if not any(one.name for one in operands):
-            raise self.refuse(f"{self._odd(operands)} is no name{self._hint(operands)}", node)
+            raise self.refuse(f"{self._odd(operands)} is not a name{self._hint(operands)}", node)
         tests = []
         for left, sign, right in zip(operands, node.ops, operands[1:], strict=False):
             left, right = self._as_choice(left, right), self._as_choice(right, left)

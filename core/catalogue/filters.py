@@ -5,14 +5,14 @@ evaluated as Python. What is accepted:
 
 - ``== != < <= > >=``, chained too (``4 <= depth < 12``); ``in`` and ``not in`` a tuple, a list, the
   tags or a text; ``and``, ``or``, ``not``, parentheses;
-- numbers, quoted text, ``true``, ``false``, ``none``, and bare words where they are no name
+- numbers, quoted text, ``true``, ``false``, ``none``, and bare words that are not names
   (``placement in (pre, post)``, ``data.corpus == tiny-shakespeare``);
 - the settings by their dotted names or their last part (``model.depth``, ``depth``), and `OWN`.
 
 Text is compared without regard to case. What a run does not have (no loss yet, NaN) fails every
 comparison; ``validation == none`` finds it. A word or quoted text that stands where a condition
 could is searched for in the run's name, id, state, tags, note and settings, and so is every word
-of a text that is no expression.
+of a text that is not an expression.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Filter:
     _test: Callable[[Values], Any] = field(default=lambda values: True, repr=False, compare=False)
 
     def matches(self, values: Values) -> bool:
-        """Whether a run with these values (`summary.values`) is meant; never raises."""
+        """Whether a run with these values (`summary.values`) passes the filter; never raises."""
         return bool(self._test(values))
 
 
@@ -64,7 +64,7 @@ def parse(text: str) -> Filter:
         test = parser.condition(tree, 0)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if form == "words":
-            return _search(text)  # "not in the mood" is no expression after all
+            return _search(text)  # "not in the mood" is a search, not an expression
         if isinstance(error, FilterError):
             raise
         raise _unreadable(text, error, lead) from None

@@ -81,7 +81,7 @@ def names(subjects: Sequence[Subject]) -> dict[str, str]:
 
 
 def _born(subjects: Sequence[Subject]) -> dict[str, str]:
-    """What they would be called if nobody had renamed one."""
+    """Their names if nobody had renamed one."""
     found: dict[str, str] = {}
     families: dict[str, list[Subject]] = {}
     for one in subjects:

@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As the base class, but what is not known is refused here, where its neighbours are."""
+        """As the base class, but an unknown word is refused here, with a hint at similar ones."""
         known, unknown = super().parse_known_args(args, namespace)
         unknown = self._gathered(known, unknown)
         if unknown:

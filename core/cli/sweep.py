@@ -109,7 +109,7 @@ def counted(number: int, word: str) -> str:
 
 
 def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
-    """A line for each cell: its values, and what became of it where it is no run of its own."""
+    """A line for each cell: its values, and why it was skipped where it did not become a run."""
     same = {id(cell): first for cell, first in plan.merged}
 
     def note(cell: Cell) -> str:

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     # Before a run exists, so that a wrong path leaves nothing behind.
     try:
-        corpora.look_up(config)
+        corpora.load_corpus(config)
     except CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
     from core.jobs.execute_run import FileControl, kind_of, work

@@ -64,7 +64,7 @@ def is_made(name: str, values: Values, of_grid: bool = False) -> bool:
 
 
 def _is_cell(name: str, values: Values) -> bool:
-    """Whether a grid called it so: the value of some settings, cut where it was too long."""
+    """Whether a grid gave this name: the values of some settings, cut where they were too long."""
     phrases = [words_of({dotted: value}) for dotted, value in values.items()]
     rest = name
     while rest:

@@ -96,7 +96,7 @@ def applies(dotted: str, config: Any) -> str | None:
 
 
 def accepted(dotted: str, words: tuple[str, ...], config: Any) -> tuple[str, ...]:
-    """Those of a choice's `words` that the family takes."""
+    """The `words` of a choice that the family accepts."""
     family, _ = _about(config)
     refused = REFUSED.get((family, dotted), ())
     return tuple(word for word in words if word not in refused)

@@ -34,7 +34,8 @@ class Override(Group):
         found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
         if not found or int(found[1]) > int(found[2] or found[1]):
             raise ValueError(
-                f"{str(value)[:60]!r} names no layers; accepted: one, as 5, or some, as 0-3"
+                f"{str(value)[:60]!r} is not a layer or a range of layers; accepted: one, as 5,"
+                " or some, as 0-3"
             )
         return text
 
@@ -55,7 +56,7 @@ class Override(Group):
 
     @property
     def changes(self) -> dict[str, str]:
-        """What is different in these layers."""
+        """The settings that these layers change, by name."""
         values = {name: getattr(self, name) for name in CHANGES}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -81,18 +82,18 @@ class Switch(Override):
 
     @property
     def override(self) -> Override:
-        """The same without its step."""
+        """This override without its step."""
         return Override(layers=self.layers, **self.changes)
 
     @property
     def words(self) -> str:
-        """What it says, for people, who count layers from 1."""
+        """The override in words, layers counted from 1."""
         which = counting.named(self.first, self.last)
         return f"{which}: " + ", ".join(f"{k} {v}" for k, v in self.changes.items())
 
 
 def parse(value: Any) -> Any:
-    """JSON or the short form as a list of plain settings; what is no text stays as it is."""
+    """JSON or the short form as a list of plain settings; anything but a string as it is."""
     if not isinstance(value, str):
         return value
     if value.strip().startswith("["):
@@ -143,7 +144,7 @@ def parse_switches(value: Any) -> Any:
 def typed(value: Any) -> Any:
     """The short form as people type it, layers counted from 1, as settings have it.
 
-    What is no short form stays as it is, JSON too, whose layers count from 0. Raises ValueError for
+    Anything else is returned unchanged; JSON too, whose layers count from 0. Raises ValueError for
     a layer 0.
     """
     if not isinstance(value, str) or value.strip().startswith("["):

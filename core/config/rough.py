@@ -1,4 +1,4 @@
-"""Factors for people: as exact as a sentence wants them. Knows no torch."""
+"""Factors for people: as exact as a sentence wants them. Does not import torch."""
 
 from __future__ import annotations
 

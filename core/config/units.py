@@ -1,4 +1,4 @@
-"""What a corpus is made of, in words. Knows no torch."""
+"""The unit of a corpus, such as characters or images, in words. Does not import torch."""
 
 from __future__ import annotations
 

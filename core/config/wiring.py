@@ -133,7 +133,7 @@ def placed(placement: Placement, layer: int, depth: int) -> Placement:
 
 
 def misplaced(layer: Any) -> Iterator[tuple[str, str]]:
-    """What can't stand together in one layer with these placement, norm and scaling."""
+    """Conflicts of one layer's placement, norm and scaling: the field, what is accepted."""
     placement, norm, scaling = layer.placement, layer.norm, layer.scaling
     if (placement == "none") != (norm == "none"):
         if norm == "none":

@@ -1,1 +1,1 @@
-"""Texts, their tokens, and the order in which a run reads them. Knows no torch."""
+"""Texts, their tokens, and the order in which a run reads them. Does not import torch."""

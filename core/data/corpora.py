@@ -31,7 +31,7 @@ SHAKESPEARE_LETTERS = 65
 LIMIT_BYTES = 100 * 2**20
 
 
-def describe(data: DataConfig) -> Text:
+def load_text(data: DataConfig) -> Text:
     """The corpus that a run with these settings reads. Raises :class:`CorpusError`."""
     stamp = 0
     if data.path:
@@ -39,14 +39,14 @@ def describe(data: DataConfig) -> Text:
             stamp = Path(data.path).expanduser().stat().st_mtime_ns
         except (OSError, RuntimeError):
             stamp = -1  # reading it gives the sentence
-    return _describe(data.corpus, data.path, stamp)
+    return _load_text(data.corpus, data.path, stamp)
 
 
-def look_up(config: RunConfig) -> Text | Images:
+def load_corpus(config: RunConfig) -> Text | Images:
     """The texts or images of a run, fit for its network. Raises :class:`CorpusError`."""
     if config.image is not None:
-        return images.describe(config.data.corpus)
-    text = describe(config.data)
+        return images.load_images(config.data.corpus)
+    text = load_text(config.data)
     check_length(text, config.model.context)
     return text
 
@@ -61,13 +61,13 @@ def letters(data: DataConfig, context: int) -> int:
     if data.corpus == "tiny-shakespeare":  # its hash says all of it
         _check_characters(data.corpus, SHAKESPEARE_BYTES, context)
         return SHAKESPEARE_LETTERS
-    text = describe(data)
+    text = load_text(data)
     check_length(text, context)
     return text.vocabulary
 
 
 @functools.lru_cache(maxsize=8)
-def _describe(corpus: str, path: str | None, stamp: int) -> Text:
+def _load_text(corpus: str, path: str | None, stamp: int) -> Text:
     if corpus in SYNTHETIC:
         return synthetic(corpus)
     name = Path(path).name if path else corpus

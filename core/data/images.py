@@ -98,7 +98,7 @@ class Images:
 
 
 @functools.lru_cache(maxsize=2)
-def describe(corpus: str) -> Images:
+def load_images(corpus: str) -> Images:
     """The images of a corpus. Raises :class:`CorpusError`."""
     sha, train, train_labels, test, test_labels = READERS[corpus]()
     classes = int(max(train_labels.max(), test_labels.max())) + 1
@@ -202,6 +202,6 @@ def cifar_records(content: bytes) -> tuple[Pixels, Labels]:
     shape: Shape = IMAGES["cifar-10"]
     size = 1 + int(np.prod(shape))
     if not content or len(content) % size:
-        raise OSError(f"{len(content)} bytes are no whole records of {size}")
+        raise OSError(f"{len(content)} bytes are not a whole number of records of {size}")
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
     return records[:, 1:].reshape(-1, *shape), records[:, 0].astype(np.int64)

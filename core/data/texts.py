@@ -14,7 +14,7 @@ TRAINING_SHARE = 0.9
 
 
 class Source(Protocol):
-    """What a step reads."""
+    """Batches of training windows by step."""
 
     def at(self, step: int) -> np.ndarray:
         """The windows of a step, (B, T + 1) int64: a function of (seed, step) alone."""
@@ -54,7 +54,7 @@ class Text:
 
     @property
     def validation(self) -> np.ndarray:
-        """The rest."""
+        """The last 10 % of the tokens."""
         return self.tokens.ids[len(self.training) :]
 
     @property

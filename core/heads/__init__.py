@@ -1,1 +1,1 @@
-"""What attention patterns say of heads: their file form and their scores. Numpy alone."""
+"""Attention patterns: their file format and the scores of heads. Needs numpy only."""

@@ -1,4 +1,4 @@
-"""What an attention head does, as numbers read from its pattern alone. Knows no torch.
+"""Scores of an attention head, read from its pattern alone. Does not import torch.
 
 L layers, H heads, T tokens; row t of a pattern is the attention of token t, and sums to 1.
 """

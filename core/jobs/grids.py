@@ -1,4 +1,4 @@
-"""Grids at work: started, followed, paused, resumed and cancelled as a whole. Knows no torch.
+"""Grids at work: started, followed, paused, resumed and cancelled as a whole. Without torch.
 
 A run belongs to a grid by its own `meta.json` (`grid`, `grid_name`), so a copied run does too.
 ``.grids/<id>.json`` in the runs folder keeps what no run can tell: the axes, and which cells are
@@ -255,7 +255,7 @@ def _kind(records: Sequence[tuple[Run, Status]]) -> DeviceKind:
 
 
 def _speed(run: Run, record: Status) -> Measured | None:
-    """What a step of a run takes, its evaluations included."""
+    """Seconds for a step of a run, its evaluations included."""
     if record.state in ("finished", "diverged"):
         return _ended_speed(run, record.changed)
     vocabulary, ahead = run.corpus.get("vocabulary"), record.steps - record.step

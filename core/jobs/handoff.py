@@ -1,4 +1,4 @@
-"""Whose turn it is: a worker that has just finished a run goes before the standby of its folder.
+"""Priority of a worker between two runs: it takes the next run before the folder's standby does.
 
 A lock that any number of workers hold together while they are between two runs. The standby, which
 would have to start a successor and so import torch anew, leaves the queue to them meanwhile. It

@@ -1,4 +1,4 @@
-"""Questions that wait for an inspector, and calling one. Knows no torch.
+"""Questions that wait for an inspector, and calling one. Does not import torch.
 
 One marker in ``<root>/.inspections`` for each, with the environment of whoever asked; see
 :mod:`core.jobs.inspections`.
@@ -19,7 +19,7 @@ def question_queue(root: Path) -> MarkerQueue:
 
 
 def job(run: str, id: str) -> str:
-    """What a question is called in the queue."""
+    """The name of a question's marker in the queue."""
     return f"{id}_{run}"
 
 

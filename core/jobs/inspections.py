@@ -1,4 +1,4 @@
-"""Questions to a trained network, answered by a warm process beside the training. Knows no torch.
+"""Questions to a trained network, answered by a warm process beside the training. Without torch.
 
 A question is a directory ``runs/<id>/inspections/<hash>/`` with request.json, status.json,
 result.json, arrays.npz and, of text that is still being written, stream.jsonl; every file but the
@@ -98,7 +98,7 @@ class Inspection:
 
     @property
     def message(self) -> str:
-        """What it is at, or why it failed, in one sentence."""
+        """The progress of the analysis, or why it failed, in one sentence."""
         return self.record.message
 
     @property

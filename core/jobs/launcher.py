@@ -1,4 +1,4 @@
-"""Starting and steering runs on this machine. Knows no torch: a detached worker does the work.
+"""Starting and steering runs on this machine. Without torch: a detached worker does the work.
 
 A queued run is a marker file, see :mod:`core.marker_queue`. The standby, a process with torch
 already imported, takes the oldest one when a slot is free; see :mod:`core.jobs.training_worker`.

@@ -1,4 +1,4 @@
-"""The detached processes of a runs folder: one standby that trains, one inspector. Knows no torch.
+"""The detached processes of a runs folder: one standby that trains, one inspector. Without torch.
 
 Each holds a lock for its life. Whoever starts one takes the lock first and hands it over, so that
 nobody starts a second one while the first still imports torch.

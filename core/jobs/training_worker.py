@@ -103,7 +103,7 @@ class Search:
 
         try:
             run = self.store.open(id)
-            run.config  # noqa: B018 - an unreadable run is no work
+            run.config  # noqa: B018 - raises where the run is unreadable, which is then skipped
         except RunError:
             self.queue.forget(id)
             return None

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from core.config import PLACEMENTS, ModelConfig
 from core.models.layers import Linear, dropout
 from core.models.norms import norm
-from core.models.observe import See, unseen
+from core.models.observe import See, no_observer
 from core.models.shared import OwnValues, Shared, ValueResidual
 
 
@@ -75,7 +75,7 @@ class Attention(nn.Module):
         self.out = Linear(config.width, config.width, config.bias)
         self.drop = dropout(config.dropout)
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         batch, length, _ = x.shape
         parts = self.qkv(x).view(batch, length, 3, self.heads, self.head_size)  # (B, T, 3, H, d)
         # Parted before the heads move forward, so that the backward pass copies only once.
@@ -86,7 +86,7 @@ class Attention(nn.Module):
         k = see(self.name + ".k", self.rotate(k))
         v = self.values(self.v_norm(v).transpose(1, 2), see, self.name + ".v")
         q, k = q.to(v.dtype), k.to(v.dtype)  # under autocast a norm answers in float32
-        mixed = self._fused(q, k, v) if see is unseen else self._shown(q, k, v, see)
+        mixed = self._fused(q, k, v) if see is no_observer else self._shown(q, k, v, see)
         joined = self.head_scale(mixed).transpose(1, 2).flatten(2)  # (B, T, D)
         return see(self.name + ".out", self.drop(self.out(self.joined_norm(joined))))
 

@@ -16,8 +16,8 @@ from core.config.wiring import SublayerName
 from core.models.attention import Attention
 from core.models.feedforward import feedforward
 from core.models.norms import norm
-from core.models.observe import See, unseen
-from core.models.scales import damped, scale
+from core.models.observe import See, no_observer
+from core.models.scales import lns_scaled, scale
 from core.models.shared import Shared
 from core.models.skips import skip
 
@@ -54,14 +54,14 @@ class Sublayer(nn.Module):
         which = WHICH[part]
         sites = PLACEMENTS[config.placement].sites(which)
         self.name = name
-        self.pre = damped(norm(config, "pre" in sites), config, layer)
+        self.pre = lns_scaled(norm(config, "pre" in sites), config, layer)
         self.f = f
         self.inner = norm(config, "inner" in sites)
         self.scale = shared_scale or scale(config)
         self.skip = skip(config, which)
         self.post = norm(config, "post" in sites)
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         branch = self.scale(self.inner(self.f(self.pre(x), see)))
         y: Tensor = self.post(see(self.name + ".sum", self.skip(x, branch)))
         return y
@@ -93,7 +93,7 @@ class Block(nn.Module):
             self.mlp = Sublayer(own, feedforward(own, mlp), mlp, "mlp", layer, both)
         self.after = ("resid_mid", "resid_post")[-len(kinds) :]
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         x = see(self.name + ".resid_pre", x)
         for sublayer, after in zip(self.children(), self.after, strict=True):
             x = see(f"{self.name}.{after}", sublayer(x, see))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from core.config import PLACEMENTS, ModelConfig
 from core.models.layers import Linear, dropout
 from core.models.norms import norm
-from core.models.observe import See, unseen
+from core.models.observe import See, no_observer
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -39,11 +39,11 @@ class FeedForward(nn.Module):
         self.drop = dropout(config.dropout)
 
     def hidden(self, x: Tensor, see: See) -> Tensor:
-        """What W_out reads, or its norm, (B, T, D) -> (B, T, M)."""
+        """The hidden units, which W_out (or the norm before it) reads, (B, T, D) -> (B, T, M)."""
         pre = see(self.name + ".pre", self.w_in(x))  # (B, T, M)
         return see(self.name + ".post", self.activation(pre))
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         hidden = self.drop_hidden(self.hidden(x, see))  # (B, T, M)
         return see(self.name + ".out", self.drop(self.w_out(self.hidden_norm(hidden))))
 

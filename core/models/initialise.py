@@ -87,7 +87,7 @@ def initialise(model: nn.Module, config: ModelConfig) -> None:
 
 
 def _shrink(config: ModelConfig, part: str) -> float:
-    """What the drawn matrix of this name is divided by."""
+    """The number that the drawn matrix of this name is divided by."""
     names = part.split(".")
     if names[0] != "blocks" or not part.endswith(GAINED):
         return 1.0

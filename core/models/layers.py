@@ -20,8 +20,8 @@ class Linear(nn.Linear):
 class Convolution(nn.Conv2d):
     """A k×k convolution without bias, (B, C, H, W) -> (B, D, H / stride, W / stride)."""
 
-    def __init__(self, inward: int, outward: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(inward, outward, kernel, stride, padding=kernel // 2, bias=False)
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
 
     def reset_parameters(self) -> None:
         """Nothing: initialise.py does it."""

@@ -15,7 +15,7 @@ from core.models.feedforward import feedforward
 from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
 from core.models.norms import norm
-from core.models.observe import See, Traced, unseen
+from core.models.observe import See, Traced, no_observer
 
 
 class Layer(nn.Module):
@@ -32,7 +32,7 @@ class Layer(nn.Module):
         mlp = f"{self.name}.mlp"
         self.mlp = Sublayer(config, feedforward(config, mlp), mlp, "mlp", layer)
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         x = see(self.name + ".resid_pre", x)
         return see(self.name + ".resid_post", self.mlp(x, see))
 
@@ -65,7 +65,7 @@ class MLP(Traced):
         self.head = Linear(config.width, vocab_size, config.head_bias)
         initialise(self, config)
 
-    def forward(self, inputs: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, inputs: Tensor, see: See = no_observer) -> Tensor:
         """Logits (B, V); every observable passes through `see` on its way."""
         flat = inputs.flatten(1) if self.image else self._window(inputs)  # (B, inputs)
         x = see("embed", self.drop(self.project(flat)))  # (B, D)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 See = Callable[[str, Tensor], Tensor]
 
 
-def unseen(name: str, tensor: Tensor) -> Tensor:
+def no_observer(name: str, tensor: Tensor) -> Tensor:
     """The callback of a forward that nobody watches; attention then takes its fused path."""
     return tensor
 

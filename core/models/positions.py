@@ -115,7 +115,7 @@ class NoBias(nn.Module):
 
 
 def added_positions(config: ModelConfig) -> nn.Module:
-    """What is added to the token embeddings, (B, T, d) -> (B, T, d)."""
+    """The token embeddings with their positions added, (B, T, d) -> (B, T, d)."""
     if config.positions == "learned":
         return LearnedPositions(config.context, config.width)
     if config.positions == "sinusoidal":
@@ -124,14 +124,14 @@ def added_positions(config: ModelConfig) -> nn.Module:
 
 
 def rotation(config: ModelConfig) -> nn.Module:
-    """What turns queries and keys, (B, H, T, d) -> same. One module serves every layer."""
+    """The rotation of queries and keys, (B, H, T, d) -> same. One module serves every layer."""
     if config.positions == "rotary":
         return Rotary(config.context, config.width // config.heads, config.rotary_base)
     return nn.Identity()
 
 
 def score_bias(config: ModelConfig) -> nn.Module:
-    """What is added to the scores of (B, H, T, d) queries, (H, T, T) with its mask, or None."""
+    """The bias of the scores of (B, H, T, d) queries, (H, T, T) with its mask, or None."""
     if config.positions == "alibi":
         return Alibi(config.context, config.heads, config.causal)
     return NoBias()

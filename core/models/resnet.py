@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.config import SMALL_IMAGE, ModelConfig, Shape
 from core.models.initialise import initialise
 from core.models.layers import Convolution, Linear
-from core.models.observe import See, Traced, unseen
+from core.models.observe import See, Traced, no_observer
 
 STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))  # channels as multiples of D, stride of the first block
 GROUP_CHANNELS = 16  # Wu & He 2018, section 4.1: as good as 32 groups, and fits narrow networks
@@ -32,26 +32,26 @@ class Block(nn.Module):
     conv2.sum`` between ``resid_pre`` and ``resid_post``, as with a feed-forward sublayer.
     """
 
-    def __init__(self, config: ModelConfig, inward: int, channels: int, stride: int, i: int):
+    def __init__(self, config: ModelConfig, in_channels: int, channels: int, stride: int, i: int):
         super().__init__()
         self.name = f"blocks.{i}"
-        self.conv1 = Convolution(inward, channels, 3, stride)
+        self.conv1 = Convolution(in_channels, channels, 3, stride)
         self.norm1 = norm(config, channels)
         self.conv2 = Convolution(channels, channels, 3)
         self.norm2 = norm(config, channels)
         self.relu = nn.ReLU()
-        self.bridged = config.residual == "on"
+        self.has_skip = config.residual == "on"
         self.shortcut: nn.Module = nn.Identity()
-        if self.bridged and (stride != 1 or inward != channels):
-            parts = (Convolution(inward, channels, 1, stride), norm(config, channels))
+        if self.has_skip and (stride != 1 or in_channels != channels):
+            parts = (Convolution(in_channels, channels, 1, stride), norm(config, channels))
             self.shortcut = nn.Sequential(*parts)
 
-    def forward(self, x: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, x: Tensor, see: See = no_observer) -> Tensor:
         x = see(self.name + ".resid_pre", x)
         pre = see(self.name + ".conv1.pre", self.norm1(self.conv1(x)))
         post = see(self.name + ".conv1.post", self.relu(pre))
         y = see(self.name + ".conv2.out", self.norm2(self.conv2(post)))
-        if self.bridged:
+        if self.has_skip:
             y = see(self.name + ".shortcut.out", self.shortcut(x)) + y
         return see(self.name + ".resid_post", self.relu(see(self.name + ".conv2.sum", y)))
 
@@ -82,15 +82,15 @@ class ResNet(Traced):
         channels = config.width
         for times, stride in STAGES:
             for first in [True] + [False] * (config.blocks_per_stage - 1):
-                outward = times * config.width
+                out_channels = times * config.width
                 step = stride if first else 1
-                blocks.append(Block(config, channels, outward, step, len(blocks)))
-                channels = outward
+                blocks.append(Block(config, channels, out_channels, step, len(blocks)))
+                channels = out_channels
         self.blocks = nn.ModuleList(blocks)
         self.head = Linear(channels, vocab_size, config.head_bias)
         initialise(self, config)
 
-    def forward(self, images: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, images: Tensor, see: See = no_observer) -> Tensor:
         """Logits (B, V); every observable passes through `see` on its way."""
         x = see("embed", self.pool(self.relu(self.norm(self.conv(images)))))  # (B, D, H, W)
         for block in self.blocks:
@@ -118,7 +118,7 @@ def norm(config: ModelConfig, channels: int) -> nn.Module:
     """The config's norm of a feature map, (B, C, H, W) -> the same.
 
     BatchNorm (Ioffe & Szegedy 2015) measures each channel over the batch, LayerNorm each image
-    over all channels and places, GroupNorm (Wu & He 2018) each image over 16 channels at a time.
+    over all channels and pixels, GroupNorm (Wu & He 2018) each image over 16 channels at a time.
     """
     return NORMS[config.norm](channels, config.norm_epsilon)
 

@@ -84,7 +84,7 @@ def draw(
 
 
 def _shares(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """What the next token is drawn from, (V,) -> (V,)."""
+    """The distribution of the next token, (V,) -> (V,)."""
     if 0 < top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], -torch.inf)
     # With the largest at 0 a temperature near 0 stays finite.

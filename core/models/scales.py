@@ -1,4 +1,4 @@
-"""What multiplies a branch: ReZero, LayerScale, and LNS's constant. D width, l the layer from 1."""
+"""Factors of a branch: ReZero, LayerScale, and LNS's constant. D width, l the layer from 1."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def scale(config: ModelConfig) -> nn.Module:
     return nn.Identity()
 
 
-def damped(pre: nn.Module, config: ModelConfig, layer: int) -> nn.Module:
+def lns_scaled(pre: nn.Module, config: ModelConfig, layer: int) -> nn.Module:
     """The norm before a branch, under `scaling lns` times 1 / sqrt(l).
 
     LNS (Sun et al. 2025, arXiv 2502.05795): x + F(LN(x) / sqrt(l)) keeps the variance of pre-LN

@@ -1,4 +1,4 @@
-"""What all layers of one network have in common, beside the stream."""
+"""Parts that all layers of one network share, beside the stream."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from core.models.block import Block
 from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
 from core.models.norms import norm
-from core.models.observe import Recorder, See, unseen
+from core.models.observe import Recorder, See, no_observer
 from core.models.positions import added_positions, rotation, score_bias
 from core.models.shared import Shared
 
@@ -50,7 +50,7 @@ class Transformer(nn.Module):
             self.head.weight = self.token.weight
         initialise(self, config)
 
-    def forward(self, tokens: Tensor, see: See = unseen) -> Tensor:
+    def forward(self, tokens: Tensor, see: See = no_observer) -> Tensor:
         """Logits, (B, T) -> (B, T, V); every observable passes through `see` on its way."""
         if tokens.shape[1] > self.config.context:
             raise ValueError(

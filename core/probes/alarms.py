@@ -1,4 +1,4 @@
-"""What happens, in words, at the step where it happens. Knows no torch.
+"""Alarms: what happens while training, in words, with its step. Does not import torch.
 
 Each alarm reads the rows of one cadence (step, probe, evaluation) as they are written and answers
 with events. A cause is named only where it was measured. A resumed run feeds them the rows it

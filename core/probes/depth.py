@@ -63,7 +63,7 @@ def effective_rank(x: Tensor) -> Tensor:
     wide = x.double()
     gram = wide @ wide.mT if x.shape[-2] <= x.shape[-1] else wide.mT @ wide
     finite = gram.isfinite().all(-1).all(-1)
-    # The decomposition raises on numbers that are none, and a diverging run has them.
+    # The decomposition raises on NaN and infinity, which a diverging run has.
     gram = torch.where(finite[..., None, None], gram, torch.zeros_like(gram))
     sigma = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
     total = sigma.sum(-1, keepdim=True)

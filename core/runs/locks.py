@@ -36,7 +36,7 @@ class Lock:
     def adopt(self, descriptor: int) -> None:
         """Hold the lock by a descriptor that was handed over; this process's children do not.
 
-        Raises OSError where it is no open file.
+        Raises OSError where the file is not open.
         """
         os.set_inheritable(descriptor, False)
         self._fd = descriptor
@@ -51,8 +51,8 @@ class Lock:
         """Take the lock if nobody has it, or with `wait` once nobody has; True when it is ours.
 
         False too where the file was moved away meanwhile, with the run that was deleted.
-        Raises OSError where it can't be written, is a link, or is no file: a link that somebody
-        planted would have the holder's pid written over whatever it points to.
+        Raises OSError where it can't be written, is a link, or is not a regular file: a link that
+        somebody planted would have the holder's pid written over whatever it points to.
         """
         if self.held:
             return True
@@ -62,7 +62,7 @@ class Lock:
             return False
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise OSError(errno.EINVAL, "it is no file", str(self.path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(self.path))
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             moved = not os.path.samestat(os.fstat(fd), os.stat(self.path))

@@ -44,12 +44,12 @@ class Deleted:
 
     @property
     def key(self) -> str:
-        """What names it in the trash: one id may be there twice, deleted, imported and deleted."""
+        """Its name in the trash. One id can be there twice: deleted, imported and deleted again."""
         return self.path.name
 
     @property
     def name(self) -> str:
-        """What people called the run."""
+        """The run's name."""
         try:
             return str(read_json(self.path / "meta.json")["name"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -168,7 +168,7 @@ class Trash:
         return Cleared(remnants, old.expired, old.short, size + old.bytes)
 
     def _remnants(self, now: float) -> Iterator[Path]:
-        """What is left of deletions, and of what was being made by somebody who is gone."""
+        """Remains of deletions, and of runs whose creating process has ended."""
         for name in _names(self.root):
             if name.startswith(DOOMED) or (
                 name.startswith((NEW, IMPORTED)) and _abandoned(self.root / name, now)
@@ -203,7 +203,7 @@ class Trash:
 
 
 def _abandoned(path: Path, now: float) -> bool:
-    """Whether nobody makes this any more: its lock is free, or it has not changed for an hour."""
+    """Whether its maker is gone: its lock is free, or it has not changed for an hour."""
     lock = path / "lock"
     if is_locked(lock):
         return False

@@ -1,4 +1,4 @@
-"""What of a run's directory moves to another store, and whether it is whole.
+"""Which files of a run's directory move to another store, and whether they are whole.
 
 Every file is data alone (JSON, Arrow streams, arrays without objects, safetensors); reading it here
 executes nothing of it.
@@ -72,7 +72,7 @@ def _check_json(path: Path) -> None:
 def _check_metrics(path: Path) -> None:
     schema = read_schema(path)
     if path.stat().st_size and (schema is None or "step" not in schema.names):
-        raise ValueError("it is no stream of metrics")
+        raise ValueError("it is not a stream of metrics")
 
 
 def _check_snapshot(path: Path) -> None:

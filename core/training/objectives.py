@@ -247,7 +247,7 @@ class ImageTask(Task):
 
 def task_of(config: RunConfig) -> Task:
     """What a run with these settings learns. Raises CorpusError."""
-    corpus = corpora.look_up(config)
+    corpus = corpora.load_corpus(config)
     if isinstance(corpus, Images):
         return ImageTask(config, corpus)
     kinds = {"transformer": LanguageTask, "mlp": WindowTask}

@@ -122,7 +122,7 @@ def _listed(archive: zipfile.ZipFile, source: Path, store: RunStore) -> list[_Fo
         if info.is_dir() or id == "__MACOSX" or LEFT.fullmatch(name) or LEFT.fullmatch(id):
             continue
         if not ID.fullmatch(id) or not KEPT.fullmatch(name):
-            problems.append(f"{_shown(info.filename)} is no file of a run")
+            problems.append(f"{_shown(info.filename)} is not a file of a run")
         elif name in runs.setdefault(id, {}):
             problems.append(f"{_shown(info.filename)} is there twice")
         elif name.endswith("json") and info.file_size > MOST_JSON:

@@ -5,7 +5,7 @@ other: ``step``, ``probe`` and ``evaluation``, beside ``runs.csv`` with one row 
 settings, state and losses). A row of a table is one step of one run: ``run`` (the id), ``step``,
 ``seconds`` and one column for each metric; a per-layer metric is one column for each layer in CSV
 (``grad_norm/block/layer_3``, counted from 0) and a list in Parquet. What a run does not have is
-empty; a loss that is no number is ``nan``.
+empty; a loss that is not finite is ``nan``.
 
 Metrics are float32 and are written with as many digits as tell two of them apart, so
 ``pandas.read_csv(...).astype({"loss/train": "float32"})`` has the very bits that were measured.

@@ -100,7 +100,7 @@ def _window(gaps: NDArray[np.float64], to_learn: float, exact: bool) -> Gap:
 def _fell(gaps: NDArray[np.float64], to_learn: float) -> bool:
     """Whether the window begins before the loss has settled: its first steps lie above the rest.
 
-    A steep fall that ends early is no straight line, and as the rest of one it widens the errors
+    A steep fall that ends early is not a straight line, and fitted as one it widens the errors
     of the whole window; so the noise is that of the window's second half.
     """
     first = max(round(HEAD * len(gaps)), 1)

@@ -135,7 +135,7 @@ def _validation(
     words: Unit,
     exact: bool,
 ) -> str:
-    """What speaks against it where what was learned does not hold for validation data, else "".
+    """The warning where what was learned does not hold for validation data, else "".
 
     The last evaluation is compared with the training losses before it, from a step on at which
     there are enough of them.
@@ -208,7 +208,7 @@ def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], NDArray[np.float6
 
 
 def diverged_at(run: Run) -> int:
-    """The step of the first loss that is no number, else the last step."""
+    """The step of the first loss that is not finite, else the last step."""
     steps, losses = _series(run, "loss/train")
     odd = np.flatnonzero(~np.isfinite(losses))
     return int(steps[odd[0]]) if len(odd) else run.record.step

@@ -97,7 +97,7 @@ def shortened(values: NDArray[Any], digits: int) -> list[Any]:
     finite = np.isfinite(exact)
     size = np.where(finite & (exact != 0), np.abs(exact), 1)
     places = digits - 1 - np.floor(np.log10(size))
-    # Powers of ten above 1 only: those below are no exact numbers and would leave long tails.
+    # Powers of ten above 1 only: those below are not exact and would print long tails of digits.
     up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
     said = (np.rint(np.where(finite, exact, 0) * up / down) / up * down).tolist()
     return said if finite.all() else _without(said, finite)
@@ -110,7 +110,7 @@ def _without(said: list[Any], finite: NDArray[Any]) -> list[Any]:
 
 
 def points_of(request: Request, default: int, most: int) -> int:
-    """`?points=256`: of a scalar series. Raises BadRequestError for what is no power of two."""
+    """`?points=256`: of a scalar series. Raises BadRequestError unless it is a power of two."""
     points = number(request, "points", default)
     if not 16 <= points <= most or points & (points - 1):
         raise BadRequestError(f"points is {points}; accepted: a power of two from 16 to {most}")

@@ -141,7 +141,7 @@ def _source(id: str, name: str) -> Source:
             raise KeyError(f"{question.kind} has no attention to show yet: {question.state}")
         return str(path), path.stat().st_mtime_ns
     if not name.isdecimal():
-        raise KeyError(f"{name!r} is no step of run {id}")
+        raise KeyError(f"{name!r} is not a step of run {id}")
     kept, step = run.snapshots, int(name)
     if not (stamp := kept.stamp(step)):
         kept.open(step)  # says which is near

@@ -201,7 +201,7 @@ class Catalogue:
 
     def _entry(self, folder: str, id: str) -> Entry | None:
         stamps = _stamps(folder)
-        if not stamps[0]:  # a folder without config.json is no run
+        if not stamps[0]:  # a folder without config.json is not a run
             return None
         known = self._known.get(id)
         if known and known[0] == stamps and not known[1].alive:

@@ -14,7 +14,7 @@ from core.config import PLACEMENTS, ModelConfig, layers
 from core.config.norms import norm_label
 from core.config.wiring import RESIDUALS, Site, SublayerName
 
-Kind = Literal["norm", "attention", "feedforward", "scale", "add", "conv", "relu"]
+PartKind = Literal["norm", "attention", "feedforward", "scale", "add", "conv", "relu"]
 
 TIMES = (
     "",
@@ -48,7 +48,7 @@ INSIDE: dict[Site, str] = {"joined": "before W_O", "hidden": "after the activati
 class Part:
     """One box or sign on the stream; `note` stands under it."""
 
-    kind: Kind
+    kind: PartKind
     label: str
     sublayer: SublayerName
     note: str = ""

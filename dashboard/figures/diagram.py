@@ -89,10 +89,10 @@ def describe(model: ModelConfig) -> str:
     return f"{published(model)}. In order: {order}{final}."
 
 
-def _sublayer(line: list[Part], x: float, bridged: bool) -> tuple[float, list[str]]:
+def _sublayer(line: list[Part], x: float, has_skip: bool) -> tuple[float, list[str]]:
     """Shapes of one sublayer from `x` on, and where it ends."""
     fork = x
-    x += FORK if bridged else 4
+    x += FORK if has_skip else 4
     shapes = []
     for part in line:
         width = max(WIDTHS[part.kind], 8 * len(part.label) + 12 if part.kind == "norm" else 0)

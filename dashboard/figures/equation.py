@@ -95,11 +95,11 @@ def _convolutions(model: ModelConfig) -> Iterator[str]:
 
 def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
     """What the equation leaves open: constants, and what is inside F."""
-    bridged = any(has_residual(model, which) for which in kinds(model))
+    has_skip = any(has_residual(model, which) for which in kinds(model))
     if model.scaling == "deepnorm":
-        alpha = f"<i>α</i> = (2L)^¼ = {(2 * depth) ** 0.25:.2f}, " if bridged else ""
+        alpha = f"<i>α</i> = (2L)^¼ = {(2 * depth) ** 0.25:.2f}, " if has_skip else ""
         yield f"{alpha}W_V, W_O and FFN × (8L)^-¼ = {(8 * depth) ** -0.25:.2f}"
-    elif model.scaling == "admin" and bridged:
+    elif model.scaling == "admin" and has_skip:
         yield "<i>ω</i> from one pass: 1, then <i>ω</i>² = Var(<i>ω</i>x) + Var F of the one before"
     elif model.scaling == "rezero":
         yield "<i>α</i> = 0 at first, one for each layer"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,11 @@ def can_rewire(run: Run) -> bool:
     return run.status in NEEDS_WORKER
 
 
+def first_other(options: Sequence[str], now: str) -> int:
+    """The place of the first option that would change something."""
+    return next((i for i, option in enumerate(options) if option != now), 0)
+
+
 def rewire() -> None:
     """Switch layers of the run in focus before its next step."""
     focus, chosen = lab.in_focus(), st.session_state
@@ -96,6 +101,9 @@ def rewire() -> None:
         change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
         if _control(focus, "switch", change, "rewire_problem"):
             chosen["rewire"] = False  # it would cover what became of it
+        else:  # a person typed layers, not a setting called overrides
+            said = str(chosen["rewire_problem"]).removeprefix("overrides: ")
+            chosen["rewire_problem"] = said[:1].upper() + said[1:]
 
 
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:

@@ -119,7 +119,9 @@ def _rewire(run: Run) -> None:
             help="One layer, as 5, or some, as 1-3.",
         )
         what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
-        st.selectbox("Becomes", choices(f"model.{what}"), key="switch_value")
+        options = choices(f"model.{what}")
+        other = actions.first_other(options, getattr(run.config.model, what))
+        st.selectbox("Becomes", options, other, key="switch_value")
         st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
         if sentence := enqueue.problem("rewire_problem"):  # here: it would be covered below
             cards.problem(sentence)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import jobs
 from core.config import RunConfig
-from core.data.corpora import look_up
+from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.runs import Run, RunError
 from dashboard.live.feed import store
@@ -20,7 +20,7 @@ def enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> 
     """The run, queued; None where that fails, which is kept for the page to say."""
     try:
         if config.data.path:
-            look_up(config)  # an own text is first read now that somebody wants it
+            load_corpus(config)  # an own text is first read now that somebody wants it
         return jobs.enqueue(store(), config, name, paused, **meta)
     except (RunError, CorpusError) as error:
         st.session_state[PROBLEM] = str(error)

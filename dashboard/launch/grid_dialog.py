@@ -12,7 +12,7 @@ from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.words import said, words_of
-from core.data.corpora import look_up
+from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
@@ -126,7 +126,7 @@ def _numbers(dotted: str, now: float) -> list[float]:
 
 
 def _number(text: str) -> Any:
-    """A typed number; what is none stays a text, for `core.grids` to refuse."""
+    """A typed number; anything else stays a text, and `core.grids` refuses it."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -175,7 +175,7 @@ def start(grid: Grid) -> bool:
     remembered = st.session_state
     try:
         if grid.base.data.path:
-            look_up(grid.base)  # an own text is first read now that somebody wants it
+            load_corpus(grid.base)  # an own text is first read now that somebody wants it
         remembered[CHOSEN] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered[CHOSEN], remembered[PROBLEM] = error.grid, str(error)

@@ -21,7 +21,7 @@ from dashboard.live.metric_stream import CursorError, Difference, News, Stream
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
-# Events that charts mark, and their level; a start at step 0 is none.
+# Events that charts mark, and their level; a start at step 0 is not marked.
 MARKED = {"alarm": "warning", "switch": "switch", "start": "restart"}
 RESTARTED = "Taken up again from its checkpoint."
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's

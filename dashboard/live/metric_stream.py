@@ -24,10 +24,10 @@ def of_layer(appended: Rows, metric: str) -> NDArray[Any] | None:
 
 
 class CursorError(ValueError):
-    """A reader's cursor is none that a server gave: the reader's fault, not the run's."""
+    """The reader sent a cursor that this server did not give: a mistake of the reader."""
 
     def __init__(self, cursor: str) -> None:
-        super().__init__(f"{cursor!r} is no cursor of this server; leave it empty")
+        super().__init__(f"{cursor!r} is not a cursor of this server; leave it empty")
 
 
 @dataclass(frozen=True)

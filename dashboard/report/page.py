@@ -214,7 +214,7 @@ def _figure(both: Mapping[Mode, Figure]) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> Any:
-    """Points as JSON, as short as the eye allows; what is no number leaves a gap."""
+    """Points as JSON, rounded to what the eye can see; a value that is not finite leaves a gap."""
     if isinstance(values, str):
         return values
     return [_short(value) for value in values]

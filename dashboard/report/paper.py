@@ -177,7 +177,7 @@ class Matrix:
 def matrix(groups: Sequence[Group]) -> Matrix | None:
     """The runs as a grid, where at least half of the combinations of what differs are there.
 
-    A setting whose value follows from another's (no placement, no norm) is no axis.
+    A setting whose value follows from another's (no placement, no norm) does not become an axis.
     """
     runs = [run for group in groups for run in group.runs]
     flats = [run.config.flat() for run in runs]

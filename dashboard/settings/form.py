@@ -45,7 +45,7 @@ def to_widget(dotted: str, value: Any) -> Any:
 
 
 def from_widget(dotted: str, value: Any) -> Any:
-    """The inverse; a text that is no number stays a text, for `core.config` to refuse."""
+    """The inverse; a text that is not a number stays a text, and `core.config` refuses it."""
     if value in ("", None):
         return DEFAULTS[dotted]
     if is_auto(dotted):

@@ -89,6 +89,8 @@
       if (a.e.contains(b.e) || b.e.contains(a.e) || layer(a.e) !== layer(b.e)) continue
       if (sticks(a.e) !== sticks(b.e)) continue
       if (!a.control && b.control ? beside(a, b) : a.control && !b.control && beside(b, a)) continue
+      // A word that can be pressed has its button over it.
+      if (!a.control !== !b.control && a.text.trim() === b.text.trim()) continue
       // A label belongs to its control, and a figure's words to the figure.
       if (a.e.closest("label")?.contains(b.e) || b.e.closest("label")?.contains(a.e)) continue
       if (a.control && b.control && a.e.closest("[data-baseweb], .stSelectbox, .stMultiSelect, .stNumberInput, .stSlider")?.contains(b.e)) continue
@@ -97,7 +99,7 @@
     }
   }
 
-  // A name at a curve's end lies on no curve.
+  // A name at a curve's end stands beside the frame and lies on no curve.
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
     const full = plot._fullLayout
     if (!full?.xaxis || !plot.data) continue
@@ -107,7 +109,10 @@
       const w = Math.min(l.b.right, m.b.right) - Math.max(l.b.left, m.b.left), h = Math.min(l.b.bottom, m.b.bottom) - Math.max(l.b.top, m.b.top)
       if (w > 3 && h > 5) found.push(`${place(plot)}: the labels ${words(l.text)} and ${words(m.text)} lie over each other`)
     }))
+    const edge = origin.left + full.xaxis._offset + full.xaxis._length
+    const called = (text) => plot.data.some((t) => text && (t.name ?? "").startsWith(text.replace(/…$/, "")))
     for (const { b, text } of labels) {
+      if (called(text) && b.left < edge - 2) found.push(`${place(plot)}: the label ${words(text)} stands among the curves, ${Math.round(edge - b.left)} pixels inside of the frame`)
       let under = 0
       for (const t of plot.data) {
         if (!t.x || !(t.mode ?? "").includes("lines") || t.fill || t.visible === false || !t.meta) continue

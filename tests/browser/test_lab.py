@@ -69,7 +69,7 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
 
 def available(corpus: str) -> bool:
     try:
-        corpora.describe(DataConfig(corpus=corpus))  # type: ignore[arg-type]
+        corpora.load_text(DataConfig(corpus=corpus))  # type: ignore[arg-type]
     except CorpusError:
         return False
     return True
@@ -123,7 +123,7 @@ def test_pre_ln_lives_and_post_ln_dies(page: Page, dashboard: Dashboard, corpus:
     drawn(page, 2, key="compare_curves")
     assert {pre.status, post.status} <= {"running", "starting", "finished"}
     wait_until(lambda: pre.status == post.status == "finished", seconds=400)
-    entropy = corpora.describe(pre.config.data).unigram_entropy
+    entropy = corpora.load_text(pre.config.data).unigram_entropy
     if corpus == "tiny-shakespeare":
         assert entropy == pytest.approx(3.309, abs=1e-3)
     assert abs(last_fifty(post) - entropy) < 0.1

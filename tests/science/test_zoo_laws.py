@@ -121,7 +121,7 @@ NETWORKS = {
 @pytest.fixture(scope="module")
 def windows() -> Tensor:
     """Sequences of real text: repeated letters start out alike, random tokens would not."""
-    text = corpora.describe(RunConfig().data)
+    text = corpora.load_text(RunConfig().data)
     letters = torch.from_numpy(text.training[:50_000].astype("int64")) % 65
     return letters[: 64 * 780].view(-1, 64)
 

@@ -245,7 +245,7 @@ def test_operations_add_up_on_one_part() -> None:
         ),
         ({"target": "block", "layer": 2, "action": "swap"}, "is the last"),
         ({"target": "block", "layer": 0, "action": "swap"}, "value residual"),
-        ("head 1.1", "is no object"),
+        ("head 1.1", "is not an object"),
     ],
 )
 def test_what_is_impossible_is_said_in_a_sentence(one: object, words: str) -> None:

@@ -69,7 +69,7 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
         asked.append(url)
         raise OSError("no network")
 
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ADDNORM_DATA", raising=False)
     monkeypatch.setattr("urllib.request.urlopen", offline)
@@ -84,7 +84,7 @@ def test_a_corpus_from_an_address_is_downloaded_by_no_drawing(
     assert not at.exception
     assert [run.config.data.corpus for run in store.list()] == ["tiny-shakespeare"]
     with pytest.raises(corpora.CorpusError, match="no network"):
-        corpora.look_up(store.list()[0].config)
+        corpora.load_corpus(store.list()[0].config)
     assert asked, "and the worker of the run asks for it"
 
 

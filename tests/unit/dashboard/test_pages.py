@@ -17,7 +17,7 @@ from dashboard import components
 from dashboard.app import app
 from dashboard.live import feed as live
 from dashboard.ui import cards as chrome
-from tests.fake_runs import finished
+from tests.fake_runs import LiveFakeRun, finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
 NAMES = [file.stem for file in sorted(PAGES.glob("*.py"))]
@@ -186,3 +186,17 @@ def test_a_twin_that_still_trains_is_waited_for(store: RunStore) -> None:
 def test_while_a_run_trains_nothing_is_suggested(store: RunStore) -> None:
     store.create(finished(store).config)
     assert "What next" not in cards(opened("lab"))
+
+
+def test_what_rewire_offers_changes_something_and_says_what_is_wrong_as_it_was_typed(store):
+    live = LiveFakeRun(store, "live", steps=4000, rate=1).start(at=20)
+    try:
+        at = opened("lab")
+        assert at.selectbox(key="switch_value").value == "off", "its residual connections are on"
+        at.text_input(key="switch_layers").set_value("77")
+        at.button(key="switch").click().run()
+        said = "".join(one.proto.body for one in at.get("html"))
+        assert "Layers 77 are beyond model.depth 6; accepted: layers 1 to 6" in said
+        assert "overrides:" not in said
+    finally:
+        live.stop()

@@ -17,11 +17,11 @@ from core.data.tokenizers import CharacterTokenizer
 
 
 def of(path: Path) -> Text:
-    return corpora.describe(DataConfig(corpus="file", path=str(path)))
+    return corpora.load_text(DataConfig(corpus="file", path=str(path)))
 
 
 def test_the_embedded_corpus() -> None:
-    text = corpora.describe(DataConfig())
+    text = corpora.load_text(DataConfig())
     assert text.length > 300_000
     assert 80 < text.vocabulary < 200
     assert 3.1 < text.unigram_entropy < 3.4
@@ -108,9 +108,9 @@ def test_shakespeare_is_taken_from_the_named_folder_by_hash(
     monkeypatch.setenv("ADDNORM_DATA", str(tmp_path))
     (tmp_path / "decoy.txt").write_bytes(b"x" * len(content))
     (tmp_path / "any name").write_bytes(content)
-    corpora._describe.cache_clear()
-    assert corpora.describe(DataConfig(corpus="tiny-shakespeare")).length == 600
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
+    assert corpora.load_text(DataConfig(corpus="tiny-shakespeare")).length == 600
+    corpora._load_text.cache_clear()
 
 
 def test_offline_and_damaged_downloads_say_what_to_do(
@@ -118,14 +118,14 @@ def test_offline_and_damaged_downloads_say_what_to_do(
 ) -> None:
     monkeypatch.setenv("ADDNORM_DATA", "")
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path))
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
 
     def offline(*_: object, **__: object) -> None:
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(CorpusError, match=r"ADDNORM_DATA.*python-reference"):
-        corpora.describe(DataConfig(corpus="tiny-shakespeare"))
+        corpora.load_text(DataConfig(corpus="tiny-shakespeare"))
 
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", (tmp_path / "wrong").as_uri())
     monkeypatch.undo()
@@ -134,7 +134,7 @@ def test_offline_and_damaged_downloads_say_what_to_do(
     (tmp_path / "wrong").write_text("<html>")
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", (tmp_path / "wrong").as_uri())
     with pytest.raises(CorpusError, match="damaged"):
-        corpora.describe(DataConfig(corpus="tiny-shakespeare"))
+        corpora.load_text(DataConfig(corpus="tiny-shakespeare"))
     assert not list(tmp_path.glob("corpora/*"))
 
 
@@ -147,19 +147,19 @@ def test_a_download_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(corpora, "SHAKESPEARE_URL", source.as_uri())
     monkeypatch.setattr(corpora, "SHAKESPEARE_BYTES", len(content))
     monkeypatch.setattr(corpora, "SHAKESPEARE_SHA256", hashlib.sha256(content).hexdigest())
-    corpora._describe.cache_clear()
-    corpora.describe(DataConfig(corpus="tiny-shakespeare"))
+    corpora._load_text.cache_clear()
+    corpora.load_text(DataConfig(corpus="tiny-shakespeare"))
     source.unlink()  # the second time it comes from the cache
-    corpora._describe.cache_clear()
-    assert corpora.describe(DataConfig(corpus="tiny-shakespeare")).length == len(content)
-    corpora._describe.cache_clear()
+    corpora._load_text.cache_clear()
+    assert corpora.load_text(DataConfig(corpus="tiny-shakespeare")).length == len(content)
+    corpora._load_text.cache_clear()
 
 
 @pytest.mark.skipif(
     not os.environ.get("ADDNORM_DATA"), reason="ADDNORM_DATA names no folder of corpora"
 )
 def test_the_real_shakespeare() -> None:
-    text = corpora.describe(DataConfig(corpus="tiny-shakespeare"))
+    text = corpora.load_text(DataConfig(corpus="tiny-shakespeare"))
     assert text.vocabulary == corpora.SHAKESPEARE_LETTERS
     assert text.length == corpora.SHAKESPEARE_BYTES
     assert (text.length, text.vocabulary) == (1_115_394, 65)

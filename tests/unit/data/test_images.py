@@ -24,13 +24,13 @@ from core.data.batches import ImageBatches
 def _anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ADDNORM_DATA", "")
     monkeypatch.setenv("ADDNORM_CACHE", str(tmp_path / "cache"))
-    images.describe.cache_clear()
+    images.load_images.cache_clear()
     yield
-    images.describe.cache_clear()
+    images.load_images.cache_clear()
 
 
 def test_digits_are_at_hand() -> None:
-    found = corpora.look_up(RunConfig.from_flat({"model.family": "resnet"}))
+    found = corpora.load_corpus(RunConfig.from_flat({"model.family": "resnet"}))
     assert isinstance(found, images.Images)
     assert (found.name, found.length, found.vocabulary) == ("digits", 1797, 10)
     assert found.training.shape == (1437, 1, 8, 8)
@@ -45,7 +45,7 @@ def test_digits_are_at_hand() -> None:
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(downloads.CorpusError, match="scikit-learn"):
-        images.describe("digits")
+        images.load_images("digits")
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -74,14 +74,14 @@ def test_fashion_mnist_is_parsed_checked_and_cached(
         for part, like in zip(parts, images.FASHION, strict=True)
     ]
     monkeypatch.setattr(images, "FASHION", tuple(fake))
-    found = images.describe("fashion-mnist")
+    found = images.load_images("fashion-mnist")
     np.testing.assert_array_equal(found.training[:, 0], pictures[0])
     np.testing.assert_array_equal(found.validation_labels, labels[1])
     assert found.vocabulary == 4
     for file in (tmp_path / "web").iterdir():
         file.unlink()
-    images.describe.cache_clear()
-    assert images.describe("fashion-mnist").sha256 == found.sha256  # from the cache
+    images.load_images.cache_clear()
+    assert images.load_images("fashion-mnist").sha256 == found.sha256  # from the cache
 
 
 def archive(batches: list[bytes]) -> bytes:
@@ -109,7 +109,7 @@ def test_cifar_is_found_by_hash_in_the_named_folder(
     (tmp_path / "data" / "cifar-10-binary.tar.gz").rename(tmp_path / "data" / "any name")
     monkeypatch.setenv("ADDNORM_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(images, "CIFAR", fake)
-    found = images.describe("cifar-10")
+    found = images.load_images("cifar-10")
     np.testing.assert_array_equal(found.training, pixels[:10])
     np.testing.assert_array_equal(found.validation_labels, labels[10:])
     assert found.mean.shape == (3, 1, 1)
@@ -117,9 +117,9 @@ def test_cifar_is_found_by_hash_in_the_named_folder(
     monkeypatch.setattr(
         images, "CIFAR", offered(tmp_path / "data", archive(records[:3]), images.CIFAR)
     )
-    images.describe.cache_clear()
+    images.load_images.cache_clear()
     with pytest.raises(downloads.CorpusError, match="can't be unpacked"):
-        images.describe("cifar-10")
+        images.load_images("cifar-10")
 
 
 @pytest.mark.parametrize("corpus", ["fashion-mnist", "cifar-10"])
@@ -131,7 +131,7 @@ def test_offline_says_what_to_do_in_one_sentence(
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(downloads.CorpusError, match=r"ADDNORM_DATA.*digits") as refusal:
-        images.describe(corpus)
+        images.load_images(corpus)
     assert corpus in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -141,7 +141,7 @@ def test_a_damaged_download_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monk
     wrong.write_text("<html>")
     monkeypatch.setattr(images, "CIFAR", replace(images.CIFAR, url=wrong.as_uri()))
     with pytest.raises(downloads.CorpusError, match="damaged"):
-        images.describe("cifar-10")
+        images.load_images("cifar-10")
     assert not list(tmp_path.glob("cache/corpora/*"))
 
 

@@ -13,7 +13,7 @@ from core.training.objectives import task_of
 
 
 def text(name: str) -> tasks.Synthetic:
-    found = corpora.describe(DataConfig(corpus=name))  # type: ignore[arg-type]
+    found = corpora.load_text(DataConfig(corpus=name))  # type: ignore[arg-type]
     assert isinstance(found, tasks.Synthetic)
     return found
 
@@ -73,7 +73,7 @@ def test_the_floor_is_the_entropy_of_a_sequence() -> None:
     assert text("repeat").floor(8) == pytest.approx(expected)
     assert text("copy").floor(8) == pytest.approx(3 * math.log(64) / 8)
     assert text("sort").floor(8) is None
-    assert corpora.describe(DataConfig()).floor(8) is None
+    assert corpora.load_text(DataConfig()).floor(8) is None
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)

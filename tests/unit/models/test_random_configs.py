@@ -195,7 +195,10 @@ def test_what_the_page_calls_impossible_is_what_is_refused():
         ({"overrides": "3: placement=none"}, "model.overrides: layer 3: norm layer needs a place"),
         ({"overrides": "3: norm=batch"}, "model.overrides: layer 3: norm batch is not for"),
         ({"overrides": "3: width=4"}, "accepted: layers, residual, placement, norm, scaling"),
-        ({"overrides": "3-1: norm=rms"}, "names no layers; accepted: one, as 5, or some, as 0-3"),
+        (
+            {"overrides": "3-1: norm=rms"},
+            "is not a layer or a range of layers; accepted: one, as 5, or some, as 0-3",
+        ),
         ({"overrides": "many"}, "accepted: 1-3: placement=post; 5: residual=off"),
         ({"overrides": '[{"layers": 2}]'}, "name any of residual, placement, norm, scaling"),
     ],

@@ -9,7 +9,7 @@ from conftest import small
 
 from core import files, grids
 from core.config import DataConfig
-from core.data.corpora import describe
+from core.data.corpora import load_text
 from core.data.downloads import CorpusError, matching
 from core.files import RefusedFileError, read_named
 from core.runs import RunError, RunStore
@@ -76,13 +76,13 @@ def test_every_reader_of_named_files_refuses_them(odd: dict[str, Path], store: R
         if "\0" in str(path):
             continue  # refused with the settings
         with pytest.raises(CorpusError):
-            describe(DataConfig(path=str(path)))
+            load_text(DataConfig(path=str(path)))
         with pytest.raises(grids.GridError):
             grids.load(str(path))
         with pytest.raises(RunError):
             import_runs(store, path)
     with pytest.raises(CorpusError):
-        describe(DataConfig(path="~nobody-of-this-name/x"))
+        load_text(DataConfig(path="~nobody-of-this-name/x"))
     for folder in {path.parent for path in odd.values() if "\0" not in str(path)}:
         assert matching(folder, 0, "0" * 64) is None
     assert store.list() == []

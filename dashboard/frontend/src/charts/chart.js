@@ -18,6 +18,7 @@ export class Chart extends Card {
     this.body.append(this.plot)
     this.zoom = null
     this.shown = ""
+    this.labelled = []
     this.exports = new Exports(this)
     this.resize = new ResizeObserver(() => this.redraw())
     this.resize.observe(this.body)
