@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.config import RunConfig
+from core.metrics.names import STATISTICS
 from core.metrics.writer import SeriesWriter
 from core.runs import Run, RunStore, Status
 
@@ -29,7 +30,6 @@ LAYERED = (
     "resid_post",
 )
 WHOLE = ("embed", "final_norm.out", "logits")
-STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
 UNIGRAM = 3.309
 
 

@@ -14,13 +14,13 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from core.config import overrides
+from core.cache import Cache
 from core.files import read_json
 from core.metrics.segment import CADENCES
 from core.runs.status import ENDED, State, Status
@@ -31,7 +31,6 @@ from core.verdicts.verdict import Verdict, diverged_at, judge
 
 FILE = "digest.json"
 RULES = 2  # changes when the same metrics would give another digest
-MOST = 20_000  # runs remembered in memory
 
 
 @dataclass(frozen=True)
@@ -95,65 +94,16 @@ def keep(run: Run) -> None:
         digest(run)
 
 
-def values(run: Run) -> Mapping[str, Any]:
-    """What a filter asks of a run (:mod:`core.catalogue.filters`): settings and `names.OWN`.
-
-    Raises RunError when its settings can't be read.
-    """
-    record, meta = run.record, run.meta
-    key = (_key(run, record), run.read_from)
-    known = _VALUES.get(run.place)
-    if known is not None and known[0] == key:
-        return known[1]
-    own = _digest(run, record, str(meta["name"]))
-    found = {
-        **{
-            # Layers that differ as they are typed: 0-3: placement=post.
-            name: overrides.text(value) if isinstance(value, list | tuple) else value
-            for name, value in run.config.flat().items()
-        },
-        "name": str(meta["name"]),
-        "id": run.id,
-        "state": own.state,
-        "words": own.words,
-        "tags": tuple(meta["tags"]) if isinstance(meta["tags"], list) else (),
-        "note": str(meta["note"]),
-        "step": own.step,
-        "loss": own.loss,
-        "validation": own.validation,
-        "best_loss": own.best_loss,
-        "best_validation": own.best_validation,
-        "grid": tuple(str(meta[n]) for n in ("grid", "grid_name") if meta.get(n)),
-        "verdict": own.verdict.kind,
-    }
-    return _remember(_VALUES, run, key, MappingProxyType(found))  # type: ignore[no-any-return]
-
-
-_DIGESTS: dict[str, tuple[Any, Digest]] = {}
-_VALUES: dict[str, tuple[Any, Mapping[str, Any]]] = {}
-
-
-def _remember(memory: dict[str, tuple[Any, Any]], run: Run, key: Any, value: Any) -> Any:
-    if len(memory) > MOST:
-        memory.clear()
-    memory[run.place] = (key, value)
-    return value
-
-
-def _key(run: Run, record: Status) -> tuple[Any, ...]:
-    """What a digest in memory depends on. The metrics of a run that has ended do not change."""
-    sizes = None if record.state in ENDED else tuple(_sizes(run).items())
-    return record.state, run.read_from[0], sizes
+SUMMARIES: Cache[Digest] = Cache(20_000)
 
 
 def _digest(run: Run, record: Status, name: str) -> Digest:
-    key = (*_key(run, record), name)
-    known = _DIGESTS.get(run.place)
-    if known is not None and known[0] == key:
-        return known[1]
-    if record.state in ENDED:
-        return _remember(_DIGESTS, run, key, _kept(run, record, name))  # type: ignore[no-any-return]
-    return _remember(_DIGESTS, run, key, _measured(run, record))  # type: ignore[no-any-return]
+    """As long as neither the state nor the name changes, and of a live run the metrics."""
+    ended = record.state in ENDED  # then the metrics do not change either
+    sizes = None if ended else tuple(_sizes(run).items())
+    made_from = (name, record.state, record.changed, record.step, sizes)
+    make = partial(_kept, run, record, name) if ended else partial(_measured, run, record)
+    return SUMMARIES.get(run.place, made_from, make)
 
 
 def _kept(run: Run, record: Status, name: str) -> Digest:

@@ -107,8 +107,7 @@ class RunConfig(Group):
     @property
     def tokens_per_step(self) -> int:
         """Predictions in one step: of every token in a Transformer, else of a window or image."""
-        each = self.model.context if self.model.family == "transformer" else 1
-        return self.training.batch_size * each
+        return tokens_per_step(self.model.family, self.model.context, self.training.batch_size)
 
     @property
     def probe_length(self) -> int:
@@ -152,6 +151,11 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
             level = level.setdefault(group, {})
         level[leaf] = value
     return result
+
+
+def tokens_per_step(family: str, context: int, batch_size: int) -> int:
+    """As `RunConfig.tokens_per_step`, for who has the settings alone."""
+    return batch_size * (context if family == "transformer" else 1)
 
 
 def settings() -> dict[str, Any]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import Signature, signature
+from core.cache import Cache
+from core.files import signature
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
@@ -123,10 +123,12 @@ def summed(content: bytes) -> bytes:
     return content + SUM + hashlib.sha256(content).digest()
 
 
-@lru_cache(maxsize=4096)
-def _is_whole(path: str, stamp: Signature) -> bool:
+WHOLE: Cache[bool] = Cache(4096)
+
+
+def _is_whole(path: Path) -> bool:
     """Whether a file has the content that was written; those of earlier releases have no sum."""
-    content = Path(path).read_bytes()
+    content = path.read_bytes()
     tail = content[-SUM_BYTES:]
     if not tail.startswith(SUM):
         return True
@@ -136,7 +138,7 @@ def _is_whole(path: str, stamp: Signature) -> bool:
 def map_npy(path: Path) -> Halves:
     """An array file, mapped, with the checksum that it has. Raises OSError or ValueError."""
     stamp = signature(path)
-    if stamp is not None and not _is_whole(str(path), stamp):
+    if stamp is not None and not WHOLE.get(path, stamp, lambda: _is_whole(path)):
         raise ValueError("it is damaged: its checksum differs")
     try:
         mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -16,7 +16,7 @@ import torch
 from core.catalogue.summary import keep
 from core.config import RunConfig
 from core.jobs.changes import Changes
-from core.jobs.slots import Place, registry
+from core.jobs.slots import Slot, registry
 from core.machine import DeviceKind
 from core.metrics.writer import SeriesWriter
 from core.models import build_model
@@ -34,9 +34,9 @@ WAIT_SECONDS = 0.25  # paused, between two looks at whether a signal asks to end
 class FileControl:
     """A RunControl: commands from `control/` of the run, threads from the registry."""
 
-    def __init__(self, run: Run, place: Place) -> None:
+    def __init__(self, run: Run, slot: Slot) -> None:
         self._control = run.path / "control"
-        self._place = place
+        self._slot = slot
         self._share = 0
         self._asked = 0.0
         self._changes: Changes | None = None
@@ -49,17 +49,17 @@ class FileControl:
     def threads(self) -> int:
         """This job's share of the processor, looked up at most four times a second."""
         if not self._share or time.monotonic() - self._asked > SHARE_SECONDS:
-            self._share, self._asked = self._place.share(), time.monotonic()
+            self._share, self._asked = self._slot.share(), time.monotonic()
         return self._share
 
     def leave(self) -> None:
         """Give the slot back."""
-        self._place.leave()
+        self._slot.leave()
         self._changes = Changes(self._control, registry())
 
     def enter(self) -> bool:
         """Take a slot again when one is free."""
-        entered = self._place.enter()
+        entered = self._slot.enter()
         if entered:
             self._changes = None
         return entered
@@ -71,7 +71,7 @@ class FileControl:
 
 
 def kind_of(run: Run) -> DeviceKind:
-    """Which places a run needs; a run that can't start needs none in particular."""
+    """Which slots a run needs; a run that can't start needs none in particular."""
     try:
         return "cuda" if choose_device(run.config).type == "cuda" else "cpu"
     except RunError:
@@ -79,7 +79,7 @@ def kind_of(run: Run) -> DeviceKind:
 
 
 def kinds() -> tuple[DeviceKind, ...]:
-    """The kinds of places that this machine has."""
+    """The kinds of slots that this machine has."""
     return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 

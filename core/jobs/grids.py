@@ -14,7 +14,6 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def known(store: RunStore) -> dict[str, str]:
     """The names of all grids that have runs, by id, newest first."""
     named: dict[str, str] = {}
     for run, grid in _runs_with_grids(store):
-        named.setdefault(grid, _grid_of(str(run.path))[1])
+        named.setdefault(grid, _grid_of(run)[1])
     return dict(sorted(named.items(), reverse=True))
 
 
@@ -192,7 +191,7 @@ def progress(store: RunStore, id: str) -> Progress:
 
 def at_work(store: RunStore, active: Iterable[str]) -> list[Progress]:
     """The grids of these active runs, newest first."""
-    ids = {_grid_of(str(store.root / id))[0] for id in active} - {""}
+    ids = {_grid_of(Run(store.root / id))[0] for id in active} - {""}
     every = _runs_with_grids(store) if ids else []
     return [
         _progress(store, id, [run for run, grid in every if grid == id])
@@ -213,7 +212,7 @@ def _progress(store: RunStore, id: str, runs: Sequence[Run]) -> Progress:
     ]
     return Progress(
         id=id,
-        name=_grid_of(str(runs[0].path))[1],
+        name=_grid_of(runs[0])[1],
         total=len(runs),
         done=states.count("finished") + states.count("diverged"),
         diverged=states.count("diverged"),
@@ -257,15 +256,14 @@ def _kind(records: Sequence[tuple[Run, Status]]) -> DeviceKind:
 def _speed(run: Run, record: Status) -> Measured | None:
     """Seconds for a step of a run, its evaluations included."""
     if record.state in ("finished", "diverged"):
-        return _ended_speed(run, record.changed)
+        return _ended_speed(run)
     vocabulary, ahead = run.corpus.get("vocabulary"), record.steps - record.step
     if record.seconds_left is None or ahead <= 0 or not isinstance(vocabulary, int):
         return None
     return _as_measured(run.config, vocabulary, record.seconds_left / ahead)
 
 
-@lru_cache(maxsize=4096)
-def _ended_speed(run: Run, changed: float) -> Measured | None:
+def _ended_speed(run: Run) -> Measured | None:
     found, vocabulary = digest(run), run.corpus.get("vocabulary")
     if not found.seconds or not found.step or not isinstance(vocabulary, int):
         return None
@@ -290,30 +288,16 @@ def _runs_with_grids(store: RunStore) -> list[tuple[Run, str]]:
         return []  # nothing was ever written there
     found = []
     for name in names:
-        path = f"{store.root}/{name}"
-        grid, _ = _grid_of(path)
+        run = Run(store.root / name)
+        grid, _ = _grid_of(run)
         # The file of settings is written last: without it a run is still being made.
-        if grid and os.path.isfile(f"{path}/config.json"):
-            found.append((_run(path), grid))
+        if grid and os.path.isfile(f"{run.place}config.json"):
+            found.append((run, grid))
     return found
 
 
-@lru_cache(maxsize=8192)
-def _run(path: str) -> Run:
-    return Run(Path(path))
-
-
-_GRIDS: dict[str, tuple[str, str]] = {}
-
-
-def _grid_of(path: str) -> tuple[str, str]:
-    """A run's grid and its name, or empty; written when the run is made and never changed."""
-    if path not in _GRIDS:
-        try:
-            meta = read_json(Path(path, "meta.json"))
-        except (OSError, ValueError):
-            return "", ""  # it is being made
-        own = meta if isinstance(meta, dict) else {}
-        grid = str(own.get("grid") or "")
-        _GRIDS[path] = grid, str(own.get("grid_name") or grid)
-    return _GRIDS[path]
+def _grid_of(run: Run) -> tuple[str, str]:
+    """A run's grid and its name, or empty."""
+    meta = run.meta
+    grid = str(meta.get("grid") or "")
+    return grid, str(meta.get("grid_name") or grid)

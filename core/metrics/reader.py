@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from core.cache import Cache
 from core.metrics.downsample import Steps
 from core.metrics.segment import CADENCES, SegmentFile, file_name, read_schema
 
@@ -48,7 +49,6 @@ class Segments:
         self.path = path
         self._stamp = 0
         self._numbers: dict[str, list[int]] = {}
-        self._schemas: dict[str, pa.Schema] = {}  # never change once they are written
 
     def numbers(self, cadence: str) -> list[int]:
         """The numbers of a cadence's segments, in order."""
@@ -71,16 +71,8 @@ class Segments:
         """Every column but step and seconds, with its width in layers (0 for a scalar)."""
         found: dict[str, int] = {}
         for number in self.numbers(cadence):
-            for column in self._schema(file_name(cadence, number)) or ():
-                if column.name not in ("step", "seconds"):
-                    wide = pa.types.is_fixed_size_list(column.type)
-                    found[column.name] = column.type.list_size if wide else 0
+            found |= _widths(f"{self.path}/{file_name(cadence, number)}")
         return found
-
-    def _schema(self, name: str) -> pa.Schema | None:
-        if name not in self._schemas and (schema := read_schema(self.path / name)) is not None:
-            self._schemas[name] = schema
-        return self._schemas.get(name)
 
     def read(self, cadence: str, names: Iterable[str]) -> Rows:
         """All rows of some columns of a cadence, as they are now."""
@@ -88,6 +80,31 @@ class Segments:
         nothing: Columns = {name: np.zeros(0, np.float32) for name in columns}
         found = Reader(self, cadence, columns).read()
         return found or Rows(np.zeros(0, np.int64), nothing)
+
+
+# Whoever lists runs asks for the columns of files that ended long ago.
+WIDTHS: Cache[dict[str, int]] = Cache(20_000)
+
+
+def _widths(path: str) -> dict[str, int]:
+    """The columns of a segment; they are fixed with its first flush, however it grows."""
+    try:
+        found = os.stat(path)
+        return WIDTHS.get(path, (found.st_dev, found.st_ino), lambda: _read_widths(path))
+    except (OSError, ValueError):
+        return {}  # nothing was flushed yet
+
+
+def _read_widths(path: str) -> dict[str, int]:
+    schema = read_schema(Path(path))
+    if schema is None:
+        raise ValueError("it has no columns yet")
+    wide = pa.types.is_fixed_size_list
+    return {
+        column.name: column.type.list_size if wide(column.type) else 0
+        for column in schema
+        if column.name not in ("step", "seconds")
+    }
 
 
 class Reader:

@@ -13,8 +13,10 @@ import re
 import torch
 from torch import Tensor
 
-STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
-HEADS = ("attn.q", "attn.k", "attn.v")  # split by heads; all else of four axes is a feature map
+from core.metrics import names
+
+STATISTICS = tuple(names.STATISTICS)
+HEADS = names.SPLIT_BY_HEADS  # all else of four axes is a feature map
 # Quadratic in the context and normalised by themselves: their entropy says more, elsewhere.
 LEFT_OUT = ("attn.scores", "attn.pattern")
 BLOCK = re.compile(r"blocks\.\d+\.(.+)")

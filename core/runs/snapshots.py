@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 import itertools
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import Signature, signature, write_atomically
+from core.cache import Cache
+from core.files import signature, write_atomically
 from core.heads.patterns import Patterns, map_npy, summed
 
 BUDGET_BYTES = 200 * 2**20
@@ -28,8 +28,10 @@ def due(probe: int) -> bool:
     return any(round(GROWTH**e) == probe for e in (exponent, exponent + 1))
 
 
-@lru_cache(maxsize=4096)  # until the file changes
-def _problem(path: Path, stamp: Signature) -> str:
+PROBLEMS: Cache[str] = Cache(4096)
+
+
+def _problem_of(path: Path) -> str:
     try:
         map_npy(path)
     except (OSError, ValueError) as error:
@@ -57,7 +59,9 @@ class Snapshots:
     def _problem(self, step: int) -> str:
         path = self.path(step)
         stamp = signature(path)
-        return _problem(path, stamp) if stamp else "it is gone"
+        if stamp is None:
+            return "it is gone"
+        return PROBLEMS.get(path, stamp, lambda: _problem_of(path))
 
     @property
     def _written(self) -> list[int]:

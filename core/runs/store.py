@@ -17,16 +17,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from core.cache import Cache
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.describe import described
 from core.files import (
     NEW,
-    Signature,
     folder_size,
     read_json,
     signature,
@@ -67,10 +67,6 @@ class Run:
         self.path = path
         self.id = path.name
         self.place = f"{path}/"  # strings join faster, and a listing does it thousands of times
-        self._config: RunConfig | None = None
-        self._files: dict[str, tuple[Signature, dict[str, Any]]] = {}
-        self._status: tuple[Signature, Status] | None = None
-        self._events: tuple[Signature, list[dict[str, Any]]] | None = None
 
     @cached_property
     def _segments(self) -> Segments:
@@ -84,38 +80,28 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
 
-    @property
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @cached_property
     def config(self) -> RunConfig:
-        """The settings; raises RunError when the file is missing, damaged or of another schema."""
-        if self._config is None:
-            self._config = _read_config(self.path)
-        return self._config
+        """The settings, which never change; raises RunError when the file is missing, damaged or of
+        another schema."""
+        return _read_config(self.path)
 
     @property
     def record(self) -> Status:
         """`status.json` as it stands; `interrupted` when its worker is gone."""
-        path = f"{self.place}status.json"
-        stamp = signature(path)
-        known = self._status
-        if known is not None and known[0] == stamp and known[1].state not in NEEDS_WORKER:
-            return known[1]
+        status = self._status()
+        if status.state not in NEEDS_WORKER:
+            return status
         # Whether it is alive is read before its state: a worker that ends in between has written
         # its last state by then.
         alive = self.alive
-        stamp = signature(path)
-        if stamp is None or self._status is None or self._status[0] != stamp:
-            try:
-                status = Status.read(path)
-            except NewerStatusError as error:
-                return Status(state="failed", message=str(error), changed=0.0)
-            except (OSError, ValueError):
-                return Status(
-                    state="failed", message="status.json is missing or damaged", changed=0.0
-                )
-            if stamp is not None:
-                self._status = (stamp, status)
-        else:
-            status = self._status[1]
+        status = self._status()
         if status.state in NEEDS_WORKER and not alive:
             status = status.model_copy(
                 update={
@@ -133,11 +119,14 @@ class Run:
         """queued, starting, running, paused, finished, stopped, interrupted, diverged, failed."""
         return self.record.state
 
-    @property
-    def read_from(self) -> tuple[Signature | None, Signature | None]:
-        """What `record` and `meta` were last read from: changes whenever these files do."""
-        meta = self._files.get("meta.json")
-        return self._status[0] if self._status else None, meta[0] if meta else None
+    def _status(self) -> Status:
+        path = f"{self.place}status.json"
+        try:
+            return cast(Status, FILES.get(path, signature(path), lambda: Status.read(path)))
+        except NewerStatusError as error:
+            return Status(state="failed", message=str(error), changed=0.0)
+        except (OSError, ValueError):
+            return Status(state="failed", message="status.json is missing or damaged", changed=0.0)
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json`; only the holder of the lock may.
@@ -221,15 +210,14 @@ class Run:
 
     def _read(self, name: str) -> Mapping[str, Any]:
         path = self.place + name
-        stamp, known = signature(path), self._files.get(name)
+        stamp = signature(path)
         if stamp is None:
             return {}
-        if known is None or known[0] != stamp:
-            try:
-                known = self._files[name] = (stamp, _shaped(name, read_json(path)))
-            except (OSError, ValueError):
-                return {}
-        return known[1]
+        try:
+            read = FILES.get(path, stamp, lambda: _shaped(name, read_json(path)))
+        except (OSError, ValueError):
+            return {}
+        return cast(dict[str, Any], read)
 
     def series(self, name: str, max_points: int | None = None) -> tuple[Steps, NDArray[Any]]:
         """A metric as (steps, values); per-layer metrics have values of shape (points, layers).
@@ -286,12 +274,7 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """Alarms, samples, starts, changes of threads: flat objects with `kind` and `step`."""
         path = self.path / "events.jsonl"
-        stamp = signature(path)
-        if stamp is None:
-            return []
-        if self._events is None or self._events[0] != stamp:
-            self._events = (stamp, read_events(path))
-        return self._events[1]
+        return EVENTS.get(path, signature(path), lambda: read_events(path))
 
     def add_event(self, kind: str, step: int, **values: Any) -> None:
         """Append an event; raises OSError when the disk is full."""
@@ -351,28 +334,24 @@ class Run:
         return folder_size(self.path)
 
 
-# Settings by path, for all stores of a program: a page makes a store anew at each of its runs.
-_CONFIGS: dict[str, tuple[Signature, RunConfig]] = {}
-MOST_CONFIGS = 20_000
+# For all stores of a program: a page makes a store anew at each of its runs.
+FILES: Cache[Any] = Cache(100_000)  # small files, as they were read
+EVENTS: Cache[list[dict[str, Any]]] = Cache(1000)
 
 
 def _read_config(folder: Path) -> RunConfig:
     path = f"{folder}/config.json"
-    stamp, known = signature(path), _CONFIGS.get(path)
-    if known is not None and known[0] == stamp:
-        return known[1]
     try:
-        with open(path, "rb") as file:
-            config = RunConfig.model_validate_json(file.read())
+        return cast(RunConfig, FILES.get(path, signature(path), lambda: _parse_config(path)))
     except OSError as error:
         raise RunError(f"run {folder.name} has no readable config.json: {error}") from error
     except ValidationError as error:
         raise RunError(f"run {folder.name}: config.json: {explain(error)}") from error
-    if stamp is not None:
-        if len(_CONFIGS) > MOST_CONFIGS:
-            _CONFIGS.clear()
-        _CONFIGS[path] = (stamp, config)
-    return config
+
+
+def _parse_config(path: str) -> RunConfig:
+    with open(path, "rb") as file:
+        return RunConfig.model_validate_json(file.read())
 
 
 # What readers take for granted of the small files of a run, where a file has the field.
@@ -413,7 +392,6 @@ class RunStore:
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = Path(root or os.environ.get("ADDNORM_RUNS") or "runs").expanduser().absolute()
-        self._cache: dict[str, Run] = {}
 
     def create(self, config: RunConfig, name: str = "", **meta: Any) -> Run:
         """A new run, queued. Raises RunError when the folder can't be written."""
@@ -493,9 +471,7 @@ class RunStore:
         return self._run(id)
 
     def _run(self, id: str) -> Run:
-        if id not in self._cache:
-            self._cache[id] = Run(self.root / id)
-        return self._cache[id]
+        return Run(self.root / id)
 
     @property
     def trash(self) -> Trash:
@@ -522,7 +498,6 @@ class RunStore:
             raise RunError(f"run {id} can't be deleted: {error.strerror}") from error
         finally:
             lock.release()
-        self._cache.pop(id, None)
         return deleted
 
     def restore(self, name: str) -> Run:
@@ -548,7 +523,6 @@ class RunStore:
             ) from error
         except OSError as error:
             raise RunError(f"run {deleted.id} can't be restored: {error.strerror}") from error
-        self._cache.pop(deleted.id, None)
         return self.open(deleted.id)
 
 

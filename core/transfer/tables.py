@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from core.catalogue.summary import values
+from core.catalogue.index import told
 from core.metrics.names import flat_names
 from core.metrics.segment import CADENCES
 from core.runs.store import Run, RunError
@@ -201,7 +201,7 @@ def _write_runs(runs: Sequence[Run], folder: Path) -> Path:
     """One row for each run: what filters know of it."""
     path = folder / "runs.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = [values(run) for run in runs]
+        rows = [told(run) for run in runs]
         names = ["id", *(name for name in rows[0] if name not in ("id", "words"))]
         writer = csv.writer(file)
         writer.writerow(names)

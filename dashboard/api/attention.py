@@ -7,7 +7,6 @@ an own text, which must have been answered.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.cache import Cache
 from core.heads import scores as heads
 from core.heads.patterns import Patterns, difference, map_npy, map_npz
 from core.jobs import inspections
@@ -28,7 +28,7 @@ TEXT = "text-"
 THUMBNAIL = 32
 THUMBNAILS = (128, 64, THUMBNAIL)
 MOST_BYTES = 2**20  # of a grid whose thumbnails are larger than the smallest
-Source = tuple[str, int]  # a file and its stamp: what a cache may be keyed by
+Source = tuple[str, int]  # a file and its stamp
 
 
 @route
@@ -92,20 +92,32 @@ def _side(patterns: Patterns, wished: int) -> int:
 
 
 # About 150 kB each for 12 x 12 heads: what a reader scrubs through, back and forth.
-@lru_cache(maxsize=128)
+PICTURES: Cache[NDArray[np.uint8]] = Cache(256)
+SCORES: Cache[dict[str, Any]] = Cache(256)
+
+
 def _thumbnails(source: Source, side: int) -> NDArray[np.uint8]:
-    return thumbnails(_open(source), side)
+    path, stamp = source
+    return PICTURES.get((path, side), stamp, lambda: thumbnails(_open(source), side))
 
 
-@lru_cache(maxsize=128)
 def _differences(source: Source, other: Source, side: int) -> NDArray[np.uint8]:
+    paths, stamps = zip(source, other, strict=True)
+    return PICTURES.get((paths, side), stamps, lambda: _apart(source, other, side))
+
+
+def _apart(source: Source, other: Source, side: int) -> NDArray[np.uint8]:
     a, b = _open(source), _open(other)
     apart = np.nan_to_num(difference(a, b, _side(a, side)))
     return np.asarray(np.sign(apart) * np.sqrt(np.abs(apart)) * 127 + 128.5, dtype=np.uint8)
 
 
-@lru_cache(maxsize=256)
 def _scores(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
+    path, stamp = source
+    return SCORES.get(path, (stamp, tokens), lambda: _measured(source, tokens))
+
+
+def _measured(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
     patterns = _open(source)
     ids = tokens if len(tokens) == patterns.size else None
     # One layer at a time: the whole of 24 x 16 heads over 512 tokens is 200 MB.

@@ -7,12 +7,14 @@ import math
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.cache import Cache
 from core.jobs.grids import at_work
 from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError
@@ -115,54 +117,33 @@ def _state(source: Feed, asked: _Asked) -> dict[str, Any]:
     return reply
 
 
-class _Counts:
-    """How many runs train, pause and wait, and the grids that are at work.
-
-    Counted at most every other second for all tabs.
-    """
-
-    def __init__(self) -> None:
-        self.at = 0.0
-        self.value: dict[str, Any] = {}
-        # An ended run stays so until its status changes.
-        self._ended: dict[str, int] = {}
-        self._runs: dict[str, Run] = {}
-
-    def __call__(self) -> dict[str, Any]:
-        if time.monotonic() - self.at < 1.5:
-            return self.value
-        found: dict[str, Any] = {"training": 0, "paused": 0, "waiting": 0}
-        active = []
-        root = str(store().root)
-        try:
-            names = os.listdir(root)
-        except OSError:
-            names = []  # nothing was ever trained
-        for name in names:
-            word = ACTIVE.get(self._state(name, f"{root}/{name}/status.json") or "")
-            if word:
-                found[word] += 1
-                active.append(name)
-        if grids := [grid.for_browser() for grid in at_work(store(), active)]:
-            found["grids"] = grids
-        self.value, self.at = found, time.monotonic()
-        return found
-
-    def _state(self, id: str, path: str) -> str | None:
-        try:
-            stamp = os.stat(path).st_mtime_ns
-            if self._ended.get(id) == stamp:
-                return None
-            run = self._runs.get(id) or self._runs.setdefault(id, store().open(id))
-        except (OSError, RunError):
-            return None
-        state = run.status
-        if state not in ACTIVE and not run.alive:
-            self._ended[id] = stamp
-        return state
+COUNT_EVERY = 1.5  # seconds, for all tabs
+COUNTS: Cache[dict[str, Any]] = Cache(8)
 
 
-_counts = _Counts()
+def _counts() -> dict[str, Any]:
+    """How many runs train, pause and wait, and the grids that are at work."""
+    root = store().root
+    return COUNTS.get(root, time.monotonic() // COUNT_EVERY, lambda: _counted(root))
+
+
+def _counted(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {"training": 0, "paused": 0, "waiting": 0}
+    active = []
+    try:
+        names = os.listdir(root)
+    except OSError:
+        names = []  # nothing was ever trained
+    for name in names:
+        run = Run(root / name)
+        if name[0] == "." or not os.path.exists(f"{run.place}config.json"):
+            continue
+        if word := ACTIVE.get(run.status):
+            found[word] += 1
+            active.append(name)
+    if grids := [grid.for_browser() for grid in at_work(store(), active)]:
+        found["grids"] = grids
+    return found
 
 
 def _own(request: Request) -> dict[int, list[str]]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.catalogue import index as catalogue
+from core.catalogue.index import Entry
 from core.catalogue.naming import Subject, Values, cut, labels, names
 from core.runs import Run
-from dashboard.catalogue import entries as catalogue
-from dashboard.catalogue.entries import Entry
 from dashboard.live.feed import store
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.metrics.limits import RUNS
 from dashboard.address import chosen, page, param
 from dashboard.address.param import Address, Param, PartlyError, Problems, as_text, ids
 from dashboard.settings.form import SETTINGS
@@ -36,7 +37,7 @@ class Choice:
     zoom: tuple[float, float, float, float] | None = None
     sort: str = ""
 
-    def drawn(self, listed: Sequence[str], most: int = 250) -> list[str]:
+    def drawn(self, listed: Sequence[str], most: int = RUNS) -> list[str]:
         """The runs that are drawn of those listed, in their order."""
         named = set(self.ids)
         kept = [id for id in listed if self.kind == "all" or (id in named) == (self.kind == "only")]

@@ -9,9 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from core.catalogue.index import Entry, differing
 from core.config import overrides
 from core.config.words import file_name
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.settings.form import DEFAULTS, LISTS, SETTINGS
 from dashboard.ui.palette import Mode, run_colour
 from dashboard.ui.templates import render

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.catalogue.index import Entry
 from core.runs import RunError
-from dashboard.catalogue.entries import Entry
 from dashboard.ui import cards
 from dashboard.ui.palette import RUNS
 

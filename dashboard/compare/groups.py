@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from core.catalogue.index import Entry, differing
 from core.catalogue.naming import Subject, described_of, names
 from core.config.describe import short_title
 from core.config.words import said
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.catalogue.run_names import subject
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"

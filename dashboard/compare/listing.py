@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.catalogue import index as catalogue
 from core.catalogue.filters import FilterError, parse
-from dashboard.catalogue import entries as catalogue
-from dashboard.catalogue.entries import Entry
+from core.catalogue.index import Entry
 
 # Every run has these, from its first step on; they stand first.
 FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/total",

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from core.catalogue.index import Entry, differing
 from core.catalogue.outcomes import Outcome, came, cell, outcome
 from core.config import choices
 from core.config.describe import short_title
 from core.config.words import said
 from core.grids import SEED
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis

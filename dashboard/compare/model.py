@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.catalogue import index
+from core.catalogue.index import Entry
 from core.runs import RunStore
 from dashboard.address.param import Address, Problems
-from dashboard.catalogue import entries, run_names
-from dashboard.catalogue.entries import Entry
+from dashboard.catalogue import run_names
 from dashboard.compare import address, groups
 from dashboard.compare.address import Choice
 
@@ -57,9 +58,9 @@ class Listing:
 
 def load(query: Address, store: RunStore) -> Compare:
     """Every readable run of a store, and which of them an address chooses."""
-    runs = entries.entries(store)
+    runs = index.entries(store)
     choice, problems = address.read(query, {entry.id for entry in runs})
-    return Compare(runs, choice, problems, list(entries.problems(store).values()))
+    return Compare(runs, choice, problems, list(index.problems(store).values()))
 
 
 def arrange(model: Compare, choice: Choice, filtered: tuple[list[Entry], str], by: str) -> Listing:

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from core.catalogue.index import Entry
+from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
-from dashboard.catalogue.entries import Entry
 from dashboard.compare.differences import NOBODY, units
 from dashboard.ui.templates import render
 
 MOST = 60  # sentences
-UNITS = {"accuracy": "share of images", "learning_rate": "per step", "grad_norm": "before clipping"}
 
 
 def verdicts(
@@ -61,15 +61,14 @@ def _singles(entries: Sequence[Entry]) -> str:
 
 def predicts(entries: Sequence[Entry]) -> str:
     """What a loss in nats is for: a character, an image, or a prediction of either."""
-    names = {"image" if entry.image else "character" for entry in entries}
-    return names.pop() if len(names) == 1 else "prediction"
+    return metric_names.predicted(entry.image is not None for entry in entries)
 
 
 def unit(entries: Sequence[Entry], metric: str) -> str | None:
     """The unit of a metric; None where the chart knows it."""
     if metric.startswith("loss/"):
-        return f"nats per {predicts(entries)}"
-    return UNITS.get(metric.split("/")[0])
+        return metric_names.unit_of(metric, predicts(entries))
+    return metric_names.NOTES.get(metric.split("/")[0])
 
 
 def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
@@ -77,8 +76,7 @@ def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
     known = {round(e, 3): e for run in entries if (e := run.digest.verdict.entropy) is not None}
     if len(known) != 1:
         return None
-    name = "class entropy" if predicts(entries) == "image" else "unigram entropy"
-    return name, known.popitem()[1]
+    return metric_names.baseline_of(predicts(entries)), known.popitem()[1]
 
 
 def twins(entries: Sequence[Entry], focus: str | None) -> tuple[Entry, Entry] | None:

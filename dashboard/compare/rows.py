@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.catalogue.index import Entry, differing
 from core.catalogue.naming import cut
 from core.config.describe import short_title
 from core.config.words import file_name
-from dashboard.catalogue.entries import Entry, differing
 from dashboard.compare.words import state_of
 
 COLUMNS = 6

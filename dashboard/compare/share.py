@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import streamlit as st
 
+from core.catalogue.index import Entry
 from core.runs import Run
 from core.transfer.tables import Format, export
-from dashboard.catalogue.entries import Entry
 from dashboard.compare.listing import counted
 from dashboard.live.feed import store
 from dashboard.report.page import report

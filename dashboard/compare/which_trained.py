@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalogue.index import Entry
 from core.config.describe import short_title
 from core.jobs import grids as jobs
 from core.jobs.queue import run_queue
@@ -14,7 +15,6 @@ from core.runs import RunError
 from dashboard import components
 from dashboard.address import page
 from dashboard.address.param import word
-from dashboard.catalogue.entries import Entry
 from dashboard.compare import matrix, outcomes
 from dashboard.launch.grid_dialog import CHOSEN, PROBLEM
 from dashboard.live.feed import store

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.catalogue.index import Entry
 from core.verdicts import labels
-from dashboard.catalogue.entries import Entry
 
 
 def state_of(entry: Entry) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from core.metrics import limits
 from core.verdicts.labels import LIVE
 from dashboard import components
 
@@ -26,7 +27,7 @@ def runs_table(
     empty: str = "",
     alive: int = 0,
     shows: Sequence[str] = COMPARE,
-    most: int | None = 250,
+    most: int | None = limits.RUNS,
     chosen: str = "drawn",
     names: Names = "focus",
     on_choice: Callable[[], None],

@@ -8,12 +8,12 @@ from html import escape
 import streamlit as st
 
 from core.catalogue.compare import state_words
+from core.catalogue.index import entries
 from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
 from core.verdicts.verdict import Verdict
 from dashboard.catalogue import run_names
-from dashboard.catalogue.entries import entries
 from dashboard.lab import actions
 from dashboard.live.feed import store
 from dashboard.ui import cards

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.config import ModelConfig, RunConfig, choices
+from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
 from core.runs import Run
 from core.verdicts.why import NORM
 from dashboard import components
@@ -21,27 +22,6 @@ from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
 from dashboard.ui import cards, cost, units
 
-STATISTICS = ("rms", "mean", "std", "kurtosis", "max", "dead")
-OBSERVABLES = (
-    "resid_post",
-    "resid_mid",
-    "resid_pre",
-    "attn.out",
-    "attn.sum",
-    "mlp.pre",
-    "mlp.post",
-    "mlp.out",
-    "mlp.sum",
-    "conv1.pre",
-    "conv1.post",
-    "conv2.out",
-    "shortcut.out",
-    "conv2.sum",
-    "embed",
-    "final_norm.out",
-    "pool.out",
-    "logits",
-)
 WAITING = (
     ("Gradient norm, layer × step", "Which layers still learn."),
     ("Residual stream by depth", "How x grows from layer to layer."),
@@ -165,7 +145,8 @@ def observables(run: Run) -> list[str]:
     """
     known = {n.split("/", 2)[2] for n in run.metrics() if n.startswith("activation/")}
     normed = run.config.model.has_final_norm
-    there = [o for o in OBSERVABLES if normed or o != "final_norm.out"]
+    offered = (one for one in OBSERVABLES if one not in SPLIT_BY_HEADS)
+    there = [one for one in offered if normed or one != "final_norm.out"]
     return [o for o in there if o in known] or there
 
 
@@ -176,7 +157,7 @@ def activation(focus: Run) -> None:
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = st.segmented_control(
                 "Statistic",
-                STATISTICS,
+                tuple(STATISTICS),
                 default="rms",
                 required=True,
                 key="lab_statistic",

@@ -8,12 +8,12 @@ bucket: a reply replaces the reader's points from there on. Rows themselves are 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
+from core.cache import Cache
+from core.files import signature
 from core.metrics.names import layer_of
 from core.metrics.reader import Segments
 from core.runs import Run, RunError, RunStore
@@ -26,11 +26,10 @@ MARKED = {"alarm": "warning", "switch": "switch", "start": "restart"}
 RESTARTED = "Taken up again from its checkpoint."
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
 
-# Runs cache what they read and may be asked by the routes and the pages at the same time.
+# A feed grows by what is read, and may be asked by several tabs at the same time.
 LOCK = threading.RLock()
 
 
-@cache
 def store() -> RunStore:
     """The process's runs; ADDNORM_RUNS names the folder."""
     return RunStore()
@@ -45,12 +44,6 @@ class Feed:
         self._streams: dict[str, Stream] = {}
         self._differences: dict[str, Difference | None] = {}
         self._cadences: dict[str, str] = {}
-        self._config = str(run.path / "config.json")
-
-    @property
-    def exists(self) -> bool:
-        """Whether the run is still there."""
-        return os.path.exists(self._config)
 
     def cadence(self, metric: str) -> str | None:
         """Where a metric lives; None while the run has no such metric."""
@@ -141,13 +134,10 @@ class Feed:
         return news
 
 
-_FEEDS: dict[str, Feed] = {}
+FEEDS: Cache[Feed] = Cache(1000)  # at 250 runs in one tab
 
 
 def feed(id: str) -> Feed:
     """The feed of a run, kept between ticks. Raises RunError when the run does not exist."""
-    if id in _FEEDS and _FEEDS[id].exists:
-        return _FEEDS[id]
-    _FEEDS.pop(id, None)
-    _FEEDS[id] = Feed(store().open(id))
-    return _FEEDS[id]
+    run = store().open(id)
+    return FEEDS.get(run.path, signature(run.path / "config.json"), lambda: Feed(run))

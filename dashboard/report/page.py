@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from core.catalogue.compare import command
+from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.figures.curves import Line, curves
@@ -29,6 +30,7 @@ from dashboard.report.paper import (
 from dashboard.report.series import BANDED, Group, groups, lines, profiles
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
+from dashboard.ui.units import unit_name
 from dashboard.web import assets, style
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")
-UNITS = {True: "nats per image", False: "nats per character"}
 
 
 def report(
@@ -100,8 +101,8 @@ class _Parts:
     def __init__(self, found: Sequence[Group]) -> None:
         self.groups = found
         self.figures: dict[str, Any] = {}
-        images = {run.config.image is not None for group in found for run in group.runs}
-        self.unit = UNITS[images.pop()] if len(images) == 1 else "nats"
+        self.per = unit_name([run for group in found for run in group.runs])
+        self.unit = unit_of("loss/train", self.per)
 
     def charts(self) -> list[Markup]:
         """Each with its caption; two by depth stand side by side."""
@@ -155,8 +156,7 @@ class _Parts:
         }
         if len(known) != 1:
             return None
-        images = self.unit == UNITS[True]
-        name = "class frequencies alone" if images else "letter frequencies alone"
+        name = "class frequencies alone" if self.per == "image" else "letter frequencies alone"
         level = known.pop()
         return level, f"{name}, {level:.3f}"
 

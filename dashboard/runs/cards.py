@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalogue.index import Entry
 from core.runs import Run
 from core.runs.status import RESUMABLE
 from core.runs.trash import counted
-from dashboard.catalogue.entries import Entry
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
 from dashboard.runs import actions, ticks

@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core.catalogue import index as catalogue
+from core.catalogue.index import Entry
 from core.durations import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.trash import counted
 from core.verdicts.labels import LIVE
-from dashboard.catalogue import entries as catalogue
 from dashboard.catalogue import run_names
-from dashboard.catalogue.entries import Entry
 from dashboard.compare import rows
 
 

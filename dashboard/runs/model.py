@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.catalogue import index as catalogue
+from core.catalogue.index import Entry
 from core.runs import RunStore
-from dashboard.catalogue import entries as catalogue
-from dashboard.catalogue.entries import Entry
 from dashboard.runs import listing
 from dashboard.runs.sizes import sizes
 

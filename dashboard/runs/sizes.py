@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from dashboard.catalogue.entries import Entry
+from core.catalogue.index import Entry
 
 MOST = 20_000  # runs remembered
 AGAIN = 60  # seconds after which all are counted anew: answers of inspections lie with the runs

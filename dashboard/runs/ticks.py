@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.catalogue.entries import Entry
+from core.catalogue.index import Entry
 from dashboard.compare.address import Choice
 
 NOTHING = Choice(kind="only")

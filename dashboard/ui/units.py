@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.metrics.names import baseline_of, predicted
 from core.runs import Run
 
 
 def unit_name(runs: Sequence[Run]) -> str:
     """What a loss in nats is for: a character, an image, or a prediction of either."""
-    names = {"image" if run.config.image else "character" for run in runs}
-    return names.pop() if len(names) == 1 else "prediction"
+    return predicted(run.config.image is not None for run in runs)
 
 
 def baseline(runs: Sequence[Run]) -> str:
     """What the loss of a network that ignores its input is called."""
-    return "class entropy" if unit_name(runs) == "image" else "unigram entropy"
+    return baseline_of(unit_name(runs))

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from core.metrics import limits, names
 from core.verdicts import labels
 
 FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
@@ -28,11 +29,13 @@ def text(name: str) -> str:
 
 
 def labels_module() -> str:
-    """`labels.js`: the table of words for states and verdicts, as the browser imports it."""
-    table = json.dumps(labels.for_browser(), ensure_ascii=False, indent=2)
+    """`labels.js`: words of states and verdicts, names of metrics and limits, for the browser."""
+    told = labels.for_browser()
+    told |= {"metrics": names.for_browser(), "limits": limits.for_browser()}
+    table = json.dumps(told, ensure_ascii=False, indent=2)
     return (
-        "// The one table of words for states and verdicts. Written from core.verdicts.labels by\n"
-        "// `python -m dashboard.web.assets`; a test holds the two together.\n\n"
+        "// Words of states and verdicts, metric names, limits. Written from core.verdicts and\n"
+        "// core.metrics by `python -m dashboard.web.assets`; a test holds them together.\n\n"
         f"export const LABELS = {table}\n"
     )
 

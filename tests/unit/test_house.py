@@ -22,17 +22,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
     "files": set(),
+    "cache": set(),
     "marker_queue": {"files"},
     "data": {"config", "files"},
     "models": {"config"},
-    "metrics": {"config", "files"},
-    "heads": {"files"},
-    "runs": {"config", "files", "heads", "marker_queue", "metrics"},
+    "metrics": {"cache", "config", "files"},
+    "heads": {"cache", "files"},
+    "runs": {"cache", "config", "files", "heads", "marker_queue", "metrics"},
     "verdicts": {"config", "metrics", "runs"},
-    "catalogue": {"config", "estimate", "files", "metrics", "runs", "verdicts"},
+    "catalogue": {"cache", "config", "estimate", "files", "metrics", "runs", "verdicts"},
     "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
-    "probes": {"config", "models", "verdicts"},
+    "probes": {"config", "metrics", "models", "verdicts"},
     "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
     "jobs": {
@@ -68,7 +69,8 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
-    *("anatomy", "catalogue", "config", "data", "durations", "estimate", "files", "grids"),
+    *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
+    "grids",
     *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
     "verdicts",
 }

@@ -7,7 +7,7 @@ import { test } from "node:test"
 
 import { aired, drawable, frameOf, logTicks, sensible } from "../src/charts/axes.js"
 import { fitting } from "../src/charts/chart.js"
-import { Curves, framed } from "../src/charts/curves.js"
+import { Curves, below, framed } from "../src/charts/curves.js"
 import { hub } from "../src/state/hub.js"
 import { ticks } from "../src/charts/axes.js"
 
@@ -83,4 +83,9 @@ test("of groups that all have a diverging member the frame keeps their means, no
   assert.deepEqual(framed(groups, dead, true)[1], [9])
   assert.deepEqual(framed(groups.slice(0, 2), dead, true), [[4, 3, 2.5], [4, 3, 2.5]])
   assert.equal(framed([groups[2]], dead, false).length, 3, "of many lines no raw values")
+})
+
+test("the band of a group with a diverging member ends where it leaves the frame", () => {
+  assert.deepEqual(below([3, null, 4, 9, 3], 5), [3, null, 4, null, null])
+  assert.deepEqual(below([3, 4], 5), [3, 4])
 })

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from core.catalogue import index as catalogue
 from core.catalogue.means import mean_of, times
 from core.config.alike import experiment_key, setting_key
 from core.files import write_json
-from dashboard.catalogue import entries as catalogue
 from dashboard.compare import groups, rows
 from dashboard.report.series import groups as report_groups
 from dashboard.report.series import lines

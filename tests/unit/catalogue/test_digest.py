@@ -11,7 +11,8 @@ from conftest import small
 
 from core.catalogue.compare import differences, last_loss, state_words, verdict
 from core.catalogue.filters import parse
-from core.catalogue.summary import FILE, digest, values
+from core.catalogue.index import told
+from core.catalogue.summary import FILE, SUMMARIES, digest
 from core.config import RunConfig
 from core.jobs.execute_run import work
 from core.metrics.reader import Segments
@@ -38,10 +39,7 @@ def no_metrics(monkeypatch: pytest.MonkeyPatch):
 
 def anew(store: RunStore, run: Run) -> Run:
     """The run as another process finds it, which remembers nothing."""
-    from core.catalogue import summary as module
-
-    module._DIGESTS.clear()
-    module._VALUES.clear()
+    SUMMARIES.clear()
     return RunStore(store.root).open(run.id)
 
 
@@ -69,7 +67,7 @@ def test_an_ended_run_is_read_from_its_digest(store: RunStore, no_metrics) -> No
     assert digest(again) == measured
     assert verdict(again) == measured.verdict
     assert state_words(again, "plateau") == "plateau"
-    assert parse("verdict == learned and loss < 3").matches(values(again))
+    assert parse("verdict == learned and loss < 3").matches(told(again))
 
 
 def test_250_verdicts_read_no_metrics(store: RunStore, no_metrics) -> None:
@@ -162,7 +160,7 @@ def test_a_new_name_needs_no_measuring(store: RunStore, no_metrics) -> None:
     run.update_meta(name="new", tags=["a"], note="n")
     for one in (run, anew(store, run)):
         assert digest(one).verdict.sentence.startswith("new: ")
-        found = values(one)
+        found = told(one)
         assert (found["name"], found["tags"], found["note"]) == ("new", ("a",), "n")
 
 
@@ -201,7 +199,7 @@ def test_a_run_without_any_metrics(store: RunStore) -> None:
     found = digest(run)
     assert (found.loss, found.best_validation, found.metrics) == (None, None, {})
     assert "out of memory" in found.verdict.sentence
-    assert parse("loss == none and state == failed").matches(values(run))
+    assert parse("loss == none and state == failed").matches(told(run))
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -220,7 +218,7 @@ def test_values_hold_settings_in_the_form_they_are_typed_in(store: RunStore) -> 
         grid="20261121-grid",
         grid_name="placement by depth",
     )
-    found = values(run)
+    found = told(run)
     assert found["model.overrides"] == "0: residual=off; 1: placement=post, norm=rms"
     assert found["training.switches"] == "5/1: residual=off"
     assert set(RunConfig().flat()) < set(found)

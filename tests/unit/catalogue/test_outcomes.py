@@ -4,12 +4,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from core.catalogue import index as catalogue
 from core.catalogue.outcomes import Outcome, cell
 from core.config.alike import experiment_key
 from dashboard import api
-from dashboard.catalogue import entries as catalogue
 from dashboard.compare import matrix
-from dashboard.live import feed as live
 from dashboard.report import paper
 from dashboard.report.series import groups
 from tests.fake_runs import LiveFakeRun, finished
@@ -87,12 +86,10 @@ def test_page_browser_and_report_say_the_same(store, monkeypatch):
     assert [one["kind"] for one in page] == ["mixed", "mixed"]
     assert page[0]["small"] == "mean of 1 of 3, 1 learned"
     monkeypatch.setenv("ADDNORM_RUNS", str(store.root))
-    live.store.cache_clear()
     asked = ",".join("~".join(entries[i].id for i in one["runs"]) for one in page)
     client = TestClient(Starlette(routes=api.ROUTES))
     heard = client.get("/api/cells", params={"cells": asked}).json()["cells"]
     assert heard == [{k: v for k, v in one.items() if k != "runs"} for one in page]
-    live.store.cache_clear()
     made = paper.matrix(groups(store.list()))
     report = {column[0]: one.for_browser() for (_, column), one in made.cells.items()}
     assert [report["pre"], report["post"]] == heard
@@ -101,7 +98,6 @@ def test_page_browser_and_report_say_the_same(store, monkeypatch):
 
 
 def test_a_live_cell_is_judged_by_the_server(store):
-    live.store.cache_clear()
     run = LiveFakeRun(store, steps=200, rate=0.001).start(at=60)
     try:
         client = TestClient(Starlette(routes=api.ROUTES))
@@ -111,5 +107,4 @@ def test_a_live_cell_is_judged_by_the_server(store):
         assert gone[0]["kind"] == "empty"
     finally:
         run.stop()
-        live.store.cache_clear()
     assert experiment_key(run.run.config.flat())

@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 
 from core.runs import Run, RunStore
 from dashboard import api
-from dashboard.live import feed as live
 from dashboard.web.assets import FRONTEND
 from tests.fake_runs import Faker, config
 
@@ -161,7 +160,6 @@ def main() -> None:
     """Write every scene."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ADDNORM_RUNS"] = folder
-        live.store.cache_clear()
         REPLIES.mkdir(parents=True, exist_ok=True)
         for name, record in recorded(Path(folder)):
             path = REPLIES / f"{name}.json"

@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from core.runs import RunStore
 from dashboard.address import param
 from dashboard.address.param import Param, among, ids, no_longer, several, within, word
-from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
@@ -86,9 +85,7 @@ def test_what_is_refused_says_what_is_accepted(parse: Any, text: str) -> None:
 
 @pytest.fixture
 def run(store: RunStore) -> Any:
-    live.store.cache_clear()
-    yield finished(store, steps=20)
-    live.store.cache_clear()
+    return finished(store, steps=20)
 
 
 def said(at: AppTest) -> list[str]:

@@ -12,7 +12,6 @@ from dashboard.address.param import among, within
 from dashboard.anatomy import choice, operations
 from dashboard.anatomy.generate import beginning
 from dashboard.anatomy.streams import growth
-from dashboard.live import feed as live
 
 WIRINGS = [
     {"model__placement": "post"},
@@ -124,7 +123,6 @@ def test_what_the_page_can_t_look_into_is_said(store):
 
 
 def test_a_run_before_its_first_checkpoint_is_waited_for_and_no_error(store):
-    live.store.cache_clear()
     run = run_with(store, "young", state="queued", checkpoints=())
     page = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "anatomy.py"
     at = AppTest.from_file(page, default_timeout=120).run()
@@ -143,7 +141,6 @@ def test_a_run_before_its_first_checkpoint_is_waited_for_and_no_error(store):
     assert not choice.waits(run)
     seldom = run_with(store, "seldom", "queued", (), training__checkpoint_every=0)
     assert "from step 30 on" in choice.until_checkpoint(seldom)[0]
-    live.store.cache_clear()
 
 
 def test_values_of_an_address_are_kept_within_their_limits():

@@ -74,11 +74,7 @@ class Polls:
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    live.store.cache_clear()
-    live._FEEDS.clear()
-    monkeypatch.setattr(api.live, "_counts", api.live._Counts())
-    yield RunStore(tmp_path)
-    live.store.cache_clear()
+    return RunStore(tmp_path)
 
 
 @pytest.fixture
@@ -145,7 +141,7 @@ def test_ticks_give_the_same_points_as_one_read(store, client, steps):
         faker.write(at, upto)
         at = upto
         browser.tick()
-    live._FEEDS.clear()  # another process, later
+    live.FEEDS.clear()  # another process, later
     fresh = Polls(client, [run.id])
     fresh.tick()
     assert browser.points == fresh.points
@@ -214,7 +210,7 @@ def test_a_resume_truncates(store, client, steps):
     faker.write(64, 70)
     faker.start(70)
     faker.write(70, 90)
-    live._FEEDS.clear()
+    live.FEEDS.clear()
     browser.tick()
     fresh = Polls(client, [run.id])
     fresh.tick()
@@ -581,7 +577,7 @@ def test_a_metric_asked_for_later_is_read_beside_the_others(store, client):
     faker.write(500, 2500)
     early.tick()
     browser.tick()
-    live._FEEDS.clear()
+    live.FEEDS.clear()
     fresh = Polls(client, [run.id], ["loss/train", "grad_norm/total"])
     fresh.tick()
     assert browser.points == fresh.points

@@ -11,16 +11,13 @@ from core.jobs import inspections
 from core.runs import RunStore
 from dashboard import api
 from dashboard.api.attention import thumbnails
-from dashboard.live import feed as live
 from tests.fake_runs import Faker, config
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    live.store.cache_clear()
-    yield RunStore(tmp_path)
-    live.store.cache_clear()
+    return RunStore(tmp_path)
 
 
 @pytest.fixture

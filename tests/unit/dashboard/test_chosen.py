@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from core.runs import Run, RunStore
 from dashboard.address import chosen
 from dashboard.compare.address import Choice
-from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
@@ -29,13 +28,11 @@ KEPT = (
 @pytest.fixture
 def runs(store: RunStore) -> Any:
     """Oldest first; a page of its own accord shows the last one."""
-    live.store.cache_clear()
     made = [finished(store, f"run {i}", steps=20, training__seed=i) for i in range(4)]
     for run in made:  # Anatomy looks into runs with a checkpoint; here only its name is read
         (run.path / "checkpoints").mkdir(exist_ok=True)
         (run.path / "checkpoints" / "step-20.json").write_text("{}")
-    yield made
-    live.store.cache_clear()
+    return made
 
 
 class Tab:

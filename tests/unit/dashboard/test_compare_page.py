@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from core.catalogue import index as catalogue
 from core.runs import Run, RunStore
-from dashboard.catalogue import entries as catalogue
 from dashboard.catalogue import run_names
 from dashboard.compare import address, differences, groups, listing, outcomes, rows
 from dashboard.compare.address import Choice

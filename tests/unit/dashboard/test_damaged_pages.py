@@ -8,9 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.__main__ import main
+from core.catalogue import index as catalogue
 from core.runs import Run, RunStore
-from dashboard.catalogue import entries as catalogue
-from dashboard.live import feed as live
 from tests.fake_runs import finished
 from tests.unit.dashboard.test_damaged_runs import CONTENTS
 
@@ -19,12 +18,8 @@ SMALL_FILES = ("switches.json", "meta.json", "corpus.json")
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore) -> Any:
-    for cache in (live.store, catalogue._catalogue):
-        cache.cache_clear()
-    yield
-    for cache in (live.store, catalogue._catalogue):
-        cache.cache_clear()
+def _own_store(store: RunStore) -> None:
+    """The pages show this folder of runs."""
 
 
 def damaged_folder(store: RunStore) -> Run:

@@ -8,10 +8,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from core.catalogue import index
 from core.cli.runs import _summary
 from core.runs import Run, RunStore
 from dashboard.api import ROUTES
-from dashboard.catalogue import entries
 from dashboard.live import feed as live
 from tests.fake_runs import finished
 
@@ -42,9 +42,7 @@ CONTENTS = {
 
 @pytest.fixture
 def client(store: RunStore) -> Any:
-    live.store.cache_clear()
-    yield TestClient(Starlette(routes=ROUTES), base_url="http://localhost")
-    live.store.cache_clear()
+    return TestClient(Starlette(routes=ROUTES), base_url="http://localhost")
 
 
 def files_of(run: Run) -> list[str]:
@@ -62,8 +60,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         path = bad.path / name
         kept = path.read_bytes() if path.exists() else None
         path.write_bytes(CONTENTS[kind])
-        entries._catalogue.cache_clear()
-        live._FEEDS.clear()
+        live.FEEDS.clear()
         query = f"runs={bad.id},{good.id}&metrics=loss/train&headline={bad.id}&focus={bad.id}"
         answer = client.get(f"/api/live?{query}")
         assert answer.status_code == 200, name
@@ -77,7 +74,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         assert client.get(f"/api/attention/{good.id}/{step}/scores").status_code == 200
         series = client.get(f"/api/series?run={bad.id},{good.id}&metric=loss/train")
         assert series.status_code == 200
-        assert good.id in [entry.id for entry in entries.entries(store)], name
+        assert good.id in [entry.id for entry in index.entries(store)], name
         again = RunStore(store.root)
         listed = {run.id: _summary(run)["state"] for run in again.list()}
         assert listed[good.id] == "finished"

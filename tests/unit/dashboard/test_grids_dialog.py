@@ -8,7 +8,6 @@ from core.jobs import grids as jobs
 from core.jobs import waiting
 from core.runs import RunStore
 from dashboard.launch.grid_dialog import TICKABLE
-from dashboard.live import feed as live
 from dashboard.settings.form import SETTINGS
 
 
@@ -24,12 +23,12 @@ def dialog_page():
 def card_page():
     import streamlit as st
 
+    from core.catalogue import index
     from dashboard.address import page
-    from dashboard.catalogue import entries
     from dashboard.compare import which_trained
     from dashboard.live.feed import store
 
-    drawn = which_trained.card(entries.entries(store()))
+    drawn = which_trained.card(index.entries(store()))
     st.markdown(f"drawn: {drawn}")
     page.show()
 
@@ -37,9 +36,7 @@ def card_page():
 @pytest.fixture
 def folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
-    live.store.cache_clear()
-    yield store
-    live.store.cache_clear()
+    return store
 
 
 def opened(page) -> AppTest:

@@ -6,12 +6,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core import grids
+from core.catalogue import index
 from core.jobs import grids as jobs
 from core.runs import RunStore
 from dashboard import api
-from dashboard.catalogue.entries import Catalogue
 from dashboard.compare import matrix
-from dashboard.live import feed as live
 from dashboard.ui.palette import COLOURS, LEARNED, contrast
 from tests.fake_runs import finished
 
@@ -37,7 +36,7 @@ def entries(store: RunStore):
         for seed in (0, 1):
             trained(store, "lives", depth, "pre", seed)
             trained(store, "diverges" if depth == 12 else "plateau", depth, "post", seed)
-    return Catalogue(store).entries()
+    return index.entries(store)
 
 
 def test_axes_are_what_differs_with_values_in_their_own_order(entries):
@@ -101,7 +100,7 @@ def test_what_a_run_came_to(entries):
 def test_what_waits_is_still_to_come(store):
     trained(store, "lives", 4)
     store.create(small())
-    found = Catalogue(store).entries()
+    found = index.entries(store)
     assert matrix.title(found) == "Which trained? 1 of 1, 1 to go"
     assert matrix.title(found[:1]) == "Which trained? 1 to go"
     assert matrix.row(found[0])["kind"] == "live"
@@ -109,7 +108,7 @@ def test_what_waits_is_still_to_come(store):
 
 def test_what_a_paused_grid_holds_back_is_paused(store):
     run = store.create(small())
-    found = Catalogue(store).entries()
+    found = index.entries(store)
     assert [one.state for one in matrix.outcomes(found)] == ["queued"]
     assert [one.state for one in matrix.outcomes(found, {run.id})] == ["paused"]
 
@@ -117,7 +116,7 @@ def test_what_a_paused_grid_holds_back_is_paused(store):
 def test_a_stopped_run_is_not_counted_as_trained(store):
     run = trained(store, "lives", 4)
     run.write_status(run.record.model_copy(update={"state": "stopped"}))
-    [entry] = Catalogue(store).entries()
+    [entry] = index.entries(store)
     assert matrix.kind(entry) == "stopped"
     assert matrix.title([entry]) == "Which trained? 0 of 1"
 
@@ -147,11 +146,11 @@ def test_numbers_on_the_cells_can_be_read(mode):
 
 def test_the_live_reply_tells_of_a_grid_at_work(store, monkeypatch):
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
-    live.store.cache_clear()
     client = TestClient(Starlette(routes=api.ROUTES))
 
+    monkeypatch.setattr(api.live, "COUNT_EVERY", 1e-9)
+
     def counts():
-        monkeypatch.setattr(api.live, "_counts", api.live._Counts())
         return client.get("/api/live").json()["counts"]
 
     assert counts() == {"training": 0, "paused": 0, "waiting": 0}
@@ -162,4 +161,3 @@ def test_the_live_reply_tells_of_a_grid_at_work(store, monkeypatch):
     assert (told["done"], told["waiting"], told["seconds_left"]) == (0, 3, None)
     jobs.cancel(store, id)
     assert "grids" not in counts()
-    live.store.cache_clear()

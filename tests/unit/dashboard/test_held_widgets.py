@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.live import feed as live
 from dashboard.settings import held
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
@@ -14,9 +13,7 @@ LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    live.store.cache_clear()
-    yield AppTest.from_file(LAB, default_timeout=60)
-    live.store.cache_clear()
+    return AppTest.from_file(LAB, default_timeout=60)
 
 
 def test_drawing_the_page_reads_the_switches_a_few_times(lab, monkeypatch):

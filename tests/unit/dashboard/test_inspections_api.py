@@ -14,7 +14,6 @@ from core.runs import RunStore
 from core.runs.locks import Lock
 from dashboard import api
 from dashboard.api.inspections import MOST_ITEMS
-from dashboard.live import feed as live
 from tests.fake_runs import finished
 
 
@@ -22,9 +21,7 @@ from tests.fake_runs import finished
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
     monkeypatch.setattr(inspection_queue, "revive", lambda root: None)  # nobody answers here
-    live.store.cache_clear()
-    yield RunStore(tmp_path)
-    live.store.cache_clear()
+    return RunStore(tmp_path)
 
 
 @pytest.fixture

@@ -10,17 +10,13 @@ from core.config.words import file_name
 from core.data import corpora
 from core.runs import RunStore
 from dashboard.compare import differences
-from dashboard.live import feed as live
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Any:
+def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.jobs.launcher.revive", lambda store: None)
-    live.store.cache_clear()
-    yield
-    live.store.cache_clear()
 
 
 def test_a_path_from_an_address_is_opened_by_no_drawing(

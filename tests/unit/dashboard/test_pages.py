@@ -15,7 +15,6 @@ from core.config.overrides import Switch
 from core.runs import RunStore
 from dashboard import components
 from dashboard.app import app
-from dashboard.live import feed as live
 from dashboard.ui import cards as chrome
 from tests.fake_runs import LiveFakeRun, finished
 
@@ -24,10 +23,8 @@ NAMES = [file.stem for file in sorted(PAGES.glob("*.py"))]
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore) -> Any:
-    live.store.cache_clear()
-    yield
-    live.store.cache_clear()
+def _own_store(store: RunStore) -> None:
+    """The pages show this folder of runs."""
 
 
 def opened(page: str) -> AppTest:

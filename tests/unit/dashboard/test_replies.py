@@ -5,17 +5,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.live import feed as live
 from tests.unit.dashboard.record_replies import REPLIES, SCENES, recorded
 
 
 @pytest.fixture
 def now(tmp_path, monkeypatch):
     monkeypatch.setenv("ADDNORM_RUNS", str(tmp_path))
-    live.store.cache_clear()
-    live._FEEDS.clear()
-    yield dict(recorded(tmp_path))
-    live.store.cache_clear()
+    return dict(recorded(tmp_path))
 
 
 def shape(value: Any) -> Any:

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import small
 from streamlit.testing.v1 import AppTest
 
+from core.catalogue import index as catalogue
 from core.runs import Run, RunStore
-from dashboard.catalogue import entries as catalogue
 from dashboard.compare.address import Choice
 from dashboard.components import table
-from dashboard.live import feed as live
 from dashboard.runs import actions, listing
 from dashboard.runs.sizes import Sizes
 from tests.fake_runs import finished
@@ -24,10 +22,8 @@ PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "runs.p
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore) -> Any:
-    live.store.cache_clear()
-    yield
-    live.store.cache_clear()
+def _own_store(store: RunStore) -> None:
+    """The pages show this folder of runs."""
 
 
 def opened(*ticked: Run) -> AppTest:

@@ -4,6 +4,7 @@ from html import escape
 
 import pytest
 
+from core.catalogue import index
 from core.catalogue import summary as digests
 from core.catalogue.compare import verdict
 from core.catalogue.outcomes import cell
@@ -11,7 +12,6 @@ from core.catalogue.outcomes import outcome as outcome_of
 from core.verdicts import labels
 from core.verdicts.verdict import Verdict
 from dashboard import components
-from dashboard.catalogue import entries
 from dashboard.compare import outcomes
 from dashboard.report import paper
 from dashboard.report.page import report
@@ -62,7 +62,7 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     level = "warning" if label.bad else "good" if kind == "learned" else "note"
     assert components.outcome(runs[0].id)[1] == level
 
-    html = outcomes.verdicts(entries.entries(store), {})
+    html = outcomes.verdicts(index.entries(store), {})
     assert f'class="verdict {kind}{" bad" if label.bad else ""}"' in html
     assert f"a sentence on {kind}" in html
     made = paper.verdict_list(groups(runs))

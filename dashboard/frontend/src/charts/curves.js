@@ -117,7 +117,9 @@ export class Curves extends Courses {
     const right = Math.min(Math.max(24, ...ends), width * 0.3)
     const x = xLog ? [Math.log10(least), Math.log10(extent)] : [0, extent]
     const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training", flops: "training FLOPs" }[props.x]
-    const layout = this.layout(width, height, { x, y: this.range(lines), xTitle, yTitle: this.unit(), xLog, yLog, right })
+    const y = this.range(lines)
+    this.top = yLog ? 10 ** y[1] : y[1]
+    const layout = this.layout(width, height, { x, y, xTitle, yTitle: this.unit(), xLog, yLog, right })
     const together = lines.length <= TOLD_TOGETHER
     layout.hovermode = together ? "x unified" : "closest"
     layout.hoverdistance = together ? 20 : 40
@@ -241,8 +243,10 @@ export class Curves extends Courses {
   // What lies under a line: bands of a group, and the raw values.
   around(line, colour, thin) {
     const found = []
-    if (line.whole && !thin) found.push(area(line.xs, line.whole, faded(colour, 0.08)))
-    if (line.band) found.push(area(line.xs, line.band, faded(colour, thin ? 0.1 : 0.2)))
+    const dead = line.runs.some((r) => hub.run(r.id).state === "diverged")
+    const band = (range) => (dead ? { ...range, high: below(range.high, this.top) } : range)
+    if (line.whole && !thin) found.push(area(line.xs, band(line.whole), faded(colour, 0.08)))
+    if (line.band) found.push(area(line.xs, band(line.band), faded(colour, thin ? 0.1 : 0.2)))
     if (this.props.smooth > 0 && line.raw && !thin) {
       found.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
         line: { color: faded(colour, this.theme.dark ? 0.42 : 0.36), width: 1 } })
@@ -365,6 +369,17 @@ export function framed(lines, dead, few) {
   const alive = lines.filter((l) => !dead(l))
   if (!alive.length) return lines.map((l) => l.ys)
   return alive.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
+}
+
+/**
+ * The upper edge of a band as far as it stays in the frame: what a diverging member opens above it
+ * would fill the chart.
+ * @param {(number | null)[]} edge
+ * @param {number} top
+ */
+export function below(edge, top) {
+  const out = edge.findIndex((v) => v !== null && v > top)
+  return out < 0 ? edge : edge.map((v, i) => (i < out ? v : null))
 }
 
 // Many thin lines of one colour are one trace with gaps, which Plotly draws several times as fast.

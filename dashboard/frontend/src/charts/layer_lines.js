@@ -2,7 +2,7 @@
 
 import { hub } from "../state/hub.js"
 import { escaped, short } from "../ui/format.js"
-import { OBSERVABLES } from "../protocol/metrics.js"
+import { OBSERVABLES, STATISTICS } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
 import { LEVEL_MARKS, ramp } from "../ui/theme.js"
 import { aired, frameOf, sensible } from "./axes.js"
@@ -32,8 +32,7 @@ export class Lines extends Chart {
     const live = run && hub.run(run.id)
     const [, statistic, observable] = metric.split("/")
     const what = OBSERVABLES[observable] ?? observable
-    const words = { rms: "RMS", max: "largest value", dead: "share of dead units", std: "standard deviation" }
-    const unit = words[statistic] ?? statistic
+    const unit = STATISTICS[statistic] ?? statistic
     this.explain(this.reason(runs, metric))
     this.heading(props.title ?? `${what[0].toUpperCase()}${what.slice(1)} through training`,
       props.subtitle ?? `${unit} of each layer${run ? " · " + short(run.name) : ""}`)

@@ -5,7 +5,7 @@ import { fetchText } from "../protocol/fetch.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/dom.js"
 import { escaped, labelOf } from "../ui/format.js"
-import { OBSERVABLES, unitOf } from "../protocol/metrics.js"
+import { OBSERVABLES, PROFILES, unitOf } from "../protocol/metrics.js"
 import { faded, runColour, runDash } from "../ui/theme.js"
 import { aired, ticks } from "./axes.js"
 import { Chart } from "./chart.js"
@@ -159,7 +159,3 @@ export class Profile extends Chart {
     return steps.length <= 3 ? `at steps ${steps.join(", ")}` : `at steps ${steps[0]} to ${steps.at(-1)}`
   }
 }
-
-// What profiles are called where the observable alone does not say it.
-const PROFILES = { "grad_norm/block": "gradient norm", "attention/entropy": "attention entropy",
-  "activation/effective_rank/resid_post": "effective rank of the residual stream" }

@@ -1,5 +1,5 @@
-// The one table of words for states and verdicts. Written from core.verdicts.labels by
-// `python -m dashboard.web.assets`; a test holds the two together.
+// Words of states and verdicts, metric names, limits. Written from core.verdicts and
+// core.metrics by `python -m dashboard.web.assets`; a test holds them together.
 
 export const LABELS = {
   "states": {
@@ -96,5 +96,85 @@ export const LABELS = {
     "diverged": "✕",
     "failed": "✕",
     "interrupted": "!"
+  },
+  "metrics": {
+    "units": {
+      "loss/": "nats per character",
+      "accuracy/": "accuracy",
+      "grad_norm/": "gradient norm",
+      "update_ratio/": "update / weight",
+      "learning_rate": "learning rate",
+      "tokens_per_second": "tokens per second",
+      "activation/dead/": "share of dead units",
+      "activation/kurtosis/": "kurtosis",
+      "activation/effective_rank/": "effective rank",
+      "activation/token_cosine/": "cosine of two tokens",
+      "activation/rms/": "RMS of activations",
+      "activation/mean/": "mean of activations",
+      "activation/std/": "standard deviation of activations",
+      "activation/max/": "largest value of activations",
+      "attention/entropy": "nats"
+    },
+    "titles": {
+      "loss/train": "Training loss",
+      "loss/validation": "Validation loss",
+      "loss/unigram": "Loss of frequencies alone",
+      "grad_norm/total": "Gradient norm",
+      "grad_norm/embed": "Gradient norm of the embedding",
+      "grad_norm/head": "Gradient norm of the output layer",
+      "tokens_per_second": "Speed"
+    },
+    "statistics": {
+      "rms": "RMS",
+      "mean": "mean",
+      "std": "standard deviation",
+      "kurtosis": "kurtosis",
+      "max": "largest value",
+      "dead": "share of dead units"
+    },
+    "parameters": {
+      "block": "whole layer",
+      "norm": "norms",
+      "attn.q": "query matrix",
+      "attn.k": "key matrix",
+      "attn.v": "value matrix",
+      "attn.o": "attention output matrix",
+      "mlp.in": "feed-forward input matrix",
+      "mlp.gate": "feed-forward gate matrix",
+      "mlp.out": "feed-forward output matrix"
+    },
+    "observables": {
+      "resid_post": "residual stream",
+      "resid_mid": "residual stream after attention",
+      "resid_pre": "residual stream before the layer",
+      "attn.out": "attention output",
+      "attn.sum": "attention output and skip path",
+      "mlp.pre": "feed-forward pre-activation",
+      "mlp.post": "feed-forward activation",
+      "mlp.out": "feed-forward output",
+      "mlp.sum": "feed-forward output and skip path",
+      "conv1.pre": "first convolution",
+      "conv1.post": "first convolution after its activation",
+      "conv2.out": "second convolution",
+      "shortcut.out": "shortcut",
+      "conv2.sum": "second convolution and shortcut",
+      "embed": "embedding",
+      "final_norm.out": "final norm",
+      "pool.out": "pooled features",
+      "logits": "logits",
+      "attn.q": "queries",
+      "attn.k": "keys",
+      "attn.v": "values"
+    },
+    "profiles": {
+      "grad_norm/block": "gradient norm",
+      "attention/entropy": "attention entropy",
+      "activation/effective_rank/resid_post": "effective rank of the residual stream"
+    }
+  },
+  "limits": {
+    "runs": 250,
+    "chart_points": 75000,
+    "points": 1024
   }
 }

@@ -1,13 +1,15 @@
 // Points of a reply, and how many of them a run gets.
 
-export const MOST_RUNS = 250 // in one request
-const MOST_POINTS = 75000 // of one metric in a chart, and 1,024 of one run
+import { LABELS } from "./labels.js"
+
+const { runs, chart_points: CHART_POINTS, points: POINTS } = LABELS.limits
+export const MOST_RUNS = runs // in one chart, and in one request
 
 /**
  * Points of each of n runs: a power of two, as the server's buckets are.
  * @param {number} n
  */
-export const pointsFor = (n) => Math.min(1024, 2 ** Math.floor(Math.log2(MOST_POINTS / Math.max(n, 1))))
+export const pointsFor = (n) => Math.min(POINTS, 2 ** Math.floor(Math.log2(Math.max(CHART_POINTS / Math.max(n, 1), 2))))
 
 /**
  * Points of a reply. Where rows were thinned, `buckets` holds the first step of each bucket and

@@ -1,7 +1,7 @@
 // Which runs are ticked: all that are listed, all but some, or only some. What is said in few ids
 // stays short in the address, and runs that begin later join in.
 
-const MOST_DRAWN = 250
+import { MOST_RUNS } from "../protocol/points.js"
 
 export class Ticks {
   constructor(kind = "all", ids = []) {
@@ -14,7 +14,7 @@ export class Ticks {
    * @param {{ id: string }[]} rows
    * @returns {string[]}
    */
-  of(rows, most = MOST_DRAWN) {
+  of(rows, most = MOST_RUNS) {
     const { kind, ids } = this
     const kept = rows.filter((r) => kind === "all" || ids.has(r.id) === (kind === "only"))
     return kept.slice(0, most).map((r) => r.id)
@@ -26,7 +26,7 @@ export class Ticks {
    * @param {{ id: string }[]} rows
    * @returns {Ticks}
    */
-  to(ticked, rows, most = MOST_DRAWN) {
+  to(ticked, rows, most = MOST_RUNS) {
     const listed = new Set(rows.map((r) => r.id))
     const elsewhere = [...this.ids].filter((id) => !listed.has(id))
     const off = [...listed].filter((id) => !ticked.has(id))

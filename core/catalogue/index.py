@@ -10,26 +10,26 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from core import estimate
+from core.cache import Cache
 from core.catalogue.summary import Digest, digest
-from core.config import IMAGES, SCHEMA, ModelConfig, Shape
+from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, overrides
 from core.config.alike import experiment_key, setting_key
-from core.files import read_json
-from core.runs import Run, RunStore
+from core.config.run import tokens_per_step
+from core.files import Signature, read_json, signature
+from core.runs import Run, RunError, RunStore
 from core.runs.status import State
 from core.verdicts.labels import LIVE
-from dashboard.live.feed import LOCK
-from dashboard.settings.form import DEFAULTS, to_widget
 
 FILES = ("config.json", "meta.json", "status.json", "corpus.json", "switches.json")
-Stamps = tuple[int, ...]
+DEFAULTS = RunConfig().flat()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +104,18 @@ class Entry:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What filters know of it (see `core.catalogue.filters`)."""
+        """What filters know of it (see `core.catalogue.filters`); layers count from 1."""
+        return self.told(people=True)
+
+    def told(self, people: bool) -> dict[str, Any]:
+        """Settings and `filter_fields.OWN`; layers that differ as people type them, counted from 1,
+        or as the command line takes them (`0-3: placement=post`)."""
         found = self.digest
-        lists = {n: to_widget(n, v) for n, v in self.flat.items() if isinstance(v, tuple)}
+        lists = {
+            name: overrides.text(value, people=people)
+            for name, value in self.flat.items()
+            if isinstance(value, tuple)
+        }
         return {
             **self.flat,
             **lists,
@@ -114,7 +123,7 @@ class Entry:
             "id": self.id,
             "state": found.state,
             "words": found.words,
-            "tags": self.tags,
+            "tags": tuple(self.tags),
             "note": str(self.meta["note"]),
             "step": found.step,
             "loss": found.loss,
@@ -128,8 +137,8 @@ class Entry:
     @property
     def tokens_per_step(self) -> int:
         """As `RunConfig.tokens_per_step`."""
-        each = self.flat["model.context"] if self.flat["model.family"] == "transformer" else 1
-        return int(self.flat["training.batch_size"]) * int(each)
+        names = ("model.family", "model.context", "training.batch_size")
+        return tokens_per_step(*(self.flat[name] for name in names))
 
     @property
     def layers(self) -> int:
@@ -160,76 +169,94 @@ def _flops_per_token(text: str, vocabulary: int, image: Shape | None) -> float:
     return estimate.flops_per_token(_network(text), vocabulary, image)
 
 
-class Catalogue:
-    """All entries of a store, read anew where their files changed."""
+@dataclass(frozen=True)
+class Listing:
+    """A folder's readable runs, newest first, and a sentence for each damaged one by its id."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
-        self._known: dict[str, tuple[Stamps, Entry]] = {}
-        self.problems: dict[str, str] = {}  # a sentence for each damaged run, by id, of the last
+    entries: tuple[Entry, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
-    def entries(self) -> list[Entry]:
-        """Every readable run, newest first."""
-        root = str(self.store.root)
+
+ENTRIES: Cache[Entry | None] = Cache(20_000)
+SETTINGS: Cache[dict[str, Any] | None] = Cache(20_000)
+
+
+def listing(store: RunStore) -> Listing:
+    """The runs of a store as they are now."""
+    root = str(store.root)
+    try:
+        names = sorted(os.listdir(root), reverse=True)
+    except OSError:
+        return Listing()  # nothing was ever trained
+    found, problems = [], {}
+    for id in names:
+        if id[0] == ".":
+            continue
         try:
-            names = sorted(os.listdir(root), reverse=True)
-        except OSError:
-            return []  # nothing was ever trained
-        self.problems.clear()
-        found = (self._listed(f"{root}/{name}", name) for name in names if name[0] != ".")
-        entries = [entry for entry in found if entry is not None]
-        gone = self._known.keys() - {entry.id for entry in entries}
-        for id in gone:
-            del self._known[id]
-        return entries
-
-    def _listed(self, folder: str, id: str) -> Entry | None:
-        try:
-            entry = self._entry(folder, id)
+            entry = entry_of(store, id)
         except Exception:  # one damaged run must not take the others of the list with it
             logging.exception("run %s", id)
             entry = None
-        problem = ""
-        if entry is None:
-            if os.path.isfile(f"{folder}/config.json"):
-                problem = f"run {id} can't be read"
-        elif entry.damaged:
-            problem = f"{entry.name} ({id}), damaged: {', '.join(entry.damaged)}"
-        if problem:
-            self.problems[id] = problem
+        if entry is not None:
+            found.append(entry)
+            if entry.damaged:
+                problems[id] = f"{entry.name} ({id}), damaged: {', '.join(entry.damaged)}"
+        elif os.path.isfile(f"{root}/{id}/config.json"):
+            problems[id] = f"run {id} can't be read"
+    return Listing(tuple(found), problems)
+
+
+def entries(store: RunStore) -> list[Entry]:
+    """Every readable run of a store, newest first."""
+    return list(listing(store).entries)
+
+
+def problems(store: RunStore) -> Mapping[str, str]:
+    """A sentence for each damaged run of a store, by its id."""
+    return listing(store).problems
+
+
+def entry_of(store: RunStore, id: str) -> Entry | None:
+    """One run, made anew where one of its small files or its state has changed."""
+    folder = f"{store.root}/{id}"
+    stamps = tuple(signature(f"{folder}/{name}") for name in FILES)
+    if stamps[0] is None:  # a folder without config.json is not a run
+        return None
+    entry = ENTRIES.get(folder, stamps, lambda: _entry(Run(store.root / id), stamps))
+    if entry is None or not entry.alive:
         return entry
-
-    def _entry(self, folder: str, id: str) -> Entry | None:
-        stamps = _stamps(folder)
-        if not stamps[0]:  # a folder without config.json is not a run
-            return None
-        known = self._known.get(id)
-        if known and known[0] == stamps and not known[1].alive:
-            return known[1]
-        run = known[1].run if known else Run(self.store.root / id)
-        # Settings never change, so those of a known run are kept.
-        flat = known[1].flat if known and known[0][0] == stamps[0] else _flat(folder)
-        if flat is None:
-            return None
-        by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
-        switches = sorted((*flat["training.switches"], *by_hand), key=lambda one: one["step"])
-        entry = Entry(run, flat, run.meta, tuple(switches), run.status)
-        try:
-            entry.layers  # noqa: B018 - reading it is the check
-        except ValidationError:
-            return None  # the page Runs says why
-        self._known[id] = (_stamps(folder), entry)
-        return entry
+    state = entry.run.status  # its worker may have died, of which no file tells
+    if state in LIVE:  # its metrics grow: what is read of them is read anew at each listing
+        return replace(entry, state=state)
+    return ENTRIES.get((folder, state), stamps, lambda: replace(entry, state=state))
 
 
-def _stamps(folder: str) -> Stamps:
-    found = []
-    for name in FILES:
-        try:
-            found.append(os.stat(f"{folder}/{name}").st_mtime_ns)
-        except OSError:
-            found.append(0)
-    return tuple(found)
+def of_run(run: Run) -> Entry:
+    """The entry of a run, wherever it lies; raises RunError when its settings can't be read."""
+    found = entry_of(RunStore(run.path.parent), run.id)
+    if found is None:
+        run.config  # noqa: B018 - says what is wrong
+        raise RunError(f"run {run.id} can't be read; `runs list` says why")
+    return found
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What a filter of the command line asks of a run; raises as :func:`of_run`."""
+    return of_run(run).told(people=False)
+
+
+def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
+    flat = SETTINGS.get(run.place, stamps[0], lambda: _flat(run.place))
+    if flat is None:
+        return None
+    by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
+    switches = sorted((*flat["training.switches"], *by_hand), key=lambda one: one["step"])
+    entry = Entry(run, flat, run.meta, tuple(switches), run.status)
+    try:
+        entry.layers  # noqa: B018 - reading it is the check
+    except ValidationError:
+        return None  # the page Runs says why
+    return entry
 
 
 def _flat(folder: str) -> dict[str, Any] | None:
@@ -262,20 +289,3 @@ def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
 def metrics(entries: Iterable[Entry]) -> list[str]:
     """Every metric that any of them has."""
     return sorted({name for entry in entries for name in entry.digest.metrics})
-
-
-@cache
-def _catalogue(store: RunStore) -> Catalogue:
-    return Catalogue(store)
-
-
-def entries(store: RunStore) -> list[Entry]:
-    """Every readable run of a store, newest first; one reader at a time."""
-    with LOCK:
-        return _catalogue(store).entries()
-
-
-def problems(store: RunStore) -> dict[str, str]:
-    """A sentence for each damaged run of a store, by its id, as of its last listing."""
-    with LOCK:
-        return dict(_catalogue(store).problems)
