@@ -13,7 +13,7 @@ from core.cli.options import UsageError, add_settings, add_store, config_of, sto
 from core.data import corpora
 from core.data.downloads import CorpusError
 from core.jobs.launcher import revive
-from core.jobs.slots import Place
+from core.jobs.slots import Slot
 from core.metrics.reader import Reader, Segments
 from core.runs import Run, Status
 
@@ -41,11 +41,11 @@ def run(options: argparse.Namespace) -> int:
     choose_device(config)
     store = store_of(options)
     made = store.create(config, options.name)
-    lock, place = made.lock(), Place(kind_of(made))
+    lock, slot = made.lock(), Slot(kind_of(made))
     lock.acquire()
-    place.enter(wait=False)  # in the foreground somebody waits for it
+    slot.enter(wait=False)  # in the foreground somebody waits for it
     revive(store)
-    control = FileControl(made, place)
+    control = FileControl(made, slot)
 
     def stop(signum: int, frame: object) -> None:
         control.stopping = True
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         with Bar(made) as bar:
             state = work(made, control, bar.show)
     finally:
-        place.leave()
+        slot.leave()
         lock.release()
     record = made.record
     if state != "finished":

@@ -33,7 +33,7 @@ from core.files import write_atomically, write_json
 from core.jobs import environment, inspection_queue, inspections
 from core.jobs.inspections import Inspection, Record
 from core.jobs.processes import INSPECTOR
-from core.jobs.slots import Place
+from core.jobs.slots import Slot
 from core.jobs.worker import Worker
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
@@ -68,7 +68,7 @@ class Inspector(Worker):
         super().__init__(store, inspection_queue.question_queue(store.root))
         self._subjects: OrderedDict[tuple[str, int, int], Subject] = OrderedDict()
         self._nested = False
-        self._place: Place | None = None
+        self._slot: Slot | None = None
 
     def serve(self) -> None:
         """Answer until nothing is asked for ten minutes, or until it has to end earlier."""
@@ -116,11 +116,11 @@ class Inspector(Worker):
 
         Never raises for what can go wrong with a question: it is then failed with one sentence.
         """
-        outer = self._place  # of the slow question that this one interrupts
-        place = outer or Place("cuda" if device_of(run.config).type == "cuda" else "cpu")
-        place.enter(wait=False)  # somebody waits for the answer
-        self._place = place
-        desk = Desk(inspection, place, self._serve_quick)
+        outer = self._slot  # of the slow question that this one interrupts
+        slot = outer or Slot("cuda" if device_of(run.config).type == "cuda" else "cpu")
+        slot.enter(wait=False)  # somebody waits for the answer
+        self._slot = slot
+        desk = Desk(inspection, slot, self._serve_quick)
         try:
             inspection.write(Record("working", message="loads the checkpoint"))
             analysis = load(KINDS[inspection.kind].function)
@@ -137,9 +137,9 @@ class Inspector(Worker):
             ended = Record("failed", desk.progress, *_sentence(error, run))
         finally:
             desk.close()
-            self._place = outer
+            self._slot = outer
             if outer is None:
-                place.leave()
+                slot.leave()
         with contextlib.suppress(OSError):  # a run that was deleted meanwhile takes no answer
             inspection.write(ended)
             _thin(run.path / inspections.FOLDER, inspection.folder)
@@ -179,8 +179,8 @@ class Inspector(Worker):
 class Desk:
     """The `report` of one question: writes its state, obeys cancel, shares the processor."""
 
-    def __init__(self, inspection: Inspection, place: Place, meanwhile: Any) -> None:
-        self._inspection, self._place, self._meanwhile = inspection, place, meanwhile
+    def __init__(self, inspection: Inspection, slot: Slot, meanwhile: Any) -> None:
+        self._inspection, self._slot, self._meanwhile = inspection, slot, meanwhile
         self._quick = KINDS[inspection.kind].quick
         self._written = self._shared = 0.0
         self._stream: io.FileIO | None = None
@@ -224,7 +224,7 @@ class Desk:
         now = time.monotonic()
         if now - self._shared > SHARE_SECONDS:
             self._shared = now
-            threads = min(self._most, self._place.share())
+            threads = min(self._most, self._slot.share())
             if threads != torch.get_num_threads():
                 torch.set_num_threads(threads)
 

@@ -84,7 +84,7 @@ def active() -> list[str]:
 
 
 def free(kind: DeviceKind) -> int:
-    """Places of a kind that nobody has taken."""
+    """Slots of a kind that nobody has taken."""
     return max(0, slots(kind) - sum(name.endswith(kind) for name in active()))
 
 
@@ -93,16 +93,16 @@ class Machine:
     """What this machine has and how much of it is in use."""
 
     cores: int
-    places: int
+    slots: int
     active: int
 
 
 def machine() -> Machine:
-    """Cores, places for processor runs, and jobs at work in all runs folders."""
+    """Cores, slots for processor runs, and jobs at work in all runs folders."""
     return Machine(cores(), slots("cpu"), len(active()))
 
 
-class Place:
+class Slot:
     """A job's entry in the registry."""
 
     def __init__(self, kind: DeviceKind) -> None:
@@ -115,7 +115,7 @@ class Place:
         return self._lock is not None
 
     def enter(self, wait: bool = True) -> bool:
-        """Count as at work. With `wait` only where a place is free; True when entered."""
+        """Count as at work. With `wait` only where a slot is free; True when entered."""
         if self._lock is not None:
             return True
         folder = registry()
@@ -138,7 +138,7 @@ class Place:
             gate.release()
 
     def leave(self) -> None:
-        """Give the place to someone else."""
+        """Give the slot to someone else."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 self._lock.path.unlink()

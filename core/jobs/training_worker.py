@@ -27,7 +27,7 @@ from core.jobs.changes import Changes
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue
-from core.jobs.slots import Place, free, registry
+from core.jobs.slots import Slot, free, registry
 from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
 from core.machine import DeviceKind
 from core.runs import Run, RunError, RunStore, Status
@@ -49,15 +49,15 @@ ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
 
 @dataclass
 class Claim:
-    """A run that is ours: its lock and its place are held."""
+    """A run that is ours: its lock and its slot are held."""
 
     run: Run
     lock: Lock
-    place: Place
+    slot: Slot
 
     def give_back(self) -> None:
-        """Let go of the place and the run."""
-        self.place.leave()
+        """Let go of the slot and the run."""
+        self.slot.leave()
         self.lock.release()
 
 
@@ -79,14 +79,14 @@ class Search:
     """Looks for a run that can start, opening no more of the queue than it has to."""
 
     store: RunStore
-    kinds: tuple[DeviceKind, ...]  # of places that this machine has
+    kinds: tuple[DeviceKind, ...]  # of slots that this machine has
     _needs: dict[str, DeviceKind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.queue = run_queue(self.store)
 
     def __call__(self) -> Claim | None:
-        """The first waiting run for which a place is free."""
+        """The first waiting run for which a slot is free."""
         open_places = [kind for kind in self.kinds if free(kind)]
         if not open_places:
             return None
@@ -110,16 +110,16 @@ class Search:
         self._needs[id] = kind_of(run)
         if self._needs[id] not in open_places:
             return None
-        place, lock = Place(self._needs[id]), run.lock()
-        if not place.enter():
+        slot, lock = Slot(self._needs[id]), run.lock()
+        if not slot.enter():
             return None
         # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
         wanted = self.queue.read(id)
         if lock.acquire() and self.queue.take(id) and run.status == "queued":
             environment.enter(wanted)  # whoever queued it may have set what this process never saw
-            return Claim(run, lock, place)
+            return Claim(run, lock, slot)
         lock.release()
-        place.leave()
+        slot.leave()
         return None
 
 
@@ -205,7 +205,7 @@ def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
     from core.jobs.execute_run import FileControl, tidy, work
 
     _log_to(claimed.run.path / "log.txt")
-    ending.control = FileControl(claimed.run, claimed.place)
+    ending.control = FileControl(claimed.run, claimed.slot)
     ending.control.stopping = ending.wanted
     try:
         work(claimed.run, ending.control)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from core.config import RunConfig, Switch
 from core.config.overrides import parse
-from core.probes import activations, attention, depth
+from core.probes import attention, of_trace
 from core.probes.alarms import first_not_finite
 from core.probes.gradients import UpdateRatios
 from core.runs import Run, Status
@@ -173,7 +173,7 @@ class Probe(Hook):
         trace = self._trace(state)
         if snapshot_due(state.step // self._probes.every):
             self._snapshot(state, trace)
-        self._found = activations.statistics(trace) | depth.profiles(trace)
+        self._found = of_trace.measure(trace)
         self._ratios.before()
 
     def on_update(self, state: TrainingState) -> None:

@@ -189,8 +189,8 @@ def test_the_first_step_alone(farm: RunStore) -> None:
 
 def test_a_killed_job_leaves_no_place_taken(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from core.jobs.slots import Place\n"
-        "place = Place('cpu'); print(place.enter(), flush=True); time.sleep(60)"
+        "import sys, time; from core.jobs.slots import Slot\n"
+        "slot = Slot('cpu'); print(slot.enter(), flush=True); time.sleep(60)"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert job.stdout is not None
@@ -199,7 +199,7 @@ def test_a_killed_job_leaves_no_place_taken(tmp_path: Path) -> None:
     job.kill()
     job.wait()
     assert places.active() == []
-    mine = [places.Place("cpu") for _ in range(slots("cpu") + 1)]
+    mine = [places.Slot("cpu") for _ in range(slots("cpu") + 1)]
     assert [p.enter() for p in mine] == [True] * slots("cpu") + [False]
     assert sum(p.share() for p in mine[:-1]) == cores()
     mine[0].leave()

@@ -17,14 +17,16 @@ from conftest import small
 from core.jobs import changes, slots, training_worker
 from core.jobs.changes import Changes
 from core.jobs.execute_run import FileControl
-from core.jobs.processes import STANDBY, Service, ensure
-from core.jobs.slots import Place, registry
+from core.jobs.inspections import ask
+from core.jobs.processes import INSPECTOR, STANDBY, Service, ensure
+from core.jobs.slots import Slot, registry
 from core.jobs.training_worker import TrainingWorker
 from core.jobs.worker import Worker
 from core.marker_queue import MarkerQueue
 from core.runs import RunStore
 from core.runs.locks import Lock, is_locked
 from tests.farm import pid_of, wait_until
+from tests.subjects import trained
 
 FOR_EVER = 600.0
 TELLS = pytest.mark.skipif(sys.platform != "linux", reason="changes are told by Linux")
@@ -87,8 +89,8 @@ def test_a_folder_that_is_made_anew_is_watched_again(tmp_path: Path) -> None:
 @TELLS
 def test_the_lock_of_a_job_that_is_killed_wakes_who_waits(tmp_path: Path) -> None:
     code = (
-        "import time; from core.jobs.slots import Place\n"
-        "place = Place('cpu'); print(place.enter(), flush=True); time.sleep(600)"
+        "import time; from core.jobs.slots import Slot\n"
+        "slot = Slot('cpu'); print(slot.enter(), flush=True); time.sleep(600)"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert job.stdout is not None
@@ -127,13 +129,13 @@ def test_a_paused_run_wakes_by_a_command_and_by_a_free_slot(
 ) -> None:
     monkeypatch.setattr("core.jobs.execute_run.WAIT_SECONDS", FOR_EVER)
     run = store.create(small())
-    others = [Place("cpu") for _ in range(slots.slots("cpu") - 1)]
-    mine = Place("cpu")
-    for place in (*others, mine):
-        assert place.enter()
+    others = [Slot("cpu") for _ in range(slots.slots("cpu") - 1)]
+    mine = Slot("cpu")
+    for slot in (*others, mine):
+        assert slot.enter()
     control = FileControl(run, mine)
     control.leave()
-    another = Place("cpu")
+    another = Slot("cpu")
     assert another.enter()
     control.wait()  # it is told that somebody entered
     assert not control.enter()
@@ -143,8 +145,8 @@ def test_a_paused_run_wakes_by_a_command_and_by_a_free_slot(
     later(another.leave)
     while not control.enter():
         control.wait()
-    for place in (*others, mine):
-        place.leave()
+    for slot in (*others, mine):
+        slot.leave()
 
 
 # The shared worker
@@ -275,6 +277,40 @@ def test_a_lock_can_be_waited_for(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_program_that_is_loaded_anew_stays_the_one_of_its_folder(store: RunStore) -> None:
+    store.root.mkdir(parents=True, exist_ok=True)
+    program = (
+        "import sys\n"
+        "from core.jobs.processes import INSPECTOR\n"
+        "from core.jobs.worker import Worker\n"
+        "from core.marker_queue import MarkerQueue\n"
+        "from core.runs import RunStore\n"
+        "class Old(Worker):\n"
+        "    service = INSPECTOR\n"
+        "store = RunStore(sys.argv[1])\n"
+        "old = Old(store, MarkerQueue(store.root / '.inspections'))\n"
+        "assert old.begin()\n"
+        "print('begun', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "old.restart()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    job = subprocess.Popen([sys.executable, "-c", program, str(store.root)], **pipes)
+    try:
+        assert job.stdout is not None
+        assert job.stdin is not None
+        assert job.stdout.readline() == "begun\n"
+        question = ask(store, trained(store), "attention")  # of the one that is there
+        job.stdin.write("\n")
+        job.stdin.flush()
+        wait_until(lambda: question.state == "done")
+        assert pid_of(INSPECTOR.lock(store.root)) == job.pid
+    finally:
+        job.kill()
+        job.wait()
+    assert not is_locked(INSPECTOR.lock(store.root))
+
+
 # Who starts the standby's successor, and when.
 
 
@@ -313,3 +349,17 @@ def test_after_its_head_start_the_successor_comes_whoever_waits(
     assert worker.begin()
     worker.make_way()
     assert started == [(STANDBY, store.root)]
+
+
+def test_a_warm_worker_has_read_what_the_first_row_needs(store: RunStore) -> None:
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from core.jobs.execute_run import warm;"
+        "from core.metrics.writer import SeriesWriter; warm(); before = set(sys.modules);"
+        "SeriesWriter(Path(sys.argv[1]), 'step', 0).write("
+        "{'step': np.zeros(1, dtype=np.int64), 'loss/train': np.zeros(1)});"
+        "print(len(set(sys.modules) - before))"
+    )
+    folder = store.root / "metrics"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-c", program, str(folder)]
+    assert subprocess.check_output(command, text=True).split() == ["0"]

@@ -11,7 +11,7 @@ from conftest import small
 from core import presets
 from core.config import RunConfig
 from core.jobs.execute_run import FileControl, work
-from core.jobs.slots import Place
+from core.jobs.slots import Slot
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import Command, Order
 from core.training import metric_log
@@ -407,10 +407,10 @@ def test_statistics_match_their_definitions(store: RunStore) -> None:
 
 def do(store: RunStore, config: RunConfig) -> Run:
     run = store.create(config)
-    place = Place("cpu")
-    assert place.enter()
-    work(run, FileControl(run, place))
-    place.leave()
+    slot = Slot("cpu")
+    assert slot.enter()
+    work(run, FileControl(run, slot))
+    slot.leave()
     return run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import slots
-from core.jobs.slots import Place, registry
+from core.jobs.slots import Slot, registry
 from core.runs import RunError
 from core.runs.locks import Lock, is_locked
 
@@ -47,9 +47,9 @@ def test_a_planted_folder_or_link_is_not_trusted(
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
     assert "is a link" in told[0]
-    place = Place("cpu")
-    assert place.enter()
-    place.leave()
+    slot = Slot("cpu")
+    assert slot.enter()
+    slot.leave()
 
 
 def test_a_folder_of_another_user_is_not_trusted(
@@ -84,7 +84,7 @@ def test_a_planted_link_has_nothing_overwritten(shared: Path, tmp_path: Path) ->
     precious.write_text("years of work")
     (registry() / ".gate").symlink_to(precious)
     with pytest.raises(OSError, match="link"):
-        Place("cpu").enter()
+        Slot("cpu").enter()
     assert precious.read_text() == "years of work"
     link = tmp_path / "lock"
     link.symlink_to(precious)
