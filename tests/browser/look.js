@@ -79,6 +79,8 @@
     control.e.contains(t.e) && t.cut.right > word.cut.left + 2 && t.cut.left < word.cut.right - 2
     && t.cut.bottom > word.cut.top + 2 && t.cut.top < word.cut.bottom - 2)
   const layer = (e) => e.closest(LAYERS)
+  // Whether a text is another, whole or cut.
+  const says = (cut, text) => cut.trim() === text.trim() || (/…$/.test(cut) && text.trim().startsWith(cut.trim().slice(0, -1)))
   for (let i = 0; i < things.length; i++) {
     for (let j = i + 1; j < things.length; j++) {
       const [a, b] = [things[i], things[j]]
@@ -90,7 +92,7 @@
       if (sticks(a.e) !== sticks(b.e)) continue
       if (!a.control && b.control ? beside(a, b) : a.control && !b.control && beside(b, a)) continue
       // A word that can be pressed has its button over it.
-      if (!a.control !== !b.control && a.text.trim() === b.text.trim()) continue
+      if (!a.control !== !b.control && (says(a.text, b.text) || says(b.text, a.text))) continue
       // A label belongs to its control, and a figure's words to the figure.
       if (a.e.closest("label")?.contains(b.e) || b.e.closest("label")?.contains(a.e)) continue
       if (a.control && b.control && a.e.closest("[data-baseweb], .stSelectbox, .stMultiSelect, .stNumberInput, .stSlider")?.contains(b.e)) continue

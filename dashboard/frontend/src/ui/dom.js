@@ -29,6 +29,16 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text
 }
 
+/**
+ * A text that may be cut where there is no room for it: its title says the whole.
+ * @param {HTMLElement} node
+ * @param {string} text
+ */
+export function sayWhole(node, text) {
+  say(node, text)
+  node.title = text
+}
+
 let measuring = null
 
 /**

@@ -2,7 +2,7 @@
 // that scroll and point together.
 
 import { fetchAnswer } from "../../state/answers.js"
-import { el, say } from "../../ui/dom.js"
+import { el, sayWhole } from "../../ui/dom.js"
 import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
@@ -47,8 +47,8 @@ class LensTable {
     Object.assign(this, { asked, theme })
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
-    say(this.name, asked.name)
-    say(this.state, `step ${asked.step.toLocaleString("en-US")}`)
+    sayWhole(this.name, asked.name)
+    sayWhole(this.state, `step ${asked.step.toLocaleString("en-US")}`)
     const done = standing.state === "done"
     this.progress.node.hidden = done
     this.progress.show(standing, { label: "" })

@@ -1,7 +1,7 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
 import { fetchAnswer } from "../../state/answers.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, sayWhole } from "../../ui/dom.js"
 import { number } from "../../ui/format.js"
 import { faded, markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
@@ -288,7 +288,7 @@ class Cost {
   async show(asked, standing, one, theme) {
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
-    say(this.name, asked.name)
+    sayWhole(this.name, asked.name)
     const done = standing.state === "done"
     this.progress.node.style.visibility = done ? "hidden" : ""
     this.progress.show(standing, { label: "" })

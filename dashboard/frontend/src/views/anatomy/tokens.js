@@ -2,7 +2,7 @@
 // been under the pointer or the keys.
 
 import { OVER } from "../../state/inspections.js"
-import { el, say } from "../../ui/dom.js"
+import { el, say, sayWhole } from "../../ui/dom.js"
 import { markDash, runColour } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
@@ -46,9 +46,9 @@ class Written {
     Object.assign(this, { about: asked.run + asked.id, dark: theme.dark, theme })
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
-    say(this.name, asked.name)
+    sayWhole(this.name, asked.name)
     const nats = items.reduce((sum, t) => sum - Math.log(Math.max(t.p, 1e-300)), 0) / Math.max(items.length, 1)
-    say(this.state, `step ${asked.step.toLocaleString("en-US")}` + (items.length ? ` · ${items.length} tokens · ${nats.toFixed(2)} nats each` : ""))
+    sayWhole(this.state, `step ${asked.step.toLocaleString("en-US")}` + (items.length ? ` · ${items.length} tokens · ${nats.toFixed(2)} nats each` : ""))
     say(this.prompt, prompt)
     if (fresh) {
       this.flow.replaceChildren()
