@@ -337,6 +337,7 @@ class Run:
 # For all stores of a program: a page makes a store anew at each of its runs.
 FILES: Cache[Any] = Cache(100_000)  # small files, as they were read
 EVENTS: Cache[list[dict[str, Any]]] = Cache(1000)
+RUNS: Cache[Run] = Cache(20_000)
 
 
 def _read_config(folder: Path) -> RunConfig:
@@ -471,7 +472,8 @@ class RunStore:
         return self._run(id)
 
     def _run(self, id: str) -> Run:
-        return Run(self.root / id)
+        path = self.root / id
+        return RUNS.get(path, signature(path / "config.json"), lambda: Run(path))
 
     @property
     def trash(self) -> Trash:

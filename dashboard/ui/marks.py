@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from core.runs import Run
 from dashboard.ui.palette import run_colour, run_dash
 
 
@@ -16,8 +15,3 @@ def dot(colour: object) -> Markup:
     line = Markup(' data-dash="{}"').format(dash) if dash != "solid" else ""
     mark = '<span class="dot"{} style="background:light-dark({},{})"></span>'
     return Markup(mark).format(line, light, dark)
-
-
-def run_dot(run: Run) -> Markup:
-    """The same of a run that is open."""
-    return dot(run.meta["colour"])

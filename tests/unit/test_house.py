@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
     "jobs": {
         *("anatomy", "catalogue", "config", "data", "durations", "files", "grids", "machine"),
-        *("marker_queue",),
+        *("marker_queue", "metrics"),
         *("models", "runs", "training"),
     },
 }

@@ -65,13 +65,13 @@ def test_a_run_that_raises_anything_is_a_line(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = finished(store, "good", steps=10), finished(store, "bad", steps=10)
-    real = catalogue.Catalogue._entry
+    real = catalogue.entry_of
 
-    def breaks(self: catalogue.Catalogue, folder: str, id: str) -> Any:
+    def breaks(store: RunStore, id: str) -> Any:
         if id == bad.id:
             raise ZeroDivisionError
-        return real(self, folder, id)
+        return real(store, id)
 
-    monkeypatch.setattr(catalogue.Catalogue, "_entry", breaks)
+    monkeypatch.setattr(catalogue, "entry_of", breaks)
     assert [entry.id for entry in catalogue.entries(store)] == [good.id]
     assert bad.id in catalogue.problems(store)[bad.id]

@@ -349,3 +349,17 @@ def test_after_its_head_start_the_successor_comes_whoever_waits(
     assert worker.begin()
     worker.make_way()
     assert started == [(STANDBY, store.root)]
+
+
+def test_a_warm_worker_has_read_what_the_first_row_needs(store: RunStore) -> None:
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from core.jobs.execute_run import warm;"
+        "from core.metrics.writer import SeriesWriter; warm(); before = set(sys.modules);"
+        "SeriesWriter(Path(sys.argv[1]), 'step', 0).write("
+        "{'step': np.zeros(1, dtype=np.int64), 'loss/train': np.zeros(1)});"
+        "print(len(set(sys.modules) - before))"
+    )
+    folder = store.root / "metrics"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-c", program, str(folder)]
+    assert subprocess.check_output(command, text=True).split() == ["0"]

@@ -77,3 +77,6 @@ def test_the_catalogue_and_the_browser_know_its_unit(house: Path) -> None:
     )
     words = python(house, "-c", script).splitlines()[-1]
     assert words == "growth of the stream|Growth of the stream|growth of the stream"
+    python(house, "-m", "dashboard.web.assets")
+    scripts = (house / "dashboard" / "frontend" / "src").rglob("*.js")
+    assert any("growth of the stream" in path.read_text("utf-8") for path in scripts)
