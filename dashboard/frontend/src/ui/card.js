@@ -8,8 +8,8 @@ import { applyTheme, themeOf } from "./theme.js"
 /** @import { Asks, Choice, Component, Props, Run, Theme } from "../types" */
 
 export class Card {
-  /** @type {Props} given by the first `update`, which comes before all else */
-  props
+  // Empty until the first `update`: a change of size may come before it.
+  props = /** @type {Props} */ ({})
   /** @type {Theme} */
   theme
   /** @type {Component["setTriggerValue"]} */
