@@ -193,6 +193,8 @@ class Starvation(Alarm):
         self._uniform = uniform
         self._seen = False
         self._probes: dict[int, dict[str, float]] = {}
+        # Step 0 is written before its probe; later steps come after theirs.
+        self._first: tuple[np.ndarray, np.ndarray] | None = None
 
     def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
         """Once, at the first such step."""
@@ -200,26 +202,33 @@ class Starvation(Alarm):
             return []
         if cadence == "probe":
             self._look(rows)
+            if self._first is None or 0 not in self._probes:
+                return []
+            (query, value), self._first = self._first, None
+            return self._judge(0, query, value, self._probes.pop(0))
+        queries, values = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
+        if cadence != "step" or queries is None or values is None:
             return []
-        query, value = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
-        if cadence != "step" or query is None or value is None:
-            return []
-        for at, step in enumerate(rows["step"].tolist()):
+        for step, query, value in zip(rows["step"].tolist(), queries, values, strict=True):
             measured = self._probes.pop(int(step), None)
-            last_query, last_value = query[at, -1], value[at, -1]
-            if measured is None or not last_query < STARVED * last_value:
-                continue
-            self._seen = True
-            many = (
-                f"{rough_times(_ratio(last_value, last_query))} smaller than"
-                if last_query > 0 and math.isfinite(_ratio(last_value, last_query))
-                else "exactly 0 beside"
-            )
-            text = f"layer {query.shape[1]}: the gradient of the queries is {many} that of the"
-            return [
-                _alarm("starvation", int(step), f"{text} values.{self._cause(measured)}", "warning")
-            ]
+            if measured is None:
+                self._first = (query, value) if step == 0 else self._first
+            elif found := self._judge(int(step), query, value, measured):
+                return found
         return []
+
+    def _judge(
+        self, step: int, query: np.ndarray, value: np.ndarray, measured: Mapping[str, float]
+    ) -> list[Event]:
+        """Of one step's gradient norms, (L,) each, and what its probe measured."""
+        if not query[-1] < STARVED * value[-1]:
+            return []
+        self._seen = True
+        ratio = _ratio(value[-1], query[-1]) if query[-1] > 0 else math.inf
+        finite = math.isfinite(ratio)
+        many = f"{rough_times(ratio)} smaller than" if finite else "exactly 0 beside"
+        text = f"layer {len(query)}: the gradient of the queries is {many} that of the values."
+        return [_alarm("starvation", step, text + self._cause(measured), "warning")]
 
     def _look(self, rows: Rows) -> None:
         for at, step in enumerate(rows["step"].tolist()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ PACKAGES = sorted(
 )
 
 
+def top_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """Its nodes, without what stands inside of a class or a function."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from top_level(node)
+
+
 def bound(package: Path) -> set[str]:
     """Names at the top level of a package that are something else than its own submodule.
 
@@ -23,7 +32,7 @@ def bound(package: Path) -> set[str]:
     """
     dotted = ".".join(package.parent.relative_to(ROOT).parts)
     found: set[str] = set()
-    for node in ast.walk(ast.parse(package.read_text(encoding="utf-8"))):
+    for node in top_level(ast.parse(package.read_text(encoding="utf-8"))):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 found.add(name)

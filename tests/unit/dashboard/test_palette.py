@@ -68,6 +68,6 @@ def test_style_names_every_colour_that_it_uses():
     used = set(re.findall(r"var\(--([\w-]+)", sheet))
     used = {name for name in used if not name.startswith("st-")}  # Streamlit's own
     defined = set(re.findall(r"[{;\s]--([\w-]+):", sheet))
-    defined |= {"run", "rt-columns", "rt-width"}  # table.js sets these
+    defined |= {"run", "dash", "rt-columns", "rt-width", "w"}  # table.js sets these
     assert used <= defined
     assert {name.replace("_", "-") for name in COLOURS["light"]} <= defined

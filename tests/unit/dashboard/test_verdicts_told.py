@@ -1,6 +1,6 @@
 """What the Lab says of a run that has ended."""
 
-from html import escape
+from html import unescape
 
 import pytest
 
@@ -66,9 +66,9 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     assert f'class="verdict {kind}{" bad" if label.bad else ""}"' in html
     assert f"a sentence on {kind}" in html
     made = paper.verdict_list(groups(runs))
-    assert ("class='bad'" in made) == label.bad
-    assert ("class='bad'" in paper._trained_row(groups(runs)[0])) == label.bad
-    assert escape(f"The run {label.past}.") in report(store, runs)
+    assert ('class="bad"' in made) == label.bad
+    assert paper._trained_row(groups(runs)[0])["bad"] == label.bad
+    assert f"The run {label.past}." in unescape(report(store, runs))
 
 
 @pytest.mark.parametrize("many", [1, 2])
@@ -84,9 +84,8 @@ def test_a_cell_tells_every_verdict(store, monkeypatch, kind, many):
     seen = f"{made.text} {made.small}"
     if made.kind == "plain":  # neither a colour of its own nor green
         assert (label.short if label.bad else label.said) in seen
-    html = paper._cell(made, 1, 3)
-    assert made.text in html
-    assert made.small in html
+    told = paper._cell(made, 1, 3)
+    assert (told["text"], told["small"]) == (made.text, made.small)
 
 
 def test_who_memorised_is_warned_of_but_not_dead(store, monkeypatch):
