@@ -16,7 +16,8 @@ from core.verdicts.labels import STATE_ALIASES
 
 Values = Mapping[str, Any]
 DEEPEST = 25  # expressions inside of one another
-SEARCHED = ("name", "id", "state", "words", "tags", "note")
+# `shown`: what a page calls the run beside the others, where it says so.
+SEARCHED = ("name", "shown", "id", "state", "words", "tags", "note")
 ACCEPTED = (
     "accepted: a name, one of == != < <= > >= in, a value, joined by and, or, not, as in"
     ' depth >= 12 and placement == "post"'

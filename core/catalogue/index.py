@@ -87,6 +87,11 @@ class Entry:
         """Whether it waits or is at work."""
         return self.state in LIVE
 
+    @property
+    def rewired(self) -> bool:
+        """Whether somebody changed its network while it trained: no setting describes it all."""
+        return len(self.switches) > len(self.flat["training.switches"])
+
     @cached_property
     def size(self) -> int:
         """Bytes on disk, of a run that has ended counted once."""

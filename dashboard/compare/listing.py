@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.catalogue import index as catalogue
 from core.catalogue.filters import FilterError, parse
 from core.catalogue.index import Entry
+from dashboard.catalogue import run_names
 
 # Every run has these, from its first step on; they stand first.
 FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/total",
@@ -21,7 +22,8 @@ def filtered(entries: Sequence[Entry], text: str) -> tuple[list[Entry], str]:
         return list(entries), f"Filter, {error}."
     if not text.strip():
         return list(entries), ""
-    return [entry for entry in entries if kept.matches(entry.values)], ""
+    shown = run_names.everywhere().names  # what a person reads in the list, and so searches for
+    return [e for e in entries if kept.matches({**e.values, "shown": shown.get(e.id, "")})], ""
 
 
 def counted(listed: Sequence[Entry], entries: Sequence[Entry]) -> str:

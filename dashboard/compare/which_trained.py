@@ -35,16 +35,17 @@ def card(
     A press on a cell chooses its runs in the browser (`hub.choose`) and calls `on_cell` with their
     ids before the page is drawn anew.
     """
-    listed = runs if listed is None else listed
+    given = runs if listed is None else listed
+    listed = [entry for entry in given if not entry.rewired]
     among = _grids(runs)
     if not among and not matrix.axes(listed):
         return False
     with cards.card("which_trained", **layout):
         with st.container(horizontal=True, key="grid_controls", gap="small"):
             chosen = _choose_grid(among) if among else LISTED
-            shown = (
-                listed if chosen == LISTED else [e for e in runs if e.meta.get("grid") == chosen]
-            )
+            shown = given if chosen == LISTED else [e for e in runs if e.meta.get("grid") == chosen]
+            rewired = sum(entry.rewired for entry in shown)
+            shown = [entry for entry in shown if not entry.rewired]
             defined = {} if chosen == LISTED else jobs.definition(store(), chosen)
             found = matrix.axes(shown, defined.get("axes", ()))
             down, across = _choose_axes(found) if found else ("", None)
@@ -56,7 +57,15 @@ def card(
             _matrix(shown, chosen, found, (down, across), defined, on_cell)
         else:
             cards.empty("Nothing to lay out", "These runs do not differ in any setting.")
+        if rewired:
+            st.html(f'<span class="card-note">{_left_out(rewired)}</span>')
     return True
+
+
+def _left_out(count: int) -> str:
+    """What is said of runs whose network changed while they trained."""
+    runs = "1 run that was" if count == 1 else f"{count} runs that were"
+    return f"{runs} rewired while training: in no cell, as no setting describes the whole run."
 
 
 def _grids(runs: Sequence[Entry]) -> dict[str, str]:

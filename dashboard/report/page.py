@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from core.catalogue.compare import command
+from core.config import RunConfig
 from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
@@ -278,9 +279,15 @@ def _facts(found: Sequence[Group]) -> list[str]:
     ]
 
 
+def _as_trained(run: Run) -> RunConfig:
+    """Its settings with every switch, those by hand too, so that the command repeats them."""
+    training = run.config.training.model_copy(update={"switches": run.switches})
+    return run.config.model_copy(update={"training": training})
+
+
 def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
     """What trains each line's first run anew."""
-    return [(group, command(group.runs[0].config)) for group in found]
+    return [(group, command(_as_trained(group.runs[0]))) for group in found]
 
 
 def _versions() -> str:

@@ -178,7 +178,9 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     """The runs as a grid, where at least half of the combinations of what differs are there.
 
     A setting whose value follows from another's (no placement, no norm) does not become an axis.
+    A run that was rewired while it trained stands in no cell: no setting describes all of it.
     """
+    groups = [group for group in groups if not any(run.turned_by_hand for run in group.runs)]
     runs = [run for group in groups for run in group.runs]
     flats = [run.config.flat() for run in runs]
     found = {name: [written(flat[name]) for flat in flats] for name in varied(groups)}

@@ -80,6 +80,8 @@ def modules(top: str) -> dict[str, Path]:
     """Dotted name of each module below a folder, and its file."""
     found = {}
     for path in (ROOT / top).rglob("*.py"):
+        if "node_modules" in path.parts:
+            continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found

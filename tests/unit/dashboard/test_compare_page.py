@@ -114,6 +114,18 @@ def test_filters_search_and_refuse(entries: list) -> None:
     assert listing.counted(found[:2], entries) == "2 of 5 runs"
 
 
+def test_a_run_is_found_by_what_the_page_calls_it(store: RunStore, entries: list) -> None:
+    for seed in (0, 1):
+        finished(store, "", "lives", 160, model__placement="sandwich", training__seed=seed)
+    entries = catalogue.entries(store)
+    shown = run_names.everywhere().names
+    for entry in entries:
+        called = f'"{shown[entry.id]}"'
+        assert entry in listing.filtered(entries, called)[0], called
+    own = next(shown[entry.id] for entry in entries if entry.flat["model.placement"] == "sandwich")
+    assert own.lower() not in " ".join(str(entry.values) for entry in entries).lower()
+
+
 def test_metrics_of_all_runs(entries: list) -> None:
     found = listing.metrics(entries)
     assert found[:2] == ["loss/train", "loss/validation"]

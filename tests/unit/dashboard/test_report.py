@@ -13,9 +13,10 @@ import pytest
 from conftest import small
 
 from core import cli
+from core.catalogue import index as catalogue
 from core.catalogue.compare import command
 from core.cli.options import Parser, config_of
-from core.config import RunConfig
+from core.config import RunConfig, Switch
 from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves
@@ -206,6 +207,20 @@ def test_the_command_trains_the_same(settings: dict[str, object]) -> None:
     options: Namespace = parser.parse_args(shlex.split(command(wanted))[3:])
     assert config_of(options) == wanted
     assert command(RunConfig()) == "python -m core train"
+
+
+def test_a_run_that_was_rewired_is_told_as_it_was_trained(store: RunStore) -> None:
+    for placement in ("pre", "post"):
+        finished(store, placement, steps=60, model__placement=placement)
+    rewired = finished(store, "rewired", steps=60, model__placement="pre", training__seed=1)
+    rewired.add_switch(Switch(step=30, layers="0", placement="post"))
+    runs = store.list()
+    assert "--training.switches" in own(report(store, runs))
+    found = matrix(groups(runs))
+    assert found is not None
+    assert {cell.of for cell in found.cells.values()} == {1}, "no cell holds the rewired one"
+    entries = catalogue.entries(store)
+    assert [entry.name for entry in entries if entry.rewired] == ["rewired"]
 
 
 def test_names_at_the_lines_ends_stand_apart() -> None:
