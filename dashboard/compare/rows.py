@@ -84,6 +84,7 @@ def _row(
         "note": str(meta["note"]),
         "group": group,
         "twin": names.get(str(twin), "a deleted run") if twin else None,
+        "step": found.step,
         "steps": found.steps,
         "evaluate_every": entry.flat["training.evaluate_every"],
         "detail": f"seed {entry.flat['training.seed']}",

@@ -69,7 +69,12 @@ def undo() -> tuple[list[str], str] | None:
     last = st.session_state.get("runs_undo")
     if not last:
         return None
-    there = {one.key for one in store().trash.list()}
+    there = {
+        one.key
+        for one in store().trash.list()
+        # Nothing to undo where the run was imported again; a press that came first is answered.
+        if st.session_state.get("undo_delete") or not (store().root / one.id).exists()
+    }
     keys = [key for key in last["keys"] if key in there]
     if not keys:
         return None

@@ -64,7 +64,7 @@ def table(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[dict[str, 
     names = run_names.everywhere().names  # as every other page calls them
     made = rows.rows(entries, [], {}, names)
     for row, entry in zip(made, entries, strict=True):
-        row |= {"step": entry.digest.step, "created": created(entry.id)} | _size(sizes, entry.id)
+        row |= {"created": created(entry.id)} | _size(sizes, entry.id)
     return made
 
 

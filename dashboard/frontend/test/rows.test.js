@@ -6,7 +6,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 
 import { timesOf, spread } from "../src/state/groups.js"
-import { figureTitle, stateOf, figure, shared } from "../src/views/runs/cells.js"
+import { drawnOf, figureTitle, stateOf, figure, lossOf, shared } from "../src/views/runs/cells.js"
 import { columnsOf } from "../src/views/runs/table_row.js"
 import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
@@ -46,6 +46,23 @@ test("a group is sorted by its mean, and the runs inside it too", () => {
 test("settings are sorted by their column", () => {
   const rows = [row("a", { settings: ["x", 12] }), row("b", { settings: ["x", 2] })]
   assert.deepEqual(linesOf(rows, new Set(), { by: "model.depth", index: 1 }).map((l) => l.name), ["b", "a"])
+})
+
+test("a run that waits is not counted as drawn", () => {
+  const rows = [row("a"), row("b", { state: "queued", step: 0 }), row("c", { state: "queued", step: 0 })]
+  const all = new Set(["a", "b", "c"])
+  assert.equal(drawnOf(rows, all, "drawn"), "1 of 3 drawn, 2 wait")
+  assert.equal(drawnOf(rows, new Set(["a", "b"]), "drawn"), "1 of 3 drawn, 1 waits")
+  assert.equal(drawnOf(rows, all, "ticked"), "3 of 3 ticked")
+})
+
+test("a mean of values from different steps says so", () => {
+  const rows = [row("a", { step: 100, state: "paused", validation: [3, 3] }), row("b", { step: 150, validation: [2, 2] })]
+  const mixed = lossOf(rows, "validation")
+  assert.match(figure(mixed), /\*$/)
+  assert.match(figureTitle(mixed), /at different steps: 100 to 150$/)
+  const ended = lossOf([rows[1], row("c", { step: 150, validation: [1, 1] }), row("d", { step: 3 })], "validation")
+  assert.doesNotMatch(figure(ended) + figureTitle(ended), /\*|different/)
 })
 
 test("repeats of one experiment are one value and have no deviation", () => {

@@ -177,6 +177,16 @@ def test_restoring_over_a_run_says_why_not(store: RunStore) -> None:
     assert len(store.trash.list()) == 1
 
 
+def test_undo_goes_when_the_run_is_there_again(store: RunStore) -> None:
+    run = finished(store, "twice", steps=10)
+    at = press(opened(run), "delete_runs")
+    assert "undo_delete" in keys(at)
+    run.path.mkdir()
+    (run.path / "config.json").write_text(small().model_dump_json())
+    at.run()
+    assert "undo_delete" not in keys(at)
+
+
 def test_runs_at_work_are_stopped_only_after_a_question(store: RunStore) -> None:
     waits = store.create(small(), "waits")
     at = press(opened(waits), "delete_runs")

@@ -29,7 +29,7 @@ export function timesOf(rows) {
 
 /**
  * What a group's line says of its rows' values: `count` of the rows have one.
- * @typedef {{ mean: number | null, deviation: number | null, experiments: number, count: number, of: number }} Spread
+ * @typedef {{ mean: number | null, deviation: number | null, experiments: number, count: number, of: number, steps?: number[] }} Spread
  */
 
 /**

@@ -2,6 +2,7 @@
 
 import { BAD, ENDED, LIVE_STATES, STATES } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
+import { spread } from "../../state/groups.js"
 import { number } from "../../ui/format.js"
 
 /**
@@ -37,29 +38,57 @@ export function evaluationOf([row, ...more]) {
   return { old: from === 0, title: `Validation at step ${from}, the next at step ${from + row.evaluate_every}; trained to step ${step}` }
 }
 
+/**
+ * The losses of a line's runs as one figure, and the steps that they are from.
+ * @param {import("../../types").Row[]} rows
+ * @param {"validation" | "training"} by
+ * @returns {import("../../state/groups.js").Spread}
+ */
+export function lossOf(rows, by, best = false) {
+  const each = rows.map((row) => standing(row))
+  const values = each.map((one) => one[by][best ? 1 : 0])
+  return { ...spread(values, rows), steps: each.filter((_, i) => Number.isFinite(values[i])).map((one) => one.step) }
+}
+
+/**
+ * How many runs are ticked; of what is drawn, a run that waits has no point yet.
+ * @param {import("../../types").Row[]} rows
+ * @param {Set<string>} ticked
+ * @param {string} chosen
+ */
+export function drawnOf(rows, ticked, chosen) {
+  const count = (/** @type {number} */ n) => n.toLocaleString("en-US")
+  const waits = (/** @type {import("../../types").Row} */ row) => { const { state, step } = standing(row); return state === "queued" && !step }
+  const waiting = chosen === "drawn" ? rows.filter((row) => ticked.has(row.id) && waits(row)).length : 0
+  const words = `${count(ticked.size - waiting)} of ${count(rows.length)} ${chosen}`
+  return waiting ? `${words}, ${count(waiting)} wait${waiting === 1 ? "s" : ""}` : words
+}
+
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
 
 /**
- * A mean over some of a group's runs says of how many.
+ * A mean over some of a group's runs says of how many; one of values from different steps has a *.
  * @param {import("../../state/groups.js").Spread} spread
  */
-export function figure({ mean, deviation, count, of }) {
+export function figure({ mean, deviation, count, of, steps = [] }) {
   if (mean === null) return "–"
   const apart = deviation === null ? "" : ` ±${deviation.toFixed(3).replace(/^0(?=\.)/, "")}`
-  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "")
+  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "") + (new Set(steps).size > 1 ? "*" : "")
 }
 
 /**
  * What a figure is, in words; "" of one run.
  * @param {import("../../state/groups.js").Spread} spread
  */
-export function figureTitle({ deviation, experiments, count, of }) {
+export function figureTitle({ deviation, experiments, count, of, steps = [] }) {
   if (of < 2 || !count) return ""
+  const [first, last] = [Math.min(...steps), Math.max(...steps)]
+  const apart = first < last ? `, at different steps: ${number(first)} to ${number(last)}` : ""
   const runs = count < of ? `the ${count} of ${of} runs that have a value` : `${count} runs`
   const what = deviation === null ? "Mean" : "Mean ± standard deviation (n − 1)"
   const repeats = experiments === count ? "" : experiments === 1 ? ", repeats of one seed"
     : `; repeats of a seed are averaged first, so n = ${experiments}`
-  return `${what} of ${runs}${repeats}`
+  return `${what} of ${runs}${repeats}${apart}`
 }
 
 // A setting's value as people write it.

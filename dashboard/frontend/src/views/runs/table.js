@@ -3,13 +3,12 @@
 // A page says which columns it shows, how many runs may be ticked (`most`), in a word what a tick
 // means (`chosen`), and whether names and Enter edit a run or make it stand out (`names`).
 
-import { spread } from "../../state/groups.js"
 import { hub } from "../../state/hub.js"
 import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
 import { el, say, taken } from "../../ui/dom.js"
 import { markDash, runColour } from "../../ui/theme.js"
-import { stateOf, standing } from "./cells.js"
+import { drawnOf, lossOf, stateOf, standing } from "./cells.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
 import { linesOf, sortOf, sortText } from "./table_rows.js"
 
@@ -278,7 +277,7 @@ export class RunsTable extends Card {
     const newest = drawn === this.most && rows.length > this.most ? "the newest " : ""
     const count = (n) => n.toLocaleString("en-US")
     say(this.foot, this.refused ? `At most ${count(this.most)} runs are ${this.props.chosen}; untick others first.`
-      : rows.length ? `${newest}${count(drawn)} of ${count(rows.length)} ${this.props.chosen}` : this.props.empty)
+      : rows.length ? newest + drawnOf(rows, this.ticked, this.props.chosen) : this.props.empty)
     this.refused = false
   }
 
@@ -305,7 +304,7 @@ export class RunsTable extends Card {
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
     const focused = line.rows.some((r) => r.id === focus) && !(line.group && this.open.has(line.group))
-    const loss = (by) => spread(line.rows.map((r) => standing(r)[by][this.sort.best ? 1 : 0]), line.rows)
+    const loss = (by) => lossOf(line.rows, by, this.sort.best)
     const figures = { validation: loss("validation"), training: loss("training") }
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,

@@ -1,10 +1,10 @@
 // One line of the runs table as elements.
 
 import { SIGNS, STATES, VERDICTS } from "../../protocol/states.js"
-import { timesOf, spread } from "../../state/groups.js"
+import { timesOf } from "../../state/groups.js"
 import { textWidth } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
-import { evaluationOf, figureTitle, stateOf, figure, shared, standing, told } from "./cells.js"
+import { evaluationOf, figureTitle, stateOf, figure, lossOf, shared, told } from "./cells.js"
 
 function cellOf(row, className = "", role = "gridcell") {
   const cell = el("div", ("rt-cell " + className).trim())
@@ -106,9 +106,12 @@ export function columnsOf(rows, lines, settings, room, theme, shows) {
     Math.ceil(Math.min(most, Math.max(least, ...texts.map((t) => textWidth(t, font))))) + 18
   const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
     width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
+  // A group's figure has room for all that it may say while its runs train.
+  const most = Math.max(0, ...some.filter((l) => l.group).map((l) => l.rows.length))
   const loss = (by, least) => ({ by, title: by, number: true, loss: true,
     note: lines.some((l) => l.group) ? ". Of a group: mean ± standard deviation (n − 1)" : "",
-    width: widest(some.map((l) => figure(spread(l.rows.map((r) => standing(r)[by][0]), l.rows))), code, least, 130) })
+    width: widest(some.map((l) => figure(lossOf(l.rows, by))), code,
+      Math.max(least, textWidth(most ? `8.888 ±.888 (${most} of ${most})*` : "", code)), 240) })
   const words = (by, least, most, more) => ({ by, title: by,
     width: widest([by + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
   const grouped = some.some((l) => l.group)
