@@ -115,10 +115,10 @@ export class Curves extends Courses {
     const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
     this.lines = lines
     this.plot.dataset.lines = String(lines.length)
-    this.words(lines)
-    this.explain(this.why(this.runs))
     const focus = this.focus
     this.chosen = focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
+    this.words(lines)
+    this.explain(this.why(this.runs))
     const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
     const font = `12px ${theme.font}`
     const ends = named.map((l) => textWidth(this.name(l), font) + 14)
@@ -202,8 +202,9 @@ export class Curves extends Courses {
     const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
     const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
     const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
+    const circles = lines.some((l) => this.validation(l).length) ? "circles: validation" : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
-    this.heading(props.title ?? titleOf(props.metric), [said, how, count,
+    this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
       props.baseline && `dotted: ${props.baseline[0]} ${number(props.baseline[1])}`].filter(Boolean).join(" · "))
   }
 
