@@ -21,7 +21,7 @@ from core import estimate
 from core.cache import Cache
 from core.catalogue.summary import Digest, digest
 from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, overrides
-from core.config.alike import experiment_key, setting_key
+from core.config.alike import SCHEDULE, experiment_key, setting_key
 from core.config.run import tokens_per_step
 from core.files import Signature, read_json, signature
 from core.runs import Run, RunError, RunStore
@@ -90,7 +90,12 @@ class Entry:
     @property
     def rewired(self) -> bool:
         """Whether somebody changed its network while it trained: no setting describes it all."""
-        return len(self.switches) > len(self.flat["training.switches"])
+        return len(self.switches) > len(self.flat[SCHEDULE])
+
+    @cached_property
+    def trained(self) -> Mapping[str, Any]:
+        """Its settings as it was trained: with each switch of a layer, scheduled or by hand."""
+        return {**self.flat, SCHEDULE: self.switches}
 
     @cached_property
     def size(self) -> int:
@@ -255,7 +260,7 @@ def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
     if flat is None:
         return None
     by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
-    switches = sorted((*flat["training.switches"], *by_hand), key=lambda one: one["step"])
+    switches = sorted((*flat[SCHEDULE], *by_hand), key=lambda one: one["step"])
     entry = Entry(run, flat, run.meta, tuple(switches), run.status)
     try:
         entry.layers  # noqa: B018 - reading it is the check
@@ -282,8 +287,8 @@ def _flat(folder: str) -> dict[str, Any] | None:
 
 
 def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
-    """The settings that are not the same everywhere, with one value for each run."""
-    columns = zip(*(entry.flat.values() for entry in entries), strict=True)
+    """The settings that are not the same everywhere, with one value for each run (`trained`)."""
+    columns = zip(*(entry.trained.values() for entry in entries), strict=True)
     return {
         name: column
         for name, column in zip(DEFAULTS, columns, strict=False)

@@ -102,8 +102,9 @@ def _beside_each_other(family: Sequence[Subject]) -> dict[str, str]:
         parts = {one.id: _phrases(one, first) for one in family}
     else:
         parts = {one.id: _phrases(one, [n for n in first if not _usual(one, n)]) for one in family}
-    for one in family:  # everything about it is as usual
-        parts[one.id] = parts[one.id] or _phrases(one, first)
+    for one in family:  # everything about it is as usual, or nobody rewired it
+        usual = _phrases(one, first) or ([described_of(one)] if first else [])
+        parts[one.id] = parts[one.id] or usual
     told = _refined(family, {id: ", ".join(words) for id, words in parts.items()})
     return {one.id: _whole(one, told[one.id] or described_of(one)) for one in family}
 
@@ -140,7 +141,7 @@ def _refined(subjects: Sequence[Subject], found: Mapping[str, str]) -> dict[str,
         dotted = next((name for name in _ordered(differing(same)) if name not in used), None)
         if dotted is None:
             continue
-        words = {one.id: _phrases(one, [dotted])[0] for one in same}
+        words = {one.id: "".join(_phrases(one, [dotted])) for one in same}
         if len(set(words.values())) > 1:
             for one in same:
                 result[one.id] = ", ".join(filter(None, (result[one.id], words[one.id])))
@@ -218,15 +219,16 @@ def _usual(one: Subject, name: str) -> bool:
 
 
 def _phrases(one: Subject, dotted: Iterable[str]) -> list[str]:
+    """What is said of these settings: of a run that nobody rewired, nothing of rewiring."""
     return [
-        _rewired(one.switches) if name == REWIRED else phrase(name, one.settings) for name in dotted
+        _rewired(one.switches) if name == REWIRED else phrase(name, one.settings)
+        for name in dotted
+        if name != REWIRED or one.switches
     ]
 
 
 def _rewired(switches: Sequence[Values]) -> str:
     """`rewired at 150 (layer 6: residual off)`."""
-    if not switches:
-        return "not rewired"
     told = ", then ".join(f"{one.get('step', 0)} ({layers(one)})" for one in switches)
     return f"rewired at {told}"
 

@@ -7,6 +7,8 @@ from pathlib import PurePath
 from typing import Any
 
 from core.config import overrides
+from core.config.alike import SCHEDULE
+from core.config.run import settings
 
 
 def said(value: Any) -> str:
@@ -23,6 +25,14 @@ def said(value: Any) -> str:
 def file_name(dotted: str, value: Any) -> Any:
     """An own text's path as its file's name: where the server keeps it helps nobody."""
     return PurePath(str(value)).name if dotted == "data.path" and value else value
+
+
+def title_of(dotted: str) -> str:
+    """A setting's own title; of switches one that is true of those by hand too."""
+    if dotted == SCHEDULE:
+        return "Switches while training"
+    found = settings().get(dotted)
+    return str(found.title) if found is not None else dotted
 
 
 def words_of(values: Mapping[str, Any]) -> str:

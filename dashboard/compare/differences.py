@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from core.catalogue.index import Entry, differing
 from core.config import overrides
-from core.config.words import file_name
-from dashboard.settings.form import DEFAULTS, LISTS, SETTINGS
+from core.config.words import file_name, title_of
+from dashboard.settings.form import DEFAULTS, LISTS
 from dashboard.ui.palette import Mode, run_colour
 from dashboard.ui.templates import render
 
@@ -44,7 +44,7 @@ def table(
     rows = [
         (
             name,
-            SETTINGS[name].title if name in SETTINGS else name,
+            title_of(name),
             [_common(name, own) for _, own in across]
             if side_by_side
             else [_counted(name, found[name])],
@@ -65,7 +65,7 @@ def table(
 
 
 def _common(name: str, entries: Sequence[Entry]) -> str:
-    found = {written(name, entry.flat[name]): entry.flat[name] for entry in entries}
+    found = {written(name, entry.trained[name]): entry.trained[name] for entry in entries}
     numbers = {text: v if isinstance(v, int | float) else math.inf for text, v in found.items()}
     values = sorted(found, key=lambda text: (numbers[text], text))
     return ", ".join(values) if len(values) <= 4 else f"{len(values)} values"

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.catalogue.index import Entry, differing
 from core.catalogue.naming import Subject, described_of, names
+from core.config.alike import SCHEDULE
 from core.config.describe import short_title
 from core.config.words import said
 from dashboard.catalogue.run_names import subject
@@ -46,7 +47,11 @@ def _key(entry: Entry, by: str) -> str | None:
         return entry.tags[0] if entry.tags else None
     if by == GRID:
         return str(entry.meta.get("grid") or "") or None
-    return str(entry.flat[by]) if by in entry.flat else None
+    if by not in entry.trained:
+        return None
+    # No setting describes all of a run that was rewired: it is averaged only with its like.
+    rewired = entry.switches if entry.rewired else ()
+    return str((entry.trained[by], rewired))
 
 
 def _names(groups: Sequence[Sequence[Entry]], by: str) -> list[str]:
@@ -68,7 +73,8 @@ def _name(group: Sequence[Entry], by: str) -> str:
         return first.tags[0]
     if by == GRID:
         return str(first.meta.get("grid_name") or first.meta["grid"])
-    return f"{short_title(by)} {said(first.flat[by])}"
+    rewired = ", rewired" if first.rewired and by != SCHEDULE else ""
+    return f"{short_title(by)} {said(first.trained[by])}{rewired}"
 
 
 def _one_setting(group: Sequence[Entry], id: str) -> Subject:

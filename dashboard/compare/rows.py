@@ -77,7 +77,7 @@ def _row(
         "words": words,
         "full": found.words,
         "bad": bad,
-        "settings": [_written(file_name(name, entry.flat.get(name))) for name in settings],
+        "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],
         "validation": [found.validation, found.best_validation],
         "training": [found.loss, found.best_loss],
         "tags": entry.tags,

@@ -15,6 +15,9 @@ from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
 from core.catalogue.summary import Digest, digest
 from core.config import RunConfig, choices, overrides, settings
+from core.config.alike import SCHEDULE
+from core.config.words import title_of
+from core.runs import Run
 from core.verdicts.labels import BAD_KINDS
 from dashboard.report.series import Group, experiment
 from dashboard.ui.templates import render
@@ -35,10 +38,9 @@ def written(value: Any) -> str:
     return "–" if value in (None, "") else str(value)
 
 
-def title_of(dotted: str) -> str:
-    """A setting's own title."""
-    found = settings().get(dotted)
-    return str(found.title) if found is not None else dotted
+def trained(run: Run) -> dict[str, Any]:
+    """Its settings as it was trained: with each switch of a layer, scheduled or by hand."""
+    return {**run.config.flat(), SCHEDULE: run.switches}
 
 
 # What was trained
@@ -92,7 +94,7 @@ def varied(groups: Sequence[Group]) -> dict[str, list[list[Any]]]:
 
     The seed, where lines are of several seeds, is none of them.
     """
-    flats = [[run.config.flat() for run in group.runs] for group in groups]
+    flats = [[trained(run) for run in group.runs] for group in groups]
     first = flats[0][0]
     found = {
         name: [[flat[name] for flat in own] for own in flats]
@@ -153,7 +155,7 @@ def _counted(values: Sequence[Sequence[Any]]) -> str:
 
 def equal_table(groups: Sequence[Group]) -> Markup:
     """Every setting that is the same everywhere, folded."""
-    flat, apart = groups[0].runs[0].config.flat(), varied(groups)
+    flat, apart = trained(groups[0].runs[0]), varied(groups)
     rows = [
         (name, title_of(name), written(value))
         for name, value in flat.items()
@@ -182,7 +184,7 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     """
     groups = [group for group in groups if not any(run.turned_by_hand for run in group.runs)]
     runs = [run for group in groups for run in group.runs]
-    flats = [run.config.flat() for run in runs]
+    flats = [trained(run) for run in runs]
     found = {name: [written(flat[name]) for flat in flats] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:

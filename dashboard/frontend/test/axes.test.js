@@ -27,6 +27,7 @@ test("a logarithmic axis has two ticks at least, told apart by their words", () 
     assert.equal(new Set(ticktext).size, tickvals.length, String(ticktext))
     assert.ok(tickvals.every((v) => Math.log10(v) >= range[0] - 1e-6 && Math.log10(v) <= range[1] + 1e-6))
   }
+  assert.deepEqual(logTicks([0, 4]).ticktext, ["1", "10", "100", "1,000", "10,000"])
   assert.deepEqual(logTicks([0, 4]).tickvals, [1, 10, 100, 1000, 10000])
 })
 

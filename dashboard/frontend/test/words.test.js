@@ -16,6 +16,7 @@ test("a number has four significant digits and no more zeros than needed", () =>
     [3.14159, "3.142"], [-0.25, "-0.25"], [999.96, "1000"], [1234.5, "1,235"], [0.00012345, "1.23e-4"], [1e-3, "0.001"],
     [2.5e7, "2.50e7"]])
   assert.equal(number(3.14159, 2), "3.1")
+  assert.equal(number(100, 2), "100", "a whole part is never a power of ten")
 })
 
 test("a running number keeps its width", () => {

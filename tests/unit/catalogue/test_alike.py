@@ -53,7 +53,7 @@ def test_a_rewired_run_is_not_a_seed_of_the_others(store):
     assert set(labels) == {runs[0].id, runs[1].id}
     assert [len(group.runs) for group in report_groups(runs)] == [2, 1]
     names = [group.name for group in report_groups(runs)]
-    assert names == ["not rewired", "rewired at 5 (layer 2: residual off)"]
+    assert names == ["pre-LN L6", "rewired at 5 (layer 2: residual off)"]
 
 
 def test_a_switch_by_hand_is_seen_in_a_listed_run(store):

@@ -79,8 +79,18 @@ def test_a_grid_of_four_in_its_own_words():
     assert list(names(SHAPES["seeds"]).values()) == ["seed 0", "seed 1", "seed 2"]
     assert list(names(SHAPES["twins"]).values()) == ["pre-LN", "post-LN"]
     assert list(names(SHAPES["rewired twins"]).values()) == [
-        "not rewired",
+        "pre-LN L6",
         "rewired at 150 (layer 6: residual off)",
+    ]
+
+
+def test_what_was_never_rewired_is_named_by_its_settings():
+    off = [{"step": 150, "layers": "5", "residual": "off"}]
+    own = plain("3", data__corpus="tiny-shakespeare")
+    assert list(names([plain("1"), plain("2", switches=off), own]).values()) == [
+        f"pre-LN L6, corpus {BASE.data.corpus}",
+        "rewired at 150 (layer 6: residual off)",
+        "pre-LN L6, corpus tiny-shakespeare",
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from core.catalogue import index as catalogue
+from core.config.overrides import Switch
 from core.runs import Run, RunStore
 from dashboard.catalogue import run_names
 from dashboard.compare import address, differences, groups, listing, outcomes, rows
@@ -156,6 +157,21 @@ def test_groups_by_a_setting_a_tag_a_grid(store: RunStore, entries: list) -> Non
     assert set(groups.labels(again, groups.GRID).values()) == {"placement × depth"}
     assert groups.ways(again)[:2] == [groups.SEED, groups.NOTHING]
     assert {groups.TAG, groups.GRID, "model.placement"} <= set(groups.ways(again))
+
+
+def test_a_rewired_run_is_told_and_averaged_with_none_but_its_like(store: RunStore) -> None:
+    runs = [finished(store, "", steps=40, training__seed=seed) for seed in range(4)]
+    finished(store, "", steps=40, model__placement="post")
+    for run in runs[:2]:
+        run.add_switch(Switch(step=21, layers="1", residual="off"))
+    listed = catalogue.entries(store)
+    found = groups.labels(listed, "model.placement")
+    assert {found[run.id] for run in runs[:2]} == {"placement pre, rewired"}
+    assert {found[run.id] for run in runs[2:]} == {"placement pre"}
+    assert "training.switches" in groups.ways(listed)
+    told = differences.table(listed, found)
+    assert "Switches while training" in told
+    assert "21/2: residual=off" in told
 
 
 def test_groups_of_one_name_are_told_apart(store: RunStore) -> None:

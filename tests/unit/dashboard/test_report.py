@@ -215,7 +215,10 @@ def test_a_run_that_was_rewired_is_told_as_it_was_trained(store: RunStore) -> No
     rewired = finished(store, "rewired", steps=60, model__placement="pre", training__seed=1)
     rewired.add_switch(Switch(step=30, layers="0", placement="post"))
     runs = store.list()
-    assert "--training.switches" in own(report(store, runs))
+    page = own(report(store, runs))
+    assert "--training.switches" in page
+    assert "Switches while training" in page
+    assert "30/1: placement=post" in page
     found = matrix(groups(runs))
     assert found is not None
     assert {cell.of for cell in found.cells.values()} == {1}, "no cell holds the rewired one"

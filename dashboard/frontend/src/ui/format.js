@@ -14,7 +14,8 @@ export function number(value, digits = 4) {
     return `${mantissa}e${Number(power)}`
   }
   if (size >= 1000) return Math.round(value).toLocaleString("en-US")
-  return value.toPrecision(digits).replace(/^(-?\d+\.\d*?)0+$/, "$1").replace(/\.$/, "")
+  // Fewer digits than the whole part has would be written as a power.
+  return value.toPrecision(size >= 1 ? Math.max(digits, Math.floor(Math.log10(size)) + 1) : digits).replace(/^(-?\d+\.\d*?)0+$/, "$1").replace(/\.$/, "")
 }
 
 /**
