@@ -55,6 +55,11 @@ def scale(entropy: float, floor: float | None = None) -> float:
     return max(entropy - known, 1e-9)
 
 
+def margin(to_learn: float, exact: bool) -> float:
+    """Nats below the frequencies from which on the input is used."""
+    return (LEARNED if exact else COARSE) * to_learn
+
+
 def judge_gaps(
     gaps: NDArray[np.floating], to_learn: float, window: int = WINDOW, *, exact: bool = True
 ) -> Gap:
@@ -78,11 +83,11 @@ def judge_gaps(
 
 def _window(gaps: NDArray[np.float64], to_learn: float, exact: bool) -> Gap:
     mean, error, fall, fall_error = trend(gaps)
-    margin = (LEARNED if exact else COARSE) * to_learn
+    enough = margin(to_learn, exact)
     sure = SIGMAS * error
     falls = fall > max(SIGMAS * fall_error, FALL * to_learn) or _fell(gaps, to_learn)
     level: Level
-    if mean + sure < -margin:
+    if mean + sure < -enough:
         level = "learned"
     elif falls:
         level = "falling"
@@ -90,7 +95,7 @@ def _window(gaps: NDArray[np.float64], to_learn: float, exact: bool) -> Gap:
         level = "above"
     elif mean - sure < -LITTLE * to_learn:
         level = "noisy"  # as well a network that has learned
-    elif mean < -margin or mean > BESIDE * to_learn:
+    elif mean < -enough or mean > BESIDE * to_learn:
         level = "noisy"
     else:
         level = "plateau"

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from core.config.units import Unit, unit
 from core.runs.store import Run
-from core.verdicts.judgement import LITTLE, WINDOW, Gap, judge_gaps, memorised, scale
+from core.verdicts.judgement import (
+    BESIDE,
+    LITTLE,
+    SIGMAS,
+    WINDOW,
+    Gap,
+    judge_gaps,
+    margin,
+    memorised,
+    scale,
+)
 from core.verdicts.labels import LIVE, Kind
 
 
@@ -123,8 +133,15 @@ def _said(
         why = f"{away} {side} {there}, but still falling. It is too early to judge: train longer."
         return "too_early", f"{reached} {why}"
     why = f"{away} ± {gap.error:.{_digits(gap.error, 1)}f} {side} {there}."
-    loud = "Its batches scatter too much to judge it yet: train longer or with a larger batch."
-    return "too_early", f"{reached} {why} {loud}"
+    unclear = "Its batches scatter too much to judge it yet"
+    if abs(gap.mean) > SIGMAS * gap.error:  # the side is certain, its size is not
+        edge, meaning = (
+            (BESIDE * to_learn, f"it knows less than {words.frequencies}")
+            if gap.mean > 0
+            else (margin(to_learn, exact), "it uses its input")
+        )
+        unclear = f"Only from {edge:.{digits}f} on {meaning}, and that is not certain yet"
+    return "too_early", f"{reached} {why} {unclear}: train longer or with a larger batch."
 
 
 def _validation(

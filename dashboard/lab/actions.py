@@ -27,6 +27,7 @@ class Button:
 
     label: str
     enabled: bool
+    help: str | None = None
 
 
 def train() -> None:
@@ -106,13 +107,17 @@ def rewire() -> None:
             chosen["rewire_problem"] = said[:1].upper() + said[1:]
 
 
+FIRST = "Starts the next run, with the settings as they are, and pauses it after one step."
+
+
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
     now = run.status if run else ""
     resumes = now == "paused" or now in RESUMABLE
+    steps = now in NEEDS_WORKER
     return (
         Button("Resume" if resumes else "Pause", resumes or now in ("starting", "running")),
-        Button("Step", now in NEEDS_WORKER or (now != "queued" and config is not None)),
+        Button("Step", steps or (now != "queued" and config is not None), None if steps else FIRST),
         Button("Stop", now in LIVE),
     )
 

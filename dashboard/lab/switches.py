@@ -214,26 +214,17 @@ def offered(dotted: str) -> tuple[str, ...]:
 
 
 def _number(dotted: str, label: str, default: float, common: dict[str, Any]) -> None:
-    low, high = _limits(dotted)
+    # Without limits: a browser keeps back what lies beyond one, and Train would take the old number.
     whole = isinstance(default, int)
     step = SMALL_STEPS.get(dotted, 1 if whole else 0.01)
     kind = int if whole else float
     st.number_input(
         label,
-        min_value=None if low is None else kind(low),
-        max_value=None if high is None else kind(high),
         value=default,
         step=kind(step),
         format="%d" if whole else "%.8g",
         **common,
     )
-
-
-def _limits(dotted: str) -> tuple[float | None, float | None]:
-    """Inclusive limits; an open one (greater than 0) is left to `core.config`."""
-    low = [m.ge for m in SETTINGS[dotted].metadata if hasattr(m, "ge")]
-    high = [m.le for m in SETTINGS[dotted].metadata if hasattr(m, "le")]
-    return (low[0] if low else None), (high[0] if high else None)
 
 
 def _unit(dotted: str) -> str:

@@ -257,6 +257,34 @@ def test_a_choice_is_drawn_at_once_and_keeps_the_zoom(together):
     page.wait_for_function(f"{LOSS}._fullLayout.xaxis.range[0] === 0")
 
 
+def test_a_double_click_or_escape_shows_everything_and_pins_nothing(together):
+    page = together
+    choice = "window.addnormHub.choice"
+    whole = page.evaluate(RANGES, PLOT)
+    box = page.locator(".st-key-loss .nsewdrag").first.bounding_box()
+    at = [(x, y) for x in (0.3, 0.6) for y in (0.1, 0.9)]
+    for pinned, (x, y) in [(None, at[0]), (None, at[1]), (5, at[2]), (5, at[3])]:
+        page.evaluate("step => window.addnormHub.cursorAt(step)", pinned)
+        zoom(page, ".st-key-loss", 0.1, 0.8)
+        page.wait_for_function(f"{choice}.zoom")
+        page.wait_for_timeout(600)  # a later press is no part of the drag
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
+        page.mouse.down(click_count=1)
+        page.mouse.up(click_count=1)
+        page.wait_for_timeout(120)  # as a hand does it
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+        page.wait_for_function(f"{choice}.zoom === null")
+        page.wait_for_function(f"{LOSS}._fullLayout.xaxis.range[0] === 0")
+        page.wait_for_timeout(400)
+        assert page.evaluate(f"[{choice}.step, {choice}.focus]") == [pinned, None]
+        assert page.evaluate(RANGES, PLOT)[0] == whole[0]
+    zoom(page, ".st-key-loss", 0.1, 0.8)
+    page.wait_for_function(f"{choice}.zoom")
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"{choice}.zoom === null")
+
+
 def test_a_click_on_a_line_makes_its_run_stand_out(together, runs):
     page = together
     lives = runs[1].run.id

@@ -9,11 +9,19 @@ import { shownToken } from "../src/ui/format.js"
 import { share } from "../src/views/anatomy/token_parts.js"
 import { uniformEntropy, strongest } from "../src/views/attention/head_cards.js"
 import { bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
+import { meanEntropy } from "../src/views/lab/attention_head.js"
 import { lossAt, nearest } from "../src/views/attention/scrubber.js"
 
 test("a probability is the byte of its root, a difference lies around 128", () => {
   assert.deepEqual([...bytesOf([0, 0.25, 1, NaN, 2], false)], [0, 128, 255, 0, 255])
   assert.deepEqual([...bytesOf([0, 1, -1, 0.25, NaN], true)], [128, 255, 1, 192, 128])
+})
+
+test("a head's entropy is the mean over all rows: of even attention the highest possible", () => {
+  const n = 64
+  const even = Float32Array.from({ length: n * n }, (_, at) => (at % n <= Math.floor(at / n) ? 1 / (Math.floor(at / n) + 1) : 0))
+  assert.ok(Math.abs(meanEntropy(even, n) - uniformEntropy(n, true)) < 1e-5)
+  assert.equal(meanEntropy([1, 0, 1, 0], 2), 0)
 })
 
 test("every cell has a pixel and every pixel a cell", () => {

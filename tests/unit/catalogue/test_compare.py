@@ -81,6 +81,20 @@ def test_a_loss_that_only_passes_the_plateau(make):
     assert "still falling" in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("gap", "reason"),
+    [(-0.03, "Only from 0.02 on it uses its input"), (0.13, "Only from 0.10 on it knows less")],
+)
+def test_a_certain_gap_is_not_blamed_on_scatter(make, gap, reason):
+    """More than three standard errors from 0, but not from what counts as learned or above."""
+    unigram = np.full(400, ENTROPY)
+    found = verdict(make(noise(ENTROPY + gap, 400, 0.16), unigram=unigram))
+    assert abs(found.gap) > 3 * found.error
+    assert found.kind == "too_early"
+    assert reason in found.sentence
+    assert "scatter" not in found.sentence
+
+
 def test_above_is_not_learned(make):
     found = verdict(make(noise(3.8)))
     assert found.kind == "above"

@@ -183,6 +183,23 @@ def test_what_can_not_be_resolved_is_a_sentence():
     assert "model.heads: 3 does not divide model.width 64" in problem
 
 
+@pytest.mark.parametrize(
+    ("dotted", "value", "limit"),
+    [("optimizer.learning_rate", 100.0, "equal to 10"), ("training.seed", -1, "equal to 0")],
+)
+def test_a_number_beyond_its_limits_is_refused_and_not_trained_as_another(dotted, value, limit):
+    """A widget with limits of its own keeps the number back, and the settings stay as they were."""
+    app = opened()
+    field = app.number_input(key=form.key(dotted))
+    assert field.proto.has_min is False
+    assert field.proto.has_max is False
+    field.set_value(value).run()
+    config, problem = found(app)
+    assert config is None
+    assert dotted in problem
+    assert limit in problem
+
+
 def test_auto_or_a_number():
     app = opened()
     app.text_input(key="model_feedforward_width").set_value("96").run()
@@ -360,6 +377,14 @@ def test_buttons_can_be_pressed_where_it_makes_sense():
             run.status = status
         return [(b.label, not b.enabled) for b in actions.steering(run, config)]
 
+    def says_it_starts_one(status):
+        run = type("Fake", (), {"status": status})
+        return bool(actions.steering(run, config)[1].help)
+
+    assert [s for s in ("running", "paused", "stopped", "finished") if says_it_starts_one(s)] == [
+        "stopped",
+        "finished",
+    ]
     assert labels("") == [("Pause", True), ("Step", False), ("Stop", True)]
     assert labels("queued") == [("Pause", True), ("Step", True), ("Stop", False)]
     assert labels("running") == [("Pause", False), ("Step", False), ("Stop", False)]

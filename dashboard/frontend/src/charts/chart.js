@@ -104,11 +104,14 @@ export class Chart extends Card {
       this.zoom = shownRanges(this.plot)
       this.zoomed()
     })
-    this.plot.on("plotly_doubleclick", () => {
-      this.zoom = null
-      this.zoomed()
-      this.redraw()
-    })
+    this.plot.on("plotly_doubleclick", () => this.whole())
+  }
+
+  // Everything is shown again.
+  whole() {
+    this.zoom = null
+    this.zoomed()
+    this.redraw()
   }
 
   zoomed() {}

@@ -24,6 +24,8 @@ export class Curves extends Courses {
   /** @type {any} the line that stands out */
   chosen = null
   top = Infinity // of the frame, as a value
+  /** @type {any[]} the last two presses, with what was chosen before each */
+  presses = []
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -115,10 +117,10 @@ export class Curves extends Courses {
     const lines = this.gathered(runs).map((members) => this.line(members)).filter((l) => l.xs.length)
     this.lines = lines
     this.plot.dataset.lines = String(lines.length)
-    this.words(lines)
-    this.explain(this.why(this.runs))
     const focus = this.focus
     this.chosen = focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
+    this.words(lines)
+    this.explain(this.why(this.runs))
     const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
     const font = `12px ${theme.font}`
     const ends = named.map((l) => textWidth(this.name(l), font) + 14)
@@ -202,8 +204,9 @@ export class Curves extends Courses {
     const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
     const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
     const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
+    const circles = lines.some((l) => this.validation(l).length) ? "circles: validation" : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
-    this.heading(props.title ?? titleOf(props.metric), [said, how, count,
+    this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
       props.baseline && `dotted: ${props.baseline[0]} ${number(props.baseline[1])}`].filter(Boolean).join(" · "))
   }
 
@@ -323,8 +326,28 @@ export class Curves extends Courses {
     this.cursor.attach()
     this.plot.on("plotly_click", (event) => this.clicked(event))
     this.body.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.chosen) this.standOut(this.focus)
+      if (event.key !== "Escape") return
+      if (this.chosen) this.standOut(this.focus)
+      else if (this.zoom) this.whole()
     })
+    this.body.addEventListener("pointerdown", (event) => this.pressed(event), true)
+    this.body.addEventListener("dblclick", () => this.doubled())
+  }
+
+  // What a press may change is kept, for a double click is two presses.
+  pressed({ target }) {
+    const { step, focus } = hub.choice
+    this.presses = [this.presses[1], { step, focus, on: target }]
+    this.body.focus({ preventScroll: true }) // Plotly keeps the browser from doing so
+  }
+
+  // A double click shows everything and chooses nothing. Its first click puts the cursor under the
+  // pointer, so Plotly, which has its own double click, does not see the second one.
+  doubled() {
+    const [first] = this.presses
+    if (!this.props.follow || !first || !this.plot.contains(first.on)) return
+    hub.set({ step: first.step, focus: first.focus })
+    this.whole()
   }
 
   // A click on a line makes its run stand out; on the same line again, no run does.

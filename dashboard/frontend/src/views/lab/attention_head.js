@@ -5,6 +5,17 @@ import { el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { ramp } from "../../ui/theme.js"
 
+/**
+ * -Σ p ln p of each row of a pattern, the mean over all n rows, in nats; as `core.heads` has it.
+ * @param {ArrayLike<number>} pattern row by row
+ * @param {number} n
+ */
+export function meanEntropy(pattern, n) {
+  let sum = 0
+  for (let i = 0; i < n * n; i++) if (pattern[i] > 0) sum -= pattern[i] * Math.log(pattern[i])
+  return sum / n
+}
+
 export class Head {
   /** @type {import("../../types").Grid} */
   grid
@@ -53,18 +64,13 @@ export class Head {
   summary() {
     const [n] = this.grid.shape
     const p = this.grid.data
-    let [entropy, previous, first, rows] = [0, 0, 0, 0]
+    let [previous, first] = [0, 0]
     for (let i = 1; i < n; i++) {
-      for (let j = 0; j <= i; j++) {
-        const v = p[i * n + j]
-        if (v > 0) entropy -= v * Math.log(v)
-      }
       previous += p[i * n + i - 1]
       first += p[i * n]
-      rows += 1
     }
-    const share = (v) => (v / Math.max(rows, 1)).toFixed(2).replace(/^0/, "")
-    return `entropy ${(entropy / Math.max(rows, 1)).toFixed(2)} nats · previous token ${share(previous)} · first token ${share(first)}`
+    const share = (v) => (v / Math.max(n - 1, 1)).toFixed(2).replace(/^0/, "")
+    return `entropy ${meanEntropy(p, n).toFixed(2)} nats · previous token ${share(previous)} · first token ${share(first)}`
   }
 
   paint() {
