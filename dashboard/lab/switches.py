@@ -214,7 +214,7 @@ def offered(dotted: str) -> tuple[str, ...]:
 
 
 def _number(dotted: str, label: str, default: float, common: dict[str, Any]) -> None:
-    # Without limits: a browser keeps back what lies beyond one, and Train would take the old number.
+    # Without limits: a browser keeps back what is beyond one, and Train would take the old number.
     whole = isinstance(default, int)
     step = SMALL_STEPS.get(dotted, 1 if whole else 0.01)
     kind = int if whole else float
