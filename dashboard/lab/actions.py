@@ -115,9 +115,10 @@ def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button,
     now = run.status if run else ""
     resumes = now == "paused" or now in RESUMABLE
     steps = now in NEEDS_WORKER
+    first = None if steps or now == "queued" else FIRST
     return (
         Button("Resume" if resumes else "Pause", resumes or now in ("starting", "running")),
-        Button("Step", steps or (now != "queued" and config is not None), None if steps else FIRST),
+        Button("Step", steps or (now != "queued" and config is not None), first),
         Button("Stop", now in LIVE),
     )
 

@@ -54,6 +54,18 @@ test("where no points are shown, a state is told at once, and so is an end witho
   forget()
 })
 
+test("a run that is paused again after one step is told again", async () => {
+  const said = []
+  const view = viewOf("a", [], said)
+  const states = () => said.filter((one) => one !== "drawn")
+  await polled([view], { ...running, state: "paused" })
+  hub.refresh([{ id: "a", state: "paused" }])
+  hub.refresh([{ id: "a", state: "running" }]) // the page was drawn between the step and its end
+  await polled([view], { ...running, state: "paused" })
+  assert.deepEqual(states(), ["paused", "paused"])
+  forget()
+})
+
 test("a chart is made while no other one is, and one that was removed meanwhile is not", async () => {
   const said = []
   const first = { ...viewOf("a", [], said), tick: () => setTimeout(() => said.push("painted")) }

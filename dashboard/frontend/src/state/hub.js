@@ -281,6 +281,8 @@ class Hub {
     this.know(known)
     for (const { id, state } of known) {
       const run = this.run(id)
+      // It was shown: when the run comes into that state again (one step of a pause), tell it again.
+      if (this.announced.get(id) === state) this.announced.delete(id)
       if (run.settled && run.state !== state) {
         run.settled = ""
         run.state = null // what was heard last is older than the page
