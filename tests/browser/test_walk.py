@@ -29,7 +29,7 @@ from tests.browser import walking
 from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
 from tests.browser.walking import Walk, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.once]
+pytestmark = pytest.mark.browser
 expect.set_options(timeout=90_000)
 
 PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
@@ -231,6 +231,8 @@ def test_what_train_starts_is_what_is_said(dashboard: Dashboard, browser: Browse
     ended(run)
     walk.stop("trained from a link", walking.switches_are_the_address)
     preset = presets.load(walk.page.locator(FIELD.format("preset")).input_value())
+    settled(walk.page)
+    expect(walk.page.locator(".st-key-preset_undo button")).to_have_count(1)  # drawn anew
     press(walk.page, "preset_undo")
     settled(walk.page)
     assert walking.settings_of(walk.page.url) == preset.config.flat()
@@ -302,6 +304,7 @@ def test_an_own_text_and_a_run_that_fails(
     settled(walk.page)
     press(walk.page, "other_text")
     expect(walk.page.locator(".st-key-train button")).to_be_disabled()
+    settled(walk.page)  # the field for a file is a new one
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
     expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
