@@ -88,6 +88,7 @@ def test_the_page_does_not_jump_when_the_wiring_changes(
     page.goto(f"{dashboard.url}/?lab_runs={states['finished'].id}")
     page.locator(".st-key-loss").wait_for()
     settled(page)
+    page.wait_for_timeout(500)
     tops = {"at first": page.locator(".st-key-loss").bounding_box()["y"]}  # type: ignore[index]
     for placement in ("post", "sandwich", "normformer", "mix", "hybrid", "none", "pre"):
         switch(page, "model_placement", placement)
