@@ -302,12 +302,6 @@ def test_an_own_text_and_a_run_that_fails(
     walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
     expect(walk.page.locator(".st-key-train button")).to_be_enabled()
     settled(walk.page)
-    press(walk.page, "other_text")
-    expect(walk.page.locator(".st-key-train button")).to_be_disabled()
-    settled(walk.page)  # the field for a file is a new one
-    walk.page.locator(".st-key-upload input[type=file]").set_input_files(text)
-    expect(walk.page.locator(".st-key-train button")).to_be_enabled()
-    settled(walk.page)
     run = what_train_starts_is_said(walk)
     drawn(walk, run)
     ended(run)
