@@ -162,3 +162,16 @@ def go(page: Page, way: str) -> None:
     settled(page)
     page.wait_for_timeout(500)
     settled(page)
+
+
+def test_the_sidebar_goes_with_the_lab(page: Page, dashboard: Dashboard) -> None:
+    """Also when the Lab is left while its script runs, where Streamlit would leave it open."""
+    for _ in range(3):
+        page.goto(f"{dashboard.url}/?{SMALL}")
+        page.locator(".st-key-train button").wait_for()
+        page.get_by_role("link", name="Compare", exact=True).first.click()
+        page.wait_for_url("**/compare*")
+        settled(page)
+        expect(page.locator(".stSidebar")).to_be_hidden()  # gone is hidden too
+        page.get_by_role("link", name="Lab", exact=True).first.click()
+        expect(page.locator(".stSidebar .st-key-train")).to_be_visible()
