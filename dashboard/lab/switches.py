@@ -90,7 +90,8 @@ FOLDED = {
 # Twice, as its own parts come a moment after it.
 INTO_SIGHT = """<script>(() => {
 const show = () => {
-  const [upload, foot] = ["upload", "foot"].map((key) => document.querySelector(`.st-key-${key}`))
+  const [upload, foot] = [".st-key-upload_field", ".st-key-foot"].map((at) =>
+    document.querySelector(at))
   if (!upload) return
   upload.style.scrollMarginBottom = `${(foot?.offsetHeight ?? 0) + 12}px`
   upload.scrollIntoView({ block: "nearest" })
@@ -310,12 +311,13 @@ def _folded(group: str) -> None:
         )
     if group == "data" and st.session_state.get("data_corpus") == "file":
         _own_text()
-        st.file_uploader(
-            "Upload a text file",
-            type=["txt", "md", "csv", "json", "py", "log"],
-            key="upload",
-            on_change=_keep_upload,
-        )
+        with st.container(key="upload_field"):
+            st.file_uploader(
+                "Upload a text file",
+                type=["txt", "md", "csv", "json", "py", "log"],
+                key=_upload_key(),
+                on_change=_keep_upload,
+            )
         if problem := st.session_state.get("upload_problem"):
             cards.problem(problem)
         if not st.session_state.get("data_path"):
@@ -334,13 +336,21 @@ def _own_text() -> None:
             st.button("Another file", key="other_text", type="tertiary", on_click=_forget_text)
 
 
+def _upload_key() -> str:
+    """`upload`, and another one each time that another file was asked for."""
+    forgotten = st.session_state.get("uploads_forgotten", 0)
+    return f"upload_{forgotten}" if forgotten else "upload"
+
+
 def _forget_text() -> None:
     st.session_state["data_path"] = ""
+    # An empty field: the old one would still show the file, and hear nothing of the same one again.
+    st.session_state["uploads_forgotten"] = st.session_state.get("uploads_forgotten", 0) + 1
 
 
 def _keep_upload() -> None:
     st.session_state["upload_problem"] = ""
-    upload = st.session_state["upload"]
+    upload = st.session_state[_upload_key()]
     if upload is None:
         return
     try:
