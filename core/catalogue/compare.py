@@ -6,40 +6,40 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from core.catalogue.summary import Digest, digest
+from core.catalogue.summary import RunSummary, summary_of
 from core.config import RunConfig, overrides
 from core.runs.store import Run
-from core.verdicts.labels import Kind
+from core.verdicts.labels import VerdictKind
 from core.verdicts.verdict import Verdict, diverged_at
 
 __all__ = [
-    "Digest",
-    "Kind",
+    "RunSummary",
     "Verdict",
+    "VerdictKind",
     "command",
     "differences",
-    "digest",
     "diverged_at",
     "equal_count",
     "last_loss",
     "state_words",
+    "summary_of",
     "verdict",
 ]
 
 
 def verdict(run: Run) -> Verdict:
     """Judge a run by the mean of its last 50 training losses."""
-    return digest(run).verdict
+    return summary_of(run).verdict
 
 
 def last_loss(run: Run, metric: str) -> float | None:
     """The last finite value of a loss, None while there is none."""
-    return digest(run).last.get(metric)
+    return summary_of(run).last.get(metric)
 
 
-def state_words(run: Run, kind: Kind | None = None) -> str:
+def state_words(run: Run, kind: VerdictKind | None = None) -> str:
     """A run's state as people say it: finished, plateau, diverged at step 41, training, ..."""
-    return digest(run).words_for(kind)
+    return summary_of(run).words_for(kind)
 
 
 def command(config: RunConfig) -> str:

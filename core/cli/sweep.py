@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from core import durations, grids
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.cli.options import UsageError, add_store, store_of
 from core.config.words import said
 from core.grids import Cell, GridError, Plan
@@ -172,7 +172,7 @@ def results(store: RunStore, id: str, axes: Sequence[str]) -> list[str]:
     """The last losses of a grid's runs, best first."""
     rows = []
     for one in jobs.members(store, id):
-        found, flat = digest(one), one.config.flat()
+        found, flat = summary_of(one), one.config.flat()
         loss = found.validation if found.verdict.kind != "diverged" else None
         order = float("inf") if loss is None else loss
         numbers = ["–" if n is None else f"{n:.3f}" for n in (found.validation, found.loss)]

@@ -76,17 +76,17 @@ def label(dotted: str, value: Any) -> str:
 
 def kind(entry: Entry) -> str:
     """How a run counts: its verdict once it came to its end, else stopped or live."""
-    return came(entry.digest)
+    return came(entry.summary)
 
 
 def row(entry: Entry) -> dict[str, Any]:
     """What the browser is told of one run."""
-    return {"id": entry.id, "kind": kind(entry), "state": entry.digest.state}
+    return {"id": entry.id, "kind": kind(entry), "state": entry.summary.state}
 
 
 def outcomes(entries: Sequence[Entry], held: Collection[str] = ()) -> list[Outcome]:
     """What each came to, or where it stands; `held` are ids of waiting runs that are held back."""
-    found = [outcome(entry.digest, entry.experiment) for entry in entries]
+    found = [outcome(entry.summary, entry.experiment) for entry in entries]
     return [
         replace(one, state="paused") if entry.id in held and one.state == "queued" else one
         for entry, one in zip(entries, found, strict=True)

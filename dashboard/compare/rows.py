@@ -63,7 +63,7 @@ def _row(
     names: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    found, meta = entry.digest, entry.meta
+    found, meta = entry.summary, entry.meta
     words, bad = state_of(entry)
     twin = meta["twin_of"]
     return {

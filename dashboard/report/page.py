@@ -152,7 +152,7 @@ class _Parts:
         known = {
             round(one.verdict.entropy, 3)
             for group in self.groups
-            for one in group.digests
+            for one in group.summaries
             if one.verdict.entropy is not None
         }
         if len(known) != 1:
@@ -249,7 +249,7 @@ def _loss_range(
 
 
 def _outcome(found: Sequence[Group]) -> str:
-    kinds = Counter(one.verdict.kind for group in found for one in group.digests)
+    kinds = Counter(one.verdict.kind for group in found for one in group.summaries)
     total = sum(kinds.values())
     parts = [f"{kinds[kind]} {label.past}" for kind, label in VERDICT_LABELS.items() if kinds[kind]]
     of = "The run" if total == 1 else f"Of {total} runs"
