@@ -132,8 +132,12 @@ def choose(page: Page, key: str, option: str) -> None:
 
 
 def press(page: Page, key: str) -> None:
-    """Press a button by its key, once it may be pressed."""
-    page.locator(f".st-key-{key} button:not([disabled])").click()
+    """Press a button by its key, once it may be pressed.
+
+    Streamlit keeps an older one on the page until the script has drawn the new one and ended.
+    """
+    settled(page)
+    page.locator(f".st-key-{key} button:not([disabled])").last.click()
 
 
 def switch(page: Page, key: str, option: str) -> None:

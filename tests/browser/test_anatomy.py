@@ -21,7 +21,7 @@ from tests.farm import wait_until
 from tests.subjects import trained
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=25_000)
+expect.set_options(timeout=60_000)
 
 DRAWN = "s => Boolean(document.querySelector(s + ' .anl-plot')?._fullLayout)"
 PICTURE = "s => document.querySelector(s + ' .anl-plot').data"
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(25_000)
+    page.set_default_timeout(90_000)
     watched = Watched(page)
     yield page
     assert watched.errors == []
@@ -339,10 +339,11 @@ def test_a_widget_answers_while_an_inspection_is_still_at_work(page, dashboard):
     """Order and not time: the section is drawn while the landscape is still being measured."""
     pre = run_named(dashboard, "pre")
     query = f"anatomy_section=landscape&anatomy_view=landscape2d&anatomy_run={pre.id}"
-    open_page(page, dashboard, f"{query}&anatomy_seconds=300&anatomy_directions=5")
+    seed = 5 + len(asked(pre, "landscape2d"))  # a question that nobody has asked
+    open_page(page, dashboard, f"{query}&anatomy_seconds=300&anatomy_directions={seed}")
     press(page, "ask_landscape2d")
-    wait_until(lambda: [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == 5])
-    (question,) = [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == 5]
+    wait_until(lambda: [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == seed])
+    (question,) = [q for q in asked(pre, "landscape2d") if q.parameters["seed"] == seed]
     wait_until(lambda: question.state == "working")
     expect(page.locator(".anl-question [role=progressbar]")).to_be_visible()
     switch(page, "anatomy_look", "Surface")

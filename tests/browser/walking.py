@@ -141,14 +141,19 @@ class Walk:
 
     def go(self, name: str) -> None:
         """To another page by its link."""
-        links = self.page.locator(LINK, has_text=name)
-        aside = self.page.locator("[data-testid=stExpandSidebarButton]")
-        if aside.is_visible() and (not links.count() or not _in_sight(links.first)):
-            aside.click()  # a narrow window keeps them in a drawer
-            self.page.wait_for_timeout(500)  # which slides in
-        links.first.click()
+        link = self.page.locator(LINK, has_text=name).first
         path = "/" if name == "Lab" else f"/{name.lower()}"
-        self.page.wait_for_function("path => location.pathname === path", arg=path)
+        there = "path => location.pathname === path"
+        for _ in range(10):
+            aside = self.page.locator("[data-testid=stExpandSidebarButton]")
+            if aside.is_visible() and (not link.count() or not _in_sight(link)):
+                aside.click()  # a narrow window keeps them in a drawer
+                self.page.wait_for_timeout(500)  # which slides in
+            # A page that is just being drawn may fold the drawer again.
+            with contextlib.suppress(TimeoutError):
+                link.click(timeout=5000)
+                break
+        self.page.wait_for_function(there, arg=path)
 
     def stop(self, name: str, *more: Callable[[Walk], list[str]]) -> None:
         """Stand still, look at everything, keep a picture, and say what was seen."""
