@@ -3,7 +3,7 @@
 import { isFiniteNumber } from "../../state/aggregate.js"
 import { sized } from "../../ui/canvas.js"
 import { el, say, taken } from "../../ui/dom.js"
-import { pixelTable, portion, stamp } from "./pixels.js"
+import { apart, pixelTable, portion, stamp } from "./pixels.js"
 
 const CARD_HEIGHT = 82
 const CARD_GAP = 8
@@ -166,14 +166,18 @@ export class HeadCards {
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
     const b = this.others?.[key]?.[layer]?.[head]
     const both = this.signed && value !== null
-      ? isFiniteNumber(b) // the difference first: a narrow card cuts what comes last
-        ? `${what} A − B ${portion(value - b, true)} · A ${portion(value)}, B ${portion(b)}` : `${what} A ${portion(value)}` : ""
+      ? isFiniteNumber(b) ? this.both(what, apart(value, b)) : `${what} A ${portion(value)}` : ""
     const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
     const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
     say(card.more, both || said)
     card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${both || said}`)
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
+  }
+
+  // Two lines of a narrow card.
+  both(what, { a, b, difference }) {
+    return `${what} A − B ${difference}\nA ${a}, B ${b}`
   }
 
   thumbnail(card, layer, head) {
