@@ -100,7 +100,7 @@ _TEXT = ("transformer", "mlp")
 
 KINDS: dict[str, Analysis] = {
     "attention": Analysis(
-        "core.anatomy.attention:attention",
+        "core.anatomy.text_attention:attention",
         parameters.Attention,
         results.Attention,
         quick=True,

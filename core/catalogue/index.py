@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from core import estimate
 from core.cache import Cache
 from core.catalogue.summary import RunSummary, summary_of
-from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, overrides
+from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, alike, overrides
 from core.config.alike import SCHEDULE, experiment_key, setting_key
 from core.config.run import tokens_per_step
 from core.files import Signature, read_json, signature
@@ -286,14 +286,9 @@ def _flat(folder: str) -> dict[str, Any] | None:
     return {name: own.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
-    """The settings that are not the same everywhere, with one value for each run (`trained`)."""
-    columns = zip(*(entry.trained.values() for entry in entries), strict=True)
-    return {
-        name: column
-        for name, column in zip(DEFAULTS, columns, strict=False)
-        if column.count(column[0]) != len(column)
-    }
+def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
+    """The settings as trained that are not the same in all runs, each with one value a run."""
+    return alike.differing([entry.trained for entry in entries])
 
 
 def metrics(entries: Iterable[Entry]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from core.config import RunConfig, applies, resolve, settings
-from core.config.alike import SCHEDULE, are_twins, experiment_key
+from core.config.alike import SCHEDULE, are_twins, differing, experiment_key
 from core.config.rough import rough_times
 from core.config.units import Unit, unit
 from core.runs.status import ENDED, RESUMABLE, State, goes_on
@@ -178,23 +178,18 @@ def _pair(
     verdict: Verdict, config: RunConfig, other: Verdict, others: RunConfig, words: Unit
 ) -> Suggestion | None:
     """What sets two runs apart and what became of both, where both are judged."""
-    first, second = config.flat(), others.flat()
-    differing = [name for name in first if first[name] != second[name]]
+    apart = differing([config.flat(), others.flat()])
     fates = [_fate(one, words) for one in (verdict, other)]
-    if not differing or not all(fates):
+    if not apart or not all(fates):
         return None
-    if len(differing) > 1:
-        told = f"The two differ in {len(differing)} settings: the first {fates[0]}, the second"
+    if len(apart) > 1:
+        told = f"The two differ in {len(apart)} settings: the first {fates[0]}, the second"
         end = _conclusion((verdict, other), ("The first", "the second"))
         return Suggestion(f"{told} {fates[1]}. {end}", "Compare them", "compare")
-    name = differing[0]
-    with_each = [
-        f"with {_value(flat[name])} it {fate}"
-        for flat, fate in zip((first, second), fates, strict=True)
-    ]
-    told = f"The two differ only in {_title(name)}: {with_each[0]}, {with_each[1]}."
-    first_, second_ = (f"with {_value(flat[name])} it" for flat in (first, second))
-    end = _conclusion((verdict, other), (_capital(first_), second_), _title(name))
+    [(name, values)] = apart.items()
+    first, second = (f"with {_value(value)} it" for value in values)
+    told = f"The two differ only in {_title(name)}: {first} {fates[0]}, {second} {fates[1]}."
+    end = _conclusion((verdict, other), (_capital(first), second), _title(name))
     return Suggestion(f"{told} {end}", "Compare them", "compare")
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from core.catalogue.compare import command
 from core.config import RunConfig
+from core.config.command import command
 from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.config.alike import experiment_key
 from core.config.units import unit
@@ -336,4 +336,4 @@ def test_a_run_is_measured_as_its_files_say(store: RunStore, fate: str) -> None:
     at = int(steps.tolist().index(found.at))
     assert found.gradients == tuple(float(v) for v in values[at])
     assert found.at == (120 if fate == "diverges" else 400)
-    assert said(next_steps(verdict(run), run.config, found))
+    assert said(next_steps(summary_of(run).verdict, run.config, found))
