@@ -17,6 +17,7 @@ from core.config import RunConfig, applies, resolve, settings
 from core.config.alike import SCHEDULE, are_twins, differing, experiment_key
 from core.config.rough import rough_times
 from core.config.units import Unit, unit
+from core.config.words import format_value
 from core.runs.status import ENDED, RESUMABLE, State, goes_on
 from core.runs.store import Run
 from core.verdicts.judgement import LITTLE, SIGMAS, WINDOW, scale
@@ -187,7 +188,7 @@ def _pair(
         end = _conclusion((verdict, other), ("The first", "the second"))
         return Suggestion(f"{told} {fates[1]}. {end}", "Compare them", "compare")
     [(name, values)] = apart.items()
-    first, second = (f"with {_value(value)} it" for value in values)
+    first, second = (f"with {format_value(value, grouped=True)} it" for value in values)
     told = f"The two differ only in {_title(name)}: {first} {fates[0]}, {second} {fates[1]}."
     end = _conclusion((verdict, other), (_capital(first), second), _title(name))
     return Suggestion(f"{told} {end}", "Compare them", "compare")
@@ -226,12 +227,6 @@ def _title(dotted: str) -> str:
     """A setting's title within a sentence; what begins with a Greek letter or QK stays."""
     title = str(settings()[dotted].title)
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return {True: "on", False: "off", None: "none", "": "none"}.get(value) or str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _fate(verdict: Verdict, words: Unit) -> str:

@@ -161,6 +161,14 @@ def test_a_pair_is_compared_and_what_it_tried_is_not_tried_again() -> None:
     assert {"model.placement": "pre"} not in tried(while_it_trains)
 
 
+def test_a_pair_that_differs_in_its_overrides_is_told_as_people_type_them() -> None:
+    dies, lives = config(model__overrides="0-1: placement=post"), config()
+    pair = (judged("learned", -0.62), lives)
+    found = next_steps(judged("plateau", 0.004), dies, measured(), pair)
+    assert "with 1-2: placement=post it ends 0.004 nats above" in found[0].sentence
+    assert "with none it ends 0.62 nats below" in found[0].sentence
+
+
 def test_a_twin_under_way_is_waited_for() -> None:
     dies, lives = config(model__placement="post"), config()
     found = next_steps(
