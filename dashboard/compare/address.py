@@ -169,12 +169,12 @@ def kept(choice: Choice, known: Collection[str], problems: Collection[str] = ())
 
 
 def _known(choice: Choice, known: Collection[str]) -> Choice:
-    """A choice as far as its runs still exist; of a zoom nobody knows what its axes were."""
+    """A choice as far as its runs still exist."""
     ids = tuple(id for id in choice.ids if id in known)
     if choice.ids and not ids:
         choice = replace(choice, kind="all")
     focus = choice.focus if choice.focus in known else None
-    return replace(choice, ids=ids, focus=focus, zoom=None)
+    return replace(choice, ids=ids, focus=focus)
 
 
 def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:
