@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from core.anatomy import KINDS
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.parameters import Parameters
 from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import SCALINGS
@@ -31,10 +31,10 @@ def trained(store: RunStore, steps: int = 4, **changes: object) -> Run:
     return run
 
 
-def subject_of(store: RunStore, steps: int = 4, **changes: object) -> Subject:
+def subject_of(store: RunStore, steps: int = 4, **changes: object) -> LoadedCheckpoint:
     """The last checkpoint of such a run."""
     run = trained(store, steps, **changes)
-    return Subject(run, run.checkpoints[-1])
+    return LoadedCheckpoint(run, run.checkpoints[-1])
 
 
 def asking(kind: str, values: dict[str, Any]) -> Parameters:

@@ -1,6 +1,6 @@
 """Measured on a trained network. Importing this package does not import torch.
 
-An analysis is a function ``(subject, asked, report) -> Answer`` in a module of its own, with its
+An analysis is a function ``(checkpoint, asked, report) -> Answer`` in a module of its own, with its
 row in :data:`KINDS`: what it is asked with (:mod:`core.anatomy.parameters`), what its result holds
 (:mod:`core.anatomy.results`). :mod:`core.jobs.inspections` asks for them,
 :mod:`core.jobs.inspection_worker` runs them.
@@ -60,7 +60,7 @@ class Answer(Generic[Result]):
 
 
 @dataclass(frozen=True)
-class Kind:
+class Analysis:
     """One analysis: its function as ``module:name``, what it takes and answers, who has it.
 
     `stream` is what it streams, if it does. `version` goes up whenever the same question gets
@@ -98,15 +98,15 @@ def load(function: str) -> Any:
 _ALL = ("transformer", "mlp", "resnet")
 _TEXT = ("transformer", "mlp")
 
-KINDS: dict[str, Kind] = {
-    "attention": Kind(
-        "core.anatomy.attention:attention",
+KINDS: dict[str, Analysis] = {
+    "attention": Analysis(
+        "core.anatomy.text_attention:attention",
         parameters.Attention,
         results.Attention,
         quick=True,
         needs_attention=True,
     ),
-    "generate": Kind(
+    "generate": Analysis(
         "core.anatomy.generate:generate",
         parameters.Generate,
         results.Generate,
@@ -114,43 +114,45 @@ KINDS: dict[str, Kind] = {
         _TEXT,
         quick=True,
     ),
-    "score": Kind(
+    "score": Analysis(
         "core.anatomy.score:score", parameters.Score, results.Score, families=_TEXT, quick=True
     ),
-    "continuations": Kind(
+    "continuations": Analysis(
         "core.anatomy.continuations:continuations",
         parameters.Continuations,
         results.Continuations,
         results.Example,
     ),
-    "lens": Kind("core.anatomy.lens:lens", parameters.Lens, results.Lens, quick=True),
-    "operate": Kind(
+    "lens": Analysis("core.anatomy.lens:lens", parameters.Lens, results.Lens, quick=True),
+    "operate": Analysis(
         "core.anatomy.operate:operate", parameters.Operate, results.Operate, quick=True
     ),
-    "lesion": Kind(
+    "lesion": Analysis(
         "core.anatomy.ablation:lesion", parameters.Lesion, results.Lesion, results.LesionRow
     ),
-    "paths": Kind("core.anatomy.paths:paths", parameters.Paths, results.Paths),
-    "heads": Kind(
+    "paths": Analysis("core.anatomy.paths:paths", parameters.Paths, results.Paths),
+    "heads": Analysis(
         "core.anatomy.heads:heads", parameters.Heads, results.Heads, needs_attention=True
     ),
-    "streams": Kind("core.anatomy.streams:streams", parameters.Streams, results.Streams, version=2),
-    "cka": Kind("core.anatomy.cka:cka", parameters.Cka, results.Cka, version=2),
-    "landscape1d": Kind(
+    "streams": Analysis(
+        "core.anatomy.streams:streams", parameters.Streams, results.Streams, version=2
+    ),
+    "cka": Analysis("core.anatomy.cka:cka", parameters.Cka, results.Cka, version=2),
+    "landscape1d": Analysis(
         "core.anatomy.landscape:landscape1d",
         parameters.Landscape,
         results.Landscape1d,
         results.Landscape1d,
         _ALL,
     ),
-    "landscape2d": Kind(
+    "landscape2d": Analysis(
         "core.anatomy.landscape:landscape2d",
         parameters.Landscape,
         results.Landscape2d,
         results.Landscape2d,
         _ALL,
     ),
-    "trajectory": Kind(
+    "trajectory": Analysis(
         "core.anatomy.trajectory:trajectory",
         parameters.Trajectory,
         results.Trajectory,

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import operated
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.operate import mean_and_error, window_losses
 from core.anatomy.operations import Operation, read
 from core.config import ModelConfig
@@ -51,22 +51,24 @@ def sweep(model: ModelConfig) -> Iterator[tuple[str, dict[str, Any], Operation]]
 
 
 @torch.no_grad()
-def lesion(subject: Subject, asked: parameters.Lesion, report: Report) -> Answer[results.Lesion]:
+def lesion(
+    checkpoint: LoadedCheckpoint, asked: parameters.Lesion, report: Report
+) -> Answer[results.Lesion]:
     """Take out every part by itself; the module's docstring says what is found."""
     began, seconds = time.monotonic(), asked.seconds
-    model, wiring = copy.deepcopy(subject.transformer), subject.wiring
+    model, wiring = copy.deepcopy(checkpoint.transformer), checkpoint.wiring
     plan = list(sweep(wiring))
-    inputs, targets = subject.held_out(asked.windows)
+    inputs, targets = checkpoint.held_out(asked.windows)
     report(0.0, "reads held-out text with the whole network")
-    inputs, targets = _affordable(subject, inputs, targets, seconds / (len(plan) + 1))
-    before = window_losses(subject, model, inputs, targets)
+    inputs, targets = _affordable(checkpoint, inputs, targets, seconds / (len(plan) + 1))
+    before = window_losses(checkpoint, model, inputs, targets)
     rows: list[results.LesionRow] = []
     for group, one, operation in plan:
         if time.monotonic() - began > OVERTIME * seconds:
             break
         tick = partial(report, len(rows) / len(plan), operation.said())
         with operated(model, [operation]):
-            after = window_losses(subject, model, inputs, targets, tick)
+            after = window_losses(checkpoint, model, inputs, targets, tick)
         delta, error = mean_and_error(after - before)
         rows.append(
             {
@@ -89,19 +91,19 @@ def lesion(subject: Subject, asked: parameters.Lesion, report: Report) -> Answer
         "complete": len(rows) == len(plan),
         "layers": wiring.depth,
         "heads": wiring.heads,
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(found, _pictures(rows, wiring))
 
 
 def _affordable(
-    subject: Subject, inputs: Tensor, targets: Tensor, seconds: float
+    checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
     """As many windows, evenly spread, as fit into these seconds; at least two."""
     few = slice(0, max(1, min(len(inputs), 8)))
-    window_losses(subject, subject.model, inputs[few], targets[few])  # warm
+    window_losses(checkpoint, checkpoint.model, inputs[few], targets[few])  # warm
     started = time.monotonic()
-    window_losses(subject, subject.model, inputs[few], targets[few])
+    window_losses(checkpoint, checkpoint.model, inputs[few], targets[few])
     each = (time.monotonic() - started) / len(inputs[few])
     count = min(len(inputs), max(2, int(seconds / max(each, 1e-9))))
     chosen = torch.linspace(0, len(inputs) - 1, count, device=inputs.device).long()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.others import named
 from core.anatomy.streams import is_place
 from core.runs import RunError
@@ -26,19 +26,19 @@ MOST_TOKENS = 1024  # Gram matrices of 50 places take 200 MB then
 
 
 @torch.no_grad()
-def cka(subject: Subject, asked: parameters.Cka, report: Report) -> Answer[results.Cka]:
+def cka(checkpoint: LoadedCheckpoint, asked: parameters.Cka, report: Report) -> Answer[results.Cka]:
     """Compare every two places; the module's docstring says what is found."""
     if len(asked.others) > 1:
         raise ValueError("others: CKA compares with one run at a time; name one")
-    pair = [subject, *(named(subject, other) for other in asked.others)]
+    pair = [checkpoint, *(named(checkpoint, other) for other in asked.others)]
     length = min(one.context for one in pair)
     for other in pair[1:]:
-        if other.tokenizer.alphabet != subject.tokenizer.alphabet:
+        if other.tokenizer.alphabet != checkpoint.tokenizer.alphabet:
             raise RunError(
-                f"runs {subject.run.id} and {other.run.id} split text into different tokens;"
+                f"runs {checkpoint.run.id} and {other.run.id} split text into different tokens;"
                 " choose two runs on the same corpus"
             )
-    inputs, _ = subject.held_out(asked.windows, length)
+    inputs, _ = checkpoint.held_out(asked.windows, length)
     read = []
     for i, one in enumerate(pair):
         report(i / (len(pair) + 1), f"reads {inputs.numel()} tokens with run {one.run.name}")
@@ -58,18 +58,18 @@ def cka(subject: Subject, asked: parameters.Cka, report: Report) -> Answer[resul
     return Answer(result, {"matrix": matrix})
 
 
-def _representations(subject: Subject, inputs: Tensor) -> dict[str, Tensor]:
+def _representations(checkpoint: LoadedCheckpoint, inputs: Tensor) -> dict[str, Tensor]:
     """The stream at every place for the same evenly spread tokens, each (n, D)."""
     chosen = torch.linspace(0, inputs.numel() - 1, min(MOST_TOKENS, inputs.numel())).long()
     seen: dict[str, list[Tensor]] = {}
 
     def see(name: str, x: Tensor) -> Tensor:
-        if is_place(name, subject.wiring.has_final_norm):
+        if is_place(name, checkpoint.wiring.has_final_norm):
             seen.setdefault(name, []).append(x.flatten(0, 1).cpu())
         return x
 
-    for (portion,) in subject.batches(inputs):
-        subject.model(portion, see)
+    for (portion,) in checkpoint.batches(inputs):
+        checkpoint.model(portion, see)
     return {name: torch.cat(parts)[chosen] for name, parts in seen.items()}
 
 

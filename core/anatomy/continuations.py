@@ -15,26 +15,26 @@ from __future__ import annotations
 from typing import Any
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.models.sampling import sample
 
 
 def continuations(
-    subject: Subject, asked: parameters.Continuations, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Continuations, report: Report
 ) -> Answer[results.Continuations]:
     """Continue held-out places and compare; the module's docstring says what is found."""
     report(0.0, "loads sacrebleu and rouge-score")
     judge = Judge()
-    prompts, references = _places(subject, asked)
-    tokenizer, written = subject.tokenizer, []
+    prompts, references = _places(checkpoint, asked)
+    tokenizer, written = checkpoint.tokenizer, []
     examples: list[results.Example] = []
     for i, (prompt, reference) in enumerate(zip(prompts, references, strict=True)):
         tokens = []
         for token in sample(
-            subject.model,
+            checkpoint.model,
             prompt,
             asked.length,
-            context=subject.context,
+            context=checkpoint.context,
             **{**asked.drawing, "seed": (asked.seed + i) % 2**63},
         ):
             tokens.append(token)
@@ -65,7 +65,7 @@ def continuations(
         "signature": judge.signature,
         "prompts": len(prompts),
         "examples": examples[: asked.examples],
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(found)
 
@@ -103,14 +103,16 @@ class Judge:
         return {"rouge1": one, "rouge2": two, "rougeL": longest}
 
 
-def _places(subject: Subject, asked: parameters.Continuations) -> tuple[list[list[int]], list[str]]:
+def _places(
+    checkpoint: LoadedCheckpoint, asked: parameters.Continuations
+) -> tuple[list[list[int]], list[str]]:
     """Prompts as tokens and the held-out text that follows each."""
     head, tail = asked.prompt_length, asked.length
-    decode = subject.tokenizer.decode
-    if not subject.text.length:  # a task without end, whose sequences are as long as one likes
-        drawn = subject.text.windows(head + tail, asked.prompts).tolist()
+    decode = checkpoint.tokenizer.decode
+    if not checkpoint.text.length:  # a task without end, whose sequences are as long as one likes
+        drawn = checkpoint.text.windows(head + tail, asked.prompts).tolist()
         return [ids[:head] for ids in drawn], [decode(ids[head : head + tail]) for ids in drawn]
-    part = subject.text.validation
+    part = checkpoint.text.validation
     if head + tail > len(part):
         raise ValueError(
             f"prompt_length and length: {head} + {tail} are more than the {len(part)} held-out"

@@ -15,7 +15,7 @@ from core.anatomy import Answer, Report, parameters, results
 from core.models.sampling import Drawn, draw
 
 if TYPE_CHECKING:
-    from core.anatomy.loaded_checkpoint import Subject
+    from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 
 ALTERNATIVES = 5
 
@@ -37,29 +37,29 @@ def about(drawn: Drawn, alphabet: str) -> results.Token:
 
 
 def generate(
-    subject: Subject, asked: parameters.Generate, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Generate, report: Report
 ) -> Answer[results.Generate]:
     """Stream a continuation; the module's docstring says what is found."""
     prompt, length = asked.prompt, asked.length
     if not prompt:
         raise ValueError("prompt is empty; type at least one character")
-    ids = subject.prompt(prompt)
-    alphabet = subject.tokenizer.alphabet
+    ids = checkpoint.prompt(prompt)
+    alphabet = checkpoint.tokenizer.alphabet
     tokens: list[results.Token] = []
     report(0.0, "writes")
-    for drawn in draw(subject.model, ids, length, context=subject.context, **asked.drawing):
+    for drawn in draw(checkpoint.model, ids, length, context=checkpoint.context, **asked.drawing):
         tokens.append(about(drawn, alphabet))
         report.emit(tokens[-1])
         report(len(tokens) / length, "writes")
     return Answer(
         {
-            "prompt": subject.tokenizer.decode(ids),
+            "prompt": checkpoint.tokenizer.decode(ids),
             "text": "".join(token["text"] for token in tokens),
             "tokens": tokens,
             "nats": -sum(math.log(max(t["p"], 1e-300)) for t in tokens) / len(tokens)
             if tokens
             else None,
             "ended": "length" if len(tokens) == length else "not finite",
-            "step": subject.step,
+            "step": checkpoint.step,
         }
     )

@@ -16,34 +16,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.attention import patterns
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.text_attention import patterns
 from core.heads.scores import SCORES, Scores, scores
 
 SEQUENCES = 16  # of repeated tokens
 FEW_TOKENS = 8  # an alphabet smaller than this can't fill a period without repeating itself
 
 
-def heads(subject: Subject, asked: parameters.Heads, report: Report) -> Answer[results.Heads]:
+def heads(
+    checkpoint: LoadedCheckpoint, asked: parameters.Heads, report: Report
+) -> Answer[results.Heads]:
     """Every score of every head; the module's docstring says what is found."""
-    windows = subject.held_out(asked.windows)[0].tolist()  # (N, T)
-    repeated = sequences(subject.context, subject.vocabulary, asked.seed)
+    windows = checkpoint.held_out(asked.windows)[0].tolist()  # (N, T)
+    repeated = sequences(checkpoint.context, checkpoint.vocabulary, asked.seed)
     readings: dict[str, list[Scores]] = {}
     whole = len(windows) + len(repeated)
     for i, ids in enumerate(windows):
         report(i / whole, f"reads held-out window {i + 1} of {len(windows)}")
-        for name, values in scores(patterns(subject, ids).numpy(), ids).items():
+        for name, values in scores(patterns(checkpoint, ids).numpy(), ids).items():
             if name != "induction":  # held-out text that repeats is measured as all others are
                 readings.setdefault(name, []).append(values)
     for i, ids in enumerate(repeated):
         period = len(ids) // 2
         report((len(windows) + i) / whole, f"reads random tokens of period {period}, twice")
-        found = scores(patterns(subject, ids).numpy(), ids, period)
+        found = scores(patterns(checkpoint, ids).numpy(), ids, period)
         readings.setdefault("induction", []).append(found["induction"])
-    shape = (subject.wiring.depth, subject.wiring.heads)
+    shape = (checkpoint.wiring.depth, checkpoint.wiring.heads)
     averages = {name: _average(readings.get(name, []), shape) for name in SCORES}
     rows = np.arange(1, len(windows[0]) + 1)
-    attended = rows if subject.wiring.causal else np.full_like(rows, len(rows))
+    attended = rows if checkpoint.wiring.causal else np.full_like(rows, len(rows))
     result: results.Heads = {
         "scores": {name: values.tolist() for name, values in averages.items()},
         "best": {name: _best(name, values) for name, values in averages.items()},
@@ -56,7 +58,7 @@ def heads(subject: Subject, asked: parameters.Heads, report: Report) -> Answer[r
         "tokens": len(rows),
         "windows": len(windows),
         "periods": [len(ids) // 2 for ids in repeated],
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(result, {name: v.astype(np.float32) for name, v in averages.items()})
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.loss_grid import (
     FINEST,
     Grid,
@@ -39,40 +39,40 @@ from core.anatomy.others import named
 
 
 def landscape1d(
-    subject: Subject, asked: parameters.Landscape, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Landscape, report: Report
 ) -> Answer[results.Landscape1d]:
     """The loss along one random direction; the module's docstring says what is found."""
-    return _landscape(subject, asked, report, 1)
+    return _landscape(checkpoint, asked, report, 1)
 
 
 def landscape2d(
-    subject: Subject, asked: parameters.Landscape, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Landscape, report: Report
 ) -> Answer[results.Landscape2d]:
     """The loss over two random directions; the module's docstring says what is found."""
-    return _landscape(subject, asked, report, 2)
+    return _landscape(checkpoint, asked, report, 2)
 
 
 @torch.no_grad()
 def _landscape(
-    subject: Subject, asked: parameters.Landscape, report: Report, dimensions: int
+    checkpoint: LoadedCheckpoint, asked: parameters.Landscape, report: Report, dimensions: int
 ) -> Answer[Any]:
-    subjects = [subject, *(named(subject, other) for other in asked.others)]
+    checkpoints = [checkpoint, *(named(checkpoint, other) for other in asked.others)]
     report(0.0, "measures the loss at the checkpoint")
-    losses = [HeldOutLoss(one) for one in subjects]
-    centres = [loss(one.model) for loss, one in zip(losses, subjects, strict=True)]
-    pairs = zip(losses, subjects, strict=True)
+    losses = [HeldOutLoss(one) for one in checkpoints]
+    centres = [loss(one.model) for loss, one in zip(losses, checkpoints, strict=True)]
+    pairs = zip(losses, checkpoints, strict=True)
     evaluations = [_around(loss, one, asked.seed, dimensions) for loss, one in pairs]
     middle = (0.0,) * dimensions
     each = max(seconds_each(lambda e=e: e(*middle)) for e in evaluations)  # type: ignore[misc]
     seconds, chosen = asked.seconds, asked.points
     if chosen and (chosen % 2 == 0 or chosen > FINEST[dimensions]):
         raise ValueError(f"points: {chosen} is not odd or more than {FINEST[dimensions]}")
-    points = chosen or affordable(each, seconds, dimensions, len(subjects))
+    points = chosen or affordable(each, seconds, dimensions, len(checkpoints))
     axis = np.linspace(-asked.radius, asked.radius, points)
     axis[points // 2] = 0.0  # to the last bit
     runs = [
         {"run": one.run.id, "name": one.run.name, "step": one.step, "centre": centre}
-        for one, centre in zip(subjects, centres, strict=True)
+        for one, centre in zip(checkpoints, centres, strict=True)
     ]
     result: dict[str, Any] = {}
     found: list[Grid] = []
@@ -100,9 +100,9 @@ def _landscape(
 
 
 def _around(
-    loss: HeldOutLoss, subject: Subject, seed: int, dimensions: int
+    loss: HeldOutLoss, checkpoint: LoadedCheckpoint, seed: int, dimensions: int
 ) -> Callable[..., float]:
     """The loss of a checkpoint as a function of its coordinates in random directions."""
-    directions = [random_direction(subject.model, seed, which) for which in range(dimensions)]
-    moved = Moved(subject, directions)
+    directions = [random_direction(checkpoint.model, seed, which) for which in range(dimensions)]
+    moved = Moved(checkpoint, directions)
     return lambda *amounts: loss(moved.to(*amounts))

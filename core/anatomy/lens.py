@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject, token_losses
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses
 from core.anatomy.operate import mean_and_error
 
 STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
@@ -31,8 +31,8 @@ STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
 class Lens:
     """Turns the stream at a place of the network into what it would say there."""
 
-    def __init__(self, subject: Subject, middle: bool) -> None:
-        self.model = subject.transformer
+    def __init__(self, checkpoint: LoadedCheckpoint, middle: bool) -> None:
+        self.model = checkpoint.transformer
         self.middle = middle
 
     def _wanted(self, name: str) -> bool:
@@ -53,38 +53,40 @@ class Lens:
 
 
 @torch.no_grad()
-def lens(subject: Subject, asked: parameters.Lens, report: Report) -> Answer[results.Lens]:
+def lens(
+    checkpoint: LoadedCheckpoint, asked: parameters.Lens, report: Report
+) -> Answer[results.Lens]:
     """What each layer would say; the module's docstring says what is found."""
-    ids = subject.tokens(asked.text)
-    look = Lens(subject, asked.middle)
+    ids = checkpoint.tokens(asked.text)
+    look = Lens(checkpoint, asked.middle)
     report(0.0, "reads the text")
-    tokens = torch.tensor([ids], device=subject.device)
+    tokens = torch.tensor([ids], device=checkpoint.device)
     logits = look.read(tokens)
     names = list(logits)
     arrays = _places(torch.cat(list(logits.values())), tokens[0], asked.top)
-    inputs, targets = subject.held_out(asked.windows)
+    inputs, targets = checkpoint.held_out(asked.windows)
     means: list[Tensor] = []  # each (N, B)
     own: list[Tensor] = []  # each (B,)
-    for x, y in subject.batches(inputs, targets):
+    for x, y in checkpoint.batches(inputs, targets):
         report(len(own) / max(1, len(inputs)), "reads held-out text")
         rows = [_window_nats(one, y) for one in look.read(x).values()]
         means.append(torch.stack(rows))
-        own.append(token_losses(subject.model, x, y).double().mean(1).cpu())
+        own.append(token_losses(checkpoint.model, x, y).double().mean(1).cpu())
     losses = [mean_and_error(row) for row in torch.cat(means, 1)]
-    split = [subject.tokenizer.decode([i]) for i in ids]
+    split = [checkpoint.tokenizer.decode([i]) for i in ids]
     found: results.Lens = {
         "text": "".join(split),
         "tokens": split,
         "ids": ids,
         "rows": names,
         "labels": [label(name) for name in names],
-        "alphabet": subject.tokenizer.alphabet,
+        "alphabet": checkpoint.tokenizer.alphabet,
         "loss": [loss for loss, _ in losses],
         "loss_error": [error for _, error in losses],
         "model_loss": float(torch.cat(own).mean()),
-        "unigram": subject.run.corpus.get("unigram_validation"),
+        "unigram": checkpoint.run.corpus.get("unigram_validation"),
         "windows": len(inputs),
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(found, arrays)
 

@@ -33,7 +33,7 @@ SHOWN = 8  # unknown characters that a sentence names
 Found = TypeVar("Found")
 
 
-class Subject:
+class LoadedCheckpoint:
     """A checkpoint as a network in evaluation mode.
 
     The network is shared by all questions about this checkpoint, so no analysis changes it: a
@@ -58,7 +58,7 @@ class Subject:
             raise RunError(f"run {self.run.id}: {error}") from error
         return model.to(self.device).eval()
 
-    def other(self, id: str, step: int | None = None) -> Subject:
+    def other(self, id: str, step: int | None = None) -> LoadedCheckpoint:
         """The newest checkpoint of another run of this folder, or the one of a step.
 
         Raises RunError where there is none.
@@ -69,7 +69,7 @@ class Subject:
             raise RunError(
                 f"run {id} has no checkpoint{'' if step is None else f' at step {step}'}"
             )
-        return Subject(run, steps[-1] if step is None else step, self.device)
+        return LoadedCheckpoint(run, steps[-1] if step is None else step, self.device)
 
     def once(self, key: tuple[object, ...], measure: Callable[[], Found]) -> Found:
         """The result of `measure` for this key; the last few are cached."""

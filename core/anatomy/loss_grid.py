@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.anatomy import Report
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.training.objectives import task_of
 
 PREDICTIONS = 2048  # in one loss: its standard error is near 0.03 nats, the same at all points
@@ -26,15 +26,15 @@ Grid = NDArray[np.float64]  # (n,) or, row by row of b, (n, n)
 class HeldOutLoss:
     """A network's mean cross-entropy in nats on a part of its evaluation, always the same."""
 
-    def __init__(self, subject: Subject) -> None:
-        subject.corpus  # noqa: B018 - raises where it is another one here
-        self.task = task_of(subject.config)
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        checkpoint.corpus  # noqa: B018 - raises where it is another one here
+        self.task = task_of(checkpoint.config)
         inputs, targets = self.task.evaluation
         each = max(1, targets[0].numel())
         count = min(len(inputs), max(1, PREDICTIONS // each))
         chosen = torch.linspace(0, len(inputs) - 1, count).long()
         self.task.evaluation = inputs[chosen], targets[chosen]
-        self.task.to(subject.device)
+        self.task.to(checkpoint.device)
         self.predictions = count * each
 
     def __call__(self, model: nn.Module) -> float:
@@ -44,8 +44,8 @@ class HeldOutLoss:
 class Moved:
     """A copy of a checkpoint whose weights are θ + Σ c_k d_k."""
 
-    def __init__(self, subject: Subject, directions: list[dict[str, Tensor]]) -> None:
-        self.model = subject.copy()
+    def __init__(self, checkpoint: LoadedCheckpoint, directions: list[dict[str, Tensor]]) -> None:
+        self.model = checkpoint.copy()
         self.origin = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.directions = directions
 

@@ -38,39 +38,43 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import mean_outputs, operated
-from core.anatomy.loaded_checkpoint import Subject, token_losses
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses
 from core.anatomy.operations import read
 from core.models.sampling import sample
 
 
 @torch.no_grad()
-def operate(subject: Subject, asked: parameters.Operate, report: Report) -> Answer[results.Operate]:
+def operate(
+    checkpoint: LoadedCheckpoint, asked: parameters.Operate, report: Report
+) -> Answer[results.Operate]:
     """Before and after; the module's docstring says what is found."""
-    operations = [read(subject.wiring, one) for one in asked.operations]
-    ids = subject.tokens(asked.text)
-    prompt = subject.prompt(asked.prompt or "\n")
-    inputs, targets = subject.held_out(asked.windows)
-    model = copy.deepcopy(subject.transformer)
+    operations = [read(checkpoint.wiring, one) for one in asked.operations]
+    ids = checkpoint.tokens(asked.text)
+    prompt = checkpoint.prompt(asked.prompt or "\n")
+    inputs, targets = checkpoint.held_out(asked.windows)
+    model = copy.deepcopy(checkpoint.transformer)
 
     def look(model: nn.Module, start: float, name: str) -> tuple[Tensor, Tensor, str]:
         tick = partial(report, start, f"reads held-out text {name}")
-        windows = window_losses(subject, model, inputs, targets, tick)
+        windows = window_losses(checkpoint, model, inputs, targets, tick)
         report(start + 0.25, f"writes {name}")
         written = []
-        for token in sample(model, prompt, asked.length, context=subject.context, **asked.drawing):
+        for token in sample(
+            model, prompt, asked.length, context=checkpoint.context, **asked.drawing
+        ):
             written.append(token)
             report(start + 0.25 + 0.2 * len(written) / asked.length, f"writes {name}")
-        return windows, _next_losses(subject, model, ids), subject.tokenizer.decode(written)
+        return windows, _next_losses(checkpoint, model, ids), checkpoint.tokenizer.decode(written)
 
     # One operation after another is tried on the same text: what was before is read once.
-    before, before_tokens, before_text = subject.once(
+    before, before_tokens, before_text = checkpoint.once(
         ("operate", asked.model_copy(update={"operations": ()})), lambda: look(model, 0.0, "before")
     )
     report(0.45, "measures means")
-    means = mean_outputs(model, operations, (x for x, _ in subject.batches(inputs, targets)))
+    means = mean_outputs(model, operations, (x for x, _ in checkpoint.batches(inputs, targets)))
     with operated(model, operations, means):
         after, after_tokens, after_text = look(model, 0.5, "after")
-    split = [subject.tokenizer.decode([i]) for i in ids]
+    split = [checkpoint.tokenizer.decode([i]) for i in ids]
     delta, delta_error = mean_and_error(after - before)
     found: results.Operate = {
         "operations": [one.words for one in operations],
@@ -79,11 +83,11 @@ def operate(subject: Subject, asked: parameters.Operate, report: Report) -> Answ
         "delta": delta,
         "delta_error": delta_error,
         "windows": len(inputs),
-        "prompt": subject.tokenizer.decode(prompt),
+        "prompt": checkpoint.tokenizer.decode(prompt),
         "common": sum(1 for _ in takewhile(bool, map(eq, before_text, after_text))),
         "text": "".join(split),
         "tokens": split,
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(
         found, {"before": before_tokens.float().numpy(), "after": after_tokens.float().numpy()}
@@ -91,7 +95,7 @@ def operate(subject: Subject, asked: parameters.Operate, report: Report) -> Answ
 
 
 def window_losses(
-    subject: Subject,
+    checkpoint: LoadedCheckpoint,
     model: nn.Module,
     inputs: Tensor,
     targets: Tensor,
@@ -102,7 +106,7 @@ def window_losses(
     `tick` is called before each portion of windows.
     """
     losses = []
-    for x, y in subject.batches(inputs, targets):
+    for x, y in checkpoint.batches(inputs, targets):
         tick()
         losses.append(token_losses(model, x, y).double().mean(1).cpu())
     return torch.cat(losses)
@@ -119,9 +123,9 @@ def _named(windows: Tensor) -> results.Loss:
     return {"nats": nats, "error": error}
 
 
-def _next_losses(subject: Subject, model: nn.Module, ids: list[int]) -> Tensor:
+def _next_losses(checkpoint: LoadedCheckpoint, model: nn.Module, ids: list[int]) -> Tensor:
     """Nats of every token of a text but its first, (T - 1,) on the processor."""
     if len(ids) < 2:
         return torch.zeros(0)
-    row = torch.tensor([ids], device=subject.device)
+    row = torch.tensor([ids], device=checkpoint.device)
     return token_losses(model, row[:, :-1], row[:, 1:])[0].cpu()

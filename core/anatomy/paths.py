@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.models.block import Sublayer
 from core.models.observe import no_observer
 from core.models.skips import NoSkip
@@ -37,10 +37,12 @@ from core.models.transformer import Transformer
 ByLength = dict[int, Tensor]  # a gradient for each path length that occurs
 
 
-def paths(subject: Subject, asked: parameters.Paths, report: Report) -> Answer[results.Paths]:
+def paths(
+    checkpoint: LoadedCheckpoint, asked: parameters.Paths, report: Report
+) -> Answer[results.Paths]:
     """Gradient and logit by path length; the module's docstring says what is found."""
-    inputs, targets = subject.held_out(asked.windows)
-    model = subject.transformer
+    inputs, targets = checkpoint.held_out(asked.windows)
+    model = checkpoint.transformer
     layers = list(sublayers(model))
     count = len(layers)
     squares, dots = torch.zeros(count + 1).double(), torch.zeros(count + 1).double()
@@ -76,7 +78,7 @@ def paths(subject: Subject, asked: parameters.Paths, report: Report) -> Answer[r
         "logit_total": sum(logit.values()),
         "loss": loss,
         "windows": len(inputs),
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(found)
 

@@ -22,17 +22,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 
 LONGEST = 100_000  # characters of a typed text
 
 
 @torch.no_grad()
-def score(subject: Subject, asked: parameters.Score, report: Report) -> Answer[results.Score]:
+def score(
+    checkpoint: LoadedCheckpoint, asked: parameters.Score, report: Report
+) -> Answer[results.Score]:
     """Predict held-out or typed text; the module's docstring says what is found."""
     typed = asked.text
-    single = subject.wiring.family == "mlp"
-    windows = _typed(subject, typed) if typed else [subject.held_out(asked.windows)]
+    single = checkpoint.wiring.family == "mlp"
+    windows = _typed(checkpoint, typed) if typed else [checkpoint.held_out(asked.windows)]
     if single and not typed:
         windows = [(inputs, targets[:, -1:]) for inputs, targets in windows]
     parts: list[Tensor] = []  # each (3, B, T): nats, rank, p
@@ -40,15 +42,15 @@ def score(subject: Subject, asked: parameters.Score, report: Report) -> Answer[r
     total = sum(len(inputs) for inputs, _ in windows)
     done = 0
     for pair in windows:
-        for inputs, targets in subject.batches(*pair):
+        for inputs, targets in checkpoint.batches(*pair):
             report(done / total, f"window {done} of {total}")
-            parts.append(_measured(subject, inputs, targets))
+            parts.append(_measured(checkpoint, inputs, targets))
             done += len(inputs)
     rows = [row for part in parts for row in part.unbind(1)]  # each (3, T), one window
     flat = torch.cat(rows, 1)  # (3, predictions)
     nats = float(flat[0].mean())
     means = torch.stack([row[0].mean() for row in rows])
-    unigram = subject.run.corpus.get("unigram_validation")
+    unigram = checkpoint.run.corpus.get("unigram_validation")
     found: results.Score = {
         "on": "text" if typed else "held-out",
         "nats": nats,
@@ -60,14 +62,14 @@ def score(subject: Subject, asked: parameters.Score, report: Report) -> Answer[r
         "windows": len(rows),
         "unigram": None if typed else unigram,
         "tokens": _tokens(typed, flat) if typed else [],
-        "step": subject.step,
+        "step": checkpoint.step,
     }
     return Answer(found, _by_position(rows, positions))
 
 
-def _measured(subject: Subject, inputs: Tensor, targets: Tensor) -> Tensor:
+def _measured(checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor) -> Tensor:
     """Nats, rank and probability of each right token, (B, T) and (B, T) -> (3, B, T) float64."""
-    logits = subject.model(inputs)  # (B, T, V), or (B, V) of a network that predicts one token
+    logits = checkpoint.model(inputs)  # (B, T, V), or (B, V) of a network that predicts one token
     logits = logits.reshape(*targets.shape, -1)
     right = logits.gather(-1, targets[..., None])
     nats = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
@@ -78,15 +80,15 @@ def _measured(subject: Subject, inputs: Tensor, targets: Tensor) -> Tensor:
     return torch.stack((nats, ahead.sum(-1).double(), (-nats).exp())).cpu()
 
 
-def _typed(subject: Subject, text: str) -> list[tuple[Tensor, Tensor]]:
+def _typed(checkpoint: LoadedCheckpoint, text: str) -> list[tuple[Tensor, Tensor]]:
     """Inputs and targets that predict each character but the first once."""
     if len(text) > LONGEST:
         raise ValueError(f"text has {len(text)} characters; accepted: up to {LONGEST}")
     if len(text) < 2:
         raise ValueError("text has a single character; type at least two")
-    ids = torch.tensor(subject.encode(text), device=subject.device)
-    size = subject.context
-    if subject.wiring.family == "mlp":  # the window before each character, shorter at the start
+    ids = torch.tensor(checkpoint.encode(text), device=checkpoint.device)
+    size = checkpoint.context
+    if checkpoint.wiring.family == "mlp":  # the window before each character, shorter at the start
         starts = [(max(0, i - size), i) for i in range(1, len(ids))]
         return [(ids[a:i][None], ids[i : i + 1][None]) for a, i in starts]
     return [

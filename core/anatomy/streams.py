@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, rank, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
 SINK = 0.3  # Gu et al. 2024, arXiv 2410.10781, section 3.2
@@ -140,17 +140,19 @@ def sublayers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 @torch.no_grad()
-def streams(subject: Subject, asked: parameters.Streams, report: Report) -> Answer[results.Streams]:
+def streams(
+    checkpoint: LoadedCheckpoint, asked: parameters.Streams, report: Report
+) -> Answer[results.Streams]:
     """Measure the stream on held-out text; the module's docstring says what is found."""
-    inputs, _ = subject.held_out(asked.windows)
-    look = Look(subject.wiring.has_final_norm)
-    portions = subject.batches(inputs)
+    inputs, _ = checkpoint.held_out(asked.windows)
+    look = Look(checkpoint.wiring.has_final_norm)
+    portions = checkpoint.batches(inputs)
     for i, (portion,) in enumerate(portions):
         report(i / len(portions), f"follows {len(inputs)} windows through the network")
-        with watched(subject.model, look):
-            subject.model(portion, look)
-    depth = subject.wiring.depth
-    names = [name for name, _ in sublayers(subject.model)]
+        with watched(checkpoint.model, look):
+            checkpoint.model(portion, look)
+    depth = checkpoint.wiring.depth
+    names = [name for name, _ in sublayers(checkpoint.model)]
     skips, branches = ([look.mean(n, w) ** 0.5 for n in names] for w in ("skip_rms", "branch_rms"))
 
     def means(what: str) -> list[float | None]:
@@ -168,7 +170,7 @@ def streams(subject: Subject, asked: parameters.Streams, report: Report) -> Answ
         "residual_ratio": means("residual_ratio"),
         "median": means("median"),
         "largest": [float(torch.cat(look.found[p, "largest"]).max()) for p in look.places],
-        "rank_most": min(inputs.shape[1], subject.wiring.width),
+        "rank_most": min(inputs.shape[1], checkpoint.wiring.width),
         "sublayers": [
             {"name": name, "layer": layer_of(name, depth), "part": name.rpartition(".")[2]}
             for name in names
@@ -183,8 +185,8 @@ def streams(subject: Subject, asked: parameters.Streams, report: Report) -> Answ
         "massive": _massive(look.largest),
         "tokens": inputs.shape[1],
         "windows": len(inputs),
-        "step": subject.step,
-        "sinks": _sinks(arrays.get("sinks"), inputs.shape[1], subject.wiring.causal),
+        "step": checkpoint.step,
+        "sinks": _sinks(arrays.get("sinks"), inputs.shape[1], checkpoint.wiring.causal),
     }
     return Answer(result, arrays)
 

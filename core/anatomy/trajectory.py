@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.loss_grid import (
     FINEST,
     HeldOutLoss,
@@ -45,16 +45,16 @@ MARGIN = 0.25  # of the path's extent, on either side
 
 @torch.no_grad()
 def trajectory(
-    subject: Subject, asked: parameters.Trajectory, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Trajectory, report: Report
 ) -> Answer[results.Trajectory]:
     """The path and the surface below it; the module's docstring says what is found."""
     report(0.0, "reads the checkpoints")
-    loss = HeldOutLoss(subject)
-    steps = _chosen(subject)
-    moved, at_step = _differences(subject, steps, loss, report)
+    loss = HeldOutLoss(checkpoint)
+    steps = _chosen(checkpoint)
+    moved, at_step = _differences(checkpoint, steps, loss, report)
     components, path, explained = principal_plane(moved)
-    directions = [_as_tensors(subject.model, component) for component in components]
-    model = Moved(subject, directions)
+    directions = [_as_tensors(checkpoint.model, component) for component in components]
+    model = Moved(checkpoint, directions)
 
     def evaluate(x: float, y: float) -> float:
         return loss(model.to(x, y))
@@ -124,42 +124,42 @@ def _gram(x: Tensor, y: Tensor) -> Tensor:
     return sum((a.double() @ b.double().T for a, b in pairs), torch.zeros(len(x), len(y)).double())
 
 
-def _chosen(subject: Subject) -> list[int]:
+def _chosen(checkpoint: LoadedCheckpoint) -> list[int]:
     """The steps of the path, up to the one asked for, evenly thinned. Raises RunError."""
-    run = subject.run
-    steps = [step for step in run.checkpoints if step <= subject.step]
+    run = checkpoint.run
+    steps = [step for step in run.checkpoints if step <= checkpoint.step]
     if len(steps) < LEAST:
         raise RunError(
             f"a path needs {LEAST} checkpoints and run {run.id} has {len(steps)} up to step"
-            f" {subject.step}; train it with a smaller training.checkpoint_every"
+            f" {checkpoint.step}; train it with a smaller training.checkpoint_every"
         )
-    if any(run.model_at(step) != subject.wiring for step in steps):
+    if any(run.model_at(step) != checkpoint.wiring for step in steps):
         raise RunError(
             f"layers of run {run.id} were switched while it trained, so its checkpoints are"
             " different networks without a common path"
         )
-    size = sum(p.numel() for p in subject.model.parameters())
+    size = sum(p.numel() for p in checkpoint.model.parameters())
     most = min(MOST, max(LEAST, MOST_NUMBERS // size))
     kept = np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int))
     return [steps[i] for i in kept]
 
 
 def _differences(
-    subject: Subject, steps: list[int], loss: HeldOutLoss, report: Report
+    checkpoint: LoadedCheckpoint, steps: list[int], loss: HeldOutLoss, report: Report
 ) -> tuple[Tensor, list[float]]:
     """θ_s - θ_last as rows (S, P) on the processor, and the loss of every checkpoint."""
-    model, origin = subject.copy(), _flat(subject.model)
+    model, origin = checkpoint.copy(), _flat(checkpoint.model)
     rows, losses = torch.empty(len(steps), len(origin)), []
     for i, step in enumerate(steps):
         report(0.0, f"reads checkpoint {i + 1} of {len(steps)}")
         try:
-            load_weights(subject.run.path / "checkpoints", step, model)
+            load_weights(checkpoint.run.path / "checkpoints", step, model)
         except CheckpointError as error:
-            raise RunError(f"run {subject.run.id}: {error}") from error
+            raise RunError(f"run {checkpoint.run.id}: {error}") from error
         torch.sub(_flat(model), origin, out=rows[i])
         losses.append(loss(model))
     if not rows.isfinite().all():
-        raise RunError(f"run {subject.run.id} has checkpoints with weights that are not finite")
+        raise RunError(f"run {checkpoint.run.id} has checkpoints with weights that are not finite")
     return rows, losses
 
 

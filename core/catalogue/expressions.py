@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.catalogue.filter_fields import OWN, Kind, is_group, kinds, meant, near, words_of
+from core.catalogue.filter_fields import OWN, FieldKind, is_group, kinds, meant, near, words_of
 from core.verdicts.labels import STATE_ALIASES
 
 Values = Mapping[str, Any]
@@ -70,7 +70,7 @@ def _searchable(values: Values) -> Iterator[str]:
 class _Operand:
     """A value to compare: what gives it, of which kind, and as what it was written."""
 
-    kind: Kind
+    kind: FieldKind
     get: Callable[[Values], Any]
     node: ast.expr
     name: str = ""  # of a setting or of OWN

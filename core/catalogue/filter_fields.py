@@ -10,10 +10,10 @@ from core.config import choices, settings
 from core.runs.status import STATES
 from core.verdicts.labels import KINDS, STATE_ALIASES
 
-Kind = Literal["number", "text", "bool", "texts", "any", "none"]
+FieldKind = Literal["number", "text", "bool", "texts", "any", "none"]
 
 # Names beside the settings, and what they hold.
-OWN: dict[str, Kind] = {
+OWN: dict[str, FieldKind] = {
     "name": "text",
     "id": "text",
     "state": "text",
@@ -30,9 +30,9 @@ OWN: dict[str, Kind] = {
 
 
 @cache
-def kinds() -> dict[str, Kind]:
+def kinds() -> dict[str, FieldKind]:
     """Every name with what it holds: settings by their dotted names, and OWN."""
-    found: dict[str, Kind] = {}
+    found: dict[str, FieldKind] = {}
     for dotted, setting in settings().items():
         of = {_kind(part) for part in get_args(setting.annotation) or (setting.annotation,)}
         of.discard("none")
@@ -40,7 +40,7 @@ def kinds() -> dict[str, Kind]:
     return {**found, **OWN}
 
 
-def _kind(annotation: Any) -> Kind:
+def _kind(annotation: Any) -> FieldKind:
     if annotation in (bool, int, float):
         return "bool" if annotation is bool else "number"
     if annotation is type(None):

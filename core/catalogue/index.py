@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from core import estimate
 from core.cache import Cache
-from core.catalogue.summary import Digest, digest
-from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, overrides
+from core.catalogue.summary import RunSummary, summary_of
+from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, alike, overrides
 from core.config.alike import SCHEDULE, experiment_key, setting_key
 from core.config.run import tokens_per_step
 from core.files import Signature, read_json, signature
@@ -47,9 +47,9 @@ class Entry:
     state: State
 
     @cached_property
-    def digest(self) -> Digest:
+    def summary(self) -> RunSummary:
         """What became of it; read when it is asked for, as names need no metrics."""
-        return digest(self.run)
+        return summary_of(self.run)
 
     @cached_property
     def damaged(self) -> list[str]:
@@ -120,7 +120,7 @@ class Entry:
     def told(self, people: bool) -> dict[str, Any]:
         """Settings and `filter_fields.OWN`; layers that differ as people type them, counted from 1,
         or as the command line takes them (`0-3: placement=post`)."""
-        found = self.digest
+        found = self.summary
         lists = {
             name: overrides.text(value, people=people)
             for name, value in self.flat.items()
@@ -286,16 +286,11 @@ def _flat(folder: str) -> dict[str, Any] | None:
     return {name: own.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
-    """The settings that are not the same everywhere, with one value for each run (`trained`)."""
-    columns = zip(*(entry.trained.values() for entry in entries), strict=True)
-    return {
-        name: column
-        for name, column in zip(DEFAULTS, columns, strict=False)
-        if column.count(column[0]) != len(column)
-    }
+def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
+    """The settings as trained that are not the same in all runs, each with one value a run."""
+    return alike.differing([entry.trained for entry in entries])
 
 
 def metrics(entries: Iterable[Entry]) -> list[str]:
     """Every metric that any of them has."""
-    return sorted({name for entry in entries for name in entry.digest.metrics})
+    return sorted({name for entry in entries for name in entry.summary.metrics})

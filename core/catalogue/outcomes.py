@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.catalogue.means import Mean, mean_of
-from core.catalogue.summary import Digest
+from core.catalogue.summary import RunSummary
 from core.runs.status import State
-from core.verdicts.labels import BAD_KINDS, DEAD_KINDS, LIVE, VERDICT_LABELS, Kind
+from core.verdicts.labels import BAD_KINDS, DEAD_KINDS, LIVE, VERDICT_LABELS, VerdictKind
 
-Came = Kind | Literal["stopped", "live"]  # what a run came to, as cells count it
+Came = VerdictKind | Literal["stopped", "live"]  # what a run came to, as cells count it
 Drawn = Literal[
     "empty", "impossible", "live", "learned", "mixed", "dead", "plain", "diverged", "failed",
     "stopped",
@@ -69,7 +69,7 @@ class Cell:
         }  # fmt: skip
 
 
-def outcome(found: Digest, experiment: Hashable = None) -> Outcome:
+def outcome(found: RunSummary, experiment: Hashable = None) -> Outcome:
     """What a run came to, from its digest."""
     kind = came(found)
     reached = found.validation if found.validation is not None else found.verdict.last_mean
@@ -77,7 +77,7 @@ def outcome(found: Digest, experiment: Hashable = None) -> Outcome:
     return Outcome(kind, found.state, found.step, found.steps, loss, experiment)
 
 
-def came(found: Digest) -> Came:
+def came(found: RunSummary) -> Came:
     """How a run counts: by its verdict once it has come to its end."""
     if found.state in LIVE:
         return "live"

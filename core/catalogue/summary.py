@@ -26,7 +26,7 @@ from core.metrics.segment import CADENCES
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
 from core.verdicts import judgement, labels
-from core.verdicts.labels import Kind
+from core.verdicts.labels import VerdictKind
 from core.verdicts.verdict import Verdict, diverged_at, judge
 
 FILE = "digest.json"
@@ -34,7 +34,7 @@ RULES = 2  # changes when the same metrics would give another digest
 
 
 @dataclass(frozen=True)
-class Digest:
+class RunSummary:
     """One run at a glance. Numbers are finite; what there is none of is left out or None.
 
     `last` and `best` have the scalar metrics by name; best is the least loss and the greatest
@@ -78,26 +78,26 @@ class Digest:
         """The state as people say it: finished, plateau, diverged at step 41, training, ..."""
         return self.words_for(self.verdict.kind)
 
-    def words_for(self, kind: Kind | None) -> str:
+    def words_for(self, kind: VerdictKind | None) -> str:
         """The state in words, where the losses were judged so."""
         return labels.state_words(self.state, kind, self.step, self.steps, self.diverged_at)
 
 
-def digest(run: Run) -> Digest:
+def summary_of(run: Run) -> RunSummary:
     """The run as it is now. Of a run that has ended it is kept, in memory and in its directory."""
-    return _digest(run, run.record, run.name)
+    return _summary(run, run.record, run.name)
 
 
 def keep(run: Run) -> None:
     """Write the digest of a run that has just ended, so that it is there when it is asked for."""
     with contextlib.suppress(OSError):  # its directory is gone
-        digest(run)
+        summary_of(run)
 
 
-SUMMARIES: Cache[Digest] = Cache(20_000)
+SUMMARIES: Cache[RunSummary] = Cache(20_000)
 
 
-def _digest(run: Run, record: Status, name: str) -> Digest:
+def _summary(run: Run, record: Status, name: str) -> RunSummary:
     """As long as neither the state nor the name changes, and of a live run the metrics."""
     ended = record.state in ENDED  # then the metrics do not change either
     sizes = None if ended else tuple(_sizes(run).items())
@@ -106,7 +106,7 @@ def _digest(run: Run, record: Status, name: str) -> Digest:
     return SUMMARIES.get(run.place, made_from, make)
 
 
-def _kept(run: Run, record: Status, name: str) -> Digest:
+def _kept(run: Run, record: Status, name: str) -> RunSummary:
     """From `digest.json` where it fits, else measured and written there."""
     made_from = _made_from(run, record)
     try:
@@ -121,10 +121,10 @@ def _kept(run: Run, record: Status, name: str) -> Digest:
     return measured
 
 
-def _from_json(found: dict[str, Any], record: Status, name: str) -> Digest:
+def _from_json(found: dict[str, Any], record: Status, name: str) -> RunSummary:
     said = dict(found["verdict"])
     said["sentence"] = name + said["sentence"].removeprefix(found["name"])  # it may be renamed
-    return Digest(
+    return RunSummary(
         state=record.state,
         verdict=Verdict(**said),
         step=record.step,
@@ -158,7 +158,7 @@ def _sizes(run: Run) -> dict[str, int]:
     return dict(sorted(files.items()))
 
 
-def _measured(run: Run, record: Status) -> Digest:
+def _measured(run: Run, record: Status) -> RunSummary:
     verdict = judge(run)
     last: dict[str, float] = {}
     best: dict[str, float] = {}
@@ -180,7 +180,7 @@ def _measured(run: Run, record: Status) -> Digest:
             if name.startswith(("loss/", "accuracy/")):
                 top = name.startswith("accuracy/")
                 best[name] = float(finite.max() if top else finite.min())
-    return Digest(
+    return RunSummary(
         state=record.state,
         verdict=verdict,
         step=record.step,

@@ -41,28 +41,28 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--top-p: accepted: 0 to 1")
     if one.config.image is not None:
         raise UsageError(f"run {one.id} tells images apart and writes no text")
-    from core.anatomy.loaded_checkpoint import Subject
+    from core.anatomy.loaded_checkpoint import LoadedCheckpoint
     from core.models.sampling import sample
 
-    subject = Subject(one, step)
+    checkpoint = LoadedCheckpoint(one, step)
     if not options.prompt:
         raise UsageError("--prompt is empty; type at least one character")
     try:
-        prompt = subject.prompt(options.prompt, "--prompt")
+        prompt = checkpoint.prompt(options.prompt, "--prompt")
     except ValueError as error:
         raise UsageError(str(error)) from error
-    sys.stdout.write(subject.tokenizer.decode(prompt))
+    sys.stdout.write(checkpoint.tokenizer.decode(prompt))
     for token in sample(
-        subject.model,
+        checkpoint.model,
         prompt,
         options.tokens,
-        context=subject.context,
+        context=checkpoint.context,
         temperature=options.temperature,
         top_k=options.top_k,
         top_p=options.top_p,
         seed=options.seed,
     ):
-        sys.stdout.write(subject.tokenizer.decode([token]))
+        sys.stdout.write(checkpoint.tokenizer.decode([token]))
         sys.stdout.flush()
     print()
     return 0

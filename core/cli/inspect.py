@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from core.anatomy import KINDS, Kind
+from core.anatomy import KINDS, Analysis
 from core.anatomy.parameters import Parameters, accepted
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
@@ -53,7 +53,7 @@ class Help(argparse.Action):
         parser.exit()
 
 
-def _row(kind: str) -> Kind:
+def _row(kind: str) -> Analysis:
     if kind not in KINDS:
         raise UsageError(f"KIND: there is no {kind!r}; accepted: {', '.join(KINDS)}")
     return KINDS[kind]

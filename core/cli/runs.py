@@ -9,7 +9,7 @@ import math
 import sys
 from typing import Any
 
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.cli import export
 from core.cli.options import UsageError, add_store, find, store_of
 from core.durations import in_bytes
@@ -90,7 +90,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "state": record.state,
         "step": record.step,
         "steps": run.config.training.steps,
-        "loss": digest(run).loss,
+        "loss": summary_of(run).loss,
         "message": record.message,
         "damaged": run.damaged,
     }

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.files import read_json, write_json
@@ -264,7 +264,7 @@ def _speed(run: Run, record: Status) -> Measured | None:
 
 
 def _ended_speed(run: Run) -> Measured | None:
-    found, vocabulary = digest(run), run.corpus.get("vocabulary")
+    found, vocabulary = summary_of(run), run.corpus.get("vocabulary")
     if not found.seconds or not found.step or not isinstance(vocabulary, int):
         return None
     return _as_measured(run.config, vocabulary, found.seconds / found.step)

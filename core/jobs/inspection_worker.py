@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from core.anatomy import KINDS, Answer, CancelledError, load
-from core.anatomy.loaded_checkpoint import Subject, device_of
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, device_of
 from core.data.downloads import CorpusError
 from core.files import write_atomically, write_json
 from core.jobs import environment, inspection_queue, inspections
@@ -66,7 +66,7 @@ class Inspector(Worker):
 
     def __init__(self, store: RunStore) -> None:
         super().__init__(store, inspection_queue.question_queue(store.root))
-        self._subjects: OrderedDict[tuple[str, int, int], Subject] = OrderedDict()
+        self._checkpoints: OrderedDict[tuple[str, int, int], LoadedCheckpoint] = OrderedDict()
         self._nested = False
         self._slot: Slot | None = None
 
@@ -124,10 +124,10 @@ class Inspector(Worker):
         try:
             inspection.write(Record("working", message="loads the checkpoint"))
             analysis = load(KINDS[inspection.kind].function)
-            subject = self.subject(run, inspection.step)
-            desk.suit(subject.model)
+            checkpoint = self.checkpoint(run, inspection.step)
+            desk.suit(checkpoint.model)
             asked = KINDS[inspection.kind].parameters(**inspection.parameters)
-            answer = analysis(subject, asked, desk)
+            answer = analysis(checkpoint, asked, desk)
             desk(1.0)
             _keep(inspection, answer)
             ended = Record("done", 1.0)
@@ -145,22 +145,22 @@ class Inspector(Worker):
             _thin(run.path / inspections.FOLDER, inspection.folder)
         return ended
 
-    def subject(self, run: Run, step: int) -> Subject:
+    def checkpoint(self, run: Run, step: int) -> LoadedCheckpoint:
         """A checkpoint as a network; the ones used last are kept."""
         path = run.path / "checkpoints" / f"step-{step:09d}.safetensors"
         try:
             key = (run.id, step, path.stat().st_mtime_ns)
         except OSError as error:
             raise RunError(f"run {run.id}: the checkpoint of step {step} is gone") from error
-        if key not in self._subjects:
-            self._subjects[key] = Subject(run, step)
-        self._subjects.move_to_end(key)
-        while len(self._subjects) > 1 and not self._affordable():
-            self._subjects.popitem(last=False)
-        return self._subjects[key]
+        if key not in self._checkpoints:
+            self._checkpoints[key] = LoadedCheckpoint(run, step)
+        self._checkpoints.move_to_end(key)
+        while len(self._checkpoints) > 1 and not self._affordable():
+            self._checkpoints.popitem(last=False)
+        return self._checkpoints[key]
 
     def _affordable(self) -> bool:
-        models = [subject.model for subject in self._subjects.values()]
+        models = [checkpoint.model for checkpoint in self._checkpoints.values()]
         size = sum(p.numel() * p.element_size() for m in models for p in m.parameters())
         return len(models) <= MODELS_KEPT and size <= MODEL_BYTES
 

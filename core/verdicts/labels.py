@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from core.runs.status import ENDED, NEEDS_WORKER, State
 
-Kind = Literal["learned", "memorised", "plateau", "above", "diverged", "too_early", "failed"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+VerdictKind = Literal["learned", "memorised", "plateau", "above", "diverged", "too_early", "failed"]
+KINDS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 
 
 class StateLabel(NamedTuple):
@@ -47,7 +47,7 @@ STATE_LABELS: dict[State, StateLabel] = {
     "diverged": StateLabel("diverged", bad=True),
     "failed": StateLabel("failed", bad=True),
 }
-VERDICT_LABELS: dict[Kind, VerdictLabel] = {
+VERDICT_LABELS: dict[VerdictKind, VerdictLabel] = {
     "learned": VerdictLabel("learned", "learned", "use their input", "learned"),
     "memorised": VerdictLabel(
         "memorised",
@@ -88,8 +88,8 @@ SIGNS: dict[str, str] = {
     "interrupted": "!",
 }
 LIVE: tuple[State, ...] = ("queued", *NEEDS_WORKER)  # waiting or at work
-BAD_KINDS: tuple[Kind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.bad)
-DEAD_KINDS: tuple[Kind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.dead)
+BAD_KINDS: tuple[VerdictKind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.bad)
+DEAD_KINDS: tuple[VerdictKind, ...] = tuple(k for k, label in VERDICT_LABELS.items() if label.dead)
 BAD_STATES: tuple[State, ...] = tuple(s for s, label in STATE_LABELS.items() if label.bad)
 # What a filter understands beside the states themselves: the words for them, and an older one.
 STATE_ALIASES: dict[str, State] = {
@@ -99,7 +99,7 @@ STATE_ALIASES: dict[str, State] = {
 
 
 def state_words(
-    state: State, kind: Kind | None, step: int, steps: int, diverged_at: int | None = None
+    state: State, kind: VerdictKind | None, step: int, steps: int, diverged_at: int | None = None
 ) -> str:
     """A state as a sentence has it: `finished`, `plateau`, `training, step 41 of 400`, ...
 
@@ -118,7 +118,7 @@ def state_words(
 
 
 def short_words(
-    state: State, kind: Kind | None, step: int, steps: int, diverged_at: int | None = None
+    state: State, kind: VerdictKind | None, step: int, steps: int, diverged_at: int | None = None
 ) -> str:
     """A state as a narrow column has it: `finished`, `plateau`, `training 41 %`, `stopped 41`."""
     word = STATE_LABELS[state].word
@@ -131,14 +131,14 @@ def short_words(
     return _finished(kind) if state == "finished" else word
 
 
-def warns(state: State, kind: Kind | None) -> str:
+def warns(state: State, kind: VerdictKind | None) -> str:
     """What a run is warned of: a bad state, else a bad verdict, else ""."""
     if state in BAD_STATES:
         return state
     return kind if kind in BAD_KINDS else ""
 
 
-def _finished(kind: Kind | None) -> str:
+def _finished(kind: VerdictKind | None) -> str:
     return VERDICT_LABELS[kind].short if kind in BAD_KINDS else STATE_LABELS["finished"].word
 
 

@@ -24,7 +24,7 @@ from core.verdicts.judgement import (
     memorised,
     scale,
 )
-from core.verdicts.labels import LIVE, Kind
+from core.verdicts.labels import LIVE, VerdictKind
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Verdict:
     its standard error.
     """
 
-    kind: Kind
+    kind: VerdictKind
     last_mean: float | None
     entropy: float | None
     sentence: str
@@ -106,7 +106,7 @@ def _so_far(run: Run, said: str) -> str:
 
 def _said(
     gap: Gap, mean: float, to_learn: float, entropy: float, words: Unit, exact: bool
-) -> tuple[Kind, str]:
+) -> tuple[VerdictKind, str]:
     """The kind and its sentence without the run's name."""
     digits = _digits(to_learn)
     there = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.config import RunConfig
-from core.verdicts.labels import DEAD_KINDS, Kind
+from core.verdicts.labels import DEAD_KINDS, VerdictKind
 
 DEEP = 6  # sublayers from which on the factors of single ones add up to something
 APART = 3.0  # the factor from which on two gradients are called different
@@ -37,7 +37,7 @@ BARE = (
 
 
 def why(
-    kind: Kind, config: RunConfig, gradients: Sequence[float] = (), *, paired: bool = False
+    kind: VerdictKind, config: RunConfig, gradients: Sequence[float] = (), *, paired: bool = False
 ) -> str:
     """The mechanism of a dead post-LN network, of one without residual connections, or (`paired`
     with a dead one) of a living pre-LN network; "" where none is known to apply.

@@ -83,20 +83,24 @@ def show(problems: Problems | None = None, also: Iterable[str] = ()) -> None:
 def arrive(page: str) -> None:
     """Note how the browser came to this run of a page's script; called before the page is drawn.
 
-    `by_address`: by a new tab, a reload, or Back and Forward on the same page, whose address says
-    everything. `from_page`: from another page, by a link, or Back to an entry that Streamlit
-    emptied on the way out. Empty: it was here before.
+    `by_address`: by a new tab, a reload, or Back and Forward, where the address says everything.
+    `from_page`: from another page by a link. Empty: it was here before.
     """
     remembered = st.session_state
     context = get_script_run_ctx()
     before = remembered.get(BEFORE)
-    if before is not None and before != page:
-        remembered[ARRIVAL] = "from_page"
-        forgive()
-    elif before is None or (context is not None and context.is_history_navigation):
+    if before is None or (context is not None and context.is_history_navigation):
         remembered[ARRIVAL] = "by_address"
         forgive()
+    elif before != page:
+        remembered[ARRIVAL] = "from_page"
+        forgive()
     remembered[BEFORE] = page
+
+
+def arrival() -> str:
+    """How the browser came here last (see `arrive`)."""
+    return str(st.session_state.get(ARRIVAL, ""))
 
 
 def take_arrival() -> str:

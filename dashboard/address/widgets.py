@@ -17,6 +17,7 @@ from dashboard.address.param import several as several_of
 
 T = TypeVar("T")
 FIRST = "first_values"
+LEFT = "left_values"
 
 
 def seed(param: Param[T]) -> T:
@@ -29,6 +30,29 @@ def seed(param: Param[T]) -> T:
     if param.name not in st.session_state:
         first[param.name] = page.read(param)[param.name]
     return first.get(param.name, param.default)
+
+
+def as_left(*names: str) -> None:
+    """Give a page's bound widgets what they held when it was left, if a link opened it again.
+
+    Called before they are drawn. Streamlit forgets a widget that no page draws, and its part of the
+    address goes with it. An address that names one of them says all of them.
+    """
+    left: dict[str, Any] = st.session_state.setdefault(LEFT, {})
+    again = page.arrival() == "from_page" and not any(name in st.query_params for name in names)
+    for name in names:
+        if name in st.session_state:
+            left[name] = st.session_state[name]
+        elif again and name in left:
+            st.session_state[name] = left[name]
+        else:
+            left.pop(name, None)
+
+
+def drop_unless(name: str, options: Sequence[str]) -> None:
+    """Forget what a widget holds where it is no option any more: its runs were deleted."""
+    if st.session_state.get(name) not in (None, *options):
+        del st.session_state[name]
 
 
 def keep(param: Param[T], value: T) -> T:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.catalogue.outcomes import Outcome, cell, outcome
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.jobs.queue import run_queue
 from core.runs import RunError
 from core.verdicts.labels import LIVE
@@ -43,7 +43,7 @@ def _standing(id: str, held: bool) -> Outcome | None:
             source = feed(id)
             run, record = source.run, source.run.record
             if record.state not in LIVE:
-                return outcome(digest(run), experiment(run))
+                return outcome(summary_of(run), experiment(run))
             source.refresh(LOSSES)
             rows = [row for metric in LOSSES if (row := source.latest(metric))]
             state = "paused" if held and record.state == "queued" else record.state

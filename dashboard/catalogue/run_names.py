@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
-from core.catalogue.naming import Subject, Values, cut, labels, names
+from core.catalogue.naming import Subject, Values, cut, described_of, labels, names
+from core.config.alike import SEED
 from core.runs import Run
 from dashboard.live.feed import store
 
@@ -24,6 +27,43 @@ class Called:
 def subject(entry: Entry) -> Subject:
     """What a run's name is made from."""
     return _subject(entry.id, entry.meta, entry.flat, entry.switches)
+
+
+def of_one_setting(group: Sequence[Entry]) -> Subject:
+    """What the name of a line is made from: of several seeds without them, with the first's id.
+
+    Its name is given where the names of all its runs were.
+    """
+    each = list(map(subject, group))
+    if len(each) == 1:
+        return each[0]
+    settings = {name: value for name, value in each[0].settings.items() if name != SEED}
+    given = "" if any(one.made and not one.renamed for one in each) else _stem(group)
+    made = described_of(each[0]) if any(one.made for one in each) else ""
+    grids = {one.grid for one in each}
+    return replace(
+        each[0],
+        name=given,
+        settings=settings,
+        grid=grids.pop() if len(grids) == 1 else "",
+        first=made,
+    )
+
+
+def _stem(group: Sequence[Entry]) -> str:
+    """What the given names of a group share: each without its seed, else how they begin."""
+    stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", entry.name).strip() for entry in group}
+    if len(stems) == 1:
+        return stems.pop() or group[0].name
+    stem = re.sub(r"[\W_]+$", "", _beginning(stems))
+    return stem if len(stem) >= 3 else group[-1].name
+
+
+def _beginning(texts: Collection[str]) -> str:
+    """What all texts begin with, letter by letter."""
+    first, last = min(texts), max(texts)
+    same = (a == b for a, b in zip(first, last, strict=False))
+    return first[: sum(1 for _ in itertools.takewhile(bool, same))]
 
 
 def among(entries: Sequence[Entry]) -> Called:

@@ -20,7 +20,7 @@ from dashboard.address import chosen, page, param
 from dashboard.address.param import Address, Param, PartlyError, Problems, as_text, ids
 from dashboard.settings.form import SETTINGS
 
-Kind = Literal["all", "only", "but"]
+ChoiceKind = Literal["all", "only", "but"]
 NONE = "none"  # in the address: no run at all
 SORTS = ("run", "validation", "training", "state", "tags")
 
@@ -30,7 +30,7 @@ class Choice:
     """What is drawn. `kind`: all listed runs, only `ids`, or all but `ids`. `sort` is as in
     `-validation.best`, settings by their dotted names; `zoom` holds the ranges of x and y."""
 
-    kind: Kind = "all"
+    kind: ChoiceKind = "all"
     ids: tuple[str, ...] = ()
     focus: str | None = None
     step: int | None = None
@@ -63,7 +63,7 @@ class Choice:
         """
         named = {"all": (), "only": tuple(dict.fromkeys([*self.ids, *ids])),
                  "but": tuple(id for id in self.ids if id not in ids)}[self.kind]  # fmt: skip
-        kind: Kind = "all" if self.kind == "but" and not named else self.kind
+        kind: ChoiceKind = "all" if self.kind == "but" and not named else self.kind
         focus = self.focus if not ids else ids[0] if len(ids) == 1 else None
         return replace(self, kind=kind, ids=named, focus=focus)
 
@@ -169,12 +169,12 @@ def kept(choice: Choice, known: Collection[str], problems: Collection[str] = ())
 
 
 def _known(choice: Choice, known: Collection[str]) -> Choice:
-    """A choice as far as its runs still exist; of a zoom nobody knows what its axes were."""
+    """A choice as far as its runs still exist."""
     ids = tuple(id for id in choice.ids if id in known)
     if choice.ids and not ids:
         choice = replace(choice, kind="all")
     focus = choice.focus if choice.focus in known else None
-    return replace(choice, ids=ids, focus=focus, zoom=None)
+    return replace(choice, ids=ids, focus=focus)
 
 
 def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:

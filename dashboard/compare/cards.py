@@ -11,6 +11,7 @@ from core.runs import Run
 from dashboard import components
 from dashboard.address import page
 from dashboard.address.param import word
+from dashboard.address.widgets import as_left, drop_unless
 from dashboard.compare import (
     address,
     differences,
@@ -30,6 +31,10 @@ from dashboard.settings import held
 from dashboard.settings.form import DEFAULT, to_config
 from dashboard.ui import cards
 
+WIDGETS = (
+    "compare_filter", "group_by", "compare_matrix", "compare_metric", "compare_x", "compare_log_x",
+    "compare_log", "compare_smooth",
+)  # fmt: skip
 AXES = ("step", "tokens", "seconds", "FLOPs")
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
 PROFILES = {
@@ -43,6 +48,8 @@ PROFILES = {
 def top_line(model: Compare, choice: Choice) -> Listing:
     """The filter, how runs are grouped, and what can be made of those that are drawn."""
     ways = groups.ways(model.runs)
+    as_left(*WIDGETS)
+    drop_unless("group_by", ways)
     page.read(word("group_by", ways))
     with st.container(horizontal=True, key="compare_top", gap="small"):
         with st.container(key="filter_line"):
@@ -118,6 +125,7 @@ def outcome(model: Compare, shown: Listing) -> None:
 def curves(model: Compare, choice: Choice, shown: Listing) -> None:
     """The curves of the chosen runs, and the difference of twins."""
     metrics = listing.metrics(model.runs)
+    drop_unless("compare_metric", metrics)
     page.read(
         word("compare_metric", metrics),
         word("compare_x", AXES),

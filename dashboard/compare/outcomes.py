@@ -30,17 +30,17 @@ def verdicts(
 def _sentence(name: str, entries: Sequence[Entry]) -> tuple[int, str, bool, str, str]:
     """Colour, kind of verdict and whether it is bad, name and what became of it."""
     first = entries[0]
-    rest = first.digest.verdict.sentence.removeprefix(first.name)
+    rest = first.summary.verdict.sentence.removeprefix(first.name)
     if len(entries) > 1:
         name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
-    kinds = {entry.digest.verdict.kind for entry in entries}
+    kinds = {entry.summary.verdict.kind for entry in entries}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
     return first.colour, kind, kind in BAD_KINDS, name, rest
 
 
 def together(entries: Sequence[Entry]) -> str:
     """What became of the runs of a group: `all use their input; the means of their last 50 ...`."""
-    found = [entry.digest.verdict for entry in entries]
+    found = [entry.summary.verdict for entry in entries]
     counts = Counter(one.kind for one in found).most_common()
     said = ", ".join(
         f"{n if len(counts) > 1 else 'all'} {VERDICT_LABELS[kind].many}" for kind, n in counts
@@ -73,7 +73,7 @@ def unit(entries: Sequence[Entry], metric: str) -> str | None:
 
 def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
     """The loss of a network that ignores its input, where it is the same for all of them."""
-    known = {round(e, 3): e for run in entries if (e := run.digest.verdict.entropy) is not None}
+    known = {round(e, 3): e for run in entries if (e := run.summary.verdict.entropy) is not None}
     if len(known) != 1:
         return None
     return metric_names.baseline_of(predicts(entries)), known.popitem()[1]

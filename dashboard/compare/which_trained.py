@@ -146,7 +146,7 @@ def _matrix(
     down, across = settings
     rows, columns = found[down], found[across] if across else [""]
     members = [matrix.row(entry) for entry in shown]
-    entropies = [e.digest.verdict.entropy for e in shown if e.digest.verdict.entropy]
+    entropies = [e.summary.verdict.entropy for e in shown if e.summary.verdict.entropy]
 
     def press() -> None:
         pressed = st.session_state["which_trained"].get("cell")

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.runs import Run, RunError
 from core.runs.status import ENDED
 from core.verdicts.labels import BAD_KINDS
@@ -304,7 +304,7 @@ def outcome(run_id: str) -> list[Any] | None:
     """Step, level and verdict of a run that has ended; None of one under way or gone."""
     try:
         run = store().open(run_id)
-        found = digest(run)
+        found = summary_of(run)
     except RunError:
         return None
     if found.state not in ENDED:

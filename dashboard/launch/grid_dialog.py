@@ -11,7 +11,7 @@ import streamlit as st
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
-from core.config.words import said, words_of
+from core.config.words import format_value, words_of
 from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
@@ -95,10 +95,10 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
     columns = st.columns(COLUMNS, gap="small")
     for place, dotted in enumerate(shown):
         words = accepted(dotted, choices(dotted), flat)
-        options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
+        options = words or tuple(format_value(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} · {said(flat[dotted])}",
+                f"{SETTINGS[dotted].title} · {format_value(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",

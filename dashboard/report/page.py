@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from core.catalogue.compare import command
 from core.config import RunConfig
+from core.config.command import command
 from core.metrics.names import unit_of
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
@@ -152,7 +152,7 @@ class _Parts:
         known = {
             round(one.verdict.entropy, 3)
             for group in self.groups
-            for one in group.digests
+            for one in group.summaries
             if one.verdict.entropy is not None
         }
         if len(known) != 1:
@@ -249,7 +249,7 @@ def _loss_range(
 
 
 def _outcome(found: Sequence[Group]) -> str:
-    kinds = Counter(one.verdict.kind for group in found for one in group.digests)
+    kinds = Counter(one.verdict.kind for group in found for one in group.summaries)
     total = sum(kinds.values())
     parts = [f"{kinds[kind]} {label.past}" for kind, label in VERDICT_LABELS.items() if kinds[kind]]
     of = "The run" if total == 1 else f"Of {total} runs"

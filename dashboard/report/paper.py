@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
-from core.catalogue.summary import Digest, digest
+from core.catalogue.summary import RunSummary, summary_of
 from core.config import RunConfig, choices, overrides, settings
 from core.config.alike import SCHEDULE
 from core.config.words import title_of
@@ -52,12 +52,12 @@ def trained_table(groups: Sequence[Group], number: int) -> Markup:
 
 
 def _trained_row(group: Group) -> dict[str, Any]:
-    found = group.digests
+    found = group.summaries
     # Of several runs only what became of them, not at which step.
     states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
                      (one.words for one in found))  # fmt: skip
 
-    def last(of: Callable[[Digest], float | None]) -> tuple[str, str]:
+    def last(of: Callable[[RunSummary], float | None]) -> tuple[str, str]:
         sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
         return _mean(group, sound)
 
@@ -197,7 +197,7 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Outcome]] = {}
     for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).append(outcome(digest(run), experiment(run)))
+        cells.setdefault(key, []).append(outcome(summary_of(run), experiment(run)))
     return Matrix(rows, columns, {key: cell(own) for key, own in cells.items()})
 
 
@@ -289,6 +289,6 @@ def verdict_list(groups: Sequence[Group]) -> Markup:
             one.verdict.kind in BAD_KINDS,
         )
         for group in groups
-        for run, one in zip(group.runs, group.digests, strict=True)
+        for run, one in zip(group.runs, group.summaries, strict=True)
     ]
     return render("report/verdicts", rows=rows)

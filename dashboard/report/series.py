@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue.naming import Subject, described_of, names
-from core.catalogue.summary import Digest, digest
+from core.catalogue.summary import RunSummary, summary_of
 from core.config.alike import experiment_key, setting_key
 from core.metrics.downsample import band, thinned
 from core.metrics.limits import points_for
@@ -41,9 +41,9 @@ class Group:
         return colour if isinstance(colour, int) else 0
 
     @property
-    def digests(self) -> list[Digest]:
+    def summaries(self) -> list[RunSummary]:
         """What became of each."""
-        return [digest(run) for run in self.runs]
+        return [summary_of(run) for run in self.runs]
 
 
 def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list[Group]:
@@ -115,7 +115,7 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     series = [s for s in (_series(run, metric) for run in group.runs) if len(s[0])]
     if not any(np.isfinite(values).any() for _, values in series):
         return None
-    ends = {f"diverged at step {d.diverged_at:,}" for d in group.digests if d.diverged_at}
+    ends = {f"diverged at step {d.diverged_at:,}" for d in group.summaries if d.diverged_at}
     end = ends.pop() if len(ends) == 1 and len(group.runs) == 1 else ""
     if len(series) == 1:
         steps, values = series[0]

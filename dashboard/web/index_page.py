@@ -2,8 +2,8 @@
 
 Streamlit serves one index page for every address. This middleware adds to its head: where the
 server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
-dark page flashes white), a rule for the browser's history (see `COMPLETED`), and preloads of the
-modules that the page will need (they come while Streamlit starts). plotly.js is not among them:
+dark page flashes white), `shell.js`, which mends the browser's history, and preloads of the modules
+that the page will need (they come while Streamlit starts). plotly.js is not among them:
 reading its 4.8 MB takes a second of the one thread that draws the page, so charts load it, once the
 page has come to rest.
 """
@@ -19,30 +19,6 @@ from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files
 
 MARK = b"<head>"
-# A link leads to a page's bare address, which the page's script then completes. Streamlit adds an
-# entry to the history for each of the two, so Back would first lead to an address that says
-# nothing. Here the complete address takes the bare one's place.
-COMPLETED = """(() => {
-const push = history.pushState
-let bare = false
-history.pushState = function (state, title, address) {
-  const other = new URL(address ?? "", location.href).pathname !== location.pathname
-  const completes = bare && !other
-  bare = bare || other
-  return completes ? history.replaceState(state, title, address) : push.apply(this, arguments)
-}
-for (const ends of ["popstate", "pointerdown", "keydown"])
-  addEventListener(ends, () => { bare = false }, true)
-})()"""
-
-
-# In a narrow window Streamlit puts the pages' links into the sidebar, which then covers the page
-# that was picked. Neither the links nor the button that folds it have a key or a promised class.
-PICKED = """addEventListener("click", (event) => {
-  if (innerWidth > 768 || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return
-  const close = '[data-testid="stSidebarCollapseButton"] button'
-  setTimeout(() => document.querySelector(close)?.click(), 150)
-}, true)"""
 
 
 @cache
@@ -50,7 +26,7 @@ def head() -> bytes:
     """What is added right after `<head>`."""
     return (
         "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
-        f"<script>{COMPLETED}</script><script>{PICKED}</script>"
+        f'<script type="module">{assets.text("shell.js")}</script>'
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
         + "".join(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import Dashboard, Watched, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -58,11 +58,11 @@ def said(page: Page) -> tuple[int, int, str]:
 
 def addressed(page: Page) -> tuple[int, int, str]:
     """The same as the address says it; what it leaves out is the default."""
-    query = {k: v[0] for k, v in parse_qs(urlparse(page.url).query).items()}
+    said = {k: v[0] for k, v in query(page.url).items()}
     return (
-        int(query.get("model_depth", 6)),
-        int(query.get("training_steps", 600)),
-        query.get("model_placement", "pre"),
+        int(said.get("model_depth", 6)),
+        int(said.get("training_steps", 600)),
+        said.get("model_placement", "pre"),
     )
 
 
@@ -145,6 +145,43 @@ def test_back_and_forward_through_pages_and_settings(page: Page, dashboard: Dash
     assert said(page) == addressed(page) == (2, 77, "pre")
     go(page, "back")
     agree(page, dashboard, (2, 77, "post"))
+
+
+def test_back_to_a_grouped_and_zoomed_compare(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/?{SMALL}&model_depth=2&training_steps=40")
+    agree(page, dashboard, (2, 40, "pre"))
+    to_compare(page)
+    choose(page, "group_by", "nothing")
+    settled(page)
+    area = page.locator(".st-key-compare_curves .nsewdrag").first.bounding_box()
+    assert area
+    page.mouse.move(area["x"] + area["width"] * 0.2, area["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + 200, steps=6)
+    page.mouse.up()
+    page.wait_for_url("**compare_zoom=**")
+    settled(page)
+    left = page.url
+    page.get_by_role("link", name="Lab", exact=True).click()
+    arrived(page)
+    lab = page.url
+    to_compare(page)
+    expect(page.locator(".st-key-group_by input")).to_have_value("nothing")
+    assert query(page.url) == query(left), "a link opens it as it was left"
+    go(page, "back")
+    assert page.url == lab
+    assert said(page) == addressed(page) == (2, 40, "pre")
+    go(page, "back")
+    assert page.url == left
+    expect(page.locator(".st-key-group_by input")).to_have_value("nothing")
+    low, high = map(float, query(left)["compare_zoom"][0].split(",")[:2])
+    shown = page.locator(".st-key-compare_curves .js-plotly-plot").first
+    expect(shown).to_be_visible()
+    assert shown.evaluate("plot => plot.layout.xaxis.range") == pytest.approx([low, high])
+
+
+def query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlparse(url).query)
 
 
 def to_compare(page: Page) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from core import presets
 from core.anatomy import Silent
 from core.anatomy.heads import heads
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.training.control import NullControl
@@ -39,7 +39,7 @@ def trained(store: RunStore, preset: str, **changes: object) -> Run:
 
 
 def scores(run: Run) -> dict[str, np.ndarray]:
-    subject = Subject(run, run.checkpoints[-1])
+    subject = LoadedCheckpoint(run, run.checkpoints[-1])
     return heads(subject, asking("heads", {"windows": 8, "seed": 0}), Silent()).arrays
 
 

@@ -12,21 +12,51 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("__main__", "app_pages")
 
 # The packages of others are imported once; a copy of that process imports one module of ours.
+# What that brought is tried next, the last first. Once each part of it has been imported first by
+# a copy, the process keeps it: it knows nothing of those that are still to be tried, so a module
+# that imports it meets the same circles, and most copies have little left to read.
 PROGRAM = """
 import contextlib, importlib, json, os, sys
 names, others = json.loads(sys.stdin.read())
 for name in others:
     with contextlib.suppress(ImportError):
         importlib.import_module(name)
-for name in names:
+tops = {name.partition(".")[0] for name in names}
+tried = set()
+
+def ours():
+    return [name for name in sys.modules if name.partition(".")[0] in tops]
+
+def brought(name):
+    # The modules of ours that come with this one, in a copy of the process; None if it fails.
+    reading, writing = os.pipe()
+    before = {*ours()}
     child = os.fork()
     if child == 0:
         try:
             importlib.import_module(name)
+            with open(writing, "w") as file:
+                json.dump([one for one in ours() if one not in before], file)
         except BaseException as error:
             print(f"{name}: {error!r}", flush=True)
         os._exit(0)
+    os.close(writing)
+    with open(reading) as file:
+        said = file.read()
     os.waitpid(child, 0)
+    return json.loads(said) if said else None
+
+def visit(name):
+    if name in tried:
+        return True
+    tried.add(name)
+    found = brought(name)
+    if found is not None and all([visit(one) for one in reversed(found)]):
+        importlib.import_module(name)
+    return found is not None
+
+for name in names:
+    visit(name)
 """
 OTHERS = (
     "numpy", "pydantic", "pyarrow", "safetensors.torch", "streamlit", "plotly.graph_objects",
@@ -67,3 +97,12 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
     found = failing(["one", "two"], tmp_path)
     assert [line.split(":")[0] for line in found] == ["one", "two"]
     assert all("circular import" in line for line in found)
+
+
+def test_a_circle_is_found_behind_a_module_that_enters_it_by_its_other_end(tmp_path: Path) -> None:
+    """What came along without an error is tried by itself too, before the process keeps it."""
+    (tmp_path / "whole.py").write_text("import two\n")
+    (tmp_path / "one.py").write_text("import two\na = 1\n")
+    (tmp_path / "two.py").write_text("from one import a\n")
+    for names in (["whole", "two", "one"], ["one", "two", "whole"]):
+        assert [line.split(":")[0] for line in failing(names, tmp_path)] == ["one"]

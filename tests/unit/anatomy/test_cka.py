@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.anatomy import Silent
 from core.anatomy.cka import MOST_TOKENS, cka, compare, gram
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.runs import RunError, RunStore
 from tests.subjects import asking, subject_of, trained
 
@@ -71,7 +71,7 @@ def test_layers_of_one_run(store: RunStore) -> None:
 
 def test_only_networks_with_a_final_norm_have_its_place(store: RunStore) -> None:
     post, pre = (trained(store, 8, model__placement=placement) for placement in ("post", "pre"))
-    subject = Subject(post, post.checkpoints[-1])
+    subject = LoadedCheckpoint(post, post.checkpoints[-1])
     result = cka(subject, asking("cka", {**ASKED, "others": [pre.id]}), Silent()).result
     assert result["rows"][-1] == "blocks.1.resid_post"
     assert result["columns"] == [*result["rows"], "final_norm.out"]
@@ -126,7 +126,7 @@ def test_what_can_not_be_compared_says_why(store: RunStore) -> None:
 
 def test_a_dead_stream_is_a_gap_in_the_table(store: RunStore) -> None:
     subject = subject_of(store)
-    dead = Subject(subject.run, 4)
+    dead = LoadedCheckpoint(subject.run, 4)
     with torch.no_grad():
         for parameter in dead.model.get_submodule("final_norm").parameters():
             parameter.zero_()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Silent
 from core.anatomy.generate import generate
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.models.sampling import draw, sample
 from core.runs import RunStore
 from tests.subjects import asking, subject_of
@@ -49,15 +49,15 @@ class Table(nn.Module):
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store)
 
 
-def written(subject: Subject, **changes: object) -> Answer:
+def written(subject: LoadedCheckpoint, **changes: object) -> Answer:
     return generate(subject, asking("generate", {**ASKED, **changes}), Silent())
 
 
-def test_a_seed_gives_a_text_and_another_another(subject: Subject) -> None:
+def test_a_seed_gives_a_text_and_another_another(subject: LoadedCheckpoint) -> None:
     first = written(subject).result
     assert written(subject).result == first
     assert written(subject, seed=4).result["text"] != first["text"]
@@ -65,7 +65,9 @@ def test_a_seed_gives_a_text_and_another_another(subject: Subject) -> None:
     assert first["ended"] == "length"
 
 
-def test_each_token_is_streamed_with_its_probability_and_alternatives(subject: Subject) -> None:
+def test_each_token_is_streamed_with_its_probability_and_alternatives(
+    subject: LoadedCheckpoint,
+) -> None:
     heard = Heard()
     found = generate(subject, asking("generate", {**ASKED, "temperature": 2.0}), heard).result
     assert heard.items == found["tokens"]
@@ -86,7 +88,9 @@ def test_each_token_is_streamed_with_its_probability_and_alternatives(subject: S
 
 
 @pytest.mark.parametrize("greedy", [{"temperature": 0.0}, {"top_k": 1}, {"top_p": 0.0}])
-def test_three_ways_to_take_the_likeliest(subject: Subject, greedy: dict[str, object]) -> None:
+def test_three_ways_to_take_the_likeliest(
+    subject: LoadedCheckpoint, greedy: dict[str, object]
+) -> None:
     for token in written(subject, **greedy).result["tokens"]:
         assert token["text"] == token["alternatives"][0][0]
 
@@ -121,7 +125,7 @@ def test_a_prompt_that_is_longer_than_the_context_slides() -> None:
     assert table.seen == [ids[2:5], ids[3:6], ids[4:7]]
 
 
-def test_the_mode_is_put_back_and_non_finite_logits_end_the_text(subject: Subject) -> None:
+def test_the_mode_is_put_back_and_non_finite_logits_end_the_text(subject: LoadedCheckpoint) -> None:
     table = Table([0.5, 0.5]).train()
     next(draw(table, [0], 1, context=2))
     assert table.training
@@ -132,7 +136,7 @@ def test_the_mode_is_put_back_and_non_finite_logits_end_the_text(subject: Subjec
     assert (found["text"], found["nats"], found["ended"]) == ("", None, "not finite")
 
 
-def test_unknown_characters_are_named(subject: Subject) -> None:
+def test_unknown_characters_are_named(subject: LoadedCheckpoint) -> None:
     with pytest.raises(ValueError, match=r"prompt: the run's alphabet of .* lacks 'Ж' '雪'; leave"):
         written(subject, prompt="Snow: 雪 Ж 雪")
     with pytest.raises(ValueError, match="prompt is empty"):

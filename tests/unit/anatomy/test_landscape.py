@@ -9,7 +9,7 @@ import torch
 
 from core.anatomy import CancelledError, Silent
 from core.anatomy.landscape import landscape1d, landscape2d
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.loss_grid import (
     HeldOutLoss,
     Moved,
@@ -42,14 +42,14 @@ class Kept(Silent):
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store)
 
 
 # Directions
 
 
-def test_rows_have_the_length_of_the_rows_they_move(subject: Subject) -> None:
+def test_rows_have_the_length_of_the_rows_they_move(subject: LoadedCheckpoint) -> None:
     weights = dict(subject.model.named_parameters())
     direction = random_direction(subject.model, 0, 0)
     assert direction.keys() == {name for name, w in weights.items() if w.ndim > 1}
@@ -72,7 +72,7 @@ def test_directions_depend_on_seed_number_and_name_alone(store: RunStore) -> Non
         assert abs(cosine) < 0.4
 
 
-def test_moving_and_coming_back(subject: Subject) -> None:
+def test_moving_and_coming_back(subject: LoadedCheckpoint) -> None:
     directions = [random_direction(subject.model, 0, which) for which in (0, 1)]
     moved = Moved(subject, directions)
     weights = dict(subject.model.named_parameters())
@@ -112,7 +112,7 @@ def test_the_loss_is_the_validation_loss_where_the_evaluation_is_small(store: Ru
     run = trained(
         store, 2, **settings, model__depth=6, model__heads=4, model__context=64, probes__every=20
     )
-    subject = Subject(run, 2)
+    subject = LoadedCheckpoint(run, 2)
     loss = HeldOutLoss(subject)
     assert loss.predictions == len(loss.task.evaluation[0]) == 360
     recorded = float(run.series("loss/validation")[1][-1])
@@ -122,7 +122,7 @@ def test_the_loss_is_the_validation_loss_where_the_evaluation_is_small(store: Ru
     ] == loss(subject.model)
 
 
-def test_a_point_of_the_surface_is_the_loss_there(subject: Subject) -> None:
+def test_a_point_of_the_surface_is_the_loss_there(subject: LoadedCheckpoint) -> None:
     result = landscape2d(subject, asking("landscape2d", ASKED), Silent()).result
     directions = [random_direction(subject.model, 0, which) for which in (0, 1)]
     loss = HeldOutLoss(subject)
@@ -130,7 +130,7 @@ def test_a_point_of_the_surface_is_the_loss_there(subject: Subject) -> None:
     assert result["runs"][0]["loss"][4][1] == loss(model)  # b = 1, a = -0.5
 
 
-def test_coarse_to_fine(subject: Subject) -> None:
+def test_coarse_to_fine(subject: LoadedCheckpoint) -> None:
     report = Kept()
     result = landscape2d(subject, asking("landscape2d", {**ASKED, "points": 9}), report).result
     coarse, fine = report.emitted
@@ -144,7 +144,7 @@ def test_coarse_to_fine(subject: Subject) -> None:
     assert 0 <= report.progress[0] <= report.progress[-1] < 1
 
 
-def test_cancelled_on_the_way(subject: Subject) -> None:
+def test_cancelled_on_the_way(subject: LoadedCheckpoint) -> None:
     report = Kept(cancel_at=0.5)
     before = {name: p.clone() for name, p in subject.model.named_parameters()}
     with pytest.raises(CancelledError):
@@ -153,13 +153,15 @@ def test_cancelled_on_the_way(subject: Subject) -> None:
     assert all(torch.equal(p, before[name]) for name, p in subject.model.named_parameters())
 
 
-def test_several_runs_share_axes_and_scale(store: RunStore, subject: Subject) -> None:
+def test_several_runs_share_axes_and_scale(store: RunStore, subject: LoadedCheckpoint) -> None:
     other = trained(store, 6, model__placement="post", training__seed=1)
     result = landscape1d(
         subject, asking("landscape1d", {**ASKED, "others": [other.id]}), Silent()
     ).result
     assert [run["run"] for run in result["runs"]] == [subject.run.id, other.id]
-    alone = landscape1d(Subject(other, 6), asking("landscape1d", ASKED), Silent()).result["runs"][0]
+    alone = landscape1d(LoadedCheckpoint(other, 6), asking("landscape1d", ASKED), Silent()).result[
+        "runs"
+    ][0]
     assert result["runs"][1] == alone
     losses = [value for run in result["runs"] for value in run["loss"]]
     assert (result["low"], result["high"]) == (min(losses), max(losses))
@@ -180,7 +182,7 @@ def test_losses_that_are_not_finite_are_counted(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("points", [4, 67])
-def test_points_that_can_not_be(subject: Subject, points: int) -> None:
+def test_points_that_can_not_be(subject: LoadedCheckpoint, points: int) -> None:
     with pytest.raises(ValueError, match=f"points: {points}"):
         landscape2d(subject, asking("landscape2d", {**ASKED, "points": points}), Silent())
 
@@ -232,7 +234,7 @@ def test_a_level_that_would_overrun_is_not_begun(monkeypatch: pytest.MonkeyPatch
     assert count == 17 * 17
 
 
-def test_the_budget_is_named_where_it_cut(subject: Subject) -> None:
+def test_the_budget_is_named_where_it_cut(subject: LoadedCheckpoint) -> None:
     result = landscape1d(
         subject, asking("landscape1d", {**ASKED, "points": 0, "seconds": 0.0}), Silent()
     ).result

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Silent
 from core.anatomy.lens import Lens, lens
-from core.anatomy.loaded_checkpoint import Subject, token_losses
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses
 from core.config import PLACEMENTS
 from core.runs import RunStore
 from tests.subjects import asking, subject_of
@@ -32,11 +32,11 @@ def test_the_last_row_is_the_networks_own_loss(store: RunStore, placement: str) 
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store, steps=20)
 
 
-def test_every_row_is_what_the_head_makes_of_the_stream(subject: Subject) -> None:
+def test_every_row_is_what_the_head_makes_of_the_stream(subject: LoadedCheckpoint) -> None:
     text = "def value: the"
     answer = lens(subject, asking("lens", {**ASKED, "text": text, "middle": True}), Silent())
     found, arrays = answer.result, answer.arrays
@@ -73,7 +73,7 @@ def test_every_row_is_what_the_head_makes_of_the_stream(subject: Subject) -> Non
     assert arrays["kl"][0].min() > 0
 
 
-def test_the_loss_of_each_row(subject: Subject) -> None:
+def test_the_loss_of_each_row(subject: LoadedCheckpoint) -> None:
     found = lens(subject, asking("lens", ASKED), Silent()).result
     inputs, targets = subject.held_out(6)
     for logits, loss, error in zip(
@@ -86,12 +86,12 @@ def test_the_loss_of_each_row(subject: Subject) -> None:
     assert found["windows"] == 6
 
 
-def test_a_text_that_is_too_long_is_refused(subject: Subject) -> None:
+def test_a_text_that_is_too_long_is_refused(subject: LoadedCheckpoint) -> None:
     with pytest.raises(ValueError, match="text has 17 characters; this model sees 16 at once"):
         lens(subject, asking("lens", {**ASKED, "text": "e" * 17}), Silent())
 
 
-def test_one_character_has_no_right_answer(subject: Subject) -> None:
+def test_one_character_has_no_right_answer(subject: LoadedCheckpoint) -> None:
     arrays = lens(subject, asking("lens", {**ASKED, "text": "e"}), Silent()).arrays
     assert arrays["top_p"].shape == (3, 1, 4)
     assert np.isnan(arrays["right_p"]).all()

@@ -3,7 +3,7 @@
 import pytest
 
 from core.anatomy import KINDS, Silent, load
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.heads.scores import period_of
 from core.runs import RunStore
 from tests.subjects import subject_of
@@ -12,25 +12,25 @@ SMALL = {"length": 8, "prompt_length": 12, "windows": 2, "points": 5, "prompts":
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store, 6, data__corpus="repeat", training__checkpoint_every=2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_answered(subject: Subject, kind: str) -> None:
+def test_it_is_answered(subject: LoadedCheckpoint, kind: str) -> None:
     asked = {k: v for k, v in SMALL.items() if k in KINDS[kind].parameters.model_fields}
     parameters = KINDS[kind].check(kind, asked, subject.wiring)
     assert load(KINDS[kind].function)(subject, parameters, Silent()).result
 
 
-def test_held_out_windows_are_whole_sequences(subject: Subject) -> None:
+def test_held_out_windows_are_whole_sequences(subject: LoadedCheckpoint) -> None:
     inputs, targets = subject.held_out(5)
     for ids in inputs.tolist():
         assert 4 <= (period_of(ids) or 0) <= 8
     assert inputs[:, 1:].tolist() == targets[:, :-1].tolist()
 
 
-def test_prompt_and_continuation_are_of_one_sequence(subject: Subject) -> None:
+def test_prompt_and_continuation_are_of_one_sequence(subject: LoadedCheckpoint) -> None:
     kind = KINDS["continuations"]
     asked = {"length": 8, "prompt_length": 12, "prompts": 3, "examples": 3}
     result = load(kind.function)(

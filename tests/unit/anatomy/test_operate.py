@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from core.anatomy import CancelledError, Silent
 from core.anatomy.ablation import lesion
 from core.anatomy.interventions import operated
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.operate import operate
 from core.anatomy.operations import read
 from core.anatomy.parameters import Parameters
@@ -24,11 +24,11 @@ def asked(**changes: object) -> Parameters:
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store, steps=30, model__depth=3)
 
 
-def test_nothing_done_changes_nothing(subject: Subject) -> None:
+def test_nothing_done_changes_nothing(subject: LoadedCheckpoint) -> None:
     answer = operate(subject, asked(), Silent())
     found = answer.result
     assert found["before"] == found["after"]
@@ -36,7 +36,7 @@ def test_nothing_done_changes_nothing(subject: Subject) -> None:
     np.testing.assert_array_equal(answer.arrays["before"], answer.arrays["after"])
 
 
-def test_before_and_after_of_a_sublayer(subject: Subject) -> None:
+def test_before_and_after_of_a_sublayer(subject: LoadedCheckpoint) -> None:
     kept = {name: t.clone() for name, t in subject.model.state_dict().items()}
     answer = operate(subject, asked(operations=[OFF], windows=20), Silent())
     found = answer.result
@@ -70,11 +70,11 @@ def test_before_and_after_of_a_sublayer(subject: Subject) -> None:
         assert torch.equal(tensor, kept[name])
 
 
-def test_the_same_seed_writes_the_same_before(subject: Subject) -> None:
+def test_the_same_seed_writes_the_same_before(subject: LoadedCheckpoint) -> None:
     one = operate(subject, asked(operations=[OFF], seed=5), Silent()).result
     other = operate(subject, asked(seed=5), Silent()).result
     assert one["before"] == other["before"]
-    anew = Subject(subject.run, subject.step)  # which remembers nothing
+    anew = LoadedCheckpoint(subject.run, subject.step)  # which remembers nothing
     assert operate(anew, asked(seed=5), Silent()).result["before"] == other["before"]
     fewer = operate(subject, asked(seed=5, windows=20), Silent()).result["before"]
     assert fewer["nats"] != other["before"]["nats"]
@@ -97,7 +97,7 @@ class CancelAt:
         """Nothing."""
 
 
-def test_the_sweep_takes_out_every_part_and_agrees_with_operate(subject: Subject) -> None:
+def test_the_sweep_takes_out_every_part_and_agrees_with_operate(subject: LoadedCheckpoint) -> None:
     answer = lesion(subject, asking("lesion", {"windows": 12, "seconds": LONG}), Silent())
     found, arrays = answer.result, answer.arrays
     groups = [row["group"] for row in found["rows"]]
@@ -129,7 +129,7 @@ def test_the_sweep_takes_out_every_part_and_agrees_with_operate(subject: Subject
     assert not any(np.isnan(a).any() for a in arrays.values())
 
 
-def test_a_short_budget_reads_fewer_windows_or_ends_early(subject: Subject) -> None:
+def test_a_short_budget_reads_fewer_windows_or_ends_early(subject: LoadedCheckpoint) -> None:
     found = lesion(subject, asking("lesion", {"windows": 200, "seconds": 1e-3}), Silent()).result
     assert found["windows"] == 2
     assert not found["complete"]
@@ -144,7 +144,9 @@ def test_parts_that_are_not_there_are_not_swept(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("left", [1, 2, 5])
-def test_both_obey_cancel_and_leave_the_network_as_it_was(subject: Subject, left: int) -> None:
+def test_both_obey_cancel_and_leave_the_network_as_it_was(
+    subject: LoadedCheckpoint, left: int
+) -> None:
     kept = {name: t.clone() for name, t in subject.model.state_dict().items()}
     with pytest.raises(CancelledError):
         lesion(subject, asking("lesion", {"windows": 4, "seconds": LONG}), CancelAt(left))
@@ -153,7 +155,7 @@ def test_both_obey_cancel_and_leave_the_network_as_it_was(subject: Subject, left
     assert all(torch.equal(t, kept[name]) for name, t in subject.model.state_dict().items())
 
 
-def test_a_network_is_put_back_when_its_use_is_cut_short(subject: Subject) -> None:
+def test_a_network_is_put_back_when_its_use_is_cut_short(subject: LoadedCheckpoint) -> None:
     model = subject.copy()
     inputs, _ = subject.held_out(2)
     whole = model(inputs)

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from core.anatomy import Silent
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.score import score
 from core.runs import RunStore
 from tests.subjects import asking, subject_of
@@ -17,11 +17,11 @@ TEXT = {"data__corpus": "python-reference"}
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     return subject_of(store, steps=20)
 
 
-def test_held_out_text(subject: Subject) -> None:
+def test_held_out_text(subject: LoadedCheckpoint) -> None:
     answer = score(subject, asking("score", {"text": "", "windows": 40}), Silent())
     found, arrays = answer.result, answer.arrays
     inputs, targets = subject.held_out(40)
@@ -45,7 +45,7 @@ def test_held_out_text(subject: Subject) -> None:
     assert found["nats_error"] == pytest.approx((whole.std() / math.sqrt(40)).item(), rel=1e-4)
 
 
-def test_a_network_that_says_nothing_has_the_alphabets_entropy(subject: Subject) -> None:
+def test_a_network_that_says_nothing_has_the_alphabets_entropy(subject: LoadedCheckpoint) -> None:
     torch.nn.init.zeros_(subject.model.head.weight)
     found = score(subject, asking("score", {"text": "", "windows": 8}), Silent()).result
     assert found["perplexity"] == pytest.approx(subject.vocabulary, rel=1e-5)
@@ -54,7 +54,9 @@ def test_a_network_that_says_nothing_has_the_alphabets_entropy(subject: Subject)
     assert found["accuracy"] == pytest.approx((targets == 0).double().mean().item())
 
 
-def test_typed_text_is_predicted_once_from_the_second_character_on(subject: Subject) -> None:
+def test_typed_text_is_predicted_once_from_the_second_character_on(
+    subject: LoadedCheckpoint,
+) -> None:
     text = "The value of the expression is the number of items."
     answer = score(subject, asking("score", {"text": text, "windows": 1}), Silent())
     found = answer.result
@@ -75,7 +77,7 @@ def test_typed_text_is_predicted_once_from_the_second_character_on(subject: Subj
     assert np.isfinite(answer.arrays["position_nats"]).all()
 
 
-def test_refusals(subject: Subject) -> None:
+def test_refusals(subject: LoadedCheckpoint) -> None:
     with pytest.raises(ValueError, match="single character"):
         score(subject, asking("score", {"text": "a", "windows": 1}), Silent())
     with pytest.raises(ValueError, match="accepted: up to 100000"):

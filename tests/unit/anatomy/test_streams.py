@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Silent, rank
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.streams import Look, _massive, _sinks, streams
 from core.config import ModelConfig
 from core.models import build_model
@@ -20,7 +20,7 @@ from tests.subjects import asking, subject_of
 ASKED = {"windows": 4}
 
 
-def measured(subject: Subject) -> dict:
+def measured(subject: LoadedCheckpoint) -> dict:
     return streams(subject, asking("streams", ASKED), Silent()).result
 
 
@@ -150,7 +150,7 @@ def test_more_windows_than_fit_a_pass_are_the_same(
     assert one_by_one["largest"] == pytest.approx(at_once["largest"], rel=1e-5)
 
 
-def parts(subject: Subject) -> tuple[dict[str, Tensor], dict]:
+def parts(subject: LoadedCheckpoint) -> tuple[dict[str, Tensor], dict]:
     inputs, _ = subject.held_out(4)
     with torch.no_grad():
         return subject.model.trace(inputs), measured(subject)

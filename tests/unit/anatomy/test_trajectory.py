@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.anatomy import Silent
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.loss_grid import HeldOutLoss
 from core.anatomy.trajectory import principal_plane, trajectory
 from core.runs import RunError, RunStore
@@ -15,12 +15,12 @@ ASKED = {"seconds": 20.0, "points": 5}
 
 
 @pytest.fixture
-def subject(store: RunStore) -> Subject:
+def subject(store: RunStore) -> LoadedCheckpoint:
     run = trained(store, 12, training__checkpoint_every=3)
-    return Subject(run, 12)
+    return LoadedCheckpoint(run, 12)
 
 
-def flat(subject: Subject) -> torch.Tensor:
+def flat(subject: LoadedCheckpoint) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in subject.model.parameters()]).double()
 
 
@@ -45,7 +45,7 @@ def test_a_straight_path_is_all_in_one_component() -> None:
     assert abs(float(axes[0] @ axes[1])) < 1e-5
 
 
-def test_the_path_ends_at_the_origin(subject: Subject) -> None:
+def test_the_path_ends_at_the_origin(subject: LoadedCheckpoint) -> None:
     result = trajectory(subject, asking("trajectory", ASKED), Silent()).result
     assert result["steps"] == [3, 6, 9, 12]
     assert result["path"][-1] == [0, 0]
@@ -54,18 +54,18 @@ def test_the_path_ends_at_the_origin(subject: Subject) -> None:
     for step, place, distance in zip(
         result["steps"], result["path"], result["distance"], strict=True
     ):
-        expected = (flat(Subject(subject.run, step)) - last).norm().item()
+        expected = (flat(LoadedCheckpoint(subject.run, step)) - last).norm().item()
         assert distance == pytest.approx(expected, rel=1e-4)
         assert np.hypot(*place) <= distance * 1.0001, "a projection is never longer"
     assert result["explained"] == sorted(result["explained"], reverse=True)
     assert 0.5 < sum(result["explained"]) <= 1.000001
 
 
-def test_losses_on_the_path_and_below_it(subject: Subject) -> None:
+def test_losses_on_the_path_and_below_it(subject: LoadedCheckpoint) -> None:
     answer = trajectory(subject, asking("trajectory", ASKED), Silent())
     result, loss = answer.result, HeldOutLoss(subject)
     for step, value in zip(result["steps"], result["path_loss"], strict=True):
-        assert value == loss(Subject(subject.run, step).model)
+        assert value == loss(LoadedCheckpoint(subject.run, step).model)
     assert result["centre"] == result["path_loss"][-1] == loss(subject.model)
     path = np.array(result["path"])
     for axis, values in (("a", path[:, 0]), ("b", path[:, 1])):
@@ -77,14 +77,16 @@ def test_losses_on_the_path_and_below_it(subject: Subject) -> None:
     assert result["path_loss"][0] > result["centre"]
 
 
-def test_of_an_earlier_checkpoint_the_path_up_to_it(subject: Subject) -> None:
-    result = trajectory(Subject(subject.run, 9), asking("trajectory", ASKED), Silent()).result
+def test_of_an_earlier_checkpoint_the_path_up_to_it(subject: LoadedCheckpoint) -> None:
+    result = trajectory(
+        LoadedCheckpoint(subject.run, 9), asking("trajectory", ASKED), Silent()
+    ).result
     assert result["steps"] == [3, 6, 9]
     assert result["path"][-1] == [0, 0]
 
 
 def test_large_networks_keep_fewer_points(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch
+    subject: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.anatomy.trajectory.MOST", 3)
     assert trajectory(subject, asking("trajectory", ASKED), Silent()).result["steps"] == [3, 9, 12]
@@ -93,7 +95,7 @@ def test_large_networks_keep_fewer_points(
 def test_what_has_no_path_says_why(store: RunStore) -> None:
     run = trained(store, 4, training__checkpoint_every=2)
     with pytest.raises(RunError, match=r"needs 3 checkpoints and run .* has 2"):
-        trajectory(Subject(run, 4), asking("trajectory", ASKED), Silent())
+        trajectory(LoadedCheckpoint(run, 4), asking("trajectory", ASKED), Silent())
     run = trained(store, 6, training__checkpoint_every=2, training__switches="3/1: residual=off")
     with pytest.raises(RunError, match="were switched while it trained"):
-        trajectory(Subject(run, 6), asking("trajectory", ASKED), Silent())
+        trajectory(LoadedCheckpoint(run, 6), asking("trajectory", ASKED), Silent())

@@ -45,14 +45,16 @@ def test_entries_are_as_the_store_has_them(store: RunStore, entries: list) -> No
         assert list(entry.flat) == list(run.config.flat())
         assert entry.tokens_per_step == run.config.tokens_per_step
         assert entry.layers == run.config.model.blocks
-        assert entry.digest.validation == pytest.approx(float(run.series("loss/validation")[1][-1]))
+        assert entry.summary.validation == pytest.approx(
+            float(run.series("loss/validation")[1][-1])
+        )
 
 
 def test_a_known_run_is_not_read_again(store: RunStore, entries: list, monkeypatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("an unchanged run was read")
 
-    for name in ("read_json", "digest"):
+    for name in ("read_json", "summary_of"):
         monkeypatch.setattr(catalogue, name, never)
     assert [id(e) for e in catalogue.entries(store)] == [id(e) for e in entries]
 

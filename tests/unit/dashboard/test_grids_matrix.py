@@ -92,7 +92,7 @@ def test_what_a_run_came_to(entries):
     by_id = {e.id: one.loss for e, one in zip(entries, matrix.outcomes(entries), strict=True)}
     assert by_id[told["post", 12]["id"]] is None
     entry = next(e for e in entries if e.flat["model.placement"] == "pre")
-    assert by_id[entry.id] == entry.digest.validation
+    assert by_id[entry.id] == entry.summary.validation
     assert matrix.title(entries) == "Which trained? 4 of 8"
 
 

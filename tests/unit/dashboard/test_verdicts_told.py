@@ -5,8 +5,7 @@ from html import unescape
 import pytest
 
 from core.catalogue import index
-from core.catalogue import summary as digests
-from core.catalogue.compare import verdict
+from core.catalogue import summary as summaries
 from core.catalogue.outcomes import cell
 from core.catalogue.outcomes import outcome as outcome_of
 from core.verdicts import labels
@@ -25,7 +24,7 @@ def test_an_ended_run_says_what_became_of_it(store, monkeypatch):
     step, level, text = components.outcome(lives.id)
     assert (step, level) == (400, "good")
     assert "uses its input" in text
-    assert text.lower() in verdict(lives).sentence.lower()
+    assert text.lower() in summaries.summary_of(lives).verdict.sentence.lower()
     assert components.outcome(dead.id)[1] == "warning"
     running = store.create(config())
     Faker(running).start()
@@ -36,7 +35,7 @@ def test_an_ended_run_says_what_became_of_it(store, monkeypatch):
 def judged(store, monkeypatch, kind, many=1):
     """Runs that ended and whose losses were judged so."""
     found = Verdict(kind, 2.5, 3.3, f"x: a sentence on {kind}", -0.8, 0.01)
-    monkeypatch.setattr(digests, "judge", lambda run: found)
+    monkeypatch.setattr(summaries, "judge", lambda run: found)
     monkeypatch.setattr(components, "store", lambda: store)
     state = kind if kind in ("diverged", "failed") else "finished"
     runs = []
@@ -55,7 +54,7 @@ def judged(store, monkeypatch, kind, many=1):
 def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     label = labels.VERDICT_LABELS[kind]
     runs = judged(store, monkeypatch, kind)
-    found = digests.digest(runs[0])
+    found = summaries.summary_of(runs[0])
     assert found.verdict.kind == kind
     if label.bad:
         assert found.words.startswith(label.short)
@@ -76,7 +75,7 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
 def test_a_cell_tells_every_verdict(store, monkeypatch, kind, many):
     label = labels.VERDICT_LABELS[kind]
     runs = judged(store, monkeypatch, kind, many)
-    made = cell([outcome_of(digests.digest(run), run.id) for run in runs])
+    made = cell([outcome_of(summaries.summary_of(run), run.id) for run in runs])
     assert made.said.startswith(label.said if many == 1 else f"{many} {label.past}")
     assert (made.kind == "learned") == (kind == "learned")
     assert (made.kind == "dead") == label.dead
@@ -92,9 +91,9 @@ def test_who_memorised_is_warned_of_but_not_dead(store, monkeypatch):
     assert "memorised" in labels.BAD_KINDS
     assert "memorised" not in labels.DEAD_KINDS
     good = judged(store, monkeypatch, "learned")[0]
-    first = outcome_of(digests.digest(good), 0)
+    first = outcome_of(summaries.summary_of(good), 0)
     bad = judged(store, monkeypatch, "memorised")[0]
-    second = outcome_of(digests.digest(bad), 1)
+    second = outcome_of(summaries.summary_of(bad), 1)
     both = cell([first, second])
     assert both.kind == "mixed"
     assert both.said.startswith("1 learned, 1 memorised the training data")

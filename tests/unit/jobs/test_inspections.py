@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from core.__main__ import main
 from core.anatomy import KINDS, Answer, Report, Silent
-from core.anatomy.attention import attention
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.text_attention import attention
 from core.jobs import enqueue, inspection_queue, inspections, slots
 from core.jobs.inspection_worker import BUDGET_BYTES, Inspector, finite
 from core.jobs.inspections import Inspection, Record, ask, find, look
@@ -72,7 +72,9 @@ def test_a_question_is_answered_and_kept(farm: RunStore) -> None:
     run = trained(farm)
     inspection = ask(farm, run, "attention", text="in the value")
     assert settle(inspection) == Record("done", 1.0, "")
-    here = attention(Subject(run, 4), asking("attention", {"text": "in the value"}), Silent())
+    here = attention(
+        LoadedCheckpoint(run, 4), asking("attention", {"text": "in the value"}), Silent()
+    )
     assert inspection.result == here.result
     assert list(inspection.arrays) == ["pattern"]
     np.testing.assert_array_equal(inspection.array("pattern"), here.arrays["pattern"])
@@ -258,7 +260,7 @@ class Broken(Exception):  # noqa: N818
 
 
 def breaks(error: Exception) -> Callable[..., Answer]:
-    def analysis(subject: Subject, parameters: dict[str, Any], report: Report) -> Answer:
+    def analysis(subject: LoadedCheckpoint, parameters: dict[str, Any], report: Report) -> Answer:
         raise error
 
     return analysis
@@ -277,7 +279,7 @@ def breaks(error: Exception) -> Callable[..., Answer]:
 def test_what_goes_wrong_is_one_sentence(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    monkeypatch.setattr("core.anatomy.attention.attention", breaks(error))
+    monkeypatch.setattr("core.anatomy.text_attention.attention", breaks(error))
     inspection = answered(store, trained(store), "attention")
     assert inspection.state == "failed"
     assert inspection.message.startswith(sentence)
@@ -377,14 +379,14 @@ def test_the_least_recently_asked_go_when_there_are_too_many(
 def test_models_are_kept_and_loaded_anew_when_the_file_is(store: RunStore) -> None:
     run = trained(store, steps=6, training__checkpoint_every=1)
     inspector = Inspector(store)
-    first = inspector.subject(run, 6)
-    assert inspector.subject(run, 6) is first
+    first = inspector.checkpoint(run, 6)
+    assert inspector.checkpoint(run, 6) is first
     for step in (1, 2, 3, 4):
-        inspector.subject(run, step)
-    assert inspector.subject(run, 6) is not first
-    second = inspector.subject(run, 6)
+        inspector.checkpoint(run, step)
+    assert inspector.checkpoint(run, 6) is not first
+    second = inspector.checkpoint(run, 6)
     os.utime(run.path / "checkpoints" / "step-000000006.safetensors", (5, 5))
-    assert inspector.subject(run, 6) is not second
+    assert inspector.checkpoint(run, 6) is not second
 
 
 # Refused before anybody works.

@@ -52,23 +52,23 @@ def test_a_queued_run_is_trained_without_any_dashboard(farm: RunStore) -> None:
 
 
 def test_a_killed_worker_is_noticed_and_its_run_resumes_bit_for_bit(farm: RunStore) -> None:
-    config = small(training__steps=3000, training__checkpoint_every=100, model__dropout=0.1)
+    config = small(training__steps=1000, training__checkpoint_every=100, model__dropout=0.1)
     whole, run = enqueue(farm, config), enqueue(farm, config)
-    wait_until(reaches(run, 250))
+    wait_until(reaches(run, 150))
     os.kill(pid_of(run.path / "lock"), signal.SIGKILL)
     wait_until(lambda: run.status == "interrupted")
     flushed, kept = run.series("loss/train")
-    assert len(kept) > 250
+    assert len(kept) > 150
     control(farm, run, "resume")
     wait_until(lambda: run.status == "finished")
     wait_until(lambda: whole.status == "finished")
     np.testing.assert_array_equal(losses(run), losses(whole))
     np.testing.assert_array_equal(losses(run)[flushed], kept)
-    assert run.series("loss/train")[0].tolist() == list(range(3000))
+    assert run.series("loss/train")[0].tolist() == list(range(1000))
 
 
 def test_killed_before_the_first_checkpoint_it_starts_anew(farm: RunStore) -> None:
-    config = small(training__steps=3000, training__checkpoint_every=0)
+    config = small(training__steps=1000, training__checkpoint_every=0)
     run = enqueue(farm, config)
     wait_until(reaches(run, 50))
     os.kill(pid_of(run.path / "lock"), signal.SIGKILL)
@@ -76,7 +76,7 @@ def test_killed_before_the_first_checkpoint_it_starts_anew(farm: RunStore) -> No
     assert run.checkpoints == []
     control(farm, run, "resume")
     wait_until(lambda: run.status == "finished")
-    assert run.series("loss/train")[0].tolist() == list(range(3000))
+    assert run.series("loss/train")[0].tolist() == list(range(1000))
 
 
 def test_a_terminated_worker_stops_with_a_checkpoint(farm: RunStore) -> None:

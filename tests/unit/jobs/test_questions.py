@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.jobs import environment, inspection_queue
 from core.jobs.inspection_worker import Inspector
 from core.jobs.inspections import ask
@@ -25,13 +25,13 @@ def test_a_question_is_answered_in_the_environment_of_whoever_asked(
     assert ask(store, run, "attention", text="a").id == first.id, "asked anew, from elsewhere"
     monkeypatch.setenv("ADDNORM_DATA", "/old")
     seen: list[str] = []
-    real = Inspector.subject
+    real = Inspector.checkpoint
 
-    def watched(self: Inspector, run: Run, step: int) -> Subject:
+    def watched(self: Inspector, run: Run, step: int) -> LoadedCheckpoint:
         seen.append(os.environ["ADDNORM_DATA"])
         return real(self, run, step)
 
-    monkeypatch.setattr(Inspector, "subject", watched)
+    monkeypatch.setattr(Inspector, "checkpoint", watched)
     inspector = Inspector(store)
     assert inspector.take(run.id, first.id)
     assert inspector.take(run.id, second.id)

@@ -11,7 +11,7 @@ from conftest import small
 
 from core import jobs
 from core.__main__ import main
-from core.catalogue.summary import digest
+from core.catalogue.summary import summary_of
 from core.files import folder_size
 from core.jobs.queue import run_queue
 from core.runs import RunError, RunStore, Status
@@ -33,7 +33,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_a_deleted_run_comes_back_as_it_was(store: RunStore) -> None:
     kept, run = finished(store, "kept", steps=20), finished(store, "gone", steps=20)
     run.update_meta(tags=["dear"], note="look at step 7")
-    digest(run)
+    summary_of(run)
     before = content(run.path)
     deleted = store.delete(run.id)
     assert deleted

@@ -11,7 +11,7 @@ from tests.javascript import evaluate
 
 def test_every_state_and_verdict_has_its_words():
     assert set(labels.STATE_LABELS) == set(STATES)
-    assert set(labels.VERDICT_LABELS) == set(get_args(labels.Kind))
+    assert set(labels.VERDICT_LABELS) == set(get_args(labels.VerdictKind))
     assert set(labels.SIGNS) == {*labels.BAD_KINDS, *labels.BAD_STATES}
     assert set(labels.LIVE) | set(ENDED) == set(STATES)
 

@@ -13,32 +13,32 @@ import torch
 from torch import Tensor
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import Subject
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 
 
 @torch.no_grad()
 def attention(
-    subject: Subject, asked: parameters.Attention, report: Report
+    checkpoint: LoadedCheckpoint, asked: parameters.Attention, report: Report
 ) -> Answer[results.Attention]:
     """The pattern of the text; the module's docstring says what is found."""
-    ids = subject.tokens(asked.text)
+    ids = checkpoint.tokens(asked.text)
     report(0.0, f"reads {len(ids)} tokens")
-    pattern = patterns(subject, ids)
-    split = [subject.tokenizer.decode([i]) for i in ids]
+    pattern = patterns(checkpoint, ids)
+    split = [checkpoint.tokenizer.decode([i]) for i in ids]
     found: results.Attention = {
         "text": "".join(split),
         "tokens": split,
         "ids": ids,
         "layers": pattern.shape[0],
         "heads": pattern.shape[1],
-        "causal": subject.wiring.causal,
-        "step": subject.step,
+        "causal": checkpoint.wiring.causal,
+        "step": checkpoint.step,
     }
     return Answer(found, {"pattern": pattern.numpy()})
 
 
 @torch.no_grad()
-def patterns(subject: Subject, ids: list[int]) -> Tensor:
+def patterns(checkpoint: LoadedCheckpoint, ids: list[int]) -> Tensor:
     """The pattern of one sequence of tokens, (L, H, T, T) float16 on the processor.
 
     Each layer's is taken as it passes, so that a large model never has its whole trace in memory.
@@ -50,5 +50,5 @@ def patterns(subject: Subject, ids: list[int]) -> Tensor:
             layers.append(tensor[0].to(torch.float16).cpu())
         return tensor
 
-    subject.model(torch.tensor([ids], device=subject.device), see)
+    checkpoint.model(torch.tensor([ids], device=checkpoint.device), see)
     return torch.stack(layers)
