@@ -190,9 +190,11 @@ def first_run(drawn: ModelConfig) -> None:
     with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
         cards.empty(
             "See why a deep Transformer needs Add and Norm",
-            "Train small Transformers side by side and watch which of them learn: here, twelve"
-            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
-            " the same twelve with the norm before each sublayer (pre-LN) learn. "
+            "Train small Transformers side by side to predict the next letter of the Python"
+            " documentation, and watch which of them learn: here, twelve layers with the norm after"
+            " each addition (post-LN) only guess by how often each letter occurs, a loss that is"
+            " called the unigram entropy, and the same twelve with the norm before each sublayer"
+            " (pre-LN) learn. "
             f"{NORM} Or turn the switches at the left and press Train.",
         )
         st.button(

@@ -9,6 +9,10 @@ const CARD_HEIGHT = 82
 const CARD_GAP = 8
 const PATTERNS = { previous: "previous token", first: "first token", duplicate: "duplicate token", induction: "induction" }
 
+// Where a head of a pattern looks.
+const LOOKS = { "previous token": "the token before", "first token": "the first token",
+  "duplicate token": "earlier tokens that are the same", "induction": "what followed the same token before" }
+
 const SORT_KEYS = { "induction": "induction", "previous token": "previous", "first token": "first",
   "duplicate token": "duplicate", "entropy": "entropy" }
 
@@ -160,7 +164,7 @@ export class HeadCards {
     const name = scores ? strongest(scores, layer, head, this.uniform) : ""
     say(card.title, `${layer + 1}.${head + 1}`)
     say(card.name, UNCLEAR[name]?.[0] ?? name)
-    card.name.title = UNCLEAR[name]?.[1] ?? (name && `At least 30 % of its attention is ${name} attention`)
+    card.name.title = UNCLEAR[name]?.[1] ?? (name && `At least 30 % of its attention goes to ${LOOKS[name]}`)
     const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
