@@ -169,19 +169,16 @@ export class HeadCards {
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
     const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
     const b = this.others?.[key]?.[layer]?.[head]
+    const two = isFiniteNumber(b) && value !== null ? apart(value, b) : null
     const both = this.signed && value !== null
-      ? isFiniteNumber(b) ? this.both(what, apart(value, b)) : `${what} A ${portion(value)}` : ""
+      ? two ? `${what} A − B ${two.difference} · A ${two.a}, B ${two.b}` : `${what} A ${portion(value)}` : ""
     const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
     const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
     say(card.more, both || said)
+    card.more.classList.toggle("anl-more-both", Boolean(both))
     card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${both || said}`)
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
-  }
-
-  // Two lines of a narrow card.
-  both(what, { a, b, difference }) {
-    return `${what} A − B ${difference}\nA ${a}, B ${b}`
   }
 
   thumbnail(card, layer, head) {
