@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
-from core.catalogue.naming import Subject, Values, cut, described_of, labels, names
+from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
 from core.runs import Run
 from dashboard.live.feed import store
@@ -26,7 +26,8 @@ class Called:
 
 def subject(entry: Entry) -> Subject:
     """What a run's name is made from."""
-    return _subject(entry.id, entry.meta, entry.flat, entry.switches)
+    grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
+    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:
@@ -93,18 +94,7 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
     known = everywhere().names
     if all(run.id in known for run in runs):
         return {run.id: known[run.id] for run in runs}
-    return names([subject_of(run) for run in runs])
-
-
-def subject_of(run: Run) -> Subject:
-    """As :func:`subject`, of a run that no listing has."""
-    switches = [switch.model_dump() for switch in run.switches]
-    return _subject(run.id, run.meta, run.config.flat(), switches)
-
-
-def _subject(id: str, meta: Values, flat: Values, switches: Sequence[Values]) -> Subject:
-    grid, first = (str(meta.get(name) or "") for name in ("grid", "first_name"))
-    return Subject(id, str(meta["name"]), flat, switches, grid, first)
+    return names([subject(catalogue.of_run(run)) for run in runs])
 
 
 def name_of(run: Run) -> str:
