@@ -13,7 +13,7 @@ from core.data.downloads import CorpusError
 from core.runs import Run, RunError
 from dashboard.live.feed import store
 
-PROBLEM = "action_problem"
+PROBLEM = "start_problem"  # beside the buttons that start runs; the page asks for it
 
 
 def enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:

@@ -80,12 +80,24 @@ export function stamp(image, x, y, size, bytes, base, n, table, signed, cells = 
 }
 
 // .87, 1, or +.12 of a difference.
-export function portion(value, signed = false) {
+export function portion(value, signed = false, digits = Math.abs(value) < 0.01 ? 3 : 2) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"
   if (value === 0) return "0"
   const size = Math.abs(value)
-  const text = size < 0.0005 ? "<.001" : size.toFixed(size < 0.01 ? 3 : 2).replace(/^0(?=\.)/, "")
+  const text = size < 0.0005 ? "<.001" : size.toFixed(digits).replace(/^0(?=\.)/, "")
   return (value < 0 ? "−" : signed && value > 0 ? "+" : "") + text
+}
+
+/**
+ * Two portions and their difference, of as many digits as it needs, so that what is read adds up.
+ * @param {number} a
+ * @param {number} b
+ */
+export function apart(a, b) {
+  const digits = Math.abs(a - b) < 0.01 ? 3 : 2
+  const [x, y] = [a, b].map((v) => Number(v.toFixed(digits)))
+  const said = (/** @type {number} */ v, signed = false) => portion(v, signed, digits)
+  return { a: said(x), b: said(y), difference: said(Number((x - y).toFixed(digits)), true) }
 }
 
 export const REST_MS = 250 // what only matters when the reader rests waits so long
