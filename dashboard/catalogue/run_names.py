@@ -25,13 +25,13 @@ class Called:
 
 
 def subject(entry: Entry) -> Subject:
-    """What a run's name is made from."""
+    """The facts of a run that its name is made from."""
     grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
     return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:
-    """What the name of a line is made from: of several seeds without them, with the first's id.
+    """The facts that a line's name is made from: of several seeds without them, with the first id.
 
     Its name is given where the names of all its runs were.
     """
@@ -68,7 +68,7 @@ def _beginning(texts: Collection[str]) -> str:
 
 
 def among(entries: Sequence[Entry]) -> Called:
-    """What these runs are called beside each other."""
+    """The names of these runs beside each other."""
     return _among(tuple(entries))
 
 
@@ -85,7 +85,7 @@ def called(subjects: Sequence[Subject]) -> Called:
 
 
 def everywhere() -> Called:
-    """What all runs of the folder are called: the same on every page that shows some of them."""
+    """The names of all runs of the folder: the same on every page that shows some of them."""
     return among(catalogue.entries(store()))
 
 
@@ -98,7 +98,7 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def name_of(run: Run) -> str:
-    """What a run is called beside all others of the folder."""
+    """The name of a run beside all others of the folder."""
     return everywhere().names.get(run.id, run.name)
 
 

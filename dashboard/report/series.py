@@ -41,7 +41,7 @@ class Group:
 
     @property
     def summaries(self) -> list[RunSummary]:
-        """What became of each."""
+        """The summary of each run."""
         return [run.summary for run in self.runs]
 
 
