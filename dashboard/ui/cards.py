@@ -41,7 +41,7 @@ def problem(sentence: str) -> None:
 
 
 def empty(title: str, text: str) -> None:
-    """What would be here."""
+    """A card that says what would be here."""
     st.html(render("empty", title=title, text=text))
 
 
