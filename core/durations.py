@@ -18,6 +18,7 @@ from core.runs import Run, RunStore
 GUESS_PER_CORE = 15e9
 ASSUMED = 96  # letters of a text that was not read: what ASCII can print, and the end of a line
 NEWEST = 12  # runs that tell how fast this machine is
+SETTLED = 10  # steps of one that does: the first pay for what is loaded once
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def measured_speed(
 
 def measured(run: Run) -> Measured | None:
     """Seconds of a step of a run, measured or expected; None while unknown."""
+    if run.record.step < SETTLED:
+        return None
     rate = run.record.tokens_per_second
     vocab = run.corpus.get("vocabulary")
     if rate is None:
@@ -125,7 +128,7 @@ class Cost:
 
 
 def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Cost:
-    """What these runs need on this machine: time, and the memory of the largest in every slot.
+    """The cost of these runs on this machine: time, and the memory of the largest in every slot.
 
     `read` as in :func:`vocabulary`.
     """

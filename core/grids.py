@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, applies, explain, resolve, settings
-from core.config.words import said, words_of
+from core.config.words import format_value, words_of
 from core.files import RefusedFileError, read_named
 from core.resources import ASSETS
 
@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What the run is called: the value of each axis, as it came to be."""
+        """The run's name: the value of each axis, as it came to be."""
         flat = self.config.flat() if self.config else self.values
         return words_of({dotted: flat[dotted] for dotted in self.values})[:120]
 
@@ -191,7 +191,9 @@ def value_of(dotted: str, value: Any) -> Any:
 def _values(dotted: str, values: Any) -> tuple[Any, ...]:
     known(dotted)
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise GridError(f"{dotted}: accepted in a grid: a list of values, as [{said(values)[:60]}]")
+        raise GridError(
+            f"{dotted}: accepted in a grid: a list of values, as [{format_value(values)[:60]}]"
+        )
     found: list[Any] = []
     for value in values:
         checked = value_of(dotted, value)

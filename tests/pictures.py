@@ -23,7 +23,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, TimeoutError
 
 from core import jobs, presets
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.runs import Run, RunStore
 from core.runs.status import ENDED
 from tests.browser.driver import Dashboard, open_browser, settled
@@ -119,7 +119,7 @@ def check(runs: Runs) -> None:
     _true(runs.lives.config.model.depth == 12, "the twins have twelve layers")
     _true(runs.lives.config.optimizer.warmup_steps == 0, "the twins have no warm-up")
     for run, kind in ((runs.lives, "learned"), (runs.dies, "plateau")):
-        found = verdict(run)
+        found = summary_of(run).verdict
         _true(found.kind == kind, f"the verdict of {run.name} is {found.kind}, not {kind}")
     first = runs.dies.series("grad_norm/block")[1][:, 0]
     last = float(np.median(first[-100:]))  # of one step: there are spikes

@@ -53,7 +53,7 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 
 @dataclass
 class Answer(Generic[Result]):
-    """What an analysis found: a JSON object, where NaN becomes null, and numpy arrays by name."""
+    """An analysis's result: a JSON object, where NaN becomes null, and numpy arrays by name."""
 
     result: Result
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -100,7 +100,7 @@ _TEXT = ("transformer", "mlp")
 
 KINDS: dict[str, Analysis] = {
     "attention": Analysis(
-        "core.anatomy.attention:attention",
+        "core.anatomy.text_attention:attention",
         parameters.Attention,
         results.Attention,
         quick=True,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.attention import patterns
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.text_attention import patterns
 from core.heads.scores import SCORES, Scores, scores
 
 SEQUENCES = 16  # of repeated tokens

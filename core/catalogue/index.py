@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from core import estimate
 from core.cache import Cache
 from core.catalogue.summary import RunSummary, summary_of
-from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, overrides
+from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, alike, overrides
 from core.config.alike import SCHEDULE, experiment_key, setting_key
 from core.config.run import tokens_per_step
 from core.files import Signature, read_json, signature
@@ -48,7 +48,7 @@ class Entry:
 
     @cached_property
     def summary(self) -> RunSummary:
-        """What became of it; read when it is asked for, as names need no metrics."""
+        """Its state, losses and verdict; read when first asked for, since names need no metrics."""
         return summary_of(self.run)
 
     @cached_property
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name that people gave it, or that was made from its settings."""
         return str(self.meta["name"])
 
     @property
@@ -114,7 +114,9 @@ class Entry:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What filters know of it (see `core.catalogue.filters`); layers count from 1."""
+        """The values that filters compare, by name (see `core.catalogue.filters`); layers count
+        from 1.
+        """
         return self.told(people=True)
 
     def told(self, people: bool) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Entry:
 
     @property
     def tokens_per_step(self) -> int:
-        """As `RunConfig.tokens_per_step`."""
+        """Tokens, or images, that one step of training reads."""
         names = ("model.family", "model.context", "training.batch_size")
         return tokens_per_step(*(self.flat[name] for name in names))
 
@@ -251,7 +253,7 @@ def of_run(run: Run) -> Entry:
 
 
 def told(run: Run) -> dict[str, Any]:
-    """What a filter of the command line asks of a run; raises as :func:`of_run`."""
+    """The values that filters of the command line compare; raises as :func:`of_run`."""
     return of_run(run).told(people=False)
 
 
@@ -286,14 +288,9 @@ def _flat(folder: str) -> dict[str, Any] | None:
     return {name: own.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
-    """The settings that are not the same everywhere, with one value for each run (`trained`)."""
-    columns = zip(*(entry.trained.values() for entry in entries), strict=True)
-    return {
-        name: column
-        for name, column in zip(DEFAULTS, columns, strict=False)
-        if column.count(column[0]) != len(column)
-    }
+def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
+    """The settings as trained that are not the same in all runs, each with one value a run."""
+    return alike.differing([entry.trained for entry in entries])
 
 
 def metrics(entries: Iterable[Entry]) -> list[str]:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from core.config import alike
+from core.config.alike import SCHEDULE as REWIRED
+from core.config.alike import SEED
 from core.config.describe import UNSAID, described, is_made, layers, phrase
 
 LABEL = 24  # letters that have room at the end of a line
-SEED = "training.seed"
-REWIRED = "training.switches"  # layers that change while the network trains, by hand or by schedule
 # Said first where they differ; the others follow only where these do not tell two runs apart.
 WIRING = ("model.family", "model.placement", "model.norm", "model.residual", "model.scaling",
           "model.depth", "model.blocks_per_stage", REWIRED)  # fmt: skip
@@ -71,7 +72,7 @@ class Subject:
 
 
 def names(subjects: Sequence[Subject]) -> dict[str, str]:
-    """What each of these runs is called beside the others, by id; all different."""
+    """The name of each of these runs beside the others, by id; all different."""
     kept = _born(subjects)
     renamed = [one for one in subjects if one.renamed]
     for one in renamed:
@@ -177,13 +178,7 @@ def _numbered(
 
 def differing(subjects: Sequence[Subject]) -> list[str]:
     """The settings that are not the same in all of them; what depends on another is left out."""
-    first = subjects[0]
-    known = {**first.settings, REWIRED: None}
-    varied = []
-    for name in known:
-        value = first.value(name)
-        if any(one.value(name) != value for one in subjects):
-            varied.append(name)
+    varied = list(alike.differing([{**s.settings, REWIRED: s.value(REWIRED)} for s in subjects]))
     if "model.placement" in varied and "model.norm" in varied:
         varied.remove("model.norm")  # both are one word: pre-LN, post-RMS
     if len(varied) > 1 and "model.family" in varied:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from core import durations, grids
 from core.catalogue.summary import summary_of
 from core.cli.options import UsageError, add_store, store_of
-from core.config.words import said
+from core.config.words import format_value
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.launcher import revive
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def price(cost: durations.Cost) -> str:
-    """What a grid needs, in words."""
+    """The time and memory that a grid needs, in words."""
     guess = "" if cost.measured else ", a guess until the first run"
     return (
         f"about {durations.in_time(cost.seconds)}{guess},"
@@ -119,11 +119,13 @@ def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
             return f"the same run as {same[id(cell)].name}"
         flat = cell.config.flat()
         became = {d: flat[d] for d in axes if flat[d] != cell.values[d]} | cell.brought
-        words = ", ".join(f"{dotted} {said(value)}" for dotted, value in became.items())
+        words = ", ".join(f"{dotted} {format_value(value)}" for dotted, value in became.items())
         return f"with {words}" if words else ""
 
     heads = [dotted.split(".")[1] for dotted in axes]
-    rows = [[*(said(cell.values[dotted]) for dotted in axes), note(cell)] for cell in plan.cells]
+    rows = [
+        [*(format_value(cell.values[dotted]) for dotted in axes), note(cell)] for cell in plan.cells
+    ]
     return table([*heads, ""], rows)
 
 
@@ -176,7 +178,9 @@ def results(store: RunStore, id: str, axes: Sequence[str]) -> list[str]:
         loss = found.validation if found.verdict.kind != "diverged" else None
         order = float("inf") if loss is None else loss
         numbers = ["–" if n is None else f"{n:.3f}" for n in (found.validation, found.loss)]
-        rows.append((order, [*(said(flat[dotted]) for dotted in axes), *numbers, found.words]))
+        rows.append(
+            (order, [*(format_value(flat[dotted]) for dotted in axes), *numbers, found.words])
+        )
     rows.sort(key=lambda row: row[0])
     heads = [*(dotted.split(".")[1] for dotted in axes), "validation", "training", "state"]
     return table(heads, [row for _, row in rows])

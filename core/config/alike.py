@@ -1,4 +1,4 @@
-"""Which settings are the same experiment. Pure.
+"""In which settings runs differ, and which of them are the same experiment. Pure.
 
 Runs that differ in nothing but their seed are one setting; what was switched while they trained
 belongs to it. Runs that share the seed too are repeats.
@@ -35,7 +35,17 @@ def _digest(settings: Values, switches: Sequence[Values], without: Sequence[str]
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def differing(settings: Sequence[Values]) -> dict[str, list[Any]]:
+    """The settings that are not the same in all of these, each with its values in their order.
+
+    The first says which settings there are; one that another lacks is None there.
+    """
+    names = settings[0] if settings else ()
+    columns = {name: [values.get(name) for values in settings] for name in names}
+    return {name: own for name, own in columns.items() if own.count(own[0]) != len(own)}
+
+
 def are_twins(first: Values, second: Values) -> bool:
     """Whether two runs differ in one setting and learn from the same batches."""
-    differing = [name for name in first if first[name] != second.get(name)]
-    return len(differing) == 1 and differing[0] != SEED and not differing[0].startswith("data.")
+    names = list(differing([first, second]))
+    return len(names) == 1 and names[0] != SEED and not names[0].startswith("data.")

@@ -8,7 +8,7 @@ from typing import Any
 from core.config.norms import norm_label
 from core.config.overrides import Switch
 from core.config.run import settings
-from core.config.words import file_name, said, words_of
+from core.config.words import file_name, format_value, words_of
 
 SHORT = {
     "model.residual": "residual",
@@ -88,7 +88,7 @@ def phrase(dotted: str, values: Values) -> str:
         return f"{value} layer{'s' * (value != 1)}"
     if dotted == "model.overrides":
         return "; ".join(layers(one) for one in value) if value else "no overrides"
-    return f"{short_title(dotted)} {said(file_name(dotted, value))}"
+    return f"{short_title(dotted)} {format_value(file_name(dotted, value))}"
 
 
 def _norm(values: Values) -> str:

@@ -11,15 +11,20 @@ from core.config.alike import SCHEDULE
 from core.config.run import settings
 
 
-def said(value: Any) -> str:
-    """A value as people read it."""
+def format_value(value: Any, empty: str = "none", grouped: bool = False) -> str:
+    """A setting's value as people read it: `on`, `0.001`, `1: norm=rms`, layers counted from 1.
+
+    `empty` stands for no value and an empty list; `grouped` writes 12000 as 12,000.
+    """
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int) and grouped:
+        return f"{value:,}"
     if isinstance(value, list | tuple):
-        return overrides.text(value, people=True) or "none"
-    return str(value) if value not in ("", None) else "none"
+        return overrides.text(value, people=True) or empty
+    return str(value) if value not in ("", None) else empty
 
 
 def file_name(dotted: str, value: Any) -> Any:
@@ -38,6 +43,6 @@ def title_of(dotted: str) -> str:
 def words_of(values: Mapping[str, Any]) -> str:
     """Settings by dotted name with their values: `residual off, placement post, depth 12`."""
     return ", ".join(
-        f"{dotted.split('.')[1].replace('_', ' ')} {said(value)}"
+        f"{dotted.split('.')[1].replace('_', ' ')} {format_value(value)}"
         for dotted, value in values.items()
     )

@@ -30,6 +30,7 @@ Rows = Mapping[str, np.ndarray]
 Event = dict[str, Any]
 
 STARVED = 0.003
+FED = 0.03  # well above it, so that it does not come and go
 ALIKE = 0.95  # mean cosine between tokens from which on they are called alike
 UNIFORM = 0.98  # share of the entropy of uniform attention from which on it is called uniform
 SIMILARITY = "activation/token_cosine/resid_pre"
@@ -191,15 +192,13 @@ class Starvation(Alarm):
 
     def __init__(self, uniform: float | None = None) -> None:
         self._uniform = uniform
-        self._seen = False
+        self._on = False
         self._probes: dict[int, dict[str, float]] = {}
         # Step 0 is written before its probe; later steps come after theirs.
         self._first: tuple[np.ndarray, np.ndarray] | None = None
 
     def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
-        """Once, at the first such step."""
-        if self._seen:
-            return []
+        """The starvation's beginnings and ends."""
         if cadence == "probe":
             self._look(rows)
             if self._first is None or 0 not in self._probes:
@@ -209,21 +208,31 @@ class Starvation(Alarm):
         queries, values = rows.get("grad_norm/attn.q"), rows.get("grad_norm/attn.v")
         if cadence != "step" or queries is None or values is None:
             return []
+        events = []
         for step, query, value in zip(rows["step"].tolist(), queries, values, strict=True):
             measured = self._probes.pop(int(step), None)
             if measured is None:
                 self._first = (query, value) if step == 0 else self._first
-            elif found := self._judge(int(step), query, value, measured):
-                return found
-        return []
+            else:
+                events += self._judge(int(step), query, value, measured)
+        return events
 
     def _judge(
         self, step: int, query: np.ndarray, value: np.ndarray, measured: Mapping[str, float]
     ) -> list[Event]:
         """Of one step's gradient norms, (L,) each, and what its probe measured."""
+        if self._on:
+            if not query[-1] >= FED * value[-1] > 0:
+                return []
+            self._on = False
+            text = (
+                f"layer {len(query)}: the gradient of the queries has come back, it is"
+                f" {query[-1] / value[-1]:.2g} of that of the values."
+            )
+            return [_alarm("starvation_left", step, text, "good")]
         if not query[-1] < STARVED * value[-1]:
             return []
-        self._seen = True
+        self._on = True
         ratio = _ratio(value[-1], query[-1]) if query[-1] > 0 else math.inf
         finite = math.isfinite(ratio)
         many = f"{rough_times(ratio)} smaller than" if finite else "exactly 0 beside"

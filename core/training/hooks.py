@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from core.config import RunConfig, Switch
 from core.config.overrides import parse
-from core.probes import attention, of_trace
+from core.probes import of_trace, snapshot_patterns
 from core.probes.alarms import first_not_finite
 from core.probes.gradients import UpdateRatios
 from core.runs import Run, Status
@@ -190,9 +190,9 @@ class Probe(Hook):
             return state.model.trace(self._task.probe)  # type: ignore[operator, no-any-return]
 
     def _snapshot(self, state: TrainingState, trace: dict[str, Tensor]) -> None:
-        if self._probes.attention and attention.present(trace):
+        if self._probes.attention and snapshot_patterns.present(trace):
             causal = state.wiring.causal
-            self._run.snapshots.write(state.step, attention.patterns(trace), causal)
+            self._run.snapshots.write(state.step, snapshot_patterns.patterns(trace), causal)
 
 
 class KeepCheckpoints(Hook):

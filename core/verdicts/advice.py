@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from core.config import RunConfig, applies, resolve, settings
-from core.config.alike import SCHEDULE, are_twins, experiment_key
+from core.config.alike import SCHEDULE, are_twins, differing, experiment_key
 from core.config.rough import rough_times
 from core.config.units import Unit, unit
+from core.config.words import format_value
 from core.runs.status import ENDED, RESUMABLE, State, goes_on
 from core.runs.store import Run
 from core.verdicts.judgement import LITTLE, SIGMAS, WINDOW, scale
@@ -178,23 +179,18 @@ def _pair(
     verdict: Verdict, config: RunConfig, other: Verdict, others: RunConfig, words: Unit
 ) -> Suggestion | None:
     """What sets two runs apart and what became of both, where both are judged."""
-    first, second = config.flat(), others.flat()
-    differing = [name for name in first if first[name] != second[name]]
+    apart = differing([config.flat(), others.flat()])
     fates = [_fate(one, words) for one in (verdict, other)]
-    if not differing or not all(fates):
+    if not apart or not all(fates):
         return None
-    if len(differing) > 1:
-        told = f"The two differ in {len(differing)} settings: the first {fates[0]}, the second"
+    if len(apart) > 1:
+        told = f"The two differ in {len(apart)} settings: the first {fates[0]}, the second"
         end = _conclusion((verdict, other), ("The first", "the second"))
         return Suggestion(f"{told} {fates[1]}. {end}", "Compare them", "compare")
-    name = differing[0]
-    with_each = [
-        f"with {_value(flat[name])} it {fate}"
-        for flat, fate in zip((first, second), fates, strict=True)
-    ]
-    told = f"The two differ only in {_title(name)}: {with_each[0]}, {with_each[1]}."
-    first_, second_ = (f"with {_value(flat[name])} it" for flat in (first, second))
-    end = _conclusion((verdict, other), (_capital(first_), second_), _title(name))
+    [(name, values)] = apart.items()
+    first, second = (f"with {format_value(value, grouped=True)} it" for value in values)
+    told = f"The two differ only in {_title(name)}: {first} {fates[0]}, {second} {fates[1]}."
+    end = _conclusion((verdict, other), (_capital(first), second), _title(name))
     return Suggestion(f"{told} {end}", "Compare them", "compare")
 
 
@@ -231,12 +227,6 @@ def _title(dotted: str) -> str:
     """A setting's title within a sentence; what begins with a Greek letter or QK stays."""
     title = str(settings()[dotted].title)
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return {True: "on", False: "off", None: "none", "": "none"}.get(value) or str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _fate(verdict: Verdict, words: Unit) -> str:

@@ -32,6 +32,8 @@ FALL = 0.01  # through the window by more than this: on its way
 COARSE = 0.03  # in place of LEARNED where the batches' own losses under frequencies are unknown
 
 Level = Literal["learned", "plateau", "above", "falling", "noisy", "short"]
+# Alarms about the loss: whether it is stuck until the next of them.
+ABOUT_LOSS = {"diverged": True, "plateau": True, "memorised": True, "plateau_left": False}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Gap:
 
 
 def scale(entropy: float, floor: float | None = None) -> float:
-    """What there is to learn, in nats: unigram entropy less the lowest loss that is possible."""
+    """The nats that there are to learn: unigram entropy less the lowest loss that is possible."""
     known = floor if floor is not None and 0 <= floor < entropy else 0.0
     return max(entropy - known, 1e-9)
 

@@ -179,8 +179,10 @@ def _too_few(name: str, many: int, mean: float | None, since: int) -> str:
     after = f" since layers were switched at step {since:,}" if since else " so far"
     if mean is None:
         return f"{name} has no training loss{after}. It is too early to judge."
-    each = "losses" if many != 1 else "loss"
-    sentence = f"{name}: {many} training {each}{after}, their mean is {mean:.2f}."
+    known = f"1 training loss{after}, {mean:.2f}"
+    if many != 1:
+        known = f"{many} training losses{after}, their mean is {mean:.2f}"
+    sentence = f"{name}: {known}."
     return f"{sentence} It is too early to judge: a verdict needs {WINDOW}."
 
 

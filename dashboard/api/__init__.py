@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard.api import attention, cells, inspections, live, points
+from dashboard.api import attention_bytes, cells, inspections, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.web import assets
 from dashboard.web.host_guard import Guard
@@ -34,10 +34,10 @@ ROUTES: list[BaseRoute] = [
     Route("/api/cells", cells.cells),
     Route("/api/series", points.series),
     Route("/api/profile", points.profile),
-    Route("/api/attention/{run}", attention.snapshots),
-    Route("/api/attention/{run}/{source}", attention.grid),
-    Route("/api/attention/{run}/{source}/scores", attention.scores),
-    Route("/api/attention/{run}/{source}/{layer:int}/{head:int}", attention.head),
+    Route("/api/attention/{run}", attention_bytes.snapshots),
+    Route("/api/attention/{run}/{source}", attention_bytes.grid),
+    Route("/api/attention/{run}/{source}/scores", attention_bytes.scores),
+    Route("/api/attention/{run}/{source}/{layer:int}/{head:int}", attention_bytes.head),
     Route("/api/inspections/{run}/{id}", inspections.state),
     Route("/api/inspections/{run}/{id}/stream", inspections.stream),
     Route("/api/inspections/{run}/{id}/result", inspections.result),

@@ -77,6 +77,9 @@ class Events(_From):
 
     cursor: str
     alarms: NotRequired[list[Alarm]]
+    stuck: NotRequired[Literal[True]]
+    """The newest that was said of its loss is that it does not come down."""
+
     sample: NotRequired[Sample]
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
 from core.catalogue.index import Entry, differing
-from core.config import overrides
-from core.config.words import file_name, title_of
-from dashboard.settings.form import DEFAULTS, LISTS
+from core.config.words import title_of
+from dashboard.catalogue.differences import common, counted, drawn_together
+from dashboard.settings.form import DEFAULTS
 from dashboard.ui.palette import Mode, run_colour
 from dashboard.ui.templates import render
 
@@ -25,13 +22,11 @@ Unit = tuple[str, Sequence[Entry]]  # a group's or a run's name, and its runs
 def units(
     entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str]
 ) -> list[Unit]:
-    """What is drawn as one line each: the groups, and the runs that stand alone, by `names`."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        group = groups.get(entry.id)
-        found.setdefault(f"group {group}" if group else entry.id, []).append(entry)
+    """The lines that are drawn, each with its runs: the groups, and the runs that stand alone, by
+    `names`.
+    """
     called = {**{entry.id: entry.name for entry in entries}, **names, **groups}
-    return [(called[own[0].id], own) for own in found.values()]
+    return [(called[own[0].id], own) for own in drawn_together(entries, groups)]
 
 
 def table(
@@ -45,9 +40,9 @@ def table(
         (
             name,
             title_of(name),
-            [_common(name, own) for _, own in across]
+            [common(name, own) for _, own in across]
             if side_by_side
-            else [_counted(name, found[name])],
+            else [counted(name, found[name])],
         )
         for name in found
     ]
@@ -62,29 +57,3 @@ def table(
         count=len(entries),
         equal=len(DEFAULTS) - len(found),
     )
-
-
-def _common(name: str, entries: Sequence[Entry]) -> str:
-    found = {written(name, entry.trained[name]): entry.trained[name] for entry in entries}
-    numbers = {text: v if isinstance(v, int | float) else math.inf for text, v in found.items()}
-    values = sorted(found, key=lambda text: (numbers[text], text))
-    return ", ".join(values) if len(values) <= 4 else f"{len(values)} values"
-
-
-def _counted(name: str, values: Sequence[Any]) -> str:
-    """`pre 12 · post 12`: how many runs have each value, the most frequent first."""
-    counts = Counter(written(name, value) for value in values).most_common()
-    shown = [f"{value} ×{count}" for value, count in counts[:6]]
-    more = [f"{len(counts) - 6} more"] if len(counts) > 6 else []
-    return " · ".join(shown + more)
-
-
-def written(name: str, value: Any) -> str:
-    """A setting's value as people write it."""
-    if name in LISTS and isinstance(value, tuple):
-        return overrides.text(value, people=True) or "–"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "–" if value in (None, "") else str(file_name(name, value))

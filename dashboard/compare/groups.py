@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from core.catalogue.index import Entry, differing
-from core.catalogue.naming import Subject, described_of, names
+from core.catalogue.naming import names
 from core.config.alike import SCHEDULE
 from core.config.describe import short_title
-from core.config.words import said
-from dashboard.catalogue.run_names import subject
+from core.config.words import format_value
+from dashboard.catalogue.run_names import of_one_setting
 
 NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
 
@@ -57,8 +55,8 @@ def _key(entry: Entry, by: str) -> str | None:
 def _names(groups: Sequence[Sequence[Entry]], by: str) -> list[str]:
     """A name for each group, all different."""
     if by == SEED:
-        found = names([_one_setting(group, str(i)) for i, group in enumerate(groups)])
-        return [found[str(i)] for i in range(len(groups))]
+        found = names([of_one_setting(group) for group in groups])
+        return [found[group[0].id] for group in groups]
     result: list[str] = []
     taken: Counter[str] = Counter()
     for name in (_name(group, by) for group in groups):
@@ -74,33 +72,4 @@ def _name(group: Sequence[Entry], by: str) -> str:
     if by == GRID:
         return str(first.meta.get("grid_name") or first.meta["grid"])
     rewired = ", rewired" if first.rewired and by != SCHEDULE else ""
-    return f"{short_title(by)} {said(first.trained[by])}{rewired}"
-
-
-def _one_setting(group: Sequence[Entry], id: str) -> Subject:
-    """A group of seeds as one run without a seed; its name is given where its runs' names were."""
-    first = group[0]
-    settings = {name: value for name, value in first.flat.items() if name != "training.seed"}
-    each = list(map(subject, group))
-    given = "" if any(one.made and not one.renamed for one in each) else _stem(group)
-    made = described_of(each[0]) if any(one.made for one in each) else ""
-    grids = {str(entry.meta.get("grid") or "") for entry in group}
-    return Subject(
-        id, given, settings, first.switches, grids.pop() if len(grids) == 1 else "", made
-    )
-
-
-def _stem(group: Sequence[Entry]) -> str:
-    """What the given names of a group share: each without its seed, else how they begin."""
-    stems = {re.sub(r"[\s,·-]*\bseed[\s=]*\d+\s*$", "", entry.name).strip() for entry in group}
-    if len(stems) == 1:
-        return stems.pop() or group[0].name
-    stem = re.sub(r"[\W_]+$", "", _beginning(stems))
-    return stem if len(stem) >= 3 else group[-1].name
-
-
-def _beginning(texts: Collection[str]) -> str:
-    """What all texts begin with, letter by letter."""
-    first, last = min(texts), max(texts)
-    same = (a == b for a, b in zip(first, last, strict=False))
-    return first[: sum(1 for _ in itertools.takewhile(bool, same))]
+    return f"{short_title(by)} {format_value(first.trained[by])}{rewired}"

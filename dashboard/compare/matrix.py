@@ -12,10 +12,10 @@ from typing import Any
 
 from core.catalogue.index import Entry, differing
 from core.catalogue.outcomes import Outcome, came, cell, outcome
-from core.config import choices
 from core.config.describe import short_title
-from core.config.words import said
+from core.config.words import format_value
 from core.grids import SEED
+from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
@@ -35,27 +35,11 @@ def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[
     return {name: values for name, values in held.items() if len(values) <= MOST_VALUES}
 
 
-def ordered(dotted: str, values: Iterable[Any]) -> list[Any]:
-    """Distinct values: numbers by size, words in the setting's own order."""
-    distinct: list[Any] = []
-    for value in values:
-        if value not in distinct:
-            distinct.append(value)
-    if all(_is_number(value) for value in distinct):
-        return sorted(distinct)
-    words = choices(dotted)
-    return sorted(distinct, key=lambda v: (words.index(v) if v in words else -1, said(v)))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def default_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
     """Rows and columns to begin with: numbers across, the rest down; seeds are averaged."""
     names = [name for name in found if name != SEED] or list(found)
     many = {name: len(found[name]) for name in names}
-    numeric = [name for name in names if all(_is_number(v) for v in found[name])]
+    numeric = [name for name in names if all(is_number(v) for v in found[name])]
     across = max(numeric, key=many.__getitem__, default=None)
     rest = [name for name in names if name != across]
     if not rest:  # one setting alone: its values below each other
@@ -69,8 +53,8 @@ def default_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
 def label(dotted: str, value: Any) -> str:
     """`4 layers`, `0.001`, `post`."""
     unit = str((SETTINGS[dotted].json_schema_extra or {}).get("unit", ""))
-    text = f"{value:,}" if _is_number(value) and isinstance(value, int) else said(value)
-    counted = unit.endswith("s") and _is_number(value)
+    text = format_value(value, grouped=True)
+    counted = unit.endswith("s") and is_number(value)
     return f"{text} {unit.removesuffix('s') if value == 1 else unit}" if counted else text
 
 
@@ -80,12 +64,14 @@ def kind(entry: Entry) -> str:
 
 
 def row(entry: Entry) -> dict[str, Any]:
-    """What the browser is told of one run."""
+    """One run as the browser's matrix takes it."""
     return {"id": entry.id, "kind": kind(entry), "state": entry.summary.state}
 
 
 def outcomes(entries: Sequence[Entry], held: Collection[str] = ()) -> list[Outcome]:
-    """What each came to, or where it stands; `held` are ids of waiting runs that are held back."""
+    """The outcome of each run, or where it stands; `held` are ids of waiting runs that are held
+    back.
+    """
     found = [outcome(entry.summary, entry.experiment) for entry in entries]
     return [
         replace(one, state="paused") if entry.id in held and one.state == "queued" else one

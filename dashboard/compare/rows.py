@@ -9,6 +9,7 @@ from core.catalogue.index import Entry, differing
 from core.catalogue.naming import cut
 from core.config.describe import short_title
 from core.config.words import file_name
+from dashboard.catalogue.differences import is_number
 from dashboard.compare.words import state_of
 
 COLUMNS = 6
@@ -25,14 +26,10 @@ def columns(entries: Sequence[Entry], most: int = COLUMNS) -> list[dict[str, Any
         {
             "name": name,
             "title": short_title(name),
-            "number": all(_is_number(value) for value in found[name]),
+            "number": all(is_number(value) for value in found[name]),
         }
         for name in names
     ]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def rows(

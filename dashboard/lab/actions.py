@@ -14,11 +14,13 @@ from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from core.verdicts.labels import LIVE
 from dashboard.lab import focus as lab
-from dashboard.launch.enqueue import PROBLEM, enqueue
+from dashboard.launch.enqueue import enqueue
 from dashboard.launch.twins import train_twin
 from dashboard.live.feed import store
 from dashboard.settings import held
 from dashboard.settings.form import to_config
+
+PROBLEM = "action_problem"  # of steering a run
 
 
 @dataclass(frozen=True)

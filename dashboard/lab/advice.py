@@ -7,8 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from core.catalogue.compare import state_words
 from core.catalogue.index import entries
+from core.catalogue.summary import summary_of
 from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
@@ -25,7 +25,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     if len(shown) > 1:
         ended = shown[1].status in ENDED
         twin = (verdicts[1] if ended else None, shown[1].config)
-    stands = state_words(shown[1]) if twin and twin[0] is None else ""
+    stands = summary_of(shown[1]).words_for(None) if twin and twin[0] is None else ""
     found = next_steps(
         verdicts[0],
         focus.config,

@@ -13,6 +13,7 @@ from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
 from core.runs import Run
 from core.verdicts.why import NORM
 from dashboard import components
+from dashboard.catalogue import run_names
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
@@ -81,7 +82,7 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
             cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
             components.run_state(focus.id, key="run_state", frame=False)
-        if sentence := enqueue.problem():
+        if sentence := enqueue.problem(actions.PROBLEM):
             cards.problem(sentence)
 
 
@@ -91,7 +92,8 @@ def _rewire(run: Run) -> None:
     with st.popover(
         "Rewire", key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
     ):
-        st.caption("Takes effect before the next step. The curves mark it.")
+        when = f"Takes effect before the next step of {run_names.name_of(run)}."
+        st.html(f'<div class="cost">{escape(when)} The curves mark it.</div>')
         depth = run.config.model.depth
         st.text_input(
             f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
@@ -124,7 +126,9 @@ def loss(lab: Lab) -> None:
 
 
 def depth(focus: Run, ids: list[str]) -> None:
-    """What happens layer by layer: gradients, the residual stream, attention where there is any."""
+    """The card that shows layer by layer: gradients, the residual stream, attention where there is
+    any.
+    """
     attends = "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
@@ -140,7 +144,7 @@ def depth(focus: Run, ids: list[str]) -> None:
 
 
 def observables(run: Run) -> list[str]:
-    """What the activation card can show of a run.
+    """The observables that the activation card can show of a run.
 
     Without a final norm its place repeats the stream before it, so it is left out.
     """
@@ -184,13 +188,15 @@ def activation(focus: Run) -> None:
 
 
 def first_run(drawn: ModelConfig) -> None:
-    """What this is for, and the button that leads to its story."""
+    """A sentence that says what the page is for, and the button that leads to its story."""
     with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
         cards.empty(
             "See why a deep Transformer needs Add and Norm",
-            "Train small Transformers side by side and watch which of them learn: here, twelve"
-            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
-            " the same twelve with the norm before each sublayer (pre-LN) learn. "
+            "Train small Transformers side by side to predict the next letter of the Python"
+            " documentation, and watch which of them learn: here, twelve layers with the norm after"
+            " each addition (post-LN) only guess by how often each letter occurs, a loss that is"
+            " called the unigram entropy, and the same twelve with the norm before each sublayer"
+            " (pre-LN) learn. "
             f"{NORM} Or turn the switches at the left and press Train.",
         )
         st.button(
@@ -211,8 +217,8 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
     They are drawn before anything that reads runs: what is wrong with one must not take them away.
     """
     vocab, problem = cost.vocabulary(config) if config else (None, wrong)
-    if problem:
-        cards.problem(problem)
+    for sentence in filter(None, (problem, enqueue.problem())):
+        cards.problem(sentence)
     place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
         st.button(
@@ -230,7 +236,7 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
 
 
 def price(config: RunConfig, vocab: int) -> None:
-    """What the run would cost."""
+    """The line that says what time and memory the run would take."""
     speed = cost.measured_speed(store(), config, vocab)
     size, duration = cost.size(config, vocab), cost.duration(config, vocab, speed)
     st.html(f'<div class="cost">{escape(size)}<br>{escape(duration)}</div>')

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.config import ModelConfig, RunConfig
 from core.runs import Run, RunError, RunStore
 from core.verdicts.verdict import Verdict
@@ -38,7 +38,7 @@ class Lab:
 
     @property
     def ids(self) -> list[str]:
-        """Of the runs that are shown, the one in focus first."""
+        """The ids of the runs that are shown, the one in focus first."""
         return [run.id for run in self.shown]
 
     @property
@@ -103,5 +103,5 @@ def load(
     """The Lab with these settings, as their widgets hold them."""
     config, wrong = to_config(dict(values))
     found, problems = shown(address, store, kept)
-    verdicts = tuple(verdict(run) for run in found)
+    verdicts = tuple(summary_of(run).verdict for run in found)
     return Lab(config, wrong, wiring(dict(values)), found, verdicts, problems)

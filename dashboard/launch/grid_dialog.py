@@ -11,12 +11,13 @@ import streamlit as st
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
-from core.config.words import said, words_of
+from core.config.words import format_value, words_of
 from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.runs import RunError, describe
+from dashboard.launch.ladders import LADDERS
 from dashboard.live.feed import store
 from dashboard.settings.form import SETTINGS, key
 from dashboard.ui import cards
@@ -40,15 +41,6 @@ TICKABLE = (
     "training.batch_size",
     "training.steps",
 )
-NUMBERS: dict[str, tuple[float, ...]] = {
-    "model.depth": (2, 4, 6, 8, 12, 24, 48),
-    "model.blocks_per_stage": (1, 2, 3, 4),
-    "model.width": (16, 32, 64, 128, 256),
-    "optimizer.learning_rate": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
-    "optimizer.warmup_steps": (0, 50, 100, 200, 400),
-    "training.batch_size": (4, 8, 16, 32, 64),
-    "training.steps": (100, 200, 300, 600, 1000, 2000),
-}
 MOST_SEEDS = 20
 COLUMNS = 3
 CHOSEN, PROBLEM = "grid_chosen", "grid_problem"  # for the card that shows what was started
@@ -95,10 +87,10 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
     columns = st.columns(COLUMNS, gap="small")
     for place, dotted in enumerate(shown):
         words = accepted(dotted, choices(dotted), flat)
-        options = words or tuple(said(v) for v in _numbers(dotted, flat[dotted]))
+        options = words or tuple(format_value(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} · {said(flat[dotted])}",
+                f"{SETTINGS[dotted].title} · {format_value(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
                 placeholder="as it is",
@@ -122,7 +114,7 @@ def _unmatched(number: str) -> str:
 
 
 def _numbers(dotted: str, now: float) -> list[float]:
-    return sorted({*NUMBERS[dotted], now})
+    return sorted({*LADDERS[dotted], now})
 
 
 def _number(text: str) -> Any:

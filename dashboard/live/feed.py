@@ -17,6 +17,7 @@ from core.files import signature
 from core.metrics.names import layer_of
 from core.metrics.reader import Segments
 from core.runs import Run, RunError, RunStore
+from core.verdicts.judgement import ABOUT_LOSS
 from dashboard.live.metric_stream import CursorError, Difference, News, Stream
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
@@ -129,6 +130,9 @@ class Feed:
         news: dict[str, Any] = {"cursor": mark, "from": known}
         if alarms:
             news["alarms"] = alarms[-ALARMS:]
+        said = (ABOUT_LOSS[e["name"]] for e in reversed(events) if e.get("name") in ABOUT_LOSS)
+        if next(said, False):
+            news["stuck"] = True
         if samples:
             news["sample"] = samples[-1]
         return news

@@ -200,17 +200,22 @@ def test_feed_forward_networks_on_digits(store: RunStore, preset: str, kind: str
     assert share > 0.8 if kind == "learned" else share < 0.2
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A dead run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    p = np.random.default_rng(1).dirichlet(np.full(20, 1.0))
+    text, _ = chain(folder / "text.txt", p, np.full(20, 0.4))
+    same = {**DEAD, "training__batch_size": 2, "training__steps": 260}
+    return train(RunStore(folder / "runs"), text, **same)
+
+
 @pytest.mark.parametrize("stop", [60, 230])
 def test_a_resumed_run_is_judged_as_the_uninterrupted_one(
-    store: RunStore, tmp_path: Path, stop: int
+    store: RunStore, whole: Run, stop: int
 ) -> None:
     """Before and after the plateau's alarm."""
-    p = np.random.default_rng(1).dirichlet(np.full(20, 1.0))
-    text, _ = chain(tmp_path / "text.txt", p, np.full(20, 0.4))
-    same = {**DEAD, "training__batch_size": 2, "training__steps": 260}
-    whole = train(store, text, **same)
-    data = {"data__corpus": "file", "data__path": str(text)}
-    run = store.create(small(**{**whole_settings(whole), **data}))
+    run = store.create(small(**whole_settings(whole)))
     Trainer(run, StopAt(stop)).train()
     assert (run.status, run.record.step) == ("stopped", stop)
     Trainer(run, NullControl()).train()

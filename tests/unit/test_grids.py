@@ -155,6 +155,8 @@ def test_what_a_grid_costs(store: RunStore):
     assert guess.memory == guess.places * durations.estimate.memory_bytes(
         configs[1], durations.vocabulary(configs[1])[0]
     )
+    finished(store, steps=4, data__corpus="python-reference")
+    assert not durations.cost(store, configs).measured, "first steps pay for what is loaded once"
     finished(store, steps=120, data__corpus="python-reference")
     known = durations.cost(store, configs)
     assert known.measured

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from core.catalogue.compare import command
 from core.config import RunConfig, layers, overrides
+from core.config.command import command
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation, plain
 from dashboard.lab.switches import COUNTED_FROM_1, PLACEHOLDERS

@@ -20,6 +20,7 @@ export interface LiveRun {
   series: Map<string, Series>
   latest: Record<string, { step: number, value: Value }>
   alarms: Alarm[]
+  stuck: boolean
   sample: Sample | null
   events: string
   state: State | null

@@ -8,7 +8,7 @@ import { test } from "node:test"
 import { shownToken } from "../src/ui/format.js"
 import { share } from "../src/views/anatomy/token_parts.js"
 import { uniformEntropy, strongest } from "../src/views/attention/head_cards.js"
-import { bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
+import { apart, bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
 import { meanEntropy } from "../src/views/lab/attention_head.js"
 import { lossAt, nearest } from "../src/views/attention/scrubber.js"
 
@@ -58,4 +58,10 @@ test("the stop that is nearest to a step, and the loss there", () => {
   assert.deepEqual([nearest([0, 10, 30], 18), nearest([0, 10, 30], 1e9), nearest([5], 0)], [1, 2, 0])
   const curve = { steps: [0, 10, 20], values: [4, 3, 2] }
   assert.deepEqual([lossAt(curve, 12), lossAt({ steps: [], values: [] }, 3), lossAt(undefined, 3)], [3, null, null])
+})
+
+test("two portions and their difference add up as they are read", () => {
+  assert.deepEqual(apart(2.534, 3.206), { a: "2.53", b: "3.21", difference: "−.68" })
+  assert.deepEqual(apart(0.0524, 0.0544), { a: ".05", b: ".05", difference: "0" })
+  assert.deepEqual(apart(0.032, 0.004), { a: ".03", b: ".004", difference: "+.026" })
 })

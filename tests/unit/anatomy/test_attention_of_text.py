@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.anatomy import Silent
-from core.anatomy.attention import attention
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.text_attention import attention
 from core.config import Switch
 from core.files import write_json
 from core.runs import RunStore

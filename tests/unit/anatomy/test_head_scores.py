@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.anatomy import Silent
-from core.anatomy.attention import patterns
 from core.anatomy.heads import heads, sequences
+from core.anatomy.text_attention import patterns
 from core.heads.scores import SCORES, period_of, scores
 from core.runs import RunStore
 from tests.subjects import asking, subject_of

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import small
 
-from core.catalogue.compare import differences, last_loss, state_words, verdict
 from core.catalogue.filters import parse
 from core.catalogue.index import told
 from core.catalogue.summary import FILE, SUMMARIES, summary_of
 from core.config import RunConfig
+from core.config.alike import differing
 from core.jobs.execute_run import work
 from core.metrics.reader import Segments
 from core.metrics.writer import SeriesWriter
@@ -57,7 +57,7 @@ def test_an_ended_run_is_read_from_its_digest(store: RunStore, no_metrics) -> No
     assert measured.verdict.kind == "learned"
     assert measured.metrics == run.metrics()
     losses = run.series("loss/train")[1]
-    assert measured.loss == float(losses[-1]) == last_loss(run, "loss/train")
+    assert measured.loss == float(losses[-1]) == summary_of(run).last.get("loss/train")
     assert measured.best_loss == float(losses.min())
     assert measured.validation == float(run.series("loss/validation")[1][-1])
     assert measured.seconds == pytest.approx(400 * 0.05)
@@ -65,8 +65,8 @@ def test_an_ended_run_is_read_from_its_digest(store: RunStore, no_metrics) -> No
     no_metrics()
     again = anew(store, run)
     assert summary_of(again) == measured
-    assert verdict(again) == measured.verdict
-    assert state_words(again, "plateau") == "plateau"
+    assert summary_of(again).verdict == measured.verdict
+    assert summary_of(again).words_for("plateau") == "plateau"
     assert parse("verdict == learned and loss < 3").matches(told(again))
 
 
@@ -83,7 +83,7 @@ def test_250_verdicts_read_no_metrics(store: RunStore, no_metrics) -> None:
     no_metrics()
     runs = RunStore(store.root).list()
     assert len(runs) == 251
-    assert {verdict(run).kind for run in runs} == {text["verdict"]["kind"]}
+    assert {summary_of(run).verdict.kind for run in runs} == {text["verdict"]["kind"]}
 
 
 def test_a_resumed_run_is_measured_anew(store: RunStore) -> None:
@@ -240,7 +240,9 @@ def test_settings_are_parsed_once_for_all_stores(
     (changed.path / "config.json").write_text(small(model__depth=3).model_dump_json())
     depths = [run.config.model.depth for run in RunStore(store.root).list()]
     assert depths.count(3) == 1
-    assert list(differences([r.config for r in RunStore(store.root).list()])) == ["model.depth"]
+    assert list(differing([r.config.flat() for r in RunStore(store.root).list()])) == [
+        "model.depth"
+    ]
 
 
 def test_the_worker_leaves_a_digest(store: RunStore) -> None:

@@ -296,6 +296,20 @@ def test_events_come_once_and_the_newest_sample(store, client):
     assert [alarm[:2] for alarm in events["alarms"]] == [[38, "warning"], [50, "restart"]]
 
 
+def test_a_loss_is_stuck_by_what_was_said_of_it_alone(store, client):
+    run, faker = trainer(store, 400)
+    faker.write(0, 101)
+    faker.alarm(20, "starvation", "no gradient")
+    browser = Polls(client, [run.id])
+    assert "stuck" not in browser.tick()["runs"][0]["events"]
+    faker.alarm(38, "plateau", "stays")
+    assert browser.tick()["runs"][0]["events"]["stuck"]
+    faker.alarm(40, "starvation_left", "gradient", "good")
+    assert browser.tick()["runs"][0]["events"]["stuck"]
+    faker.alarm(60, "plateau_left", "falls", "good")
+    assert "stuck" not in browser.tick()["runs"][0]["events"]
+
+
 def test_counts_and_states(store, client):
     fake = LiveFakeRun(store, "alive", rate=200).start(at=20)
     waiting = store.create(config("waits"))

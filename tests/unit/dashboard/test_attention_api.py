@@ -7,7 +7,7 @@ from core.heads import scores as heads
 from core.heads.patterns import Patterns, difference, map_npz
 from core.jobs import inspections
 from core.runs import RunStore
-from dashboard.api.attention import thumbnails
+from dashboard.api.attention_bytes import thumbnails
 from tests import routes
 from tests.fake_runs import Faker, config
 

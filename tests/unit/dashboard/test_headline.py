@@ -2,14 +2,14 @@
 
 import pytest
 
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.verdicts.verdict import Verdict
 from dashboard.lab import headline
 from tests.fake_runs import Faker, config, finished
 
 
 def title(*runs):
-    return headline.loss_title(runs, [verdict(run) for run in runs])
+    return headline.loss_title(runs, [summary_of(run).verdict for run in runs])
 
 
 def test_only_twins_are_called_twins(store):
@@ -39,13 +39,13 @@ def test_a_run_under_way_is_judged_so_far(store):
     assert lock.acquire()
     found = headline.loss_title([run], [Verdict("plateau", 3.3, 3.3, "")])
     assert found == "Loss: sits on the unigram plateau so far"
-    said = verdict(run).sentence
-    assert verdict(run).kind == "plateau"
+    said = summary_of(run).verdict.sentence
+    assert summary_of(run).verdict.kind == "plateau"
     where = "so far (step 300 of 400, within its warm-up of 350 steps)."
     assert said.endswith(where)
     faker.status("finished", 400)
     lock.release()
-    assert "so far" not in verdict(run).sentence
+    assert "so far" not in summary_of(run).verdict.sentence
     assert title(run) == "Loss: sits on the unigram plateau"
 
 

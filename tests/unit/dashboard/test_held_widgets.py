@@ -33,3 +33,15 @@ def test_what_was_chosen_is_there_at_once(lab):
     lab.segmented_control(key="model_placement").set_value("pre").run()
     assert not lab.exception
     assert held._HELD.values is None
+
+
+def test_a_start_that_failed_is_said_beside_the_buttons_that_start(lab):
+    lab.session_state["start_problem"] = "short.txt has 18 characters."
+    lab.run()
+    here, elsewhere = (
+        [str(e.proto.body) for e in part.get("html")] for part in (lab.sidebar, lab.main)
+    )
+    assert any("short.txt has 18 characters." in body for body in here)
+    assert not any("short.txt" in body for body in elsewhere)
+    lab.run()
+    assert "short.txt" not in str([e.proto.body for e in lab.sidebar.get("html")])

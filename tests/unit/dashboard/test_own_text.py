@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.config.words import file_name
 from core.data import corpora
 from core.runs import RunStore
-from dashboard.compare import differences
+from dashboard.catalogue import differences
 
 LAB = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "lab.py"
 

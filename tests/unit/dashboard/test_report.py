@@ -14,9 +14,9 @@ from conftest import small
 
 from core import cli
 from core.catalogue import index as catalogue
-from core.catalogue.compare import command
 from core.cli.options import Parser, config_of
 from core.config import RunConfig, Switch
+from core.config.command import command
 from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves

@@ -6,7 +6,6 @@ import pytest
 
 from core.catalogue import index
 from core.catalogue import summary as summaries
-from core.catalogue.compare import verdict
 from core.catalogue.outcomes import cell
 from core.catalogue.outcomes import outcome as outcome_of
 from core.verdicts import labels
@@ -25,7 +24,7 @@ def test_an_ended_run_says_what_became_of_it(store, monkeypatch):
     step, level, text = components.outcome(lives.id)
     assert (step, level) == (400, "good")
     assert "uses its input" in text
-    assert text.lower() in verdict(lives).sentence.lower()
+    assert text.lower() in summaries.summary_of(lives).verdict.sentence.lower()
     assert components.outcome(dead.id)[1] == "warning"
     running = store.create(config())
     Faker(running).start()

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from core.__main__ import main
 from core.anatomy import KINDS, Answer, Report, Silent
-from core.anatomy.attention import attention
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.text_attention import attention
 from core.jobs import enqueue, inspection_queue, inspections, slots
 from core.jobs.inspection_worker import BUDGET_BYTES, Inspector, finite
 from core.jobs.inspections import Inspection, Record, ask, find, look
@@ -279,7 +279,7 @@ def breaks(error: Exception) -> Callable[..., Answer]:
 def test_what_goes_wrong_is_one_sentence(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    monkeypatch.setattr("core.anatomy.attention.attention", breaks(error))
+    monkeypatch.setattr("core.anatomy.text_attention.attention", breaks(error))
     inspection = answered(store, trained(store), "attention")
     assert inspection.state == "failed"
     assert inspection.message.startswith(sentence)

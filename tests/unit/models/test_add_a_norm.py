@@ -87,6 +87,7 @@ def test_it_is_offered_by_the_settings_and_drawn(house: Path) -> None:
 def test_it_trains_from_the_command_line(house: Path) -> None:
     small = [f"--model.{name}={n}" for name, n in (("depth", 2), ("width", 16), ("context", 16))]
     line = ["-m", "core", "train", "--model.norm", "unit", "--steps", "2", "--device", "cpu"]
+    line += ["--training.threads", "1"]
     run = python(house, *line, *small).splitlines()[-1]
     record = json.loads((house / "runs" / run / "status.json").read_text())
     assert record["state"] == "finished"

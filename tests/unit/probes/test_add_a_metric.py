@@ -56,6 +56,7 @@ def python(house: Path, *words: str) -> str:
 def test_a_run_records_it_for_each_layer(house: Path) -> None:
     small = [f"--model.{name}={n}" for name, n in (("depth", 3), ("width", 16), ("context", 16))]
     line = ["-m", "core", "train", "--steps", "2", "--device", "cpu", "--probes.every", "1"]
+    line += ["--training.threads", "1"]
     run = python(house, *line, *small).splitlines()[-1]
     script = (
         "import json, sys\n"

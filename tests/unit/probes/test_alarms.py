@@ -135,6 +135,23 @@ def test_tokens_are_called_alike_only_where_they_are():
     assert "about 10 million times smaller than" in starve(0.98, ratio=1 / 10_874_976)
 
 
+def test_a_starvation_that_passed_is_said_and_may_come_again():
+    alarm = Starvation()
+    steps = [0, 20, 40, 60, 80]
+    assert alarm({"step": np.array(steps)}, "probe") == []
+    ratios = np.array([0.001, 0.01, 0.5, 0.6, 0.002])
+    queries = np.stack([np.ones(5), ratios], 1)
+    rows = {"step": np.array(steps), "grad_norm/attn.v": np.ones((5, 2))}
+    found = alarm({**rows, "grad_norm/attn.q": queries})
+    assert [(e["step"], e["name"], e["level"]) for e in found] == [
+        (0, "starvation", "warning"),
+        (40, "starvation_left", "good"),
+        (80, "starvation", "warning"),
+    ]
+    assert "layer 2" in found[1]["text"]
+    assert "it is 0.5 of that of the values" in found[1]["text"]
+
+
 @pytest.mark.parametrize(
     ("factor", "text"),
     [

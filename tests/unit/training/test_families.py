@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core import presets
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.runs import Run, RunStore
 from core.runs.status import Order
@@ -174,8 +174,8 @@ def test_families_share_their_windows() -> None:
 def test_words_for_classes(store: RunStore) -> None:
     config = settings("pixels", optimizer__learning_rate=1e-9, training__steps=120)
     run = train(store, config)
-    assert "the classes" in verdict(run).sentence
-    assert "letter" not in verdict(run).sentence
+    assert "the classes" in summary_of(run).verdict.sentence
+    assert "letter" not in summary_of(run).verdict.sentence
 
 
 def final_loss(config: RunConfig) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.catalogue.compare import verdict
+from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.config.alike import experiment_key
 from core.config.units import unit
@@ -159,6 +159,14 @@ def test_a_pair_is_compared_and_what_it_tried_is_not_tried_again() -> None:
     assert "compare" not in [one.action for one in while_it_trains]
     assert tried(while_it_trains) == [], "a new run would push the twin off the page"
     assert {"model.placement": "pre"} not in tried(while_it_trains)
+
+
+def test_a_pair_that_differs_in_its_overrides_is_told_as_people_type_them() -> None:
+    dies, lives = config(model__overrides="0-1: placement=post"), config()
+    pair = (judged("learned", -0.62), lives)
+    found = next_steps(judged("plateau", 0.004), dies, measured(), pair)
+    assert "with 1-2: placement=post it ends 0.004 nats above" in found[0].sentence
+    assert "with none it ends 0.62 nats below" in found[0].sentence
 
 
 def test_a_twin_under_way_is_waited_for() -> None:
@@ -336,4 +344,4 @@ def test_a_run_is_measured_as_its_files_say(store: RunStore, fate: str) -> None:
     at = int(steps.tolist().index(found.at))
     assert found.gradients == tuple(float(v) for v in values[at])
     assert found.at == (120 if fate == "diverges" else 400)
-    assert said(next_steps(verdict(run), run.config, found))
+    assert said(next_steps(summary_of(run).verdict, run.config, found))

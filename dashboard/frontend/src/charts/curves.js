@@ -199,7 +199,7 @@ export class Curves extends Courses {
     const grouped = lines.filter((l) => l.runs.length > 1)
     const thin = lines.length > MANY
     const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
-    const sizes = [...new Set(grouped.map((l) => l.runs.length))]
+    const sizes = [...new Set(grouped.map((l) => (l.begun < l.runs.length ? `${l.begun} of ${l.runs.length}` : l.runs.length)))]
     const what = grouped.some((l) => l.band) ? "mean and range" : "mean"
     const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
     const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
@@ -297,13 +297,15 @@ export class Curves extends Courses {
     const thinned = line.cells.some((c) => c.span > 1)
     if (!(this.props.smooth > 0) && line.raw) return line.raw.ys.map((v) => number(v))
     let k = 0
-    return line.cells.map((cell) => {
+    const smoothed = this.props.smooth > 0
+    return line.cells.map((cell, i) => {
       let held = null
       for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
         if (series.steps[k] >= cell.begin) held = /** @type {number | null} */ (series.values[k])
       }
       const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
-      return number(cell.mean) + range + (held === null ? "" : `, validation ${number(held)}`)
+      const raw = number(cell.mean) + range
+      return (smoothed ? `${number(line.ys[i])} smoothed, ${line.runs.length > 1 ? "mean" : "raw"} ${raw}` : raw) + (held === null ? "" : `, validation ${number(held)}`)
     })
   }
 

@@ -36,6 +36,7 @@ export class Difference extends Curves {
 
   set zoom(zoom) {
     this.own = zoom
+    if (!zoom && this.props.follow) hub.set({ zoom: null }) // else that of the curves would stay
   }
 
   // A switch of either run makes another difference.

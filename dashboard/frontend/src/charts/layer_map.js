@@ -10,6 +10,9 @@ import { number, short } from "../ui/format.js"
 import { faded, ramp } from "../ui/theme.js"
 import { frameOf, ticks } from "./axes.js"
 
+/** @type {[number, number]} powers of ten, from a layer that no gradient reaches to one that learns */
+const GRADIENTS = [-5, 0]
+
 export class LayerMap extends Card {
   constructor(root) {
     super(root)
@@ -46,21 +49,26 @@ export class LayerMap extends Card {
     this.explain(why)
     const group = metric.split("/").at(-1)
     const kind = metric.startsWith("update") ? "Update size" : metric.startsWith("grad") ? "Gradient norm" : unitOf(metric)
+    const [low, high] = this.range(series).map((power) => number(10 ** power, 1))
     this.heading(this.props.title ?? `${kind}, layer × step`,
-      this.props.subtitle ?? `${GROUPS[group] ?? OBSERVABLES[group] ?? group}, log colour${run ? " · " + short(run.name) : ""}`)
+      this.props.subtitle ?? `${GROUPS[group] ?? OBSERVABLES[group] ?? group}, log colour ${low} to ${high}${run ? " · " + short(run.name) : ""}`)
     this.draw(series, run && hub.run(run.id))
   }
 
   /**
    * Powers of ten that the colours span: half decades, so that they change seldom while values come in.
+   * Gradient norms have one scale for all runs, which only values far beyond it widen: a network
+   * whose layers all learn shall look other than one whose first layers do not.
    * @returns {[low: number, high: number]}
    */
   range(series) {
     const good = []
-    for (const column of series.values) for (const v of column) if (v > 0 && isFinite(v)) good.push(v)
-    if (!good.length) return [-2, 0]
+    for (const column of series?.values ?? []) for (const v of column) if (v > 0 && isFinite(v)) good.push(v)
+    const shared = this.props.metric.startsWith("grad_norm/")
+    if (!good.length) return shared ? GRADIENTS : [-2, 0]
     good.sort((a, b) => a - b)
     const at = (q) => Math.log10(good[Math.floor(q * (good.length - 1))])
+    if (shared) return [Math.min(GRADIENTS[0], Math.round(at(0.01))), Math.max(GRADIENTS[1], Math.round(at(0.995)))]
     const [low, high] = [Math.floor(at(0.01) * 2) / 2, Math.ceil(at(0.995) * 2) / 2]
     return [low, Math.max(high, low + 0.5)]
   }

@@ -131,7 +131,7 @@ export class Profile extends Chart {
     const named = lines.length <= NAMED ? lines : focused ? [focused] : []
     const right = Math.min(Math.max(20, ...named.map((l) => textWidth(labelOf(l.run), font) + 14)), width * 0.4)
     let y = all.length ? aired(least, most, log) : aired(NaN, NaN, log)
-    if (!log && positive && y[0] < most * 0.5) y = [0, y[1]]
+    if (!log && positive) y = [0, y[1]] // a stream that stays as large is a flat line
     const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
       xTitle: "layer", yTitle: unit, right })
     layout.xaxis.tickformat = "d"

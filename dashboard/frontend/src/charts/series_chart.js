@@ -115,7 +115,7 @@ export class Courses extends Chart {
     const xs = cells.map((_, i) => averageOf(axes.map((a) => a[i]).filter((v) => v !== null)))
     const several = experiments.length > 1
     const whole = several ? { low: cells.map((c) => c.low), high: cells.map((c) => c.high) } : undefined
-    const shared = { cells, xs, steps, until: this.until(there, own, cells) }
+    const shared = { cells, xs, steps, begun: there.length, until: this.until(there, own, cells) }
     if (!(this.props.smooth > 0)) return { ...shared, ys: cells.map((c) => c.mean), band: whole }
     const { runs: rows } = onOneGrid(own)
     const courses = rows.map((row) => this.course(row.map((c, i) => c ?? { ...cells[i], mean: null }), scale))

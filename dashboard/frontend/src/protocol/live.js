@@ -10,7 +10,7 @@ const MOST_ALARMS = 100
 
 /** @returns {LiveRun} a run of which nothing was heard yet */
 export function newRun() {
-  return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", state: null,
+  return { series: new Map(), latest: {}, alarms: [], sample: null, events: "", stuck: false, state: null,
     step: 0, steps: 0, loaded: false, gone: false, settled: "", quiet: 0, heard: performance.now() }
 }
 
@@ -34,6 +34,7 @@ export function hear(run, reply, key) {
   if (events) {
     run.alarms = [...(events.from ? run.alarms : []), ...(events.alarms ?? [])].slice(-MOST_ALARMS)
     run.sample = events.sample ?? (events.from ? run.sample : null)
+    run.stuck = Boolean(events.stuck)
     run.events = events.cursor
   }
   // An ended run is asked once more, for what its last moment wrote, and then left alone.

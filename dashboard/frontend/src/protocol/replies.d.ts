@@ -39,6 +39,8 @@ export interface Events {
   from: number
   cursor: string
   alarms?: Alarm[]
+  /** The newest that was said of its loss is that it does not come down. */
+  stuck?: true
   sample?: Sample
 }
 

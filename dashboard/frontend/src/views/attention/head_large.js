@@ -6,7 +6,7 @@ import { UNCLEAR, uniformEntropy, strongest } from "./head_cards.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { PanelTitle } from "./panel.js"
-import { portion } from "./pixels.js"
+import { apart, portion } from "./pixels.js"
 
 const LISTED = 8 // attended tokens that are named
 
@@ -181,8 +181,8 @@ export class HeadLarge {
   value(head, query, key) {
     const at = query * head.shape[0] + key
     if (!head.parts) return `p = ${portion(head.data[at])}`
-    const [a, b] = head.parts.map((part) => portion(part.data[at]))
-    return `A ${a}, B ${b}, A − B = ${portion(head.data[at], true)}`
+    const { a, b, difference } = apart(head.parts[0].data[at], head.parts[1].data[at])
+    return `A ${a}, B ${b}, A − B = ${difference}`
   }
 
   describe() {
@@ -207,7 +207,7 @@ export class HeadLarge {
     }
     if (!others) return `A, step ${picture.steps[0]}: ${this.does(scores)}`
     const differs = ["entropy", "previous", "first", "induction"].map((name) => [name, this.of(scores, name), this.of(others, name)])
-      .filter(([, a, b]) => Number.isFinite(a) && Number.isFinite(b)).map(([name, a, b]) => `${name} ${portion(a - b, true)}`)
+      .filter(([, a, b]) => Number.isFinite(a) && Number.isFinite(b)).map(([name, a, b]) => `${name} ${apart(a, b).difference}`)
     return [`A, step ${picture.steps[0]}: ${this.does(scores)}`, `B, step ${picture.steps[1]}: ${this.does(others)}`,
       `A − B: ${differs.join(" · ")}`].join("\n")
   }

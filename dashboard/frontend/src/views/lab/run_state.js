@@ -53,15 +53,14 @@ export class RunState extends Card {
     markDash(this.dot, run)
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
     say(this.name, run.name)
-    say(this.state, [state, run.detail, run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
+    const rewired = live.alarms.filter(([, level]) => level === "switch").map(([step]) => step.toLocaleString("en-US"))
+    say(this.state, [state, run.detail, rewired.length ? `rewired at step ${rewired.join(", ")}` : "", run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
     this.name.title = run.name // whole, where there is no room for it
     this.state.title = this.state.textContent
     say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))
-    const said = live.alarms.filter((a) => a[1] === "warning" || a[1] === "good")
-    const stuck = typeof live.loss === "string" || said.at(-1)?.[1] === "warning"
-    this.cells.loss.classList.toggle("anl-bad", stuck)
+    this.cells.loss.classList.toggle("anl-bad", typeof live.loss === "string" || live.stuck)
     say(this.cells.grad, headline(live.grad))
     say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from core.catalogue.compare import differences, equal_count, last_loss, state_words, verdict
+from core.catalogue.summary import summary_of
 from core.config import RunConfig
+from core.config.alike import differing
 from core.files import write_json
 from core.metrics.writer import SeriesWriter
 from core.runs import RunStore, Status
@@ -45,7 +46,7 @@ def noise(level, count=200, spread=0.05):
 
 
 def test_learned(make):
-    found = verdict(make(noise(2.43)))
+    found = summary_of(make(noise(2.43))).verdict
     assert found.kind == "learned"
     assert found.last_mean == pytest.approx(2.43, abs=0.03)
     assert found.entropy == ENTROPY
@@ -55,28 +56,28 @@ def test_learned(make):
 
 @pytest.mark.parametrize("level", [3.309, 3.39, 3.23])
 def test_plateau_is_near_the_entropy_of_letters(make, level):
-    found = verdict(make(noise(level, spread=0.01)))
+    found = summary_of(make(noise(level, spread=0.01))).verdict
     assert found.kind == "plateau"
     assert "ignores its input" in found.sentence
     assert "3.309" in found.sentence
 
 
 def test_only_the_last_fifty_losses_count(make):
-    assert verdict(make([*noise(4.3, 150), *noise(2.4, 50)])).kind == "learned"
-    assert verdict(make([*noise(2.4, 150), *noise(3.31, 50, 0.01)])).kind == "plateau"
+    assert summary_of(make([*noise(4.3, 150), *noise(2.4, 50)])).verdict.kind == "learned"
+    assert summary_of(make([*noise(2.4, 150), *noise(3.31, 50, 0.01)])).verdict.kind == "plateau"
 
 
 def test_batches_that_are_harder_than_the_corpus(make):
     """The plateau is also told by the letter frequencies' loss on those very batches."""
     hard = noise(3.45, 200)
-    found = verdict(make(hard + 0.01, unigram=hard))
+    found = summary_of(make(hard + 0.01, unigram=hard)).verdict
     assert found.kind == "plateau"
     assert "same batches" in found.sentence
-    assert verdict(make(hard - 0.5, unigram=hard)).kind == "learned"
+    assert summary_of(make(hard - 0.5, unigram=hard)).verdict.kind == "learned"
 
 
 def test_a_loss_that_only_passes_the_plateau(make):
-    found = verdict(make(np.linspace(3.6, 3.2, 100)))
+    found = summary_of(make(np.linspace(3.6, 3.2, 100))).verdict
     assert found.kind == "too_early"
     assert "still falling" in found.sentence
 
@@ -88,7 +89,7 @@ def test_a_loss_that_only_passes_the_plateau(make):
 def test_a_certain_gap_is_not_blamed_on_scatter(make, gap, reason):
     """More than three standard errors from 0, but not from what counts as learned or above."""
     unigram = np.full(400, ENTROPY)
-    found = verdict(make(noise(ENTROPY + gap, 400, 0.16), unigram=unigram))
+    found = summary_of(make(noise(ENTROPY + gap, 400, 0.16), unigram=unigram)).verdict
     assert abs(found.gap) > 3 * found.error
     assert found.kind == "too_early"
     assert reason in found.sentence
@@ -96,7 +97,7 @@ def test_a_certain_gap_is_not_blamed_on_scatter(make, gap, reason):
 
 
 def test_above_is_not_learned(make):
-    found = verdict(make(noise(3.8)))
+    found = summary_of(make(noise(3.8))).verdict
     assert found.kind == "above"
     assert "above the entropy" in found.sentence
 
@@ -104,24 +105,24 @@ def test_above_is_not_learned(make):
 def test_diverged_by_state_or_by_losses(make):
     losses = noise(3.0, 60)
     losses[41:] = np.nan
-    assert verdict(make(losses)).kind == "diverged"
-    found = verdict(make(losses, "diverged", message="the loss is not a number"))
+    assert summary_of(make(losses)).verdict.kind == "diverged"
+    found = summary_of(make(losses, "diverged", message="the loss is not a number")).verdict
     assert found.kind == "diverged"
     assert found.sentence == "a run diverged at step 42: the loss is not a number."
-    assert verdict(make([], "diverged", step=0)).kind == "diverged"
+    assert summary_of(make([], "diverged", step=0)).verdict.kind == "diverged"
 
 
 def test_too_early(make):
-    few = verdict(make(noise(4.0, 49)))
+    few = summary_of(make(noise(4.0, 49))).verdict
     assert few.kind == "too_early"
     assert few.last_mean == pytest.approx(4.0, abs=0.05)
-    none = verdict(make([], "queued"))
+    none = summary_of(make([], "queued")).verdict
     assert (none.kind, none.last_mean) == ("too_early", None)
-    assert verdict(make(noise(2.0), entropy=None)).entropy is None
+    assert summary_of(make(noise(2.0), entropy=None)).verdict.entropy is None
 
 
 def test_failed_gives_the_reason(make):
-    found = verdict(make([], "failed", message="tiny-shakespeare can't be downloaded."))
+    found = summary_of(make([], "failed", message="tiny-shakespeare can't be downloaded.")).verdict
     assert found.kind == "failed"
     assert found.sentence == "a run failed: tiny-shakespeare can't be downloaded."
 
@@ -129,7 +130,7 @@ def test_failed_gives_the_reason(make):
 @pytest.mark.parametrize("losses", [[], [np.nan] * 3, noise(2, 60), noise(3.309, 60, 0.01)])
 @pytest.mark.parametrize("state", ["queued", "stopped", "finished", "diverged", "failed"])
 def test_sentences_are_sentences(make, losses, state):
-    sentence = verdict(make(losses, state)).sentence
+    sentence = summary_of(make(losses, state)).verdict.sentence
     assert sentence.startswith("a run")
     assert sentence.endswith(".")
     assert "None" not in sentence
@@ -137,35 +138,35 @@ def test_sentences_are_sentences(make, losses, state):
 
 
 def test_state_words(make):
-    assert state_words(make(noise(2)), "learned") == "finished"
-    assert state_words(make(noise(3.3)), "plateau") == "plateau"
-    assert state_words(make([], "queued")) == "waiting"
-    assert state_words(make(noise(2, 60), "stopped")) == "stopped at step 60"
+    assert summary_of(make(noise(2))).words_for("learned") == "finished"
+    assert summary_of(make(noise(3.3))).words_for("plateau") == "plateau"
+    assert summary_of(make([], "queued")).words_for(None) == "waiting"
+    assert summary_of(make(noise(2, 60), "stopped")).words_for(None) == "stopped at step 60"
     losses = noise(3.0, 60)
     losses[41:] = np.inf
-    assert state_words(make(losses, "diverged")) == "diverged at step 42"
+    assert summary_of(make(losses, "diverged")).words_for(None) == "diverged at step 42"
 
 
 def test_last_loss_is_the_last_finite_one(make):
-    assert last_loss(make([4.0, 3.0, np.nan]), "loss/train") == 3.0
-    assert last_loss(make([]), "loss/train") is None
-    assert last_loss(make([4.0]), "loss/validation") is None
+    assert summary_of(make([4.0, 3.0, np.nan])).last.get("loss/train") == 3.0
+    assert summary_of(make([])).last.get("loss/train") is None
+    assert summary_of(make([4.0])).last.get("loss/validation") is None
 
 
 def test_differences_and_what_is_equal():
-    pre, post = RunConfig(), RunConfig.from_flat({"model.placement": "post", "training.seed": 3})
-    assert differences([pre, post]) == {
+    pre = RunConfig().flat()
+    post = RunConfig.from_flat({"model.placement": "post", "training.seed": 3}).flat()
+    assert differing([pre, post]) == {
         "model.placement": ["pre", "post"],
         "training.seed": [0, 3],
     }
-    assert equal_count([pre, post]) == len(pre.flat()) - 2
-    assert differences([pre, pre]) == {}
-    assert differences([]) == {}
-    assert equal_count([pre]) == len(pre.flat())
+    assert differing([pre, pre]) == {}
+    assert differing([pre]) == {}
+    assert differing([]) == {}
 
 
 def test_names_are_not_settings():
-    assert differences([RunConfig(name="a"), RunConfig(name="b")]) == {}
+    assert differing([RunConfig(name="a").flat(), RunConfig(name="b").flat()]) == {}
 
 
 def memorising(make, validation, at=(0, 100)):
@@ -181,7 +182,7 @@ def memorising(make, validation, at=(0, 100)):
 
 
 def test_memorised_digits_are_not_learned(make):
-    found = verdict(memorising(make, (2.4, 6.30)))
+    found = summary_of(memorising(make, (2.4, 6.30))).verdict
     assert found.kind == "memorised"
     assert "uses its input" not in found.sentence
     assert "6.30" in found.sentence
@@ -191,12 +192,12 @@ def test_memorised_digits_are_not_learned(make):
 @pytest.mark.parametrize(("validation", "at"), [((2.4, 0.6), (0, 100)), ((6.3,), (0,)), ((), ())])
 def test_without_a_telling_validation_it_is_learned(make, validation, at):
     """Below the frequencies; before any training; none at all."""
-    assert verdict(memorising(make, validation, at)).kind == "learned"
+    assert summary_of(memorising(make, validation, at)).verdict.kind == "learned"
 
 
 def test_a_slow_learner_has_learned_a_little(make):
     unigram = noise(3.309, 200, 0.06)
-    found = verdict(make(unigram - 0.051 + noise(0, 200, 0.03), unigram=unigram))
+    found = summary_of(make(unigram - 0.051 + noise(0, 200, 0.03), unigram=unigram)).verdict
     assert found.kind == "learned"
     assert "only a little" in found.sentence
     assert found.gap == pytest.approx(-0.051, abs=0.015)
@@ -204,11 +205,15 @@ def test_a_slow_learner_has_learned_a_little(make):
 
 def test_batches_that_fall_by_themselves_leave_a_dead_network_dead(make):
     unigram = np.linspace(3.38, 3.24, 100)
-    assert verdict(make(unigram + noise(0, 100, 0.004), unigram=unigram)).kind == "plateau"
+    assert (
+        summary_of(make(unigram + noise(0, 100, 0.004), unigram=unigram)).verdict.kind == "plateau"
+    )
 
 
 def test_a_text_of_low_entropy_is_learned(make):
     unigram = noise(0.056, 200, 0.01)
-    found = verdict(make(unigram - 0.02, unigram=unigram, entropy=0.056))
+    found = summary_of(make(unigram - 0.02, unigram=unigram, entropy=0.056)).verdict
     assert found.kind == "learned"
-    assert verdict(make(unigram + 0.0002, unigram=unigram, entropy=0.056)).kind == "plateau"
+    assert (
+        summary_of(make(unigram + 0.0002, unigram=unigram, entropy=0.056)).verdict.kind == "plateau"
+    )
