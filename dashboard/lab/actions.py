@@ -29,7 +29,6 @@ class Button:
 
     label: str
     enabled: bool
-    help: str | None = None
 
 
 def train() -> None:
@@ -109,18 +108,16 @@ def rewire() -> None:
             chosen["rewire_problem"] = said[:1].upper() + said[1:]
 
 
-FIRST = "Starts the next run, with the settings as they are, and pauses it after one step."
-
-
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
     now = run.status if run else ""
     resumes = now == "paused" or now in RESUMABLE
     steps = now in NEEDS_WORKER
-    first = None if steps or now == "queued" else FIRST
+    # Without a live run it starts the next one. Not in a hint: Streamlit draws such a button twice.
+    step = "Step a new run" if run and not steps and now not in LIVE else "Step"
     return (
         Button("Resume" if resumes else "Pause", resumes or now in ("starting", "running")),
-        Button("Step", steps or (now != "queued" and config is not None), first),
+        Button(step, steps or (now not in LIVE and config is not None)),
         Button("Stop", now in LIVE),
     )
 

@@ -70,7 +70,6 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
                     shortcut=shortcut,
                     on_click=act,
                     disabled=not button.enabled,
-                    help=button.help,
                 )
             if focus is not None and focus.config.model.family == "transformer":
                 _rewire(focus)

@@ -137,7 +137,7 @@ def press(page: Page, key: str) -> None:
     Streamlit keeps an older one on the page until the script has drawn the new one and ended.
     """
     settled(page)
-    page.locator(f".st-key-{key} button:not([disabled])").last.click()
+    page.locator(f".st-key-{key} button:not([disabled]):visible").last.click()
 
 
 def switch(page: Page, key: str, option: str) -> None:

@@ -377,17 +377,9 @@ def test_buttons_can_be_pressed_where_it_makes_sense():
             run.status = status
         return [(b.label, not b.enabled) for b in actions.steering(run, config)]
 
-    def says_it_starts_one(status):
-        run = type("Fake", (), {"status": status})
-        return bool(actions.steering(run, config)[1].help)
-
-    assert [s for s in ("running", "paused", "stopped", "finished") if says_it_starts_one(s)] == [
-        "stopped",
-        "finished",
-    ]
     assert labels("") == [("Pause", True), ("Step", False), ("Stop", True)]
     assert labels("queued") == [("Pause", True), ("Step", True), ("Stop", False)]
     assert labels("running") == [("Pause", False), ("Step", False), ("Stop", False)]
     assert labels("paused") == [("Resume", False), ("Step", False), ("Stop", False)]
-    assert labels("stopped") == [("Resume", False), ("Step", False), ("Stop", True)]
-    assert labels("finished") == [("Pause", True), ("Step", False), ("Stop", True)]
+    assert labels("stopped") == [("Resume", False), ("Step a new run", False), ("Stop", True)]
+    assert labels("finished") == [("Pause", True), ("Step a new run", False), ("Stop", True)]
