@@ -9,7 +9,6 @@ from dashboard.address import page as address
 from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.navigation import pages
-from dashboard.web import style
 
 
 def draw() -> None:
@@ -18,7 +17,6 @@ def draw() -> None:
     st.set_page_config(
         page_title=f"{page.title} · Add & Norm Lab", layout="wide", initial_sidebar_state=244
     )
-    st.html(style.of_pages())
     cards.logo()
     with st.container(key="topbar"):
         components.topbar(key="counts")

@@ -3,9 +3,10 @@
 Streamlit serves one index page for every address. This middleware adds to its head: where the
 server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground's colour (else a
 dark page flashes white), `shell.js`, which mends the browser's history, and preloads of the modules
-that the page will need (they come while Streamlit starts). plotly.js is not among them:
-reading its 4.8 MB takes a second of the one thread that draws the page, so charts load it, once the
-page has come to rest.
+that the page will need (they come while Streamlit starts). plotly.js is not among them: reading its
+4.8 MB takes a second of the one thread that draws the page, so charts load it, once the page has
+come to rest. The style sheets stand at the page's end: after Streamlit's, which they overrule, and
+before the first element is drawn.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.ui.palette import DARK, LIGHT
-from dashboard.web import assets, static_files
+from dashboard.web import assets, static_files, style
 
-MARK = b"<head>"
+HEAD, END = b"<head>", b"</body>"
 
 
 @cache
@@ -67,7 +68,8 @@ class Shell:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
-                    body = body.replace(MARK, MARK + head(), 1)
+                    body = body.replace(HEAD, HEAD + head(), 1)
+                    body = body.replace(END, style.of_pages().encode() + END, 1)
                     headers = MutableHeaders(raw=start["headers"])
                     headers["content-length"] = str(len(body))
                     for stamp in ("etag", "last-modified"):  # those of the unchanged page

@@ -5,8 +5,9 @@ import re
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from dashboard.web import assets, index_page, static_files
 
@@ -50,3 +51,17 @@ def test_the_first_page_is_told_what_its_widgets_need():
 
 def test_plotly_does_not_hold_up_the_first_page():
     assert assets.plotly_url() not in index_page.head().decode()
+
+
+def test_the_page_brings_its_sheets_and_its_history_before_streamlit_draws() -> None:
+    """Streamlit's own index page, as a browser gets it."""
+
+    async def streamlits(scope: Scope, receive: Receive, send: Send) -> None:
+        page = static_files.HOME.parent / "index.html"
+        await HTMLResponse(page.read_text(encoding="utf-8"))(scope, receive, send)
+
+    client = TestClient(index_page.Shell(streamlits))
+    html = client.get("/compare", headers={"accept": "text/html"}).text
+    history, streamlit = html.index("mendHistory(window)"), html.index("/static/js/index.")
+    assert history < streamlit < html.index("--ground:") < html.index("</body>")
+    assert "mendHistory" not in client.get("/", headers={"accept": "*/*"}).text
