@@ -128,7 +128,7 @@ class Cost:
 
 
 def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Cost:
-    """What these runs need on this machine: time, and the memory of the largest in every slot.
+    """The cost of these runs on this machine: time, and the memory of the largest in every slot.
 
     `read` as in :func:`vocabulary`.
     """

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.config import SMALL_IMAGE, ModelConfig, Shape
-
-STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))  # core.models.resnet's, which a test compares
+from core.config.families import STAGES
 
 
 class Layer(NamedTuple):

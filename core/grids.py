@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What the run is called: the value of each axis, as it came to be."""
+        """The run's name: the value of each axis, as it came to be."""
         flat = self.config.flat() if self.config else self.values
         return words_of({dotted: flat[dotted] for dotted in self.values})[:120]
 

@@ -72,7 +72,7 @@ class MarkerQueue:
         os.rename(made, self.folder / name)
 
     def read(self, id: str) -> str | None:
-        """What was written down with something that waits; None where it does not."""
+        """The text stored with a marker; None where no such marker waits."""
         for name in _named(self.folder, id):
             return _text(self.folder / name)
         return None

@@ -53,7 +53,7 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 
 @dataclass
 class Answer(Generic[Result]):
-    """What an analysis found: a JSON object, where NaN becomes null, and numpy arrays by name."""
+    """An analysis's result: a JSON object, where NaN becomes null, and numpy arrays by name."""
 
     result: Result
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -21,7 +21,7 @@ ALTERNATIVES = 5
 
 
 def about(drawn: Drawn, alphabet: str) -> results.Token:
-    """What the stream says of a token."""
+    """One token as an object of the stream."""
     log = drawn.logits.double().log_softmax(0)  # (V,)
     p = log.exp()
     likeliest = p.topk(min(ALTERNATIVES, len(p)))

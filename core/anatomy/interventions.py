@@ -170,7 +170,7 @@ def _within(sublayer: Any) -> Any:
 def mean_outputs(
     model: Transformer, operations: Iterable[Operation], batches: Iterable[Tensor]
 ) -> Means:
-    """What the operations `mean` put in: means over all windows (B, T) and positions.
+    """The outputs that the operation `mean` puts in: means over all windows (B, T) and positions.
 
     `model` is the caller's own copy, still whole.
     """

@@ -56,7 +56,7 @@ class Lens:
 def lens(
     checkpoint: LoadedCheckpoint, asked: parameters.Lens, report: Report
 ) -> Answer[results.Lens]:
-    """What each layer would say; the module's docstring says what is found."""
+    """The prediction of each layer; the module's docstring says what is found."""
     ids = checkpoint.tokens(asked.text)
     look = Lens(checkpoint, asked.middle)
     report(0.0, "reads the text")

@@ -111,7 +111,7 @@ class LoadedCheckpoint:
 
     @cached_property
     def corpus(self) -> Text | Images:
-        """What the run learned from. Raises RunError where it is not the same here."""
+        """The run's corpus. Raises RunError where this machine has another text by that name."""
         corpus = corpora.load_corpus(self.config)
         known = self.run.corpus.get("sha256")
         if known not in (None, corpus.sha256):

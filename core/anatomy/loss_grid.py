@@ -100,7 +100,7 @@ def affordable(each: float, seconds: float, dimensions: int, runs: int) -> int:
 
 
 def seconds_each(evaluate: Callable[[], float]) -> float:
-    """What one evaluation takes, the first one apart."""
+    """Seconds of one evaluation; the first, which is slower, is not counted."""
     evaluate()
     began = time.monotonic()
     evaluate()
@@ -157,7 +157,7 @@ def told(grid: Grid) -> dict[str, Any]:
 def sentence(
     points: int, dimensions: int, predictions: int, seconds: float, finest: bool, missing: int
 ) -> str:
-    """What the picture is made of."""
+    """A sentence that says from how many points and windows the picture is made."""
     size = " × ".join([str(points)] * dimensions)
     words = f"{size} points, each the mean loss of {predictions:,} held-out predictions."
     if not finest:

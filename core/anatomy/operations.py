@@ -51,11 +51,11 @@ class Operation:
 
     @property
     def words(self) -> str:
-        """What is done, as files and the command line have it, counted from 0: "head 3.2 off"."""
+        """As files and the command line write it, layers counted from 0: "head 3.2 off"."""
         return self.said(0)
 
     def said(self, start: int = 1) -> str:
-        """What is done, in words, with layers and heads counted from `start`; people's from 1."""
+        """The operation in words, with layers and heads counted from `start`; people's from 1."""
         target, layer = NAMES.get(self.target, self.target), self.layer + start
         where = {
             "head": f"head {layer}.{self.head + start}",

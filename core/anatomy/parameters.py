@@ -90,7 +90,7 @@ class Drawing(Parameters):
 
     @property
     def drawing(self) -> dict[str, Any]:
-        """As :mod:`core.models.sampling` takes it."""
+        """The options of :func:`core.models.sampling.draw`, by name."""
         return {name: getattr(self, name) for name in Drawing.model_fields}
 
 

@@ -201,7 +201,7 @@ def _add(by_length: ByLength, k: int, gradient: Tensor | None) -> None:
 
 @torch.no_grad()
 def contributions(model: Transformer, inputs: Tensor, targets: Tensor) -> dict[str, float]:
-    """What each source adds to (right logit - mean logit), mean over predictions; they sum to it.
+    """Terms of (right logit - mean logit) by source, mean over predictions; they sum to it.
 
     Sources: "embed", each sublayer, "bias" (of the norms after the sum and of the head).
     """

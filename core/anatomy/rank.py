@@ -25,7 +25,7 @@ def similarity(x: Tensor) -> Tensor:
 
 
 def singular_values(x: Tensor) -> Tensor:
-    """Of each window's (T, D) matrix, largest first, (N, T, D) -> (N, min(T, D)) float64.
+    """Singular values of each window, largest first, (N, T, D) -> (N, min(T, D)) float64.
 
     From the smaller of its Gram matrices, a tenth of the work of a decomposition; values below
     1e-8 of the largest are lost in rounding.

@@ -99,7 +99,7 @@ class Conditions:
     # Conditions
 
     def condition(self, node: ast.expr, depth: int) -> Callable[[Values], bool]:
-        """What is true or false of a run."""
+        """A function that says of a run's values whether this part of the filter holds."""
         if depth > DEEPEST:
             raise self.refuse(f"more than {DEEPEST} levels deep", node, "accepted: fewer levels")
         if isinstance(node, ast.BoolOp):

@@ -48,7 +48,7 @@ class Entry:
 
     @cached_property
     def summary(self) -> RunSummary:
-        """What became of it; read when it is asked for, as names need no metrics."""
+        """Its state, losses and verdict; read when first asked for, since names need no metrics."""
         return summary_of(self.run)
 
     @cached_property
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name that people gave it, or that was made from its settings."""
         return str(self.meta["name"])
 
     @property
@@ -114,7 +114,9 @@ class Entry:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What filters know of it (see `core.catalogue.filters`); layers count from 1."""
+        """The values that filters compare, by name (see `core.catalogue.filters`); layers count
+        from 1.
+        """
         return self.told(people=True)
 
     def told(self, people: bool) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Entry:
 
     @property
     def tokens_per_step(self) -> int:
-        """As `RunConfig.tokens_per_step`."""
+        """Tokens, or images, that one step of training reads."""
         names = ("model.family", "model.context", "training.batch_size")
         return tokens_per_step(*(self.flat[name] for name in names))
 
@@ -251,7 +253,7 @@ def of_run(run: Run) -> Entry:
 
 
 def told(run: Run) -> dict[str, Any]:
-    """What a filter of the command line asks of a run; raises as :func:`of_run`."""
+    """The values that filters of the command line compare; raises as :func:`of_run`."""
     return of_run(run).told(people=False)
 
 

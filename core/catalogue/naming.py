@@ -72,7 +72,7 @@ class Subject:
 
 
 def names(subjects: Sequence[Subject]) -> dict[str, str]:
-    """What each of these runs is called beside the others, by id; all different."""
+    """The name of each of these runs beside the others, by id; all different."""
     kept = _born(subjects)
     renamed = [one for one in subjects if one.renamed]
     for one in renamed:

@@ -70,7 +70,7 @@ class Cell:
 
 
 def outcome(found: RunSummary, experiment: Hashable = None) -> Outcome:
-    """What a run came to, from its digest."""
+    """The outcome of one run, from its summary."""
     kind = came(found)
     reached = found.validation if found.validation is not None else found.verdict.last_mean
     loss = None if kind == "diverged" else reached

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def price(cost: durations.Cost) -> str:
-    """What a grid needs, in words."""
+    """The time and memory that a grid needs, in words."""
     guess = "" if cost.measured else ", a guess until the first run"
     return (
         f"about {durations.in_time(cost.seconds)}{guess},"

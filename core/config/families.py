@@ -30,6 +30,8 @@ class Shape(NamedTuple):
     width: int
 
 
+# Of a ResNet: each stage's channels as multiples of D, and the stride of its first block.
+STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))
 # The corpora of images; all others are texts.
 IMAGES: dict[str, Shape] = {
     "digits": Shape(1, 8, 8),
@@ -103,7 +105,7 @@ def accepted(dotted: str, words: tuple[str, ...], config: Any) -> tuple[str, ...
 
 
 def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) -> dict[str, Any]:
-    """What else has to change after `changed` (family or corpus) did, by dotted name.
+    """Further settings that have to change after `changed` (family or corpus) did, by dotted name.
 
     Settings that no longer apply go back to their defaults, words that the family does not take
     become its own.

@@ -40,7 +40,7 @@ def named(first: int, last: int | None = None) -> str:
 
 
 def sentence(text: str) -> str:
-    """What the library says of layers counted from 0, counted from 1."""
+    """A sentence of the library with its layers, counted from 0, counted from 1."""
     counted = _SAID.sub(
         lambda m: f"{m[1]}{int(m[2]) + 1}" + (f"{m[3]}{int(m[4]) + 1}" if m[3] else ""), text
     )

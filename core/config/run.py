@@ -154,7 +154,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def tokens_per_step(family: str, context: int, batch_size: int) -> int:
-    """As `RunConfig.tokens_per_step`, for who has the settings alone."""
+    """`RunConfig.tokens_per_step` from the three settings that decide it."""
     return batch_size * (context if family == "transformer" else 1)
 
 

@@ -63,7 +63,7 @@ class Text:
         return log_frequencies(self.training, self.vocabulary)
 
     def batches(self, context: int, batch_size: int, seed: int) -> Source:
-        """What the steps of training read: windows of `context` tokens and the one after."""
+        """The batches of the steps of training: windows of `context` tokens and the one after."""
         return Batches(self.training, context, batch_size, seed)
 
     def windows(self, context: int, count: int | None = None) -> np.ndarray:

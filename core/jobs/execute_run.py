@@ -43,7 +43,7 @@ class FileControl:
         self.stopping = False  # set by a signal
 
     def commands(self) -> list[Order]:
-        """What was sent since the last call; a signal to end counts as `stop`."""
+        """The commands sent since the last call; a signal to end counts as `stop`."""
         return [Order("stop")] if self.stopping else receive(self._control)
 
     def threads(self) -> int:

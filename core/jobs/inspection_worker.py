@@ -199,7 +199,7 @@ class Desk:
         self._share()
 
     def suit(self, model: nn.Module) -> None:
-        """As many threads as a network of this size has work for."""
+        """Set the number of threads to what a network of this size has work for."""
         small = sum(p.numel() for p in model.parameters()) < SMALL
         self._most, self._shared = 1 if small else cores(), 0.0
         self._share()

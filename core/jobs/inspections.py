@@ -135,7 +135,7 @@ class Inspection:
         return f"{self.kind} of run {self.run} is {record.state}: {record.message or 'no answer'}"
 
     def stream(self, since: int = 0) -> list[dict[str, Any]]:
-        """What has been streamed so far, without the first `since` objects."""
+        """The objects streamed so far, without the first `since` of them."""
         try:
             lines = (self.folder / "stream.jsonl").read_bytes().split(b"\n")[:-1]
         except OSError:

@@ -46,7 +46,7 @@ def enqueue(
 def add(
     store: RunStore, config: RunConfig, name: str = "", paused: bool = False, **meta: Any
 ) -> Run:
-    """As :func:`enqueue`, for one of many: whoever queues them revives the standby once."""
+    """Queue one run of many as :func:`enqueue`; whoever queues them revives the standby once."""
     run = store.create(config, name, **meta)
     if paused:
         run.send("step")

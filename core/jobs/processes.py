@@ -33,7 +33,7 @@ class Service:
         return root / self.name
 
     def log(self, root: Path) -> Path:
-        """What it prints."""
+        """The file that takes what the process prints."""
         return root / f"{self.name}.log"
 
 

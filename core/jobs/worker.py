@@ -88,7 +88,7 @@ class Worker:
 
     @property
     def changes(self) -> Changes:
-        """What wakes this process."""
+        """The changes of folders that wake this process."""
         if self._changes is None:
             with contextlib.suppress(OSError):  # where it can't be made, there is nothing to do
                 self.queue.folder.mkdir(exist_ok=True)

@@ -236,7 +236,7 @@ class Sums:
 
     @classmethod
     def of(cls, steps: Steps, values: NDArray[Any], width: int) -> Sums:
-        """Of rows."""
+        """The sums of these rows."""
         if not len(steps):
             return cls(steps, np.zeros(0), steps)
         starts, first = buckets_of(steps, width)
@@ -268,5 +268,5 @@ class Sums:
         )
 
     def means(self) -> NDArray[np.float64]:
-        """Of each bucket; NaN where no value is finite."""
+        """The mean of each bucket; NaN where no value is finite."""
         return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.nan)

@@ -97,13 +97,13 @@ PROFILES = {
 
 
 def unit_of(metric: str, per: str = "character") -> str:
-    """What a metric is measured in; its own name where it is none of the table."""
+    """The unit of a metric; its own name where it is none of the table."""
     found = next((unit for start, unit in UNITS.items() if metric.startswith(start)), metric)
     return found.format(per=per) if found != metric else metric
 
 
 def title_of(metric: str) -> str:
-    """What a metric is called at the head of a chart."""
+    """The title of a metric's chart."""
     title = TITLES.get(metric) or unit_of(metric)
     return title[:1].upper() + title[1:]
 
@@ -116,7 +116,7 @@ def predicted(images: Iterable[bool]) -> str:
 
 
 def baseline_of(per: str) -> str:
-    """What the loss of a network that ignores its input is called."""
+    """The name of the loss that a network has which ignores its input."""
     return "class entropy" if per == "image" else "unigram entropy"
 
 

@@ -133,7 +133,7 @@ class Reader:
         self._widths |= other._widths
 
     def read(self) -> Rows | None:
-        """What is new, or None when nothing is."""
+        """The rows written since the last call, or None where there are none."""
         numbers = self.segments.numbers(self.cadence)
         if numbers != self._known:
             return self._read_all(numbers)

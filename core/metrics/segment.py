@@ -22,7 +22,7 @@ CHECKSUMS = b"crc32"
 
 
 def file_name(cadence: str, segment: int) -> str:
-    """What a segment is called in a run's folder of metrics."""
+    """The name of a segment's file in a run's folder of metrics."""
     return f"{cadence}-{segment:04d}.arrow"
 
 

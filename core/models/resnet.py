@@ -10,11 +10,11 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from core.config import SMALL_IMAGE, ModelConfig, Shape
+from core.config.families import STAGES
 from core.models.initialise import initialise
 from core.models.layers import Convolution, Linear
 from core.models.observe import See, Traced, no_observer
 
-STAGES = ((1, 1), (2, 2), (4, 2), (8, 2))  # channels as multiples of D, stride of the first block
 GROUP_CHANNELS = 16  # Wu & He 2018, section 4.1: as good as 32 groups, and fits narrow networks
 
 

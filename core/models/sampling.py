@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,29 +16,9 @@ class Drawn(NamedTuple):
     logits: Tensor
 
 
-def sample(
-    model: nn.Module,
-    prompt: list[int],
-    count: int,
-    *,
-    context: int,
-    temperature: float = 0.8,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    seed: int = 0,
-) -> Iterator[int]:
-    """`count` tokens that continue `prompt`, one by one; see :func:`draw`."""
-    for drawn in draw(
-        model,
-        prompt,
-        count,
-        context=context,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-    ):
-        yield drawn.token
+def sample(model: nn.Module, prompt: list[int], count: int, **options: Any) -> Iterator[int]:
+    """`count` tokens that continue `prompt`, one by one; the options are those of :func:`draw`."""
+    return (drawn.token for drawn in draw(model, prompt, count, **options))
 
 
 @torch.no_grad()

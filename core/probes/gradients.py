@@ -73,7 +73,8 @@ class GradientNorms:
         return summed.sqrt_().index_fill_(0, self._absent, torch.nan)
 
     def clipping(self, measured: Tensor, most: float) -> Tensor:
-        """What to divide all gradients by so that their norm is at most `most`, from a measurement.
+        """The number to divide all gradients by so that their norm is at most `most`, from a
+        measurement.
 
         The rule of torch.nn.utils.clip_grad_norm_. A fused optimizer divides by it on its way
         through the gradients (`grad_scale`), which saves two passes over them.

@@ -52,7 +52,7 @@ class Snapshots:
 
     @property
     def damaged(self) -> dict[int, str]:
-        """What is wrong with the snapshots that can't be read, by step."""
+        """A sentence for each snapshot that can't be read, by its step."""
         found = {step: self._problem(step) for step in self._written}
         return {step: problem for step, problem in found.items() if problem}
 

@@ -169,13 +169,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name that people gave it, or that was made from its settings."""
         return str(self._read("meta.json").get("name", self.id))
 
     @property
     def corpus(self) -> dict[str, Any]:
-        """What the run reads: corpus, length, sha256, vocabulary, unigram_entropy (nats, of the
-        training part), unigram_validation, probe_text, probe_tokens; {} until its first start."""
+        """The facts of its corpus: corpus, length, sha256, vocabulary, unigram_entropy (nats, of
+        the training part), unigram_validation, probe_text, probe_tokens; {} until its first
+        start."""
         return self._json("corpus.json")
 
     @property

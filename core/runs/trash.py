@@ -112,7 +112,7 @@ class Trash:
         self.path = root / FOLDER
 
     def list(self) -> list[Deleted]:
-        """What can be restored, the newest first."""
+        """The deleted runs that can be restored, the newest first."""
         found = (self._entry(name) for name in _names(self.path))
         return sorted((one for one in found if one), key=lambda one: one.key, reverse=True)
 

@@ -33,7 +33,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 def problems_of(folder: Path, id: str) -> list[str]:
-    """What is wrong with a run's files, each in a sentence."""
+    """A sentence for each thing that is wrong with a run's files."""
     try:
         Run(folder).config  # noqa: B018 - reading it is the check
     except RunError as error:

@@ -75,7 +75,7 @@ class MetricLog:
         self._step_seconds += seconds
 
     def took(self, seconds: float) -> None:
-        """What the step that was added last took after that."""
+        """Add the seconds that the last step went on after it was logged."""
         self._step_seconds += seconds
 
     @property

@@ -59,7 +59,7 @@ class Task(ABC):
 
     @abstractmethod
     def description(self) -> dict[str, Any]:
-        """What corpus.json says beside the corpus itself."""
+        """The fields of corpus.json beside those of the corpus itself."""
 
     @property
     def alphabet(self) -> str | None:
@@ -85,7 +85,7 @@ class Task(ABC):
         return -float(self._log_unigram[targets.numpy()].mean())
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """What an evaluation reports, by metric; the caller sees to eval mode and gradients."""
+        """The metrics of an evaluation, by name; the caller sees to eval mode and gradients."""
         total, right, count = 0.0, 0, 0
         pairs = zip(*(part.split(self.per_batch) for part in self.evaluation), strict=True)
         for inputs, targets in pairs:
@@ -246,7 +246,7 @@ class ImageTask(Task):
 
 
 def task_of(config: RunConfig) -> Task:
-    """What a run with these settings learns. Raises CorpusError."""
+    """The objective of a run with these settings. Raises CorpusError."""
     corpus = corpora.load_corpus(config)
     if isinstance(corpus, Images):
         return ImageTask(config, corpus)

@@ -52,7 +52,7 @@ class Gap:
 
 
 def scale(entropy: float, floor: float | None = None) -> float:
-    """What there is to learn, in nats: unigram entropy less the lowest loss that is possible."""
+    """The nats that there are to learn: unigram entropy less the lowest loss that is possible."""
     known = floor if floor is not None and 0 <= floor < entropy else 0.0
     return max(entropy - known, 1e-9)
 

@@ -132,7 +132,7 @@ def short_words(
 
 
 def warns(state: State, kind: VerdictKind | None) -> str:
-    """What a run is warned of: a bad state, else a bad verdict, else ""."""
+    """The word of a run's warning: a bad state, else a bad verdict, else ""."""
     if state in BAD_STATES:
         return state
     return kind if kind in BAD_KINDS else ""

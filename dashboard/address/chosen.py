@@ -24,7 +24,7 @@ def remember(*ids: str | None) -> None:
 
 
 def follow(*ids: str | None) -> None:
-    """As :func:`remember`, of a page that shows less: a choice that begins with these stays."""
+    """Remember a page's choice of fewer runs: a choice that begins with these stays."""
     kept = tuple(dict.fromkeys(id for id in ids if id))[:MOST]
     if st.session_state.get(CHOSEN, ())[: len(kept)] != kept:
         remember(*kept)

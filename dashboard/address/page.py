@@ -61,7 +61,7 @@ def forgive(*names: str) -> None:
 
 
 def sentences() -> list[str]:
-    """What the address got wrong."""
+    """A sentence for each thing that the address got wrong."""
     return [sentence for said in _kept().values() for sentence in said]
 
 

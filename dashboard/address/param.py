@@ -81,7 +81,7 @@ class Param(Generic[T]):
         return f"{said}, which is not possible ({why}){used}."
 
     def text(self, value: T) -> str:
-        """As the address has it; empty for a default that it leaves out."""
+        """The value as the address writes it; empty for a default that it leaves out."""
         return "" if value == self.default and not self.always else self.format(value)
 
 

@@ -77,7 +77,7 @@ def wait(asked: Sequence[Asked | None], key: str, label: str, height: int | None
 
 
 def by_button(shown: Sequence[tuple[Run, int]], kind: str, **parameters: Any) -> list[Asked | None]:
-    """What was asked before, or is asked now because its button was pressed."""
+    """The question asked before, or asked now because its button was pressed."""
     if st.session_state.pop(f"pressed_{kind}", False):
         return [ask(run, kind, step, **parameters) for run, step in shown]
     return [standing(run, kind, step, start=False, **parameters) for run, step in shown]

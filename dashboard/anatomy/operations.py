@@ -62,7 +62,7 @@ def _read(text: str, model: ModelConfig) -> Operation:
 
 
 def fitting(value: Any, model: ModelConfig) -> list[Operation]:
-    """What the drawing sent, as far as the network has the parts."""
+    """The operations that the drawing sent, as far as the network has the parts."""
     found = []
     for one in value if isinstance(value, list) else []:
         try:

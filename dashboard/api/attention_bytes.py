@@ -74,7 +74,7 @@ def head(request: Request) -> Response:
 
 @route
 def scores(request: Request) -> Response:
-    """What each head does, `{score: [[layers of heads]]}`, from the patterns alone."""
+    """Scores of each head, `{score: [[layers of heads]]}`, from the patterns alone."""
     run, name = store().open(request.path_params["run"]), request.path_params["source"]
     found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
     reply: Scores = {score: rounded(values) for score, values in found.items()}

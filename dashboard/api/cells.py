@@ -7,6 +7,7 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.catalogue.index import of_run
 from core.catalogue.outcomes import Outcome, cell, outcome
 from core.catalogue.summary import summary_of
 from core.jobs.queue import run_queue
@@ -15,7 +16,6 @@ from core.verdicts.labels import LIVE
 from dashboard.api.answers import BadRequestError, as_json, route, words
 from dashboard.api.replies import Cell, Cells
 from dashboard.live.feed import LOCK, feed, store
-from dashboard.report.series import experiment
 
 MOST_CELLS = 64
 MOST_RUNS = 1000
@@ -42,12 +42,13 @@ def _standing(id: str, held: bool) -> Outcome | None:
         try:
             source = feed(id)
             run, record = source.run, source.run.record
+            entry = of_run(run)
             if record.state not in LIVE:
-                return outcome(summary_of(run), experiment(run))
+                return outcome(summary_of(run), entry.experiment)
             source.refresh(LOSSES)
             rows = [row for metric in LOSSES if (row := source.latest(metric))]
             state = "paused" if held and record.state == "queued" else record.state
             loss = float(rows[0][1]) if rows else None
-            return Outcome("live", state, record.step, record.steps, loss, experiment(run))
+            return Outcome("live", state, record.step, record.steps, loss, entry.experiment)
         except (RunError, OSError):
             return None

@@ -43,7 +43,7 @@ def state(request: Request) -> Response:
 
 @route
 def stream(request: Request) -> Response:
-    """What was streamed from item `?since=` on, the number to ask for next, and the state.
+    """The objects streamed from item `?since=` on, the number to ask for next, and the state.
 
     The state is read first: when it says that the work has ended, the items are the last ones.
     """

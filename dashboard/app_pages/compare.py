@@ -20,7 +20,7 @@ if not compare.runs:
     )
 else:
     shown = cards.top_line(compare, choice)
-    left, right = st.columns([46, 54], gap="small")
+    left, right = st.columns([58, 42], gap="small")
     with left:
         cards.runs_table(compare, choice, shown)
     with right:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
-from core.catalogue.naming import Subject, Values, cut, described_of, labels, names
+from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
 from core.runs import Run
 from dashboard.live.feed import store
@@ -25,12 +25,13 @@ class Called:
 
 
 def subject(entry: Entry) -> Subject:
-    """What a run's name is made from."""
-    return _subject(entry.id, entry.meta, entry.flat, entry.switches)
+    """The facts of a run that its name is made from."""
+    grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
+    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:
-    """What the name of a line is made from: of several seeds without them, with the first's id.
+    """The facts that a line's name is made from: of several seeds without them, with the first id.
 
     Its name is given where the names of all its runs were.
     """
@@ -67,7 +68,7 @@ def _beginning(texts: Collection[str]) -> str:
 
 
 def among(entries: Sequence[Entry]) -> Called:
-    """What these runs are called beside each other."""
+    """The names of these runs beside each other."""
     return _among(tuple(entries))
 
 
@@ -84,7 +85,7 @@ def called(subjects: Sequence[Subject]) -> Called:
 
 
 def everywhere() -> Called:
-    """What all runs of the folder are called: the same on every page that shows some of them."""
+    """The names of all runs of the folder: the same on every page that shows some of them."""
     return among(catalogue.entries(store()))
 
 
@@ -93,22 +94,11 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
     known = everywhere().names
     if all(run.id in known for run in runs):
         return {run.id: known[run.id] for run in runs}
-    return names([subject_of(run) for run in runs])
-
-
-def subject_of(run: Run) -> Subject:
-    """As :func:`subject`, of a run that no listing has."""
-    switches = [switch.model_dump() for switch in run.switches]
-    return _subject(run.id, run.meta, run.config.flat(), switches)
-
-
-def _subject(id: str, meta: Values, flat: Values, switches: Sequence[Values]) -> Subject:
-    grid, first = (str(meta.get(name) or "") for name in ("grid", "first_name"))
-    return Subject(id, str(meta["name"]), flat, switches, grid, first)
+    return names([subject(catalogue.of_run(run)) for run in runs])
 
 
 def name_of(run: Run) -> str:
-    """What a run is called beside all others of the folder."""
+    """The name of a run beside all others of the folder."""
     return everywhere().names.get(run.id, run.name)
 
 

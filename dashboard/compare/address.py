@@ -186,7 +186,9 @@ def open_runs(ids: Sequence[str], listed: Collection[str]) -> None:
 
 
 def order(choice: Choice) -> dict[str, Any]:
-    """What the table is told: the same as before, or under a new number what changed without it."""
+    """The order that the table gets: the same as before, or under a new number what changed without
+    it.
+    """
     state = st.session_state
     last = state.get("compare_order")
     # A table that was just put on the page knows nothing yet.

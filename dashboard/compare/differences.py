@@ -22,7 +22,9 @@ Unit = tuple[str, Sequence[Entry]]  # a group's or a run's name, and its runs
 def units(
     entries: Sequence[Entry], groups: Mapping[str, str], names: Mapping[str, str]
 ) -> list[Unit]:
-    """What is drawn as one line each: the groups, and the runs that stand alone, by `names`."""
+    """The lines that are drawn, each with its runs: the groups, and the runs that stand alone, by
+    `names`.
+    """
     called = {**{entry.id: entry.name for entry in entries}, **names, **groups}
     return [(called[own[0].id], own) for own in drawn_together(entries, groups)]
 

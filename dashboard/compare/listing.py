@@ -33,7 +33,7 @@ def counted(listed: Sequence[Entry], entries: Sequence[Entry]) -> str:
 
 
 def metrics(entries: Sequence[Entry]) -> list[str]:
-    """What the curves can show: the metrics that every run has, then the others by name."""
+    """The metrics that the curves can show: those that every run has, then the others by name."""
     known = catalogue.metrics(entries)
     drawn = [name for name in known if not name.startswith("seconds")]
     return [*FIRST, *(name for name in drawn if name not in FIRST)]

@@ -64,12 +64,14 @@ def kind(entry: Entry) -> str:
 
 
 def row(entry: Entry) -> dict[str, Any]:
-    """What the browser is told of one run."""
+    """One run as the browser's matrix takes it."""
     return {"id": entry.id, "kind": kind(entry), "state": entry.summary.state}
 
 
 def outcomes(entries: Sequence[Entry], held: Collection[str] = ()) -> list[Outcome]:
-    """What each came to, or where it stands; `held` are ids of waiting runs that are held back."""
+    """The outcome of each run, or where it stands; `held` are ids of waiting runs that are held
+    back.
+    """
     found = [outcome(entry.summary, entry.experiment) for entry in entries]
     return [
         replace(one, state="paused") if entry.id in held and one.state == "queued" else one

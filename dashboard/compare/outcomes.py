@@ -39,7 +39,9 @@ def _sentence(name: str, entries: Sequence[Entry]) -> tuple[int, str, bool, str,
 
 
 def together(entries: Sequence[Entry]) -> str:
-    """What became of the runs of a group: `all use their input; the means of their last 50 ...`."""
+    """The verdict on the runs of a group in one sentence: `all use their input; the means of their
+    last 50 ...`.
+    """
     found = [entry.summary.verdict for entry in entries]
     counts = Counter(one.kind for one in found).most_common()
     said = ", ".join(

@@ -7,7 +7,7 @@ from core.verdicts import labels
 
 
 def state_of(entry: Entry) -> tuple[str, str]:
-    """What a narrow column says of a run's state, and what it warns of ("" for nothing)."""
+    """The word of a run's state in a narrow column, and the word of its warning or ""."""
     found, kind = entry.summary, entry.summary.verdict.kind
     words = labels.short_words(found.state, kind, found.step, found.steps, found.diverged_at)
     return words, labels.warns(found.state, kind)

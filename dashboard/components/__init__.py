@@ -76,7 +76,7 @@ def _mount(
 
 
 def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[str, Any]:
-    """What a view says of a run and what does not change while it trains.
+    """The facts of a run that a view shows and that do not change while it trains.
 
     Runs of one `group` are drawn as their mean with a band. `flops_per_step` is None until the run
     knows its alphabet; `tokens` adds the characters of the probe text.
@@ -295,7 +295,7 @@ def happening(
     title: str | None = None,
     frame: bool = True,
 ) -> Any:
-    """What became of runs that ended, alarms newest first, each run's newest sample of text."""
+    """The verdicts on runs that ended, alarms newest first, each run's newest sample of text."""
     outcomes = {id: said for id in run_ids if (said := outcome(id)) is not None}
     return _mount("happening", key, run_ids, height, title=title, frame=frame, outcomes=outcomes)
 

@@ -63,7 +63,7 @@ def _following(key: str, asked: Sequence[tuple[Inspection, Run]]) -> dict[str, A
 
 
 def about(inspection: Inspection, run: Run) -> dict[str, Any]:
-    """What a view says of a question and of the run that it is put to."""
+    """The facts that a view shows of a question and of the run that it is put to."""
     return {
         "run": inspection.run,
         "id": inspection.id,
@@ -150,7 +150,7 @@ def lens(
     asked: Sequence[tuple[Inspection, Run]], *, key: str, by: str, rows: Sequence[int], title: str,
     subtitle: str,
 ) -> None:  # fmt: skip
-    """What every layer would say next at every token; runs side by side.
+    """The next token that every layer predicts at every token; runs side by side.
 
     `by` colours a cell by the probability of the `right` token or of the `top` one; `rows` are how
     many each run's table will have.

@@ -70,7 +70,7 @@ def sites(model: ModelConfig, which: SublayerName) -> tuple[Site, ...]:
 
 
 def factor(model: ModelConfig, which: SublayerName) -> str:
-    """What the skip multiplies x by: α, ω, or nothing."""
+    """The factor of x on the skip path: α, ω, or nothing."""
     return FACTORS.get(model.scaling, "") if has_residual(model, which) else ""
 
 
@@ -165,7 +165,7 @@ def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:
 
 
 def published(model: ModelConfig) -> str:
-    """What the literature calls this wiring, and where it is from."""
+    """The name of this wiring in the literature, and its source."""
     if model.family == "resnet":
         name = "ResNet" if model.residual == "on" else "plain network"
         return f"{name} · He et al. 2016"

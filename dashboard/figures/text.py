@@ -28,7 +28,7 @@ def by_position(
 
 
 def what_context_brings(runs: Positions) -> str:
-    """What the second half of a window costs less than its first letters, in words."""
+    """How much less the second half of a window costs than its first letters, in words."""
     said = []
     for _, _, x, y in runs:
         nats = np.asarray(y, dtype=float)

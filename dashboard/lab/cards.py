@@ -126,7 +126,9 @@ def loss(lab: Lab) -> None:
 
 
 def depth(focus: Run, ids: list[str]) -> None:
-    """What happens layer by layer: gradients, the residual stream, attention where there is any."""
+    """The card that shows layer by layer: gradients, the residual stream, attention where there is
+    any.
+    """
     attends = "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
@@ -142,7 +144,7 @@ def depth(focus: Run, ids: list[str]) -> None:
 
 
 def observables(run: Run) -> list[str]:
-    """What the activation card can show of a run.
+    """The observables that the activation card can show of a run.
 
     Without a final norm its place repeats the stream before it, so it is left out.
     """
@@ -186,13 +188,15 @@ def activation(focus: Run) -> None:
 
 
 def first_run(drawn: ModelConfig) -> None:
-    """What this is for, and the button that leads to its story."""
+    """A sentence that says what the page is for, and the button that leads to its story."""
     with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
         cards.empty(
             "See why a deep Transformer needs Add and Norm",
-            "Train small Transformers side by side and watch which of them learn: here, twelve"
-            " layers with the norm after each addition (post-LN) stay at letter frequencies, and"
-            " the same twelve with the norm before each sublayer (pre-LN) learn. "
+            "Train small Transformers side by side to predict the next letter of the Python"
+            " documentation, and watch which of them learn: here, twelve layers with the norm after"
+            " each addition (post-LN) only guess by how often each letter occurs, a loss that is"
+            " called the unigram entropy, and the same twelve with the norm before each sublayer"
+            " (pre-LN) learn. "
             f"{NORM} Or turn the switches at the left and press Train.",
         )
         st.button(
@@ -232,7 +236,7 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
 
 
 def price(config: RunConfig, vocab: int) -> None:
-    """What the run would cost."""
+    """The line that says what time and memory the run would take."""
     speed = cost.measured_speed(store(), config, vocab)
     size, duration = cost.size(config, vocab), cost.duration(config, vocab, speed)
     st.html(f'<div class="cost">{escape(size)}<br>{escape(duration)}</div>')

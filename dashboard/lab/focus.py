@@ -13,7 +13,7 @@ from dashboard.live.feed import store
 
 
 def kept() -> Sequence[Sequence[str]]:
-    """What was chosen on another page, else what was started here."""
+    """The runs that were chosen on another page, else what was started here."""
     return chosen.ids(), chosen.started()
 
 

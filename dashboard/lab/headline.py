@@ -30,7 +30,7 @@ def twins(shown: Sequence[Run]) -> bool:
 
 
 def loss_title(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> str:
-    """What the curves show, as far as they show it yet."""
+    """The title of the loss chart: what its curves have shown so far."""
     kinds = [one.kind for one in verdicts]
     so_far = " so far" if any(run.status in LIVE for run in shown) else ""
     if sorted(kinds) == ["learned", "plateau"]:

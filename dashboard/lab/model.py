@@ -38,7 +38,7 @@ class Lab:
 
     @property
     def ids(self) -> list[str]:
-        """Of the runs that are shown, the one in focus first."""
+        """The ids of the runs that are shown, the one in focus first."""
         return [run.id for run in self.shown]
 
     @property

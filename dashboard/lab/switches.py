@@ -255,7 +255,7 @@ def _not_now(dotted: str) -> list[str]:
 
 
 def aside(dotted: str) -> str:
-    """What stands at the right of a switch's label: Add, Norm or the value."""
+    """The word at the right of a switch's label: Add, Norm or the value."""
     if dotted == "model.residual":
         return '<span class="aside add">Add</span>'
     if dotted in ("model.placement", "model.norm"):

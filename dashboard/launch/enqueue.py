@@ -28,5 +28,5 @@ def enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> 
 
 
 def problem(place: str = PROBLEM) -> str:
-    """What the last button could not do; asked for once."""
+    """Why the last button could not do its work; it is forgotten once it is read."""
     return str(st.session_state.pop(place, ""))

@@ -17,6 +17,7 @@ from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.runs import RunError, describe
+from dashboard.launch.ladders import LADDERS
 from dashboard.live.feed import store
 from dashboard.settings.form import SETTINGS, key
 from dashboard.ui import cards
@@ -40,15 +41,6 @@ TICKABLE = (
     "training.batch_size",
     "training.steps",
 )
-NUMBERS: dict[str, tuple[float, ...]] = {
-    "model.depth": (2, 4, 6, 8, 12, 24, 48),
-    "model.blocks_per_stage": (1, 2, 3, 4),
-    "model.width": (16, 32, 64, 128, 256),
-    "optimizer.learning_rate": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
-    "optimizer.warmup_steps": (0, 50, 100, 200, 400),
-    "training.batch_size": (4, 8, 16, 32, 64),
-    "training.steps": (100, 200, 300, 600, 1000, 2000),
-}
 MOST_SEEDS = 20
 COLUMNS = 3
 CHOSEN, PROBLEM = "grid_chosen", "grid_problem"  # for the card that shows what was started
@@ -122,7 +114,7 @@ def _unmatched(number: str) -> str:
 
 
 def _numbers(dotted: str, now: float) -> list[float]:
-    return sorted({*NUMBERS[dotted], now})
+    return sorted({*LADDERS[dotted], now})
 
 
 def _number(text: str) -> Any:

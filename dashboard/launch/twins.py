@@ -10,6 +10,7 @@ import streamlit as st
 from core.config import RunConfig, accepted, applies, choices, resolve
 from core.runs import Run, describe
 from dashboard.launch.enqueue import enqueue
+from dashboard.launch.ladders import LADDERS
 from dashboard.settings.form import SETTINGS, key, to_config
 
 # What a twin may differ in; numbers offer a few others.
@@ -23,11 +24,7 @@ SWITCHES = (
     "model.blocks_per_stage",
     "optimizer.warmup_steps",
 )
-NUMBERS = {
-    "model.depth": (2, 6, 12, 24),
-    "model.blocks_per_stage": (1, 2, 3, 4),
-    "optimizer.warmup_steps": (0, 50, 100, 200, 400),
-}
+NUMBERS = {**LADDERS, "model.depth": (2, 6, 12, 24)}
 Train = Callable[[RunConfig, str, Any], object]  # a twin, the setting in which it differs, to what
 
 

@@ -167,7 +167,7 @@ class Difference:
             self._waiting = [(s[s > both[-1]], v[s > both[-1]]) for s, v in self._waiting]
 
     def news(self, cursor: str, points: int) -> News | None:
-        """As of a stream."""
+        """The points since a cursor, as :meth:`Stream.news` gives them."""
         if not self.series.rows:
             return None
         return News.after(cursor, self.series, self._begun, {}, points)

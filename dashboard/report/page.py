@@ -102,7 +102,7 @@ class _Parts:
     def __init__(self, found: Sequence[Group]) -> None:
         self.groups = found
         self.figures: dict[str, Any] = {}
-        self.per = unit_name([run for group in found for run in group.runs])
+        self.per = unit_name([run.run for group in found for run in group.runs])
         self.unit = unit_of("loss/train", self.per)
 
     def charts(self) -> list[Markup]:
@@ -262,7 +262,7 @@ def _outcome(found: Sequence[Group]) -> str:
 
 def _facts(found: Sequence[Group]) -> list[str]:
     """What was read, by hash, on what devices and from which seeds."""
-    runs = [run for group in found for run in group.runs]
+    runs = [entry.run for group in found for entry in group.runs]
     corpora = {str(run.corpus.get("sha256")): run.corpus for run in runs if run.corpus}
     rows = [
         f"{corpus.get('corpus')}: {corpus.get('length', 0):,} {corpus.get('unit', 'character')}s,"
@@ -287,7 +287,7 @@ def _as_trained(run: Run) -> RunConfig:
 
 def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
     """What trains each line's first run anew."""
-    return [(group, command(_as_trained(group.runs[0]))) for group in found]
+    return [(group, command(_as_trained(group.runs[0].run))) for group in found]
 
 
 def _versions() -> str:

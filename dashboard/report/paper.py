@@ -11,36 +11,20 @@ from typing import Any
 
 from markupsafe import Markup
 
+from core.catalogue.index import differing
 from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
-from core.catalogue.summary import RunSummary, summary_of
-from core.config import RunConfig, choices, overrides, settings
-from core.config.alike import SCHEDULE
-from core.config.words import title_of
-from core.runs import Run
+from core.catalogue.summary import RunSummary
+from core.config import RunConfig
+from core.config.alike import SEED
+from core.config.words import format_value, title_of
 from core.verdicts.labels import BAD_KINDS
-from dashboard.report.series import Group, experiment
+from dashboard.catalogue.differences import common, counted, ordered, written
+from dashboard.report.series import Group
 from dashboard.ui.templates import render
 
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
-SEED = "training.seed"
 MOST_CELLS = 200
-
-
-def written(value: Any) -> str:
-    """A setting's value as people write it."""
-    if isinstance(value, list | tuple):
-        return overrides.text(value, people=True) or "–"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "–" if value in (None, "") else str(value)
-
-
-def trained(run: Run) -> dict[str, Any]:
-    """Its settings as it was trained: with each switch of a layer, scheduled or by hand."""
-    return {**run.config.flat(), SCHEDULE: run.switches}
 
 
 # What was trained
@@ -64,7 +48,7 @@ def _trained_row(group: Group) -> dict[str, Any]:
     steps = sorted({one.step for one in found})
     return {
         "group": group,
-        "count": times([experiment(run) for run in group.runs]),
+        "count": times([run.experiment for run in group.runs]),
         "bad": any(one.verdict.kind in BAD_KINDS for one in found),
         "words": ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items()),
         "span": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}",
@@ -78,7 +62,7 @@ def _trained_row(group: Group) -> dict[str, Any]:
 
 def _mean(group: Group, numbers: Sequence[float | None]) -> tuple[str, str]:
     """Mean and standard deviation over seeds; of how many runs, where not all have a number."""
-    found = mean_of(zip(map(experiment, group.runs), numbers, strict=True))
+    found = mean_of(zip([run.experiment for run in group.runs], numbers, strict=True))
     if found.value is None:
         return "–", ""
     spread = [] if found.deviation is None else [f"± {found.deviation:.3f}"]
@@ -89,40 +73,27 @@ def _mean(group: Group, numbers: Sequence[float | None]) -> tuple[str, str]:
 # What differs
 
 
-def varied(groups: Sequence[Group]) -> dict[str, list[list[Any]]]:
-    """The settings that are not the same in all runs, for each line the values of its runs.
-
-    The seed, where lines are of several seeds, is none of them.
-    """
-    flats = [[trained(run) for run in group.runs] for group in groups]
-    first = flats[0][0]
-    found = {
-        name: [[flat[name] for flat in own] for own in flats]
-        for name in first
-        if any(flat[name] != first[name] for own in flats for flat in own)
-    }
-    if any(len({flat[SEED] for flat in own}) > 1 for own in flats):
-        found.pop(SEED, None)
-    return found
-
-
-def _common_value(values: Sequence[Any]) -> str:
-    """What the runs of a line share, else their few values."""
-    distinct = list(dict.fromkeys(map(written, values)))
-    return ", ".join(distinct) if len(distinct) <= 4 else f"{len(distinct)} values"
+def varied(groups: Sequence[Group]) -> list[str]:
+    """The settings that are not the same in all runs; not the seed, where lines are of several."""
+    found = differing(run for group in groups for run in group.runs)
+    several = any(len({run.flat[SEED] for run in group.runs}) > 1 for group in groups)
+    return [name for name in found if not (several and name == SEED)]
 
 
 def difference_table(groups: Sequence[Group], number: int) -> Markup:
     """The settings in which the lines differ, in the settings' own words."""
     found = varied(groups)
     narrow = len(groups) <= SIDE_BY_SIDE
+    runs = [run for group in groups for run in group.runs]
     rows = [
         (
             name,
             title_of(name),
-            [_common_value(own) for own in values] if narrow else [_counted(values)],
+            [common(name, group.runs) for group in groups]
+            if narrow
+            else [counted(name, (run.trained[name] for run in runs))],
         )
-        for name, values in found.items()
+        for name in found
     ]
     return render(
         "report/differences",
@@ -135,8 +106,8 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
 
 
 def _seeds(groups: Sequence[Group]) -> str:
-    seeds = {run.config.training.seed for group in groups for run in group.runs}
-    several = any(len({run.config.training.seed for run in g.runs}) > 1 for g in groups)
+    seeds = {run.flat[SEED] for group in groups for run in group.runs}
+    several = any(len({run.flat[SEED] for run in g.runs}) > 1 for g in groups)
     return f" but for the seed ({_listed(seeds)})" if several else ""
 
 
@@ -145,19 +116,11 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(map(str, ordered[:8])) + (", …" if len(ordered) > 8 else "")
 
 
-def _counted(values: Sequence[Sequence[Any]]) -> str:
-    """`pre ×12 · post ×12`: how many runs have each value."""
-    counts: Counter[str] = Counter()
-    counts.update(written(value) for own in values for value in own)
-    rest = [f"{len(counts) - 8} more"] if len(counts) > 8 else []
-    return " · ".join([f"{value} ×{n}" for value, n in counts.most_common(8)] + rest)
-
-
 def equal_table(groups: Sequence[Group]) -> Markup:
     """Every setting that is the same everywhere, folded."""
-    flat, apart = trained(groups[0].runs[0]), varied(groups)
+    flat, apart = groups[0].runs[0].trained, varied(groups)
     rows = [
-        (name, title_of(name), written(value))
+        (name, title_of(name), written(name, value))
         for name, value in flat.items()
         if name not in apart and name != SEED
     ]
@@ -173,6 +136,7 @@ class Matrix:
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
+    values: Mapping[str, Sequence[str]]  # of each setting, in order
     cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], Cell]
 
 
@@ -182,10 +146,9 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     A setting whose value follows from another's (no placement, no norm) does not become an axis.
     A run that was rewired while it trained stands in no cell: no setting describes all of it.
     """
-    groups = [group for group in groups if not any(run.turned_by_hand for run in group.runs)]
+    groups = [group for group in groups if not any(run.rewired for run in group.runs)]
     runs = [run for group in groups for run in group.runs]
-    flats = [trained(run) for run in runs]
-    found = {name: [written(flat[name]) for flat in flats] for name in varied(groups)}
+    found = {name: [_key(run.trained[name]) for run in runs] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:
         return None
@@ -197,8 +160,16 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Outcome]] = {}
     for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).append(outcome(summary_of(run), experiment(run)))
-    return Matrix(rows, columns, {key: cell(own) for key, own in cells.items()})
+        cells.setdefault(key, []).append(outcome(run.summary, run.experiment))
+    values = {
+        n: [written(n, v) for v in ordered(n, (run.trained[n] for run in runs))] for n in names
+    }
+    return Matrix(rows, columns, values, {key: cell(own) for key, own in cells.items()})
+
+
+def _key(value: Any) -> str:
+    """A value as its row or column says it; an own text with its folder, unlike any other."""
+    return format_value(value, empty="–")
 
 
 def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
@@ -216,8 +187,8 @@ def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:
 
 def matrix_table(found: Matrix, number: int) -> Markup:
     """Which trained: the mean of the last validation losses, dead and diverged cells marked."""
-    tops = [_ordered(n, {c[i] for _, c in found.cells}) for i, n in enumerate(found.columns)]
-    sides = [_ordered(n, {r[i] for r, _ in found.cells}) for i, n in enumerate(found.rows)]
+    tops = [found.values[name] for name in found.columns]
+    sides = [found.values[name] for name in found.rows]
     losses = [one.value for one in found.cells.values() if one.value is not None]
     limits = min(losses, default=0.0), max(losses, default=1.0)
     rows = [
@@ -240,21 +211,6 @@ def matrix_table(found: Matrix, number: int) -> Markup:
         words=words[:1].upper() + words[1:].lower(),
         number=number,
     )
-
-
-def _ordered(name: str, values: set[str]) -> list[str]:
-    """Numbers by size, words in the order of the setting's choices."""
-    words = choices(name) if name in settings() else ()
-
-    def key(value: str) -> tuple[int, float, str]:
-        if value in words:
-            return 1, words.index(value), value
-        try:
-            return 0, float(value), value
-        except ValueError:
-            return 2, 0.0, value
-
-    return sorted(values, key=key)
 
 
 PAINTED = {"learned": "learned", "mixed": "learned", "dead": "dead", "diverged": "diverged",

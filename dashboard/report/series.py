@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalogue.naming import Subject, described_of, names
-from core.catalogue.summary import RunSummary, summary_of
-from core.config.alike import experiment_key, setting_key
+from core.catalogue.index import Entry, of_run
+from core.catalogue.naming import names
+from core.catalogue.summary import RunSummary
 from core.metrics.downsample import band, thinned
 from core.metrics.limits import points_for
 from core.runs import Run
-from dashboard.catalogue.run_names import subject_of
+from dashboard.catalogue.differences import drawn_together
+from dashboard.catalogue.run_names import of_one_setting
 from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 BANDED = 8  # lines with a band; the bands of more cover each other
@@ -31,19 +31,18 @@ class Group:
     """Runs that are drawn as one line."""
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[Entry, ...]
     turn: int = 0  # its dash, by which groups of one colour are told apart
 
     @property
     def colour(self) -> int:
         """The first run's."""
-        colour = self.runs[0].meta["colour"]
-        return colour if isinstance(colour, int) else 0
+        return self.runs[0].colour
 
     @property
     def summaries(self) -> list[RunSummary]:
-        """What became of each."""
-        return [summary_of(run) for run in self.runs]
+        """The summary of each run."""
+        return [run.summary for run in self.runs]
 
 
 def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list[Group]:
@@ -51,17 +50,17 @@ def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list
 
     In the order of their first runs. Lines that have no label are named by what differs among them.
     """
-    found: dict[str, list[Run]] = {}
-    for run in runs:
-        label = setting_key(*_settings(run)) if labels is None else labels.get(run.id)
-        found.setdefault(f"group {label}" if label else f"run {run.id}", []).append(run)
-    unnamed = [own for own in found.values() if not (labels or {}).get(own[0].id)]
-    called = names([_subject(own) for own in unnamed])
+    entries = [of_run(run) for run in runs]
+    if labels is None:
+        labels = {}
+        found = drawn_together(entries, {entry.id: entry.setting for entry in entries})
+    else:
+        found = drawn_together(entries, labels)
+    called = names([of_one_setting(own) for own in found if not labels.get(own[0].id)])
     result: list[Group] = []
     looks: set[tuple[int, int]] = set()
-    for own in found.values():
-        label = labels.get(own[0].id) if labels else None
-        group = Group(label or called[own[0].id], tuple(own))
+    for own in found:
+        group = Group(labels.get(own[0].id) or called[own[0].id], tuple(own))
         colour = group.colour % COLOURS_OF_RUNS
         turn = group.colour // COLOURS_OF_RUNS  # as on every page, unless another has this look
         while (colour, turn) in looks:
@@ -69,30 +68,6 @@ def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list
         looks.add((colour, turn))
         result.append(Group(group.name, group.runs, turn))
     return result
-
-
-def _settings(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A run's settings, and what was switched while it trained."""
-    return run.config.flat(), [switch.model_dump() for switch in run.switches]
-
-
-def experiment(run: Run) -> str:
-    """Equal where runs are repeats of each other."""
-    return experiment_key(*_settings(run))
-
-
-def _subject(runs: Sequence[Run]) -> Subject:
-    """What a line's name is made from; of several seeds without them."""
-    first = runs[0]
-    one = subject_of(first)
-    settings, name, born = dict(one.settings), one.name, one.first
-    if len(runs) > 1:
-        settings.pop("training.seed")
-        stems = {re.sub(r"[\s,·:-]*\bseed[\s=]*\d+\s*$", "", run.name).strip() for run in runs}
-        given = stems.pop() if len(stems) == 1 and all(stems) else first.name
-        name = "" if one.made and not one.renamed else given
-        born = described_of(one) if one.made else ""
-    return replace(one, name=name, settings=settings, first=born)
 
 
 def lines(found: Sequence[Group], metric: str) -> list[Line]:
@@ -103,9 +78,9 @@ def lines(found: Sequence[Group], metric: str) -> list[Line]:
     return [line for line in made if line is not None]
 
 
-def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], Numbers]:
+def _series(entry: Entry, metric: str) -> tuple[NDArray[np.int64], Numbers]:
     try:
-        steps, values = run.series(metric)
+        steps, values = entry.run.series(metric)
     except KeyError:
         return np.zeros(0, np.int64), np.zeros(0)
     return steps, np.asarray(values, dtype=np.float64)
@@ -128,7 +103,7 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     steps, stack = _common(series)
     if not len(steps):
         return None
-    keys = [experiment(run) for run in group.runs]
+    keys = [run.experiment for run in group.runs]
     stack = np.stack([stack[[k == key for k in keys]].mean(0) for key in dict.fromkeys(keys)])
     x, mean, low, high = band(steps, stack, most)
     name = f"{group.name}, to step {steps[-1]:,}" if _is_cut(series, steps) else group.name
@@ -162,7 +137,7 @@ def profiles(found: Sequence[Group], metric: str) -> list[Line]:
         by_experiment: dict[str, list[Numbers]] = {}
         for run in group.runs:
             if (end := _end(run, metric)) is not None:
-                by_experiment.setdefault(experiment(run), []).append(end)
+                by_experiment.setdefault(run.experiment, []).append(end)
         ends = [end for own in by_experiment.values() for end in own]
         width = max((len(end) for end in ends), default=0)
         if not ends or len(ends) < len(group.runs) or any(len(end) != width for end in ends):
@@ -184,8 +159,8 @@ def profiles(found: Sequence[Group], metric: str) -> list[Line]:
     return made
 
 
-def _end(run: Run, metric: str) -> Numbers | None:
-    _, values = _series(run, metric)
+def _end(entry: Entry, metric: str) -> Numbers | None:
+    _, values = _series(entry, metric)
     if values.ndim != 2:
         return None
     values = values[np.isfinite(values).all(1)][-LAST_ROWS:]

@@ -65,7 +65,7 @@ def delete(runs: Iterable[Run], stop: bool = False) -> None:
 
 
 def undo() -> tuple[list[str], str] | None:
-    """What Undo would bring back and what the page says of it; None where there is nothing."""
+    """The runs that Undo would bring back and the page's sentence; None where there is nothing."""
     last = st.session_state.get("runs_undo")
     if not last:
         return None

@@ -255,7 +255,7 @@ def unreadable(folder: Folder) -> None:
 
 
 def first_run() -> None:
-    """What would be here, and the buttons that bring it."""
+    """The card of a folder without runs, and the buttons that bring some."""
     cards.first_run(
         "No runs yet",
         "Every network that you train is listed here with its state.",
@@ -264,7 +264,7 @@ def first_run() -> None:
 
 
 def news() -> None:
-    """What was done, what went wrong, and Undo for the last deletion."""
+    """The lines that say what was done and what went wrong, and Undo for the last deletion."""
     problems, said = actions.heard()
     for sentence in problems:
         cards.problem(sentence)

@@ -15,7 +15,7 @@ NOTHING = Choice(kind="only")
 
 
 def choice(table: str) -> Choice:
-    """What is ticked in a table, by its key."""
+    """The ids that are ticked in a table, by its key."""
     kept: Choice = st.session_state.get(f"{table}_choice", NOTHING)
     return kept
 
@@ -27,7 +27,7 @@ def ticked(table: str, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def order(table: str) -> dict[str, Any]:
-    """What the table is told; it obeys where the number is new to it."""
+    """The ticks that the table gets, with a number; it obeys where the number is new to it."""
     return {"n": st.session_state.get(f"{table}_order", 1), **asdict(choice(table))}
 
 

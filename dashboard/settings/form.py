@@ -83,7 +83,9 @@ def to_config(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None,
 
 
 def unreadable(typed: Any) -> str:
-    """What is wrong with a list in short form where it says what the library can't see."""
+    """A sentence that says what is wrong with a list in short form, where it says what the library
+    can't see.
+    """
     try:
         overrides.typed(typed)
     except ValueError as error:

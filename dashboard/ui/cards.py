@@ -15,9 +15,8 @@ from dashboard.ui.templates import render
 
 
 def logo() -> None:
-    """The name, its Add orange and its Norm green."""
-    mode = "dark" if st.context.theme.type == "dark" else "light"
-    st.logo(ASSETS / "logo" / f"{mode}.svg", size="medium")
+    """The name, its Add orange and its Norm green; its colours follow the page's at once."""
+    st.logo(ASSETS / "logo" / "logo.svg", size="medium")
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def problem(sentence: str) -> None:
 
 
 def empty(title: str, text: str) -> None:
-    """What would be here."""
+    """A card that says what would be here."""
     st.html(render("empty", title=title, text=text))
 
 

@@ -24,14 +24,13 @@ def names() -> list[str]:
 
 
 def _page(name: str) -> st.Page:
-    title, sentence = words(name)
-    return st.Page(f"app_pages/{name}.py", title=title, default=name == FIRST[0], help=sentence)
+    # No hint: it would hang over what stands at the top of the page.
+    return st.Page(f"app_pages/{name}.py", title=title(name), default=name == FIRST[0])
 
 
 @cache
-def words(name: str) -> tuple[str, str]:
-    """Title and help of a page from its first line, `Lab: turn a switch, train, watch.`"""
+def title(name: str) -> str:
+    """The title of a page from its first line, `Lab: turn a switch, train, watch.`"""
     text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
     line = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    title, _, sentence = line.partition(": ")
-    return title or name.capitalize(), sentence[:1].upper() + sentence[1:]
+    return line.partition(": ")[0] or name.capitalize()

@@ -150,7 +150,7 @@ def _luminance(colour: str) -> float:
 
 
 def for_browser() -> dict[str, object]:
-    """What the live parts are given as data."""
+    """The palette as the live views get it."""
     return {
         mode: {
             **COLOURS[mode],

@@ -14,5 +14,5 @@ def unit_name(runs: Sequence[Run]) -> str:
 
 
 def baseline(runs: Sequence[Run]) -> str:
-    """What the loss of a network that ignores its input is called."""
+    """The name of the loss that a network has which ignores its input."""
     return baseline_of(unit_name(runs))

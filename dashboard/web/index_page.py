@@ -23,7 +23,7 @@ MARK = b"<head>"
 
 @cache
 def head() -> bytes:
-    """What is added right after `<head>`."""
+    """The HTML that is added right after `<head>`."""
     return (
         "<script>window.__streamlit={BACKEND_BASE_URL:location.origin}</script>"
         f'<script type="module">{assets.text("shell.js")}</script>'

@@ -55,7 +55,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "catalogue": {"live", "settings"},
     "components": {"catalogue", "live", "ui", "web"},
     "report": {"catalogue", "figures", "ui", "web"},
-    "api": {"live", "report", "web"},
+    "api": {"live", "web"},
     "launch": {"live", "settings", "ui"},
     "lab": {
         *("address", "catalogue", "components", "figures", "launch", "live", "settings", "ui"),

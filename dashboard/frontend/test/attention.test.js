@@ -62,6 +62,6 @@ test("the stop that is nearest to a step, and the loss there", () => {
 
 test("two portions and their difference add up as they are read", () => {
   assert.deepEqual(apart(2.534, 3.206), { a: "2.53", b: "3.21", difference: "−.68" })
-  assert.deepEqual(apart(0.0524, 0.0544), { a: ".052", b: ".054", difference: "−.002" })
-  assert.deepEqual(apart(0.5, 0.5), { a: ".500", b: ".500", difference: "0" })
+  assert.deepEqual(apart(0.0524, 0.0544), { a: ".05", b: ".05", difference: "0" })
+  assert.deepEqual(apart(0.032, 0.004), { a: ".03", b: ".004", difference: "+.026" })
 })

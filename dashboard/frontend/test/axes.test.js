@@ -28,6 +28,7 @@ test("a logarithmic axis has two ticks at least, told apart by their words", () 
     assert.ok(tickvals.every((v) => Math.log10(v) >= range[0] - 1e-6 && Math.log10(v) <= range[1] + 1e-6))
   }
   assert.deepEqual(logTicks([0, 4]).ticktext, ["1", "10", "100", "1,000", "10,000"])
+  assert.deepEqual(logTicks([-5, -2]).ticktext.filter((text) => text.includes("e")), ["1e-5", "1e-4"])
   assert.deepEqual(logTicks([0, 4]).tickvals, [1, 10, 100, 1000, 10000])
 })
 

@@ -23,10 +23,9 @@ SCRIPT = re.search(r"app_pages/notes\.py.*?```python\n(.*?)```", GUIDE, re.DOTAL
 
 def test_the_pages_are_those_of_the_folder_and_the_lab_opens_first() -> None:
     names = navigation.names()
-    titles, sentences = zip(*map(navigation.words, names), strict=True)
-    assert titles == ("Lab", "Compare", "Attention", "Anatomy", "Runs")
+    titles = [navigation.title(name) for name in names]
+    assert titles == ["Lab", "Compare", "Attention", "Anatomy", "Runs"]
     assert len(names) == len(list(navigation.FOLDER.glob("*.py")))
-    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences)
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -42,7 +41,7 @@ def test_a_page_is_one_file(tmp_path: Path, store: RunStore, trained: bool) -> N
         "from streamlit.testing.v1 import AppTest\n"
         "from dashboard.ui import navigation\n"
         "name = navigation.names()[-1]\n"
-        "print(name, *navigation.words(name), sep='|')\n"
+        "print(name, navigation.title(name), sep='|')\n"
         "app = AppTest.from_file('dashboard/main.py', default_timeout=60).run()\n"
         "app.switch_page('app_pages/notes.py').run()\n"
         "assert not app.exception, app.exception\n"
@@ -59,5 +58,5 @@ def test_a_page_is_one_file(tmp_path: Path, store: RunStore, trained: bool) -> N
     )
     assert done.returncode == 0, done.stderr
     said, drawn = done.stdout.strip().splitlines()[-2:]
-    assert said == "notes|Notes|What these runs have shown."
+    assert said == "notes|Notes"
     assert drawn == ("['with residuals: finished'] False" if trained else "[] True")

@@ -71,3 +71,11 @@ def test_style_names_every_colour_that_it_uses():
     defined |= {"run", "dash", "rt-columns", "rt-width", "w"}  # table.js sets these
     assert used <= defined
     assert {name.replace("_", "-") for name in COLOURS["light"]} <= defined
+
+
+def test_the_logo_follows_the_theme_of_the_page_by_itself() -> None:
+    drawn = (ROOT / "assets" / "logo" / "logo.svg").read_text(encoding="utf-8")
+    light, _, dark = drawn.partition("@media (prefers-color-scheme: dark)")
+    for style_, half in (("light", light), ("dark", dark)):
+        for name in ("add", "norm", "ink"):
+            assert f"fill:{COLOURS[style_][name]}" in half, (style_, name)

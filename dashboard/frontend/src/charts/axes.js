@@ -60,7 +60,7 @@ export function logTicks([low, high]) {
 /** @param {number[]} vals */
 function labelled(vals) {
   const digits = [2, 3, 4, 5, 6, 7, 8].find((d) => new Set(vals.map((v) => number(v, d))).size === vals.length) ?? 9
-  return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, digits)) }
+  return { tickmode: "array", tickvals: vals, ticktext: vals.map((v) => number(v, digits).replace(/\.0+e/, "e")) }
 }
 
 /**

@@ -80,7 +80,7 @@ export function stamp(image, x, y, size, bytes, base, n, table, signed, cells = 
 }
 
 // .87, 1, or +.12 of a difference.
-export function portion(value, signed = false, digits = Math.abs(value) < 0.01 ? 3 : 2) {
+export function portion(value, signed = false, digits = digitsOf(value)) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–"
   if (value === 0) return "0"
   const size = Math.abs(value)
@@ -88,16 +88,18 @@ export function portion(value, signed = false, digits = Math.abs(value) < 0.01 ?
   return (value < 0 ? "−" : signed && value > 0 ? "+" : "") + text
 }
 
+/** @param {number} value */
+const digitsOf = (value) => (Math.abs(value) < 0.01 ? 3 : 2)
+
 /**
- * Two portions and their difference, of as many digits as it needs, so that what is read adds up.
+ * Two portions, and their difference as they are read, so that it adds up.
  * @param {number} a
  * @param {number} b
  */
 export function apart(a, b) {
-  const digits = Math.abs(a - b) < 0.01 ? 3 : 2
-  const [x, y] = [a, b].map((v) => Number(v.toFixed(digits)))
-  const said = (/** @type {number} */ v, signed = false) => portion(v, signed, digits)
-  return { a: said(x), b: said(y), difference: said(Number((x - y).toFixed(digits)), true) }
+  const [x, y] = [a, b].map((v) => Number(v.toFixed(digitsOf(v))))
+  const digits = Math.max(digitsOf(a), digitsOf(b))
+  return { a: portion(a), b: portion(b), difference: portion(Number((x - y).toFixed(digits)), true, digits) }
 }
 
 export const REST_MS = 250 // what only matters when the reader rests waits so long
