@@ -378,6 +378,7 @@ def test_empty_states(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:
         expect(page.locator(".anl-panel-grid .anl-skeleton")).to_be_visible()
         empty.store.delete(waits.id)
         expect(page.get_by_text("No run with attention yet")).to_be_visible()
+        page.goto("about:blank")  # before the server ends, whom the page would ask in vain
 
 
 def test_it_follows_a_run_until_somebody_scrubs_back(page: Page, dashboard: Dashboard) -> None:

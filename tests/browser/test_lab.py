@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -50,21 +51,49 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-@pytest.fixture
-def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
-    with Dashboard(tmp_path / "runs") as one:
+@contextmanager
+def served(folder: Path) -> Iterator[Dashboard]:
+    """A dashboard over an empty folder, whose log stays clean."""
+    with Dashboard(folder / "runs") as one:
         yield one
         assert "Traceback" not in (log := one.log.read_text()), log
 
 
 @pytest.fixture
-def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
+def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    with served(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def without_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One server for all tests that start no run."""
+    with served(tmp_path_factory.mktemp("without_runs")) as one:
+        yield one
+        assert one.store.list() == []
+
+
+@contextmanager
+def opened(browser: Browser) -> Iterator[Page]:
+    """A page whose console stays silent."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(90_000)  # a busy machine is slow, not wrong
     watched = Watched(page)
     yield page
     assert watched.errors == []
     page.close()
+
+
+@pytest.fixture
+def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
+    with opened(browser) as one:
+        yield one
+
+
+@pytest.fixture
+def still_page(browser: Browser, without_runs: Dashboard) -> Iterator[Page]:
+    with opened(browser) as one:
+        yield one
 
 
 def available(corpus: str) -> bool:
@@ -211,8 +240,9 @@ def test_step_pause_resume_and_stop(page: Page, dashboard: Dashboard) -> None:
     wait_until(lambda: run.status == "stopped")
 
 
-def test_the_address_holds_every_switch(page: Page, dashboard: Dashboard) -> None:
-    open_lab(page, dashboard)
+def test_the_address_holds_every_switch(still_page: Page, without_runs: Dashboard) -> None:
+    page = still_page
+    open_lab(page, without_runs)
     switch(page, "model_residual", "off")
     settled(page)
     switch(page, "model_norm", "rms")
@@ -230,17 +260,21 @@ def test_the_address_holds_every_switch(page: Page, dashboard: Dashboard) -> Non
     other.close()
 
 
-def test_bad_addresses_open_with_a_sentence(page: Page, dashboard: Dashboard) -> None:
-    open_lab(page, dashboard, "?model_depth=nine&model_heads=5&lab_runs=nobody&model_dept=3")
+def test_bad_addresses_open_with_a_sentence(still_page: Page, without_runs: Dashboard) -> None:
+    page = still_page
+    open_lab(page, without_runs, "?model_depth=nine&model_heads=5&lab_runs=nobody&model_dept=3")
     body = page.locator("[data-testid=stApp]")
     expect(body).to_contain_text("model.depth")
     expect(body).to_contain_text("nobody")
-    page.goto(f"{dashboard.url}/compare?compare_runs=nobody")
+    page.goto(f"{without_runs.url}/compare?compare_runs=nobody")
     expect(body).to_contain_text("nobody", timeout=90_000)
 
 
-def test_impossible_settings_are_refused_in_words(page: Page, dashboard: Dashboard) -> None:
-    open_lab(page, dashboard, "?model_heads=5")
+def test_impossible_settings_are_refused_in_words(
+    still_page: Page, without_runs: Dashboard
+) -> None:
+    page = still_page
+    open_lab(page, without_runs, "?model_heads=5")
     expect(page.locator("[data-testid=stApp]")).to_contain_text("does not divide")
     switch(page, "model_placement", "none")
     settled(page)
@@ -260,12 +294,14 @@ def test_the_page_answers_while_two_runs_train(page: Page, dashboard: Dashboard)
     assert [r.status for r in runs] == ["running", "running"]
 
 
-def test_every_page_opens_quietly_in_light_and_dark(browser: Browser, dashboard: Dashboard) -> None:
+def test_every_page_opens_quietly_in_light_and_dark(
+    browser: Browser, without_runs: Dashboard
+) -> None:
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme, viewport={"width": 800, "height": 900})
         watched = Watched(page)
         for name in ("", "compare", "runs"):
-            page.goto(f"{dashboard.url}/{name}")
+            page.goto(f"{without_runs.url}/{name}")
             page.wait_for_selector(".stMain", timeout=60_000)
             settled(page)
             wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
