@@ -100,12 +100,12 @@ class Dashboard:
                 stdout=log,
                 stderr=log,
             )
-        for _ in range(240):
+        for _ in range(1200):
             try:
                 urlopen(f"{self.url}/_stcore/health", timeout=1).close()
                 return
             except OSError:
-                time.sleep(0.25)
+                time.sleep(0.05)
         raise TimeoutError("the dashboard does not answer")
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
