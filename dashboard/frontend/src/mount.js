@@ -8,7 +8,7 @@ import { LayerMap } from "./charts/layer_map.js"
 import { Preload } from "./charts/preload.js"
 import { Profile } from "./charts/profile.js"
 import { hub } from "./state/hub.js"
-import { closeDialogs } from "./ui/streamlit.js"
+import { closeDialogs, unlessLeft, watchLeaving } from "./ui/streamlit.js"
 import { InspectionView } from "./views/anatomy/inspection.js"
 import { Lens } from "./views/anatomy/lens.js"
 import { Operate } from "./views/anatomy/operate.js"
@@ -32,12 +32,18 @@ const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Dif
 const mounted = new WeakMap()
 
 closeDialogs()
+watchLeaving()
 
 /**
  * @param {HTMLElement} root
- * @param {Component} component
+ * @param {Component} streamlits
  */
-export function mount(root, component) {
+export function mount(root, streamlits) {
+  const component = {
+    ...streamlits,
+    setTriggerValue: unlessLeft(root, streamlits.setTriggerValue),
+    setStateValue: unlessLeft(root, streamlits.setStateValue),
+  }
   const known = mounted.get(root)
   if (known) return known.update(component)
   const view = new VIEWS[component.data.view](root)

@@ -25,3 +25,38 @@ export function closeDialogs() {
     if (close instanceof HTMLElement) close.click()
   })
 }
+
+// A report reaches Streamlit as one of the page that it last drew. Sent between a click on another
+// page's link, or Back, and that page's first word, it would call the reader back.
+const LEAVING = 4000 // ms after which a page that was not left is taken to stay
+let shown = "" // the path of the page whose parts were drawn last
+let left = { at: -Infinity, page: "" }
+
+/** Notice when a reader sets out for another page. */
+export function watchLeaving() {
+  const leave = () => {
+    left = { at: performance.now(), page: shown }
+  }
+  addEventListener("popstate", () => {
+    if (location.pathname !== shown) leave()
+  }, true)
+  addEventListener("click", ({ target }) => {
+    const link = target instanceof Element ? target.closest("a") : null
+    if (link?.href && link.pathname !== location.pathname) leave()
+  }, true)
+}
+
+/**
+ * A part's report, which waits while its page is being left, and is dropped with the part.
+ * @template {any[]} Said
+ * @param {HTMLElement} root
+ * @param {(...said: Said) => void} report
+ * @returns {(...said: Said) => void}
+ */
+export function unlessLeft(root, report) {
+  const page = shown = location.pathname
+  return function send(...said) {
+    if (left.page !== page || performance.now() - left.at > LEAVING) report(...said)
+    else setTimeout(() => root.isConnected && send(...said), 200)
+  }
+}
