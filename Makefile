@@ -8,9 +8,6 @@ BIN := .venv/bin
 FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Python 3.11 has no monitoring of its own, and coverage's tracer adds two thirds to the tests' time:
-# there `make test COVERAGE=--cov` asks for it.
-COVERAGE = $(shell $(BIN)/python -c 'import sys; print("--cov" * (sys.version_info >= (3, 12)))')
 
 .PHONY: lab test lint bench science pictures clean check-python chromium node
 
@@ -20,7 +17,7 @@ lab: .venv/product
 test: .venv/tests chromium node
 	$(NPM) --silent test
 ifeq ($(strip $(ARGS)),)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/science $(COVERAGE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/science --cov
 	$(BIN)/python -m pytest tests/browser
 else
 	$(BIN)/python -m pytest $(ARGS)
