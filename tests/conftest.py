@@ -68,11 +68,11 @@ BROWSER = Path(__file__).parent / "browser"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A second try for tests in a browser, which a busy machine can make too slow.
+    """Two more tries for tests in a browser, which a busy machine can make too slow.
 
     What they show in numbers is tested elsewhere, once. Those marked `once` get none: what they
     find is wrong however busy the machine is.
     """
     for item in items:
         if BROWSER in item.path.parents and not item.get_closest_marker("once"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))

@@ -18,6 +18,7 @@ from core.cache import Cache
 from core.jobs.grids import at_work
 from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError
+from core.runs.status import Status
 from dashboard.api.answers import (
     BadRequestError,
     as_json,
@@ -91,10 +92,12 @@ def _live_run(asked: _Asked) -> LiveRun | Gone:
     with LOCK:  # one run at a time, so that pages are not held up by 250
         try:
             source = feed(asked.id)
+            # Before its rows: an ended run is not asked again, so its last rows have to be with it.
+            record = source.run.record
             source.refresh(
                 [*asked.metrics, *asked.latest, *(HEADLINE.values() if asked.headline else ())]
             )
-            return _state(source, asked)
+            return _state(source, record, asked)
         except CursorError:
             raise
         except (RunError, OSError):
@@ -104,8 +107,7 @@ def _live_run(asked: _Asked) -> LiveRun | Gone:
             return {"state": "failed", "step": 0, "steps": 0, "message": DAMAGED}
 
 
-def _state(source: Feed, asked: _Asked) -> LiveRun:
-    record = source.run.record
+def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
     reply: LiveRun = {"state": record.state, "step": record.step, "steps": record.steps}
     optional = {
         "rate": rounded(record.tokens_per_second, 5),

@@ -55,8 +55,10 @@ LINES = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot 
     run: typeof t.meta === 'string' ? t.meta : '', name: t.name ?? '', x: [...t.x],
     color: t.line?.color ?? '', axis: plot.layout?.xaxis?.title?.text ?? '',
   })))"""
+# What the parts on the page ask for; of a run that none of them draws the last points are left out.
 SERIES = """() => [...window.addnormHub?.runs ?? []].flatMap(([run, live]) => [...live.series]
-  .filter(([, s]) => !s.missing && s.steps.length)
+  .filter(([metric, s]) => !s.missing && s.steps.length
+    && window.addnormHub.asks().runs.includes(run) && window.addnormHub.asks().of(run).includes(metric))
   .map(([metric, s]) => (
     { run, metric, state: live.state, steps: [...s.steps], width: s.width ?? 1 })))"""
 # Each part's runs: id, name, colour.

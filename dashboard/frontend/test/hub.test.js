@@ -54,15 +54,46 @@ test("where no points are shown, a state is told at once, and so is an end witho
   forget()
 })
 
+/** The page was drawn anew for this view. */
+function redrawn(view, id, state) {
+  view.props = { runs: [{ id, state }] }
+  hub.refresh(view.props.runs)
+}
+
 test("a run that is paused again after one step is told again", async () => {
   const said = []
   const view = viewOf("a", [], said)
   const states = () => said.filter((one) => one !== "drawn")
   await polled([view], { ...running, state: "paused" })
-  hub.refresh([{ id: "a", state: "paused" }])
-  hub.refresh([{ id: "a", state: "running" }]) // the page was drawn between the step and its end
+  redrawn(view, "a", "paused")
+  redrawn(view, "a", "running") // the page was drawn between the step and its end
   await polled([view], { ...running, state: "paused" })
   assert.deepEqual(states(), ["paused", "paused"])
+  forget()
+})
+
+test("a state that was heard and passed is told again when it returns", async () => {
+  const said = []
+  const view = viewOf("a", [], said)
+  const states = () => said.filter((one) => one !== "drawn")
+  await polled([view], { ...running, state: "paused" })
+  await polled([view], { ...running, state: "queued" }) // what the page was drawn with
+  await polled([view], { ...running, state: "paused" })
+  assert.deepEqual(states(), ["paused", "paused"])
+  forget()
+})
+
+test("an end is told once, however late the rerun comes to the last view", async () => {
+  const said = []
+  const [first, last] = [viewOf("a", [], said), viewOf("a", [], said)]
+  const states = () => said.filter((one) => one !== "drawn")
+  await polled([first, last], { ...running, state: "stopped" })
+  redrawn(first, "a", "stopped")
+  await polled([first, last], { ...running, state: "stopped" })
+  assert.deepEqual(states(), ["stopped"])
+  redrawn(last, "a", "stopped")
+  await polled([first, last], { ...running, state: "stopped" })
+  assert.deepEqual(states(), ["stopped"])
   forget()
 })
 

@@ -628,3 +628,23 @@ def test_long_answers_are_packed_for_who_can_unpack_them(store, client):
     assert "content-encoding" not in plain.headers
     assert plain.json()["runs"] == packed.json()["runs"]
     faker.close()
+
+
+def test_a_reply_that_says_ended_has_the_last_rows(store, client, monkeypatch):
+    ends = Faker(store.create(config("ends", steps=40)))
+    ends.start()
+    ends.write(0, 31)
+    ends.status("running", 30)
+    read = live.Feed.refresh
+
+    def ends_while_its_rows_are_read(feed, metrics):
+        read(feed, metrics)
+        if ends.run.record.step != 40:
+            ends.write(31, 41)
+            ends.status("finished", 40)
+
+    monkeypatch.setattr(live.Feed, "refresh", ends_while_its_rows_are_read)
+    polls = Polls(client, [ends.run.id])
+    assert polls.tick()["runs"][0]["state"] != "finished", "its last rows are not with this reply"
+    assert polls.tick()["runs"][0]["state"] == "finished"
+    assert max(polls.points[ends.run.id]["loss/train"]) == 40

@@ -263,14 +263,26 @@ class Hub {
         if (young.has(known.id)) continue
         const run = this.run(known.id)
         const now = run.gone ? "gone" : run.state
-        if (!now || !view.trigger || now === known.state) continue
+        if (!now || !view.trigger) continue
         // Once for each state: views learn of the rerun one after the other.
         if (this.announced.get(known.id) === now) continue
+        this.announced.delete(known.id)
+        if (now === known.state) continue
         this.announced.set(known.id, now)
         view.trigger("state", { run: known.id, state: now })
         return // one rerun shows all of them
       }
     }
+  }
+
+  /**
+   * @param {string} id
+   * @param {Run["state"]} state
+   * @returns {boolean} whether each view of the run was drawn with this state
+   */
+  shows(id, state) {
+    const drawn = [...this.views].flatMap((view) => view.props?.runs ?? [])
+    return drawn.every((known) => known.id !== id || known.state === state)
   }
 
   /**
@@ -281,8 +293,9 @@ class Hub {
     this.know(known)
     for (const { id, state } of known) {
       const run = this.run(id)
-      // It was shown: when the run comes into that state again (one step of a pause), tell it again.
-      if (this.announced.get(id) === state) this.announced.delete(id)
+      // All views show it: when the run comes into that state again (one step of a pause), tell it
+      // again. As long as one of them shows the state before, the rerun is still on its way to it.
+      if (this.announced.get(id) === state && this.shows(id, state)) this.announced.delete(id)
       if (run.settled && run.state !== state) {
         run.settled = ""
         run.state = null // what was heard last is older than the page
