@@ -23,6 +23,7 @@ from dashboard.ui.palette import ATTENTION, DIVERGING
 from tests.browser.driver import Dashboard, Watched, choose, open_browser, settled, switch
 from tests.conftest import SMALL
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
+from tests.farm import wait_until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -240,8 +241,13 @@ def test_every_key(page: Page, dashboard: Dashboard, pair: Any) -> None:
     cards = page.locator(".anl-cards")
     cards.focus()
     page.keyboard.press("Home")
-    first = page.locator(".anl-head-card").first.get_attribute("aria-label") or ""
-    assert first.startswith(chosen(page).partition(" at ")[0])
+    card = page.locator(".anl-head-card").first
+    # The cards are those of the step that was played to, once they have come.
+    wait_until(
+        lambda: (card.get_attribute("aria-label") or "").startswith(
+            chosen(page).partition(" at ")[0]
+        )
+    )
 
 
 def test_every_pointer(page: Page, dashboard: Dashboard, pair: Any) -> None:

@@ -56,11 +56,14 @@ LINES = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot 
     color: t.line?.color ?? '', axis: plot.layout?.xaxis?.title?.text ?? '',
   })))"""
 # What the parts on the page ask for; of a run that none of them draws the last points are left out.
-SERIES = """() => [...window.addnormHub?.runs ?? []].flatMap(([run, live]) => [...live.series]
-  .filter(([metric, s]) => !s.missing && s.steps.length
-    && window.addnormHub.asks().runs.includes(run) && window.addnormHub.asks().of(run).includes(metric))
-  .map(([metric, s]) => (
-    { run, metric, state: live.state, steps: [...s.steps], width: s.width ?? 1 })))"""
+SERIES = """() => {
+  const hub = window.addnormHub, asks = hub?.asks()
+  return [...hub?.runs ?? []].flatMap(([run, live]) => [...live.series]
+    .filter(([metric, s]) => !s.missing && s.steps.length
+      && asks.runs.includes(run) && asks.of(run).includes(metric))
+    .map(([metric, s]) => (
+      { run, metric, state: live.state, steps: [...s.steps], width: s.width ?? 1 })))
+}"""
 # Each part's runs: id, name, colour.
 KNOWN = """() => [...window.addnormHub?.views ?? []]
   .map(v => [...v.props?.runs ?? [], ...v.props?.rows ?? []].filter(r => r.name)
