@@ -68,3 +68,19 @@ def test_escape_closes_the_report_s_dialog_after_a_download(
     expect(button).to_be_enabled()
     page.keyboard.press("Escape")
     expect(page.locator(".stDialog")).to_have_count(0)
+
+
+def test_a_tick_that_is_made_while_the_page_is_drawn_anew_is_heard(
+    page: Page, dashboard: Dashboard
+) -> None:
+    page.goto(f"{dashboard.url}/runs")
+    page.locator(".st-key-compare_these").wait_for()
+    settled(page)
+    page.evaluate("""() => {
+      const table = [...window.addnormHub.views].find((view) => view.tickAll)
+      table.tickAll([table.props.rows[0].id], true)
+      table.update(table.component)  // what a rerun that another press asked for does
+    }""")
+    expect(page.locator(".st-key-compare_these button:visible").last).to_be_enabled()
+    settled(page)
+    expect(page.locator(".st-key-compare_these button:visible").last).to_be_enabled()

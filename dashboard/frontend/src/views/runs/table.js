@@ -105,10 +105,12 @@ export class RunsTable extends Card {
       hub.know(rows.map((r) => ({ ...r, settings: undefined })))
       hub.choice = { ...hub.choice, ids: null } // views that follow draw the rows as they are now
     }
-    if (order.n !== this.order) this.obey(order)
+    const ordered = order.n !== this.order
+    if (ordered) this.obey(order)
     this.arrange()
     this.choose()
-    this.said = this.report()
+    if (ordered) this.said = this.report()
+    else this.tell() // a tick that was made while the page was drawn anew is not told yet
   }
 
   // What Python wants to be chosen: from an address, or because a cell of the matrix was opened.
