@@ -339,7 +339,8 @@ export class Curves extends Courses {
   // What a press may change is kept, for a double click is two presses.
   pressed({ target }) {
     const { step, focus } = hub.choice
-    this.presses = [this.presses[1], { step, focus, on: target }]
+    // Asked now: a live run's next points may put another node in the target's place.
+    this.presses = [this.presses[1], { step, focus, inside: this.plot.contains(target) }]
     this.body.focus({ preventScroll: true }) // Plotly keeps the browser from doing so
   }
 
@@ -347,7 +348,7 @@ export class Curves extends Courses {
   // pointer, so Plotly, which has its own double click, does not see the second one.
   doubled() {
     const [first] = this.presses
-    if (!this.props.follow || !first || !this.plot.contains(first.on)) return
+    if (!this.props.follow || !first?.inside) return
     hub.set({ step: first.step, focus: first.focus })
     this.whole()
   }
