@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, rank, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.probes import depth
 
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
 SINK = 0.3  # Gu et al. 2024, arXiv 2410.10781, section 3.2
@@ -79,13 +80,13 @@ class Look:
         if name not in self.places:
             self.places.append(name)
         size = x.abs().flatten(1)  # (N, T D)
-        values = rank.singular_values(x)
+        values = depth.singular_values(x)
         median = size.median(-1).values
         self.keep(
             name,
             rms=x.double().square().mean((1, 2)),
-            similarity=rank.similarity(x),
-            effective_rank=rank.effective_rank(values),
+            similarity=depth.token_cosine(x.double()),
+            effective_rank=depth.effective_rank(values),
             participation=rank.participation(values),
             residual_ratio=rank.residual_ratio(x),
             largest=size.amax(-1),

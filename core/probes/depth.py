@@ -25,12 +25,14 @@ def profiles(trace: dict[str, Tensor]) -> dict[str, Tensor]:
         inputs = [v for name, v in trace.items() if name.endswith(".resid_pre")]
         if inputs:
             found["activation/token_cosine/resid_pre"] = torch.stack(
-                [token_cosine(v) for v in inputs]
+                [token_cosine(v.float()).mean() for v in inputs]
             )
     streams = [v for name, v in trace.items() if name.endswith(".resid_post")]
     if streams and all(v.ndim < 4 and v.shape == streams[0].shape for v in streams):
         rows = [v.reshape(-1, v.shape[-1])[:ROWS] for v in streams]
-        found["activation/effective_rank/resid_post"] = effective_rank(torch.stack(rows))
+        found["activation/effective_rank/resid_post"] = effective_rank(
+            singular_values(torch.stack(rows))
+        ).float()
     return found
 
 
@@ -44,29 +46,39 @@ def entropy(pattern: Tensor) -> Tensor:
 
 
 def token_cosine(x: Tensor) -> Tensor:
-    """Mean cosine between two different tokens of a sequence, over all pairs, (..., T, D) -> ().
+    """Mean cosine between two different tokens of a sequence, over all pairs, (..., T, D) -> (...).
 
-    From the norm of the sum of unit vectors, so it costs no (T, T). NaN for a single token.
+    1: all tokens point the same way. From the norm of the sum of unit vectors, so it costs no
+    (T, T). NaN for a single token.
     """
-    unit = torch.nn.functional.normalize(x.float(), dim=-1)
+    unit = torch.nn.functional.normalize(x, dim=-1)
     tokens = x.shape[-2]
+    # The squared length of the sum holds every pair twice and each token with itself.
     pairs = unit.sum(-2).square().sum(-1) - unit.square().sum((-2, -1))
-    return (pairs / (tokens * (tokens - 1) or float("nan"))).mean()
+    return pairs / (tokens * (tokens - 1) or float("nan"))
 
 
-def effective_rank(x: Tensor) -> Tensor:
-    """exp(H(σ / Σσ)) with the singular values σ of each matrix (..., n, d) -> (...).
+def singular_values(x: Tensor) -> Tensor:
+    """Singular values of each matrix, largest first, (..., n, d) -> (..., min(n, d)) float64.
 
-    Roy and Vetterli 2007. From the smaller Gram matrix in float64, four times as fast as singular
-    values; NaN where a matrix is not finite, 0 where it is zero.
+    From the smaller of its Gram matrices, a tenth of the work of a decomposition; values below
+    1e-8 of the largest are lost in rounding. NaN where a matrix is not finite.
     """
     wide = x.double()
     gram = wide @ wide.mT if x.shape[-2] <= x.shape[-1] else wide.mT @ wide
-    finite = gram.isfinite().all(-1).all(-1)
+    finite = gram.isfinite().all(-1).all(-1)[..., None]
     # The decomposition raises on NaN and infinity, which a diverging run has.
-    gram = torch.where(finite[..., None, None], gram, torch.zeros_like(gram))
-    sigma = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
-    total = sigma.sum(-1, keepdim=True)
-    share = sigma / total.clamp_min(torch.finfo(sigma.dtype).tiny)
-    rank = torch.special.entr(share).sum(-1).exp() * (total[..., 0] > 0)
-    return torch.where(finite, rank, torch.full_like(rank, torch.nan)).to(torch.float32)
+    squares = torch.linalg.eigvalsh(gram.where(finite[..., None], 0.0))
+    values: Tensor = squares.clamp(min=0).sqrt().flip(-1)
+    return values.where(finite, torch.nan)
+
+
+def effective_rank(values: Tensor) -> Tensor:
+    """exp(H(σ / Σσ)) of singular values σ, the entropy H in nats, (..., n) -> (...), from 1 to n.
+
+    Roy and Vetterli 2007, The effective rank, equation 3. NaN where they are, 0 where all are zero.
+    """
+    total = values.sum(-1, keepdim=True)
+    share = values / total.clamp(min=torch.finfo(values.dtype).tiny)
+    rank: Tensor = torch.special.entr(share).sum(-1).exp()
+    return rank.where(total[..., 0] != 0, 0.0)

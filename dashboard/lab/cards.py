@@ -195,7 +195,8 @@ def first_run(drawn: ModelConfig) -> None:
             " documentation, and watch which of them learn: here, twelve layers with the norm after"
             " each addition (post-LN) only guess by how often each letter occurs, a loss that is"
             " called the unigram entropy, and the same twelve with the norm before each sublayer"
-            " (pre-LN) learn. "
+            " (pre-LN) learn. The loss is \N{MINUS SIGN}ln of the probability that the right letter"
+            " was given, in nats: 0 for certainty, ln n for a blind guess among n letters. "
             f"{NORM} Or turn the switches at the left and press Train.",
         )
         st.button(

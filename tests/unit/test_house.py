@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "probes": {"config", "metrics", "models", "verdicts"},
     "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
-    "anatomy": {"config", "data", "files", "heads", "models", "runs", "training"},
+    "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "jobs": {
         *("anatomy", "catalogue", "config", "data", "durations", "files", "grids", "machine"),
         *("marker_queue", "metrics"),

@@ -14,6 +14,7 @@ from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.streams import Look, _massive, _sinks, streams
 from core.config import ModelConfig
 from core.models import build_model
+from core.probes import depth
 from core.runs import RunStore
 from tests.subjects import asking, subject_of
 
@@ -29,15 +30,15 @@ def measured(subject: LoadedCheckpoint) -> dict:
 
 def test_equal_tokens_and_square_ones() -> None:
     equal = torch.ones(2, 5, 8)
-    values = rank.singular_values(equal)
-    assert rank.similarity(equal).tolist() == pytest.approx([1, 1])
-    assert rank.effective_rank(values).tolist() == pytest.approx([1, 1], abs=1e-5)
+    values = depth.singular_values(equal)
+    assert depth.token_cosine(equal.double()).tolist() == pytest.approx([1, 1])
+    assert depth.effective_rank(values).tolist() == pytest.approx([1, 1], abs=1e-5)
     assert rank.participation(values).tolist() == pytest.approx([1, 1])
     assert rank.residual_ratio(equal).tolist() == [0, 0]
     square = torch.eye(6)[None]
-    values = rank.singular_values(square)
-    assert rank.similarity(square).item() == pytest.approx(0, abs=1e-12)
-    assert rank.effective_rank(values).item() == pytest.approx(6)
+    values = depth.singular_values(square)
+    assert depth.token_cosine(square.double()).item() == pytest.approx(0, abs=1e-12)
+    assert depth.effective_rank(values).item() == pytest.approx(6)
     assert rank.participation(values).item() == pytest.approx(6)
 
 
@@ -45,7 +46,7 @@ def test_measures_against_their_definitions() -> None:
     torch.manual_seed(0)
     for shape in ((3, 7, 5), (3, 5, 7)):
         x = torch.randn(shape)
-        values = rank.singular_values(x)
+        values = depth.singular_values(x)
         assert values.numpy() == pytest.approx(torch.linalg.svdvals(x.double()).numpy())
         cosines = [
             torch.nn.functional.cosine_similarity(x[0, i], x[0, j], dim=0).item()
@@ -53,10 +54,10 @@ def test_measures_against_their_definitions() -> None:
             for j in range(shape[1])
             if i != j
         ]
-        assert rank.similarity(x)[0].item() == pytest.approx(mean(cosines), abs=1e-6)
+        assert depth.token_cosine(x.double())[0].item() == pytest.approx(mean(cosines), abs=1e-6)
         share = values[0] / values[0].sum()
         entropy = -(share * share.log()).sum()
-        assert rank.effective_rank(values)[0].item() == pytest.approx(entropy.exp().item())
+        assert depth.effective_rank(values)[0].item() == pytest.approx(entropy.exp().item())
         squares = values[0] ** 2
         expected = (squares.sum() ** 2 / (squares**2).sum()).item()
         assert rank.participation(values)[0].item() == pytest.approx(expected)
@@ -73,7 +74,7 @@ def test_angles() -> None:
 
 def test_what_is_not_finite_has_no_rank() -> None:
     x = torch.full((1, 3, 3), math.inf)
-    assert math.isnan(rank.effective_rank(rank.singular_values(x)).item())
+    assert math.isnan(depth.effective_rank(depth.singular_values(x)).item())
 
 
 # Published values, 24 layers at initialisation, 64 random tokens, width 128
