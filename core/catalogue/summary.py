@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from core.cache import Cache
-from core.files import read_json
+from core.files import read_json, replacing
 from core.metrics.segment import CADENCES
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
@@ -196,11 +195,5 @@ def _measured(run: Run, record: Status) -> RunSummary:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Atomically, without waiting for the disk: what is torn by a crash is measured again."""
-    temporary = path.with_name(f".{FILE}.{os.getpid()}.{threading.get_ident()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.anatomy import KINDS
 from core.config.families import NAMES
-from core.files import read_json, write_json
+from core.files import read_json, replacing, write_json
 from core.jobs.inspection_queue import forget, mark, waiting
 from core.jobs.processes import INSPECTOR
 from core.runs import Run, RunError, RunStore
@@ -170,9 +170,8 @@ def write_state(folder: Path, record: Record) -> None:
     It is written ten times a second, so it is not flushed to the disk: a crash of the machine ends
     the work too.
     """
-    fresh = folder / f".status.json.{os.getpid()}"
-    fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
-    os.replace(fresh, folder / "status.json")
+    with replacing(folder / "status.json") as fresh:
+        fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
 
 
 def inspector_lock(root: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from core.files import replacing
 from core.metrics.segment import CHECKSUMS, SegmentFile, checksums, file_name, read_schema
 
 COMPACT_ROWS = 8192
@@ -47,13 +49,9 @@ class SeriesWriter:
         if self._writer is None:
             self.path.unlink(missing_ok=True)
             return
-        temporary = self.path.with_suffix(".compact")
-        try:
+        # The uncompacted segment is complete; a full disk only keeps it larger.
+        with contextlib.suppress(OSError), replacing(self.path) as temporary:
             _compact(self.path, temporary)
-            os.replace(temporary, self.path)
-        except OSError:
-            # The uncompacted segment is complete; a full disk only keeps it larger.
-            temporary.unlink(missing_ok=True)
 
 
 def _to_batch(

@@ -7,7 +7,6 @@ alone: JSON, Arrow streams, arrays without objects and safetensors; nothing of i
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.files import RefusedFileError, open_named, read_json, write_json
+from core.files import RefusedFileError, open_named, read_json, replacing, write_json
 from core.runs.locks import Lock
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore
@@ -49,15 +48,13 @@ class ArchiveError(RunError):
 
 def pack(runs: Sequence[Run], to: Path) -> Path:
     """Write runs into one zip, file by file; it appears when it is whole. Raises OSError."""
-    temporary = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
-    try:
-        with zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive:
-            for run in runs:
-                for name in files_of(run.path):
-                    _add(archive, run.path / name, f"{run.id}/{name}")
-        os.replace(temporary, to)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        replacing(to) as temporary,
+        zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive,
+    ):
+        for run in runs:
+            for name in files_of(run.path):
+                _add(archive, run.path / name, f"{run.id}/{name}")
     return to
 
 

@@ -217,8 +217,12 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
     They are drawn before anything that reads runs: what is wrong with one must not take them away.
     """
     vocab, problem = cost.vocabulary(config) if config else (None, wrong)
-    for sentence in filter(None, (problem, enqueue.problem())):
-        cards.problem(sentence)
+    # One place whatever stands in it: else Train moves, and is there twice for a moment.
+    above = st.empty()
+    if wrong_now := [*filter(None, (problem, enqueue.problem()))]:
+        with above.container():
+            for sentence in wrong_now:
+                cards.problem(sentence)
     place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
         st.button(
