@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, applies, explain, resolve, settings
+from core.config.base import did_you_mean
 from core.config.words import format_value, words_of
 from core.files import RefusedFileError, read_named
 from core.resources import ASSETS
@@ -230,8 +231,7 @@ def from_table(table: Mapping[str, Any], name: str = "grid") -> Grid:
     """A grid from a TOML file's contents; `seeds = 3` tries three seeds. Raises GridError."""
     for key in table:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = did_you_mean(key, KEYS)
             raise GridError(f"{key} is not known{hint}; accepted: {', '.join(KEYS)}")
     base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"))
     axes = _flat(table.get("grid", {}), "grid")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import operator
 import re
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.catalogue.filter_fields import OWN, FieldKind, is_group, kinds, meant, near, words_of
+from core.config.base import did_you_mean
 from core.verdicts.labels import STATE_ALIASES
 
 Values = Mapping[str, Any]
@@ -270,8 +270,7 @@ class Conditions:
         if name.kind == "text" and value.kind != "text":
             raise self.refuse(f"{name.name} is text, which {said} is not", value.node)
         if words and isinstance(sign, ast.Eq | ast.NotEq) and value.get({}) not in words:
-            near_words = difflib.get_close_matches(str(value.get({})), words, n=1)
-            hint = f" (did you mean {near_words[0]}?)" if near_words else ""
+            hint = did_you_mean(str(value.get({})), words)
             raise self.refuse(
                 f"{name.name} is never {said}{hint}", value.node, f"accepted: {', '.join(words)}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -38,7 +39,7 @@ def only_known(group: type[BaseModel], values: Any) -> Any:
                     "{key} is not a setting{hint}; accepted: {accepted}",
                     {
                         "key": str(key),
-                        "hint": _hint(str(key), known),
+                        "hint": did_you_mean(str(key), known),
                         "accepted": ", ".join(known),
                     },
                 )
@@ -59,6 +60,7 @@ def _refuse_what_is_no_text(values: dict[str, Any]) -> None:
                 ) from error
 
 
-def _hint(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint at the known word that a mistyped one resembles, in brackets; else nothing."""
+    near = difflib.get_close_matches(word, [*known], n=1)
     return f" (did you mean {near[0]}?)" if near else ""
