@@ -12,10 +12,12 @@ if str(ROOT) not in sys.path:
 
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
 from dashboard.ui import cards  # noqa: E402
+from dashboard.web.sockets import at_once  # noqa: E402
 
 app = st.App(
     ROOT / "dashboard" / "main.py",
     routes=ROUTES,
     middleware=MIDDLEWARE,
     on_script_error=cards.failed,
+    lifespan=at_once,
 )

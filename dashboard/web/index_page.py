@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files, style
 
-HEAD, END = b"<head>", b"</body>"
+HEAD, HEAD_END, END = b"<head>", b"</head>", b"</body>"
 
 
 @cache
@@ -30,10 +30,15 @@ def head() -> bytes:
         f'<script type="module">{assets.text("shell.js")}</script>'
         "<style>html{color-scheme:light dark;"
         f"background:light-dark({LIGHT['ground']},{DARK['ground']})}}</style>"
-        + "".join(
-            f'<link rel="modulepreload" crossorigin href="{address}">'
-            for address in (*static_files.first_modules(), *assets.module_urls())
-        )
+    ).encode()
+
+
+@cache
+def preloads() -> bytes:
+    """The HTML before `</head>`: after Streamlit's own modules, which everything waits for."""
+    return "".join(
+        f'<link rel="modulepreload" crossorigin href="{address}">'
+        for address in (*static_files.first_modules(), *assets.module_urls())
     ).encode()
 
 
@@ -69,6 +74,7 @@ class Shell:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     body = body.replace(HEAD, HEAD + head(), 1)
+                    body = body.replace(HEAD_END, preloads() + HEAD_END, 1)
                     body = body.replace(END, style.of_pages().encode() + END, 1)
                     headers = MutableHeaders(raw=start["headers"])
                     headers["content-length"] = str(len(body))

@@ -45,7 +45,7 @@ def test_the_first_page_is_told_what_its_widgets_need():
     assert set(static_files.FIRST) <= set(names)
     assert "recordbatch" in names, "what they import is among them"
     assert len(set(modules)) == len(modules)
-    head = index_page.head().decode()
+    head = index_page.preloads().decode()
     assert all(f'href="{module}"' in head for module in modules)
 
 
