@@ -156,12 +156,12 @@ export class HeadLarge {
     this.matrix.node.hidden = this.lines
     this.drawing.node.hidden = !this.lines
     const { tokens, theme, signed, locked } = this
+    this.describe() // first: its lines take room from the picture
+    this.listed()
     const view = this.lines ? this.drawing : this.matrix
     view.show(this.head, { tokens, theme, signed, locked })
     this.matrix.canvas.setAttribute("aria-label",
       `Attention of layer ${this.layer + 1}, head ${this.index + 1} over ${tokens.length} tokens, rows are queries. ${this.summary()}`)
-    this.describe()
-    this.listed()
   }
 
   hover(spot) {

@@ -7,6 +7,9 @@ import { shownToken } from "../../ui/format.js"
 import { faded } from "../../ui/theme.js"
 import { bytesOf, pixelTable, stamp } from "./pixels.js"
 
+// Pixels beside the tokens or their places, for the name of the axis.
+const AXIS = 17
+
 export class HeadMatrix {
   /** @type {{ n: number, named: boolean, left: number, below: number, size: number, scale: number, side: number, cell: number }} where things lie, once it is drawn */
   place
@@ -50,8 +53,8 @@ export class HeadMatrix {
     this.room = [w, h]
     const [n] = this.head.shape
     const scale = window.devicePixelRatio || 1
-    const named = (Math.min(w, h) - 18) / n >= 8
-    const [left, below] = named ? [20, 20] : [30, 20]
+    const named = (Math.min(w, h) - 18 - AXIS) / n >= 8
+    const [left, below] = [(named ? 20 : 30) + AXIS, 20 + AXIS]
     const most = Math.floor(Math.min(w - left - 2, h - below - 2, n * 64) * scale)
     // Whole pixels for each cell where cells are large enough to be seen as such.
     const size = Math.max(most >= 4 * n ? Math.floor(most / n) * n : most, 16)
@@ -74,6 +77,7 @@ export class HeadMatrix {
     context.textBaseline = "middle"
     if (named) this.names(context, marked)
     else this.numbers(context)
+    this.axes(context)
     const frame = (row, at, colour, width) => {
       context.strokeStyle = colour
       context.lineWidth = width
@@ -118,6 +122,19 @@ export class HeadMatrix {
       context.textAlign = "center"
       context.fillText(String(i), left + Math.min(Math.max((i - 0.5) * cell, 6), side - 8), side + 11)
     }
+  }
+
+  axes(context) {
+    const { left, side, below } = this.place
+    context.font = `12px ${this.theme.font}`
+    context.fillStyle = this.theme.muted
+    context.textAlign = "center"
+    context.fillText(side < 200 ? "key" : "key: the token that is looked at", left + side / 2, side + below - AXIS / 2)
+    context.save()
+    context.translate(AXIS / 2 - 1, side / 2)
+    context.rotate(-Math.PI / 2)
+    context.fillText(side < 200 ? "query" : "query: the token that looks", 0, 0)
+    context.restore()
   }
 
   // What is under the pointer; on an axis one of the two is null.
