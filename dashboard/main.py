@@ -3,9 +3,11 @@
 import streamlit as st
 from streamlit import runtime
 
+from core.catalogue.summary import within
 from core.jobs import revive
 from dashboard import components
 from dashboard.address import page as address
+from dashboard.catalogue import unread
 from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.navigation import pages
@@ -23,7 +25,9 @@ def draw() -> None:
         components.preload()
     address.arrive(page.title)
     revive(store())  # a warm worker, so that the next run starts at once
-    page.run()
+    with within(unread.PATIENCE) as patience:
+        page.run()
+    unread.tell(patience.left)
 
 
 if runtime.exists():  # importing it elsewhere draws nothing and starts nothing

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -46,10 +46,15 @@ class Entry:
     switches: tuple[Mapping[str, Any], ...]
     state: State
 
-    @cached_property
+    @property
     def summary(self) -> RunSummary:
         """Its state, losses and verdict; read when first asked for, since names need no metrics."""
-        return summary_of(self.run)
+        known = self.__dict__.get("_summary")
+        if known is None:
+            known = summary_of(self.run)
+            if not known.unread:  # that one is known soon
+                self.__dict__["_summary"] = known
+        return cast(RunSummary, known)
 
     @cached_property
     def damaged(self) -> list[str]:
@@ -112,12 +117,17 @@ class Entry:
         """Equal where runs are repeats of each other."""
         return experiment_key(self.flat, self.switches)
 
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
         """The values that filters compare, by name (see `core.catalogue.filters`); layers count
         from 1.
         """
-        return self.told(people=True)
+        known = self.__dict__.get("_values")
+        if known is None:
+            known = self.told(people=True)
+            if not self.summary.unread:
+                self.__dict__["_values"] = known
+        return cast(dict[str, Any], known)
 
     def told(self, people: bool) -> dict[str, Any]:
         """Settings and `filter_fields.OWN`; layers that differ as people type them, counted from 1,

@@ -4,6 +4,9 @@
 and the sizes of the metrics' files. A run that was resumed, or a copy with other metrics, does not
 fit it any more and is measured anew. It holds nothing that the rest of the directory does not say,
 so it may be deleted, and where it can't be written nothing is lost but time.
+
+A page that lists thousands of runs waits for so many seconds (:func:`within`); those that nobody
+has measured by then are told as far as `status.json` says, and are `unread`.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -51,6 +56,7 @@ class RunSummary:
     last: Mapping[str, float]
     best: Mapping[str, float]
     metrics: Mapping[str, int]
+    unread: bool = False  # what its metrics say is not known yet
 
     @property
     def loss(self) -> float | None:
@@ -82,9 +88,55 @@ class RunSummary:
         return labels.state_words(self.state, kind, self.step, self.steps, self.diverged_at)
 
 
+class Patience:
+    """The time that somebody has for measuring runs; `left` are the places of those left unread."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.left: set[str] = set()
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up. Only measuring takes of it, so each time some runs are read."""
+        return self._seconds <= 0
+
+    @contextlib.contextmanager
+    def spent(self) -> Iterator[None]:
+        """Take the time of what is done within it."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds -= time.monotonic() - started
+
+
+_PATIENCE: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[Patience]:
+    """Within it, ended runs are measured for so many seconds; later ones are left unread."""
+    patience = Patience(seconds)
+    before = _PATIENCE.set(patience)
+    try:
+        yield patience
+    finally:
+        _PATIENCE.reset(before)
+
+
+class _UnreadError(Exception):
+    """Nobody has measured the run, and there is no time to do so; nothing is kept of it."""
+
+
 def summary_of(run: Run) -> RunSummary:
     """The run as it is now. Of a run that has ended it is kept, in memory and in its directory."""
     return _summary(run, run.record, run.name)
+
+
+def unread(run: Run) -> bool:
+    """Whether a run has ended and has no digest that fits it."""
+    record = run.record
+    return record.state in ENDED and _from_digest(run, record, run.name) is None
 
 
 def keep(run: Run) -> None:
@@ -102,22 +154,53 @@ def _summary(run: Run, record: Status, name: str) -> RunSummary:
     sizes = None if ended else tuple(_sizes(run).items())
     made_from = (name, record.state, record.changed, record.step, sizes)
     make = partial(_kept, run, record, name) if ended else partial(_measured, run, record)
-    return SUMMARIES.get(run.place, made_from, make)
+    try:
+        return SUMMARIES.get(run.place, made_from, make)
+    except _UnreadError:
+        return _unread(record, name)
 
 
 def _kept(run: Run, record: Status, name: str) -> RunSummary:
     """From `digest.json` where it fits, else measured and written there."""
+    found = _from_digest(run, record, name)
+    if found is not None:
+        return found
+    patience = _PATIENCE.get()
+    if patience is not None and patience.over:
+        patience.left.add(run.place)
+        raise _UnreadError
     made_from = _made_from(run, record)
-    try:
-        found = read_json(run.place + FILE)
-        if found["of"] == made_from:
-            return _from_json(found, record, name)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        pass  # none, torn, or of other rules
-    measured = _measured(run, record)
+    with patience.spent() if patience else contextlib.nullcontext():
+        measured = _measured(run, record)
     with contextlib.suppress(OSError):
         _write(run.path / FILE, {"of": made_from, "name": name, **asdict(measured)})
     return measured
+
+
+def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
+    try:
+        found = read_json(run.place + FILE)
+        if found["of"] == _made_from(run, record):
+            return _from_json(found, record, name)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass  # none, torn, or of other rules
+    return None
+
+
+def _unread(record: Status, name: str) -> RunSummary:
+    return RunSummary(
+        state=record.state,
+        verdict=Verdict("too_early", None, None, f"{name} is being read."),
+        step=record.step,
+        steps=record.steps,
+        message=record.message,
+        diverged_at=None,
+        seconds=None,
+        last={},
+        best={},
+        metrics={},
+        unread=True,
+    )
 
 
 def _from_json(found: dict[str, Any], record: Status, name: str) -> RunSummary:

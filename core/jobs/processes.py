@@ -1,4 +1,5 @@
-"""The detached processes of a runs folder: one standby that trains, one inspector. Without torch.
+"""The detached processes of a runs folder: one standby that trains, one inspector, one that reads
+runs that nobody has measured. Without torch.
 
 Each holds a lock for its life. Whoever starts one takes the lock first and hands it over, so that
 nobody starts a second one while the first still imports torch.
@@ -39,6 +40,7 @@ class Service:
 
 STANDBY = Service("core.jobs.training_worker", ".standby")
 INSPECTOR = Service("core.jobs.inspection_worker", ".inspector")
+DIGESTS = Service("core.jobs.digest_worker", ".digests")
 
 
 def ensure(service: Service, root: Path) -> None:
