@@ -18,7 +18,7 @@ test: .venv/tests chromium node
 	$(NPM) --silent test
 ifeq ($(strip $(ARGS)),)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/science --cov
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
