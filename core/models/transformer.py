@@ -14,12 +14,12 @@ from core.models.block import Block
 from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
 from core.models.norms import norm
-from core.models.observe import Recorder, See, no_observer
+from core.models.observe import See, Traced, no_observer
 from core.models.positions import added_positions, rotation, score_bias
 from core.models.shared import Shared
 
 
-class Transformer(nn.Module):
+class Transformer(Traced):
     """A causal language model (Radford et al. 2018), (B, T) int64 -> (B, T, V) logits.
 
     ::
@@ -28,6 +28,11 @@ class Transformer(nn.Module):
                             logits ─ head ─ final_norm ─ blocks ────────────┘
 
     ``causal: false`` makes it an encoder, whose tokens see the whole sequence.
+
+    In a `trace`, ``attn.q|k|v`` are (B, H, T, d), ``attn.scores|pattern`` (B, H, T, T),
+    ``mlp.pre|post`` (B, T, hidden), ``logits`` (B, T, V), all others (B, T, D). What the network
+    lacks is absent, with one exception: ``final_norm.out`` is what the head reads, without a final
+    norm the stream as it leaves the last block.
 
     Raises ValueError where T exceeds ``model.context``.
     """
@@ -66,16 +71,3 @@ class Transformer(nn.Module):
         self.first.values = None  # a pass leaves nothing behind
         x = see("final_norm.out", self.final_norm(x))
         return see("logits", self.head(x))
-
-    def trace(self, tokens: Tensor) -> dict[str, Tensor]:
-        """Every observable of one forward pass by its name, in the order of computation.
-
-        The mode (train or eval) and the gradient are the caller's. ``attn.q|k|v`` are
-        (B, H, T, d), ``attn.scores|pattern`` (B, H, T, T), ``mlp.pre|post`` (B, T, hidden),
-        ``logits`` (B, T, V), all others (B, T, D). What the network lacks is absent, with one
-        exception: ``final_norm.out`` is what the head reads, without a final norm the stream as it
-        leaves the last block.
-        """
-        seen = Recorder()
-        self(tokens, seen)
-        return dict(seen)
