@@ -16,6 +16,7 @@ from core.anatomy.operations import Operation
 from core.models.observe import See, no_observer
 from core.models.shared import ValueResidual
 from core.models.skips import NoSkip
+from core.models.stack import Stack
 from core.models.transformer import Transformer
 
 PARTS = {"attention": "attn", "feedforward": "mlp"}
@@ -125,7 +126,7 @@ def operated(
                 replace(model, f"{one.place}_norm", nn.Identity())
             else:
                 _operate(blocks[one.layer], one, means or {}, replace)
-        model.blocks = nn.ModuleList(stand_ins[i] for i in order)
+        model.blocks = Stack((stand_ins[i] for i in order), whole.first)
         yield model
     finally:
         model.blocks = whole

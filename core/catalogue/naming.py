@@ -25,7 +25,8 @@ WIRING = ("model.family", "model.placement", "model.norm", "model.residual", "mo
           "model.depth", "model.blocks_per_stage", REWIRED)  # fmt: skip
 NEXT = ("model.overrides", "optimizer.learning_rate", "optimizer.warmup_steps", "model.width",
         "model.init", "data.corpus", "data.path", "training.steps")  # fmt: skip
-LAST = (SEED, "training.threads", "training.device", "probes.", "training.evaluate_every",
+LAST = (SEED, "training.threads", "training.device", "training.accumulate",
+        "training.recompute", "probes.", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip
 Values = Mapping[str, Any]
 

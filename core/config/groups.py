@@ -106,6 +106,21 @@ class TrainingConfig(Group):
     )
     steps: int = setting(600, "Steps", "Optimizer updates in all.", "steps", ge=1, le=10**8)
     batch_size: int = setting(16, "Batch size", "Sequences per step.", "sequences", ge=1, le=16384)
+    accumulate: int = setting(
+        1,
+        "Accumulate",
+        "Equal parts that a batch is read in, one after the other; their gradients are added up to"
+        " the batch's own, and less memory is needed. It divides training.batch_size.",
+        "parts",
+        ge=1,
+        le=16384,
+    )
+    recompute: bool = setting(
+        False,
+        "Recompute",
+        "Compute the activations of each block again in the backward pass instead of keeping them:"
+        " the same numbers with less memory, in about a third more time.",
+    )
     evaluate_every: int = setting(
         100,
         "Evaluate every",

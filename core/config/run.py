@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -59,10 +60,9 @@ class RunConfig(Group):
                     "{field}: {sentence}",
                     {"field": f"{group}.{field}", "sentence": sentence},
                 )
-        if self.model.norm == "batch" and self.training.batch_size < 2:
+        for field, sentence in _of_the_batch(self.model, self.training):
             raise PydanticCustomError(
-                "impossible",
-                "training.batch_size: 1 gives BatchNorm nothing to compare; accepted: 2 or more",
+                "impossible", "{field}: {sentence}", {"field": field, "sentence": sentence}
             )
         self._check_switches()
         optimizer, steps = self.optimizer, self.training.steps
@@ -127,6 +127,30 @@ class RunConfig(Group):
     def from_flat(cls, values: dict[str, Any], name: str = "") -> RunConfig:
         """The inverse of :meth:`flat`; settings that are not named take their defaults."""
         return cls.model_validate(nested({**values, **({"name": name} if name else {})}))
+
+
+def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tuple[str, str]]:
+    """What can't be done with a batch: the field to change, and what would be accepted."""
+    size, parts = training.batch_size, training.accumulate
+    if model.norm == "batch" and size < 2:
+        yield "training.batch_size", "1 gives BatchNorm nothing to compare; accepted: 2 or more"
+    if model.norm == "batch" and parts > 1:
+        yield (
+            "training.accumulate",
+            f"{parts} parts would each have a BatchNorm of their own, and not the batch's;"
+            " accepted with model.norm batch: 1",
+        )
+    elif size % parts:
+        yield (
+            "training.accumulate",
+            f"{parts} does not divide training.batch_size {size};"
+            f" accepted: {', '.join(map(str, divisors(size)))}",
+        )
+
+
+def divisors(number: int) -> list[int]:
+    """The whole numbers that divide it, in order."""
+    return [part for part in range(1, number + 1) if number % part == 0]
 
 
 def _with_own_corpus(values: Any) -> Any:

@@ -16,6 +16,7 @@ from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
 from core.models.norms import norm
 from core.models.observe import See, Traced, no_observer
+from core.models.stack import Stack
 
 
 class Layer(nn.Module):
@@ -60,7 +61,7 @@ class MLP(Traced):
         inputs = config.context * config.width if image is None else math.prod(image)
         self.project = Linear(inputs, config.width, config.bias)
         self.drop = dropout(config.dropout)
-        self.blocks = nn.ModuleList(Layer(config, i) for i in range(config.depth))
+        self.blocks = Stack(Layer(config, i) for i in range(config.depth))
         self.final_norm = norm(config, config.has_final_norm)
         self.head = Linear(config.width, vocab_size, config.head_bias)
         initialise(self, config)
@@ -69,8 +70,7 @@ class MLP(Traced):
         """Logits (B, V); every observable passes through `see` on its way."""
         flat = inputs.flatten(1) if self.image else self._window(inputs)  # (B, inputs)
         x = see("embed", self.drop(self.project(flat)))  # (B, D)
-        for layer in self.blocks:
-            x = layer(x, see)
+        x = self.blocks(x, see)
         x = see("final_norm.out", self.final_norm(x))
         return see("logits", self.head(x))
 

@@ -14,6 +14,7 @@ from core.config.families import STAGES
 from core.models.initialise import initialise
 from core.models.layers import Convolution, Linear
 from core.models.observe import See, Traced, no_observer
+from core.models.stack import Stack
 
 GROUP_CHANNELS = 16  # Wu & He 2018, section 4.1: as good as 32 groups, and fits narrow networks
 
@@ -86,15 +87,14 @@ class ResNet(Traced):
                 step = stride if first else 1
                 blocks.append(Block(config, channels, out_channels, step, len(blocks)))
                 channels = out_channels
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = Stack(blocks)
         self.head = Linear(channels, vocab_size, config.head_bias)
         initialise(self, config)
 
     def forward(self, images: Tensor, see: See = no_observer) -> Tensor:
         """Logits (B, V); every observable passes through `see` on its way."""
         x = see("embed", self.pool(self.relu(self.norm(self.conv(images)))))  # (B, D, H, W)
-        for block in self.blocks:
-            x = block(x, see)
+        x = self.blocks(x, see)
         x = see("pool.out", x.mean((2, 3)))  # (B, 8 D)
         return see("logits", self.head(x))
 

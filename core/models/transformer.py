@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.config import ModelConfig
 from core.models.block import Block
@@ -17,6 +17,7 @@ from core.models.norms import norm
 from core.models.observe import See, Traced, no_observer
 from core.models.positions import added_positions, rotation, score_bias
 from core.models.shared import Shared
+from core.models.stack import Stack
 
 
 class Transformer(Traced):
@@ -48,7 +49,8 @@ class Transformer(Traced):
         self.drop = dropout(config.dropout)
         shared = Shared(rotation(config), score_bias(config))
         self.first = shared.first
-        self.blocks = nn.ModuleList(Block(config, shared, i) for i in range(config.depth))
+        blocks = (Block(config, shared, i) for i in range(config.depth))
+        self.blocks = Stack(blocks, shared.first)
         self.final_norm = norm(config, config.has_final_norm)
         self.head = Linear(config.width, vocab_size, config.head_bias)
         if config.tie_embeddings:
@@ -66,8 +68,6 @@ class Transformer(Traced):
         if self.token_scale != 1.0:
             x = x * self.token_scale
         x = see("embed", self.drop(self.embedding_norm(self.positions(x))))
-        for block in self.blocks:
-            x = block(x, see)
-        self.first.values = None  # a pass leaves nothing behind
+        x = self.blocks(x, see)
         x = see("final_norm.out", self.final_norm(x))
         return see("logits", self.head(x))

@@ -7,6 +7,7 @@ tokens, V size of the alphabet or number of classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,12 @@ class Batch(NamedTuple):
     inputs: Tensor
     targets: Tensor
 
+    def parts(self, number: int) -> Iterator[Batch]:
+        """So many equal parts of it, in order; `number` divides its examples."""
+        size = len(self.inputs) // number
+        pairs = zip(self.inputs.split(size), self.targets.split(size), strict=True)
+        return (Batch(inputs, targets) for inputs, targets in pairs)
+
 
 class Task(ABC):
     """One family on one corpus; built without a device, `to` moves what is measured again."""
@@ -68,7 +75,9 @@ class Task(ABC):
 
     def build(self, model: ModelConfig) -> Transformer | MLP | ResNet:
         """The network, from torch's present seed."""
-        return build_model(model, self.corpus.vocabulary, self.config.image)
+        network = build_model(model, self.corpus.vocabulary, self.config.image)
+        network.blocks.recompute = self.config.training.recompute
+        return network
 
     def to(self, device: torch.device) -> None:
         """Move the probe and the evaluation's batch, which stay there."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 import torch
+from torch import Tensor
 
 from core.config.units import unit
 from core.files import write_json
@@ -22,7 +23,7 @@ from core.training import checkpoints, hooks
 from core.training.control import Mode, RunControl, Steering
 from core.training.devices import choose_device, precision, to_device
 from core.training.metric_log import MetricLog
-from core.training.objectives import Task, task_of
+from core.training.objectives import Batch, Task, task_of
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
@@ -121,11 +122,7 @@ class Trainer:
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         batch = self.task.batch(state.step)
-        inputs, targets = (to_device(part, self.device) for part in batch)
-        with precision(config.training.precision, self.device):
-            loss = self.task.loss(state.model(inputs), targets)
-        loss.backward()
-        measured, columns = [loss.detach().double()[None]], {"loss/train": 0}
+        measured, columns = [self._backward(batch)[None]], {"loss/train": 0}
         if self._norms is not None:
             norms = self._norms.measure()
             if config.optimizer.clip > 0:
@@ -151,6 +148,18 @@ class Trainer:
         state.optimizer.zero_grad(set_to_none=True)
         state.step += 1
         self.log.took(time.perf_counter() - started)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """The gradients of the batch's mean loss, added up part by part; that loss, () float64."""
+        training = self.config.training
+        losses = []
+        for part in batch.parts(training.accumulate):
+            inputs, targets = (to_device(one, self.device) for one in part)
+            with precision(training.precision, self.device):
+                loss = self.task.loss(self.state.model(inputs), targets)
+            (loss / training.accumulate).backward()
+            losses.append(loss.detach().double())
+        return torch.stack(losses).mean()
 
     def flush(self) -> None:
         """Write what was measured. Synchronises with the device, once."""

@@ -19,7 +19,8 @@ from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
-LAST = (SEED, "probes.", "data.path", "training.threads", "training.evaluate", "training.check")
+LAST = (SEED, "probes.", "data.path", "training.threads", "training.accumulate",
+        "training.recompute", "training.evaluate", "training.check")  # fmt: skip
 
 
 def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[Any]]:

@@ -14,7 +14,8 @@ from dashboard.compare.words import state_of
 
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
-LAST = ("training.seed", "training.threads", "probes.", "data.path", "training.evaluate_every",
+LAST = ("training.seed", "training.threads", "training.accumulate",
+        "training.recompute", "probes.", "data.path", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip
 
 
