@@ -91,7 +91,7 @@ def measured_speed(
 
 def measured(run: Run) -> Measured | None:
     """Seconds of a step of a run, measured or expected; None while unknown."""
-    if run.record.step < SETTLED:
+    if run.record.step - run.first_step < SETTLED:
         return None
     rate = run.record.tokens_per_second
     vocab = run.corpus.get("vocabulary")
@@ -127,10 +127,10 @@ class Cost:
     problem: str = ""
 
 
-def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Cost:
+def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first: int = 0) -> Cost:
     """The cost of these runs on this machine: time, and the memory of the largest in every slot.
 
-    `read` as in :func:`vocabulary`.
+    `read` as in :func:`vocabulary`; `first` is the step that they start at.
     """
     seconds, memory = [], 0
     device = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
@@ -147,7 +147,8 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True) -> Co
             return Cost(problem=problem)
         threads = share if config.training.threads == "auto" else config.training.threads
         near = nearest(speeds, step_work(config, size))
-        seconds.append(config.training.steps * step_seconds(config, size, threads, near))
+        steps = config.training.steps - first
+        seconds.append(steps * step_seconds(config, size, threads, near))
         memory = max(memory, estimate.memory_bytes(config, size))
     return Cost(together(seconds, places), memory * places, places, bool(speeds))
 

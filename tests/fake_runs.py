@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from core.config import RunConfig
+from core.files import write_json
 from core.metrics.names import STATISTICS
 from core.metrics.writer import SeriesWriter
-from core.runs import Run, RunStore, Status
+from core.runs import Run, RunStore, Status, checkpoint_files
 
 TEXT = "First Citizen: Before we proceed any further, hear me speak.\n\nAll: Speak, speak.\n\nFirst"
 ALPHABET = "".join(sorted(set(TEXT + "abcdefghijklmnopqrstuvwxyz")))
@@ -68,8 +69,6 @@ class Faker:
         self.run.add_event("threads", step, threads=1)
 
     def _describe(self) -> None:
-        from core.files import write_json
-
         length = self.run.config.probe_length
         probe = (TEXT * 8)[:length]
         corpus = {
@@ -293,3 +292,15 @@ class LiveFakeRun:
         """End it and wait for its thread."""
         self._stop.set()
         self._thread.join()
+
+
+def checkpoint(run: Run, step: int) -> None:
+    """A checkpoint with checksums that is whole for whoever does not load it."""
+    base = checkpoint_files.base_of(run.path / "checkpoints", step)
+    sums = {}
+    for suffix in (checkpoint_files.WEIGHTS, checkpoint_files.STATE):
+        content = f"{suffix} of step {step}".encode()
+        base.with_suffix(suffix).write_bytes(content)
+        sums[suffix] = hashlib.sha256(content).hexdigest()
+    said = {"schema": 1, "step": step, "seconds": 0.05 * step, "sha256": sums}
+    write_json(base.with_suffix(".json"), {**said, "check": checkpoint_files.checksum(said)})

@@ -25,6 +25,7 @@ OWN: dict[str, FieldKind] = {
     "best_loss": "number",
     "best_validation": "number",
     "grid": "text",
+    "fork": "text",  # RUN@STEP where it was forked, and the parent's id and name
     "verdict": "text",
 }
 

@@ -21,15 +21,17 @@ from core import estimate
 from core.cache import Cache
 from core.catalogue.summary import RunSummary, summary_of
 from core.config import IMAGES, SCHEMA, ModelConfig, RunConfig, Shape, alike, overrides
-from core.config.alike import SCHEDULE, experiment_key, setting_key
+from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
+from core.config.fork_point import ForkPoint
 from core.config.run import tokens_per_step
 from core.files import Signature, read_json, signature
 from core.runs import Run, RunError, RunStore
 from core.runs.status import State
 from core.verdicts.labels import LIVE
 
-FILES = ("config.json", "meta.json", "status.json", "corpus.json", "switches.json")
+FILES = ("config.json", "meta.json", "status.json", "corpus.json", "fork.json", "switches.json")
 DEFAULTS = RunConfig().flat()
+START = "step 0"  # where a run begins that is not a fork
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,8 @@ class Entry:
     """One run: `flat` are its settings by dotted name, `meta` what people say of it.
 
     `switches` are those that changed its layers while it trained, by hand or by schedule, as plain
-    settings; `state` is that of the moment when it was listed.
+    settings; `state` is that of the moment when it was listed; `fork` is where it started, None of
+    one that started at step 0.
     """
 
     run: Run
@@ -45,6 +48,7 @@ class Entry:
     meta: Mapping[str, Any]
     switches: tuple[Mapping[str, Any], ...]
     state: State
+    fork: ForkPoint | None = None
 
     @property
     def summary(self) -> RunSummary:
@@ -99,8 +103,9 @@ class Entry:
 
     @cached_property
     def trained(self) -> Mapping[str, Any]:
-        """Its settings as it was trained: with each switch of a layer, scheduled or by hand."""
-        return {**self.flat, SCHEDULE: self.switches}
+        """Its settings as it was trained: with each switch of a layer, scheduled or by hand, and
+        where it started."""
+        return {**self.flat, SCHEDULE: self.switches, FORK: self.fork.words if self.fork else START}
 
     @cached_property
     def size(self) -> int:
@@ -110,12 +115,12 @@ class Entry:
     @cached_property
     def setting(self) -> str:
         """Equal where runs differ in nothing but their seed."""
-        return setting_key(self.flat, self.switches)
+        return setting_key(self.flat, self.switches, self.fork)
 
     @cached_property
     def experiment(self) -> str:
         """Equal where runs are repeats of each other."""
-        return experiment_key(self.flat, self.switches)
+        return experiment_key(self.flat, self.switches, self.fork)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -153,6 +158,7 @@ class Entry:
             "best_loss": found.best_loss,
             "best_validation": found.best_validation,
             "grid": tuple(str(self.meta[n]) for n in ("grid", "grid_name") if self.meta.get(n)),
+            "fork": (self.fork.key, self.fork.run, self.fork.name) if self.fork else (),
             "verdict": found.verdict.kind,
         }
 
@@ -273,10 +279,10 @@ def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
         return None
     by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
     switches = sorted((*flat[SCHEDULE], *by_hand), key=lambda one: one["step"])
-    entry = Entry(run, flat, run.meta, tuple(switches), run.status)
     try:
+        entry = Entry(run, flat, run.meta, tuple(switches), run.status, run.fork)
         entry.layers  # noqa: B018 - reading it is the check
-    except ValidationError:
+    except (ValidationError, RunError):
         return None  # the page Runs says why
     return entry
 

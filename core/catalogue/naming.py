@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 from core.config import alike
+from core.config.alike import FORK, SEED
 from core.config.alike import SCHEDULE as REWIRED
-from core.config.alike import SEED
 from core.config.describe import UNSAID, described, is_made, layers, phrase
 
 LABEL = 24  # letters that have room at the end of a line
@@ -24,7 +24,7 @@ LABEL = 24  # letters that have room at the end of a line
 WIRING = ("model.family", "model.placement", "model.norm", "model.residual", "model.scaling",
           "model.depth", "model.blocks_per_stage", REWIRED)  # fmt: skip
 NEXT = ("model.overrides", "optimizer.learning_rate", "optimizer.warmup_steps", "model.width",
-        "model.init", "data.corpus", "data.path", "training.steps")  # fmt: skip
+        "model.init", "data.corpus", "data.path", "training.steps", FORK)  # fmt: skip
 LAST = (SEED, "training.threads", "training.device", "training.accumulate",
         "training.recompute", "probes.", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip
@@ -36,8 +36,8 @@ class Subject:
     """What a name is made from: `settings` by dotted name, `name` as the run carries it.
 
     `switches` are all that changed its layers while it trained, by hand or by schedule, as plain
-    settings; `grid` is the id of the grid that it belongs to. Ids sort by age. `first` is the name
-    that it was created with, where somebody renamed it since.
+    settings; `grid` is the id of the grid that it belongs to, `fork` says where a fork started. Ids
+    sort by age. `first` is the name that it was created with, where somebody renamed it since.
     """
 
     id: str
@@ -46,17 +46,21 @@ class Subject:
     switches: Sequence[Values] = ()
     grid: str = ""
     first: str = ""
+    fork: str = ""
 
     def value(self, dotted: str) -> Any:
         """A setting's value; of `training.switches` every switch, also those turned by hand."""
         if dotted == REWIRED:
             return tuple(map(dict, self.switches))
+        if dotted == FORK:
+            return self.fork
         return self.settings.get(dotted)
 
     @property
     def made(self) -> bool:
         """Whether it was created with a name made from its settings, not one that was given."""
-        return not self.born or is_made(self.born, self.settings, bool(self.grid))
+        name = self.born.removesuffix(f", {self.fork}") if self.fork else self.born
+        return not name or is_made(name, self.settings, bool(self.grid))
 
     @property
     def born(self) -> str:
@@ -117,10 +121,13 @@ def _whole(one: Subject, told: str) -> str:
     Its twin may carry a given name, and a run that was rewired is not what its settings say.
     """
     said_already = f"{told}, "
-    apart = one.born.removeprefix(f"{described_of(one)}, ")
-    more = [] if one.grid or apart == one.born or f"{apart}, " in said_already else [apart]
+    born = one.born.removesuffix(f", {one.fork}") if one.fork else one.born
+    apart = born.removeprefix(f"{described_of(one)}, ")
+    more = [] if one.grid or apart == born or f"{apart}, " in said_already else [apart]
     if one.switches and "rewired" not in told:
         more.append(_rewired(one.switches))
+    if one.fork and not one.grid and one.fork not in told:
+        more.append(one.fork)
     return ", ".join([told, *more])
 
 
@@ -179,7 +186,10 @@ def _numbered(
 
 def differing(subjects: Sequence[Subject]) -> list[str]:
     """The settings that are not the same in all of them; what depends on another is left out."""
-    varied = list(alike.differing([{**s.settings, REWIRED: s.value(REWIRED)} for s in subjects]))
+    own = (REWIRED, FORK)
+    varied = list(
+        alike.differing([{**s.settings, **{n: s.value(n) for n in own}} for s in subjects])
+    )
     if "model.placement" in varied and "model.norm" in varied:
         varied.remove("model.norm")  # both are one word: pre-LN, post-RMS
     if len(varied) > 1 and "model.family" in varied:
@@ -216,11 +226,9 @@ def _usual(one: Subject, name: str) -> bool:
 
 def _phrases(one: Subject, dotted: Iterable[str]) -> list[str]:
     """What is said of these settings: of a run that nobody rewired, nothing of rewiring."""
-    return [
-        _rewired(one.switches) if name == REWIRED else phrase(name, one.settings)
-        for name in dotted
-        if name != REWIRED or one.switches
-    ]
+    own = {REWIRED: _rewired(one.switches) if one.switches else "", FORK: one.fork}
+    said = [own[name] if name in own else phrase(name, one.settings) for name in dotted]
+    return [words for words in said if words]
 
 
 def _rewired(switches: Sequence[Values]) -> str:

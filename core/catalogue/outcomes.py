@@ -32,7 +32,8 @@ ORDER: tuple[Came, ...] = (
 @dataclass(frozen=True)
 class Outcome:
     """What one run came to, or where it stands. `loss`: the last validation loss in nats, else the
-    mean of the last training losses; None where there is none. `experiment`: equal for repeats."""
+    mean of the last training losses; None where there is none. `experiment`: equal for repeats.
+    `first`: the step that it started at, 0 but for a fork."""
 
     kind: Came
     state: State
@@ -40,6 +41,7 @@ class Outcome:
     steps: int
     loss: float | None
     experiment: Hashable = None
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def outcome(found: RunSummary, experiment: Hashable = None) -> Outcome:
     kind = came(found)
     reached = found.validation if found.validation is not None else found.verdict.last_mean
     loss = None if kind == "diverged" else reached
-    return Outcome(kind, found.state, found.step, found.steps, loss, experiment)
+    return Outcome(kind, found.state, found.step, found.steps, loss, experiment, found.first)
 
 
 def came(found: RunSummary) -> Came:
@@ -120,7 +122,9 @@ def _live(runs: Sequence[Outcome], ended: Sequence[Outcome], mean: Mean) -> Cell
 
 
 def _share(run: Outcome) -> float:
-    return min(run.step / max(run.steps, 1), 1.0) if run.kind == "live" else 1.0
+    if run.kind != "live":
+        return 1.0
+    return min((run.step - run.first) / max(run.steps - run.first, 1), 1.0)
 
 
 def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:

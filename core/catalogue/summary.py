@@ -43,7 +43,8 @@ class RunSummary:
 
     `last` and `best` have the scalar metrics by name; best is the least loss and the greatest
     accuracy. `metrics` gives every metric's width in layers (0 for a scalar), `seconds` the time
-    of training without pauses. The verdict's numbers are in nats.
+    of training without pauses. `first` is the step that it started at, 0 but for a fork, and its
+    seconds count from there. The verdict's numbers are in nats.
     """
 
     state: State
@@ -56,6 +57,7 @@ class RunSummary:
     last: Mapping[str, float]
     best: Mapping[str, float]
     metrics: Mapping[str, int]
+    first: int = 0
     unread: bool = False  # what its metrics say is not known yet
 
     @property
@@ -181,7 +183,7 @@ def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
     try:
         found = read_json(run.place + FILE)
         if found["of"] == _made_from(run, record):
-            return _from_json(found, record, name)
+            return _from_json(found, record, name, run.first_step)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass  # none, torn, or of other rules
     return None
@@ -203,7 +205,7 @@ def _unread(record: Status, name: str) -> RunSummary:
     )
 
 
-def _from_json(found: dict[str, Any], record: Status, name: str) -> RunSummary:
+def _from_json(found: dict[str, Any], record: Status, name: str, first: int) -> RunSummary:
     said = dict(found["verdict"])
     said["sentence"] = name + said["sentence"].removeprefix(found["name"])  # it may be renamed
     return RunSummary(
@@ -211,6 +213,7 @@ def _from_json(found: dict[str, Any], record: Status, name: str) -> RunSummary:
         verdict=Verdict(**said),
         step=record.step,
         steps=record.steps,
+        first=first,
         message=record.message,
         diverged_at=found["diverged_at"],
         seconds=found["seconds"],
@@ -252,7 +255,7 @@ def _measured(run: Run, record: Status) -> RunSummary:
         scalars = [name for name, width in widths.items() if not width]
         rows = run.rows(cadence, [*scalars, "seconds"])
         if cadence == "step" and len(rows.steps):
-            seconds = float(rows.columns["seconds"][-1])
+            seconds = float(rows.columns["seconds"][-1]) - run.seconds_before
         for name in scalars:
             column = np.asarray(rows.columns[name], dtype=np.float64)
             finite = column[np.isfinite(column)]
@@ -267,6 +270,7 @@ def _measured(run: Run, record: Status) -> RunSummary:
         verdict=verdict,
         step=record.step,
         steps=record.steps,
+        first=run.first_step,
         message=record.message,
         diverged_at=diverged_at(run) if verdict.kind == "diverged" else None,
         seconds=seconds,

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from core import presets
 from core.config import RunConfig, adapt, choices, explain, settings
-from core.runs import Run, RunStore
+from core.config.fork_point import ForkPoint
+from core.jobs import forks
+from core.runs import Run, RunError, RunStore
 
 
 class UsageError(ValueError):
@@ -99,12 +101,48 @@ def find(store: RunStore, part: str, damaged: bool = False) -> Run:
     raise UsageError(f"id: {part!r} fits {len(fitting)} runs; give more of the id")
 
 
-def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:
-    """The preset with the settings that were typed. Raises UsageError naming the setting."""
+def add_fork(parser: argparse.ArgumentParser, what: str) -> None:
+    """The checkpoint of another run to start from."""
+    parser.add_argument(
+        "--fork",
+        metavar="RUN[@STEP]",
+        help=f"{what} from a checkpoint of this run, with its settings but for those given here;"
+        " without a step from the newest that leaves something to train",
+    )
+
+
+def fork_of(store: RunStore, text: str, steps: Any = None) -> ForkPoint:
+    """The checkpoint that ``--fork RUN[@STEP]`` names; `steps` in all, where they are typed.
+
+    Raises UsageError.
+    """
     try:
-        base = RunConfig() if options.preset is None else presets.load(options.preset).config
+        part, step = forks.named(text)
+        return forks.point(find(store, part), step, _number(steps))
+    except UsageError as error:
+        raise UsageError(f"fork: {str(error).removeprefix('id: ')}") from error
+    except RunError as error:
+        raise UsageError(str(error)) from error
+
+
+def _number(typed: Any) -> int | None:
+    return int(typed) if str(typed).isdecimal() else None
+
+
+def config_of(
+    options: argparse.Namespace, fork: ForkPoint | None = None, /, **defaults: Any
+) -> RunConfig:
+    """The preset, or what is forked, with the settings that were typed.
+
+    Raises UsageError naming the setting.
+    """
+    if fork is not None and options.preset is not None:
+        raise UsageError(f"preset: a fork has the settings of {fork.name}; accepted: single ones")
+    try:
+        preset = RunConfig() if options.preset is None else presets.load(options.preset).config
     except ValueError as error:
         raise UsageError(str(error)) from error
+    base = preset if fork is None else fork.config
     typed = {n: getattr(options, n) for n in settings() if getattr(options, n, None) is not None}
     values = {**base.flat(), **defaults, **typed}
     if "data.path" in typed and "data.corpus" not in typed:
@@ -115,6 +153,11 @@ def config_of(options: argparse.Namespace, **defaults: Any) -> RunConfig:
         fitting = adapt(values, RunConfig().flat(), "model.family")
         values.update({name: value for name, value in fitting.items() if name not in typed})
     try:
-        return RunConfig.from_flat(values, base.name)
+        config = RunConfig.from_flat(values, "" if fork else base.name)
+        if fork is not None:
+            forks.admit(fork, config)
     except ValidationError as error:
         raise UsageError(explain(error)) from error
+    except RunError as error:
+        raise UsageError(str(error)) from error
+    return config

@@ -1,4 +1,4 @@
-"""``python -m core runs``: list, show, export, delete, restore, trash, pause, resume,
+"""``python -m core runs``: list, show, fork, export, delete, restore, trash, pause, resume,
 step, stop, switch."""
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from typing import Any
 
 from core.catalogue.summary import summary_of
 from core.cli import export
-from core.cli.options import UsageError, add_store, find, store_of
+from core.cli.options import (
+    UsageError,
+    add_settings,
+    add_store,
+    config_of,
+    find,
+    fork_of,
+    store_of,
+)
 from core.durations import in_bytes
-from core.jobs import control, delete, revive
+from core.jobs import control, delete, enqueue, revive
 from core.runs import Run, RunError, RunStore
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
@@ -47,6 +55,16 @@ def add_parser(commands: Any) -> None:
             one.add_argument("--empty", action="store_true", help="remove all of it for good")
         one.add_argument("--json", action="store_true", help="as JSON")
         add_store(one)
+    one = verbs.add_parser("fork", help="queue a run that goes on from a checkpoint of another")
+    one.add_argument("id", help="the run's id, or a part that only it has")
+    one.add_argument(
+        "--at", metavar="STEP", help="the checkpoint's step (default: the newest that leaves"
+        " something to train)",
+    )  # fmt: skip
+    one.add_argument("--name", default="", help="what the new run is called")
+    one.add_argument("--json", action="store_true", help="as JSON")
+    add_settings(one)
+    add_store(one)
     parser.set_defaults(run=run)
     export.add_verb(verbs)
 
@@ -63,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
         one = store.restore(_in_trash(store, options.id).key)
         _say(options, one, "restored")
         return 0
+    if options.verb == "fork":
+        return _fork(store, options)
     one = find(store, options.id, damaged=options.verb == "delete")
     if options.verb == "show":
         print(json.dumps(_details(one), ensure_ascii=False, indent=1))
@@ -82,14 +102,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fork(store: RunStore, options: argparse.Namespace) -> int:
+    at = "" if options.at is None else f"@{options.at}"
+    parent = find(store, options.id).id
+    start = fork_of(store, parent + at, getattr(options, "training.steps"))
+    config = config_of(options, start)
+    made = enqueue(store, config, options.name, fork=start)
+    if options.json:
+        about = {"id": made.id, "done": "queued", "fork": {"run": start.run, "step": start.step}}
+        print(json.dumps(about))
+    else:
+        print(f"queued, it starts from {start.words}\n{made.id}")
+    return 0
+
+
 def _summary(run: Run) -> dict[str, Any]:
-    record = run.record
+    record, fork = run.record, run.fork
     return {
         "id": run.id,
         "name": run.name,
         "state": record.state,
         "step": record.step,
         "steps": run.config.training.steps,
+        "fork": {"run": fork.run, "name": fork.name, "step": fork.step} if fork else None,
         "loss": summary_of(run).loss,
         "message": record.message,
         "damaged": run.damaged,

@@ -9,7 +9,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.cli.options import UsageError, add_settings, add_store, config_of, store_of
+from core.cli.options import (
+    UsageError,
+    add_fork,
+    add_settings,
+    add_store,
+    config_of,
+    fork_of,
+    store_of,
+)
 from core.data import corpora
 from core.data.downloads import CorpusError
 from core.jobs.launcher import revive
@@ -22,6 +30,7 @@ def add_parser(commands: Any) -> None:
     """``train`` and its options."""
     parser = commands.add_parser("train", help="train a model here, with a progress bar")
     add_settings(parser)
+    add_fork(parser, "go on")
     add_store(parser)
     parser.add_argument("--name", default="", help="what the run is called")
     parser.set_defaults(run=run)
@@ -29,7 +38,10 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train in the foreground; prints the run's id last. Ctrl-C stops with a checkpoint."""
-    config = config_of(options)
+    store = store_of(options)
+    steps = getattr(options, "training.steps")
+    fork = fork_of(store, options.fork, steps) if options.fork else None
+    config = config_of(options, fork)
     # Before a run exists, so that a wrong path leaves nothing behind.
     try:
         corpora.load_corpus(config)
@@ -39,8 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from core.training.devices import choose_device
 
     choose_device(config)
-    store = store_of(options)
-    made = store.create(config, options.name)
+    made = store.create(config, options.name, fork)
     lock, slot = made.lock(), Slot(kind_of(made))
     lock.acquire()
     slot.enter(wait=False)  # in the foreground somebody waits for it
@@ -82,7 +93,11 @@ class Bar:
         }
         self._words: dict[str, str] = {}
         self._bar = tqdm(
-            total=run.config.training.steps, unit="step", desc=run.name, mininterval=0.5
+            total=run.config.training.steps,
+            initial=run.first_step,
+            unit="step",
+            desc=run.name,
+            mininterval=0.5,
         )
 
     def __enter__(self) -> Bar:

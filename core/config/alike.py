@@ -1,7 +1,7 @@
 """In which settings runs differ, and which of them are the same experiment. Pure.
 
 Runs that differ in nothing but their seed are one setting; what was switched while they trained
-belongs to it. Runs that share the seed too are repeats.
+belongs to it, and where they were forked. Runs that share the seed too are repeats.
 """
 
 from __future__ import annotations
@@ -11,27 +11,39 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.config.fork_point import ForkPoint
+
 SEED = "training.seed"
 SCHEDULE = "training.switches"
+FORK = "fork"  # beside the settings of a run as it was trained: where it started
 Values = Mapping[str, Any]
 
 
-def setting_key(settings: Values, switches: Sequence[Values] = ()) -> str:
+def setting_key(
+    settings: Values, switches: Sequence[Values] = (), fork: ForkPoint | None = None
+) -> str:
     """Equal where runs differ in nothing but their seed.
 
-    `switches`: all that changed layers while it trained, by hand or by schedule.
+    `switches`: all that changed layers while it trained, by hand or by schedule. Forks are of one
+    setting where they start at one step of runs of one setting.
     """
-    return _digest(settings, switches, (SEED, SCHEDULE))
+    parent = fork and [fork.step, setting_key(fork.config.flat(), (), fork.parent)]
+    return _digest(settings, switches, (SEED, SCHEDULE), parent)
 
 
-def experiment_key(settings: Values, switches: Sequence[Values] = ()) -> str:
-    """Equal where runs are repeats of each other: the seed is the same too."""
-    return _digest(settings, switches, (SCHEDULE,))
+def experiment_key(
+    settings: Values, switches: Sequence[Values] = (), fork: ForkPoint | None = None
+) -> str:
+    """Equal where runs are repeats of each other: the seed is the same too, and the checkpoint."""
+    return _digest(settings, switches, (SCHEDULE,), fork and fork.key)
 
 
-def _digest(settings: Values, switches: Sequence[Values], without: Sequence[str]) -> str:
+def _digest(
+    settings: Values, switches: Sequence[Values], without: Sequence[str], fork: object
+) -> str:
     rest = {name: value for name, value in settings.items() if name not in without}
-    text = json.dumps([rest, [dict(one) for one in switches]], sort_keys=True)
+    parts: list[object] = [rest, [dict(one) for one in switches], *([fork] if fork else [])]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.config.alike import FORK
 from core.config.norms import norm_label
 from core.config.overrides import Switch
 from core.config.run import settings
@@ -18,6 +19,7 @@ SHORT = {
     "optimizer.learning_rate": "rate",
     "training.evaluate_every": "eval every",
     "training.checkpoint_every": "checkpoints",
+    FORK: "starts from",
 }
 FAMILIES = {"transformer": "Transformer", "mlp": "MLP", "resnet": "ResNet"}
 UNSAID = {"model.residual": ("on",), "model.scaling": ("one", "gpt2")}  # the usual values

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from core.config import overrides
-from core.config.alike import SCHEDULE
+from core.config.alike import FORK, SCHEDULE
 from core.config.run import settings
 
 
@@ -36,6 +36,8 @@ def title_of(dotted: str) -> str:
     """A setting's own title; of switches one that is true of those by hand too."""
     if dotted == SCHEDULE:
         return "Switches while training"
+    if dotted == FORK:
+        return "Starts from"
     found = settings().get(dotted)
     return str(found.title) if found is not None else dotted
 

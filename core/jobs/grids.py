@@ -265,9 +265,10 @@ def _speed(run: Run, record: Status) -> Measured | None:
 
 def _ended_speed(run: Run) -> Measured | None:
     found, vocabulary = summary_of(run), run.corpus.get("vocabulary")
-    if not found.seconds or not found.step or not isinstance(vocabulary, int):
+    done = found.step - found.first
+    if not found.seconds or not done or not isinstance(vocabulary, int):
         return None
-    return _as_measured(run.config, vocabulary, found.seconds / found.step)
+    return _as_measured(run.config, vocabulary, found.seconds / done)
 
 
 def _as_measured(config: RunConfig, vocabulary: int, seconds: float) -> Measured:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.config import Override, RunConfig, explain
+from core.config.fork_point import ForkPoint
 from core.config.overrides import parse
 from core.jobs import environment
 from core.jobs.processes import STANDBY, ensure
@@ -32,22 +33,33 @@ def standby_lock(store: RunStore) -> Path:
 
 
 def enqueue(
-    store: RunStore, config: RunConfig, name: str = "", paused: bool = False, **meta: Any
+    store: RunStore,
+    config: RunConfig,
+    name: str = "",
+    paused: bool = False,
+    fork: ForkPoint | None = None,
+    **meta: Any,
 ) -> Run:
     """Create a run and queue it; `paused` makes it pause after its first step.
 
-    Raises RunError when the runs folder can't be written.
+    A `fork` starts at the checkpoint of another run; see :mod:`core.jobs.forks`. Raises RunError
+    when the runs folder can't be written.
     """
-    run = add(store, config, name, paused, **meta)
+    run = add(store, config, name, paused, fork, **meta)
     revive(store)
     return run
 
 
 def add(
-    store: RunStore, config: RunConfig, name: str = "", paused: bool = False, **meta: Any
+    store: RunStore,
+    config: RunConfig,
+    name: str = "",
+    paused: bool = False,
+    fork: ForkPoint | None = None,
+    **meta: Any,
 ) -> Run:
     """Queue one run of many as :func:`enqueue`; whoever queues them revives the standby once."""
-    run = store.create(config, name, **meta)
+    run = store.create(config, name, fork, **meta)
     if paused:
         run.send("step")
     _mark(store, run)

@@ -1,8 +1,9 @@
 """A run is a directory, and the directory is the truth.
 
 ``<root>/<id>/``: config.json, status.json, meta.json (name, tags, note, colour, twin), lock,
-tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), metrics/, events.jsonl,
-snapshots/, checkpoints/, control/, log.txt, and digest.json once it has ended. Nothing lives only
+tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), fork.json where it was forked,
+metrics/, events.jsonl, snapshots/, checkpoints/, control/, log.txt, and digest.json once it has
+ended. Nothing lives only
 in a program's memory; copying the directory copies the run. Deleted runs lie in ``<root>/.trash``.
 """
 
@@ -25,6 +26,7 @@ from pydantic import ValidationError
 from core.cache import Cache
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.describe import described
+from core.config.fork_point import ForkPoint
 from core.files import (
     NEW,
     folder_size,
@@ -37,6 +39,7 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
+from core.runs import fork_files
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
@@ -195,6 +198,10 @@ class Run:
             for name in SHAPES
             if signature(self.place + name) is not None and not self._is_whole(name)
         ]
+        try:
+            self.fork  # noqa: B018 - reading it is the check
+        except RunError:
+            found.append(fork_files.FILE)
         if signature(f"{self.place}switches.json") is not None:
             try:
                 tuple(Switch(**one) for one in _list(read_json(self.path / "switches.json")))
@@ -288,15 +295,55 @@ class Run:
         return sorted(int(n) for n in names if n.isdecimal())
 
     @property
+    def resumable(self) -> list[int]:
+        """Steps whose checkpoints have all that going on needs, in order; older ones are thinned
+        to their weights."""
+        folder = self.path / "checkpoints"
+        states = {p.name.partition(".")[0] for p in folder.glob(f"*{CHECKPOINT_STATE}")}
+        return [step for step in self.checkpoints if f"step-{step:09d}" in states]
+
+    @property
     def resumes_at(self) -> int | None:
         """The step that resuming goes on from: that of the newest checkpoint with all it needs.
 
         None where there is none yet, and it starts again at step 0.
         """
-        folder = self.path / "checkpoints"
-        states = {p.name.partition(".")[0] for p in folder.glob(f"*{CHECKPOINT_STATE}")}
-        whole = (step for step in reversed(self.checkpoints) if f"step-{step:09d}" in states)
-        return next(whole, None)
+        return max(self.resumable, default=None)
+
+    @property
+    def fork(self) -> ForkPoint | None:
+        """Where another run was left for this one to start; None of one that started at step 0.
+
+        Raises RunError where `fork.json` is damaged or of a later release: without it the run's
+        first steps can't be told from those of its parent.
+        """
+        path = f"{self.place}{fork_files.FILE}"
+        stamp = signature(path)
+        if stamp is None:
+            return None
+        try:
+            return cast(ForkPoint, FILES.get(path, stamp, lambda: fork_files.read(path)))
+        except (OSError, ValueError) as error:
+            raise RunError(f"run {self.id}: {error}") from error
+
+    @property
+    def first_step(self) -> int:
+        """The step that it started at: 0 but for a fork."""
+        try:
+            fork = self.fork
+        except RunError:
+            return 0
+        return 0 if fork is None else fork.step
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds of training that its parents had when it was forked; its own metrics go on from
+        there."""
+        try:
+            fork = self.fork
+        except RunError:
+            return 0.0
+        return 0.0 if fork is None else fork.seconds
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""
@@ -323,7 +370,15 @@ class Run:
         write_json(self.path / "switches.json", [*known, switch.model_dump()])
 
     def model_at(self, step: int) -> ModelConfig:
-        """The network as it is wired at a step, before that step's own switches."""
+        """The network as it is wired at a step, before that step's own switches.
+
+        Up to the step at which a fork starts it is the network that was forked.
+        """
+        fork = self.fork
+        return fork.wiring if fork is not None and step <= fork.step else self.wired(step)
+
+    def wired(self, step: int) -> ModelConfig:
+        """As :meth:`model_at`, but by its own settings also where it was forked."""
         model = self.config.model
         for switch in self.switches:
             if switch.step < step:
@@ -395,9 +450,14 @@ class RunStore:
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = Path(root or os.environ.get("ADDNORM_RUNS") or "runs").expanduser().absolute()
 
-    def create(self, config: RunConfig, name: str = "", **meta: Any) -> Run:
-        """A new run, queued. Raises RunError when the folder can't be written."""
-        title = name or config.name or describe(config)
+    def create(
+        self, config: RunConfig, name: str = "", fork: ForkPoint | None = None, **meta: Any
+    ) -> Run:
+        """A new run, queued; of a `fork` it has the checkpoint.
+
+        Raises RunError when the folder can't be written or the checkpoint is gone.
+        """
+        title = name or config.name or describe(config, fork)
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         newest = max(self._ids(), default=None)
         last = self._run(newest).meta["colour"] if newest else -1
@@ -412,10 +472,16 @@ class RunStore:
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
                 (made / folder).mkdir()
             write_json(made / "meta.json", {"name": title, "colour": colour, **meta})
-            Status(steps=config.training.steps).write(made / "status.json")
+            if fork is not None:
+                fork_files.lay(self.root, made, fork, config)
+            begins = 0 if fork is None else fork.step
+            Status(step=begins, steps=config.training.steps).write(made / "status.json")
             write_atomically(made / "config.json", config.model_dump_json(indent=1) + "\n")
             lock.release()
             path = self._appear(made, slug)
+        except fork_files.ForkError as error:
+            shutil.rmtree(made, ignore_errors=True)
+            raise RunError(str(error)) from error
         except OSError as error:
             shutil.rmtree(made, ignore_errors=True)
             raise RunError(
@@ -529,6 +595,6 @@ class RunStore:
         return self.open(deleted.id)
 
 
-def describe(config: RunConfig) -> str:
-    """A short name made from the settings that this laboratory is about."""
-    return described(config.flat())
+def describe(config: RunConfig, fork: ForkPoint | None = None) -> str:
+    """A short name made from the settings that this laboratory is about, and of a fork whence."""
+    return described(config.flat()) + (f", {fork.told}" if fork is not None else "")

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 
 from core.files import read_json
 from core.metrics.segment import read_schema
+from core.runs import fork_files
 from core.runs.status import Status
 from core.runs.store import Run, RunError
 
 # What belongs to a run that moves; what else a run's directory has stays where it is.
 KEPT = re.compile(
-    r"(config|status|meta|tokenizer|corpus|switches|digest)\.json|events\.jsonl"
+    r"(config|status|meta|tokenizer|corpus|switches|digest|fork)\.json|events\.jsonl"
     r"|metrics/[\w-]+\.arrow|snapshots/[\w-]+\.npy"
     r"|checkpoints/[\w-]+(\.safetensors|\.state\.safetensors|\.json)"
 )
@@ -60,6 +61,8 @@ def _check_json(path: Path) -> None:
         return
     if not isinstance(content, dict):
         raise ValueError("it holds no settings")
+    if path.name == fork_files.FILE:
+        fork_files.read(path)
     if path.name == "status.json":
         Status.model_validate(content)
     if path.name == "meta.json":

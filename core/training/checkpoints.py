@@ -1,14 +1,11 @@
 """Checkpoints: the weights as safetensors, the optimizer and the random states beside them.
 
-``checkpoints/step-000000400.safetensors`` the weights, ``.state.safetensors`` what a resume needs
-besides, ``.json`` what it all belongs to; the last is written last, and a checkpoint without it
-does not exist. No pickle is written or read.
+Their files and checksums are :mod:`core.runs.checkpoint_files`. No pickle is written or read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +15,30 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from core.files import read_json, write_atomically, write_json
-from core.runs.status import CHECKPOINT_STATE
+from core.files import write_atomically, write_json
+from core.runs.checkpoint_files import (
+    SCHEMA,
+    STATE,
+    WEIGHTS,
+    CheckpointError,
+    NewerCheckpointError,
+    about_of,
+    base_of,
+    checksum,
+    content_of,
+)
 
-SCHEMA = 1
-WEIGHTS, STATE = ".safetensors", CHECKPOINT_STATE
+__all__ = [
+    "CheckpointError",
+    "NewerCheckpointError",
+    "Progress",
+    "load_weights",
+    "resume",
+    "set_aside",
+    "write",
+]
+
 STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that can't be used; the sentence says which."""
-
-
-class NewerCheckpointError(CheckpointError):
-    """A checkpoint of a later release, which this one neither reads nor overwrites."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ def write(
     folder: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Keep everything that a bit-exact resume needs. Raises OSError when the disk is full."""
-    base = _base(folder, progress.step)
+    base = base_of(folder, progress.step)
     # A tied tensor goes in once; safetensors refuses two names for one memory.
     weights = {name: tensor.detach().contiguous() for name, tensor in _kept(model).items()}
     state: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
@@ -57,11 +64,11 @@ def write(
             state[f"optimizer.{index}.{key}"] = value.detach().contiguous()
     sums = {}
     for suffix, tensors in ((WEIGHTS, weights), (STATE, state)):
-        content = save(tensors)
-        sums[suffix] = hashlib.sha256(content).hexdigest()
-        write_atomically(base.with_suffix(suffix), content)
-    about = {"schema": SCHEMA, **vars(progress), "sha256": sums}
-    write_json(base.with_suffix(".json"), {**about, "check": _check(about)})
+        packed = save(tensors)
+        sums[suffix] = hashlib.sha256(packed).hexdigest()
+        write_atomically(base.with_suffix(suffix), packed)
+    said = {"schema": SCHEMA, **vars(progress), "sha256": sums}
+    write_json(base.with_suffix(".json"), {**said, "check": checksum(said)})
     for old in sorted(folder.glob(f"*{STATE}"))[:-STATES_KEPT]:
         old.unlink(missing_ok=True)
 
@@ -69,7 +76,7 @@ def write(
 def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Copy a checkpoint's weights into `model`. Raises CheckpointError."""
     own = _kept(model)
-    weights = _load(_base(folder, step), WEIGHTS, _about(_base(folder, step)))
+    weights = _load(base_of(folder, step), WEIGHTS, about_of(base_of(folder, step)))
     if weights.keys() != own.keys():
         raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
     with torch.no_grad():
@@ -92,48 +99,23 @@ def resume(
     Raises CheckpointError where it is damaged, NewerCheckpointError where it is not for this
     release; the model is then of no use any more.
     """
-    base = _base(folder, step)
+    base = base_of(folder, step)
     if not base.with_suffix(".json").exists() or not base.with_suffix(STATE).exists():
         return None
-    about = _about(base)
-    state = _load(base, STATE, about)
+    said = about_of(base)
+    state = _load(base, STATE, said)
     load_weights(folder, step, model)
     try:
         _restore(optimizer, state)
-        return Progress(int(about["step"]), float(about["seconds"]))
+        return Progress(int(said["step"]), float(said["seconds"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint of step {step} is damaged: {error}") from error
 
 
 def set_aside(folder: Path, step: int) -> None:
     """A damaged checkpoint counts no more, so that another of its step can be written."""
-    about = _base(folder, step).with_suffix(".json")
-    about.replace(about.with_suffix(".damaged"))
-
-
-def _about(base: Path) -> dict[str, Any]:
-    """What a checkpoint's JSON says. Raises CheckpointError. Older ones have no checksums."""
-    path = base.with_suffix(".json")
-    try:
-        about = read_json(path)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
-    if not isinstance(about, dict):
-        raise CheckpointError(f"{path.name} is damaged: it holds no fields")
-    schema = about.get("schema", SCHEMA)
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise NewerCheckpointError(
-            f"{path.name} is of schema {schema}, this program reads {SCHEMA}; resume it with the"
-            " release that wrote it"
-        )
-    check = about.pop("check", None)
-    if check is not None and check != _check(about):
-        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
-    return about
-
-
-def _check(about: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    said = base_of(folder, step).with_suffix(".json")
+    said.replace(said.with_suffix(".damaged"))
 
 
 def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
@@ -150,16 +132,8 @@ def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None
 
 
 def _load(base: Path, suffix: str, about: dict[str, Any]) -> dict[str, Tensor]:
-    path = base.with_suffix(suffix)
-    sums = about.get("sha256")
     try:
-        content = path.read_bytes()
-        if isinstance(sums, dict) and hashlib.sha256(content).hexdigest() != sums.get(suffix):
-            raise CheckpointError(f"{path.name} is damaged: its checksum differs")
-        return load(content)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
-
-
-def _base(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:09d}"
+        return load(content_of(base, suffix, about))
+    except SafetensorError as error:
+        name = base.with_suffix(suffix).name
+        raise CheckpointError(f"{name} is missing or damaged: {error}") from error

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.config import RunConfig, Switch
+from core.config import Switch
 from core.config.overrides import parse
 from core.probes import of_trace, snapshot_patterns
 from core.probes.alarms import first_not_finite
@@ -121,15 +121,15 @@ class Evaluate(Hook):
     """
 
     def __init__(
-        self, config: RunConfig, task: Task, log: MetricLog, device: torch.device, flush: Flush
+        self, run: Run, task: Task, log: MetricLog, device: torch.device, flush: Flush
     ) -> None:
-        self._training, self._task, self._log, self._device = config.training, task, log, device
-        self._flush = flush
+        self._training, self._first = run.config.training, run.first_step
+        self._task, self._log, self._device, self._flush = task, log, device, flush
 
     def on_step_start(self, state: TrainingState) -> None:
         if state.step == 0 and not keeps_statistics(state.model):
             return
-        if state.step in (0, self._training.steps) or is_due(
+        if state.step in (self._first, self._training.steps) or is_due(
             state.step, self._training.evaluate_every
         ):
             self._evaluate(state)

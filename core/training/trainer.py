@@ -25,6 +25,7 @@ from core.training.devices import choose_device, precision, to_device
 from core.training.metric_log import MetricLog
 from core.training.objectives import Batch, Task, task_of
 from core.training.optimizers import build_optimizer, learning_rate
+from core.training.rewire import rewired
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
 
@@ -55,6 +56,10 @@ class Trainer:
             uniform_entropy(run.config.probe_length, run.config.model.causal),
         )
         self.log = MetricLog(run, self.state.step, alarms)
+        fork = run.fork
+        if fork is not None and self.state.step == fork.step:
+            text = f"forked from {fork.name} at step {fork.step:,}."
+            run.add_event("fork", fork.step, text=text)
         for sentence in damaged:  # after the start, which makes older events of this step void
             text = f"{sentence}. Training goes on from step {self.state.step}."
             run.add_event("note", self.state.step, text=text)
@@ -63,7 +68,7 @@ class Trainer:
         run.add_event("threads", self.state.step, threads=processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)
         self._checkpoints = hooks.KeepCheckpoints(run, self.flush)
-        self._evaluate = hooks.Evaluate(self.config, self.task, self.log, self.device, self.flush)
+        self._evaluate = hooks.Evaluate(run, self.task, self.log, self.device, self.flush)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
             self._rewire,
@@ -234,7 +239,8 @@ def _resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> 
 
     What is wrong with a newer checkpoint is added to `damaged`, a sentence each.
     """
-    for step in (*reversed(run.checkpoints), 0):  # a damaged one falls back
+    fork = run.fork
+    for step in (*reversed(run.checkpoints), *([0] if fork is None else [])):  # falls back
         # Rebuilt for each: a layer may have been switched between two checkpoints.
         torch.manual_seed(run.config.training.seed)
         wiring = run.model_at(step)
@@ -255,8 +261,24 @@ def _resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> 
         if progress is not None:
             break
     else:
+        if fork is not None:
+            raise RunError(
+                f"none of its checkpoints can be read ({'; '.join(damaged)}) and it starts at none"
+                f" of its own; fork {fork.name} again"
+            )
         profile(model, task.batch(0).inputs.to(device))
         progress = checkpoints.Progress(0, 0.0)
+    if fork is not None and progress.step == fork.step:
+        if run.config.training.seed != fork.config.training.seed:
+            torch.manual_seed(run.config.training.seed)  # its dropout is another too
+        wiring = run.wired(step)
+        if wiring != fork.wiring:  # by its own settings it is another network than was forked
+            model, optimizer = rewired(
+                model,
+                optimizer,
+                lambda: task.build(wiring),
+                lambda new: build_optimizer(new, run.config.optimizer),
+            )
     run.snapshots.forget_from(progress.step)
     pace = Pace(run.config.training.steps, run.config.training.evaluate_every)
     stopwatch = Stopwatch(progress.seconds)

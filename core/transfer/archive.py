@@ -13,9 +13,10 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.files import RefusedFileError, open_named, read_json, replacing, write_json
 from core.runs.locks import Lock
@@ -26,8 +27,9 @@ from core.runs.validate import KEPT, files_of, problems_of
 
 LEFT = re.compile(r"lock|log\.txt|control/.*|(.*/)?\.[^/]*")
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
-# These may differ and the run be the same: names, tags and what is computed from the rest.
-ABOUT = ("meta.json", "status.json", "digest.json")
+# These may differ and the run be the same: names, tags, the ids of other runs and what is computed
+# from the rest.
+ABOUT = ("meta.json", "status.json", "digest.json", "fork.json")
 FOLDERS = ("metrics", "snapshots", "checkpoints", "control")
 MOST_FILES = 500_000
 MOST_ZIP = 2**40
@@ -255,12 +257,22 @@ def _unpack(archive: zipfile.ZipFile, one: _Found, folder: Path) -> None:
                 target.write(chunk)
 
 
+def _renamed(fork: dict[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
+    """Where a run was forked, with the new ids of its parents."""
+    parent = fork.get("parent")
+    again = {"parent": _renamed(parent, new)} if isinstance(parent, dict) else {}
+    return {**fork, **again, "run": new.get(str(fork["run"]), fork["run"])}
+
+
 def _settle(folder: Path, new: dict[str, str]) -> None:
     """What refers to other runs follows their new ids, and nothing starts by itself."""
     meta = read_json(folder / "meta.json") if (folder / "meta.json").exists() else {}
     twin = str(meta.get("twin_of"))
     if new.get(twin, twin) != twin:
         write_json(folder / "meta.json", {**meta, "twin_of": new[twin]})
+    if (folder / "fork.json").exists():
+        fork = read_json(folder / "fork.json")
+        write_json(folder / "fork.json", _renamed(fork, new))
     try:
         status = Status.read(folder / "status.json")
     except (OSError, ValueError):

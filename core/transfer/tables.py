@@ -221,6 +221,7 @@ def _about(runs: Sequence[Run]) -> dict[str, Any]:
         run.id: {
             "name": run.name,
             "config": run.config.model_dump(mode="json"),
+            **({"fork": run.fork.key} if run.fork else {}),
             "status": run.record.model_dump(mode="json"),
             "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
         }

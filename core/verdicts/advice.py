@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.config import RunConfig, applies, resolve, settings
 from core.config.alike import SCHEDULE, are_twins, differing, experiment_key
+from core.config.fork_point import ForkPoint
 from core.config.rough import rough_times
 from core.config.units import Unit, unit
 from core.config.words import format_value
@@ -53,7 +54,7 @@ class Measured:
     `gradients` are the gradient norms of the layers, first to last, at step `at`, the last one at
     which all are finite; empty where there are none. `rewired` while it trained, `floor` the lowest
     loss possible in nats, `resumes_at` the step of the checkpoint that resuming goes on from, None
-    where there is none.
+    where there is none. `fork` is where it started, None of one that started at step 0.
     """
 
     state: State
@@ -64,6 +65,7 @@ class Measured:
     rewired: bool = False
     floor: float | None = None
     resumes_at: int | None = None
+    fork: ForkPoint | None = None
 
 
 def measure(run: Run) -> Measured:
@@ -89,6 +91,7 @@ def measure(run: Run) -> Measured:
         bool(run.switches),
         float(floor) if isinstance(floor, int | float) else None,
         run.resumes_at if record.state in RESUMABLE else None,
+        run.fork,
     )
 
 
@@ -99,23 +102,30 @@ def next_steps(
     twin: tuple[Verdict | None, RunConfig] | None = None,
     *,
     twin_state: str = "",
+    same_start: bool = True,
     trained: Mapping[str, str] | None = None,
 ) -> list[Suggestion]:
     """At most three suggestions for a run that has ended and why it came so; none before that.
 
     `twin` is the run that is shown beside it, its verdict None while it trains: a judged pair is
     compared first, and what the twin tries is not suggested again. One that trains (`twin_state`
-    in words) is waited for, as a new run would take its place. `trained` are the ids of the runs
-    that exist, by `alike.experiment_key`: they are shown instead of trained again.
+    in words) is waited for, as a new run would take its place. Of two that did not start at one
+    checkpoint (`same_start`) nothing is concluded. A fork's twins are forks too. `trained` are the
+    ids of the runs that exist, by `alike.experiment_key`: they are shown instead of trained again.
     """
     if measured.state not in ENDED:
         return []
     head: list[Suggestion] = []
-    if twin and twin[0] and (pair := _pair(verdict, config, twin[0], twin[1], measured.words)):
+    if (
+        same_start
+        and twin
+        and twin[0]
+        and (pair := _pair(verdict, config, twin[0], twin[1], measured.words))
+    ):
         head.append(pair)
     head += _resume(config, measured)
     if waits := twin is not None and twin[0] is None:
-        head.append(_wait(config, twin[1], twin_state))
+        head.append(_wait(config, twin[1], twin_state, same_start))
     head += _look(verdict, config, measured)
     reasons = _why(verdict, config, measured, twin)
     if waits:
@@ -125,9 +135,9 @@ def next_steps(
     for sentence, label, changes in _questions(verdict, config, measured):
         whole = possible(config, changes)
         flat = {**config.flat(), **(whole or {})}
-        if whole is None or flat in tried:
+        if whole is None or flat in tried or _in_vain(flat, changes, measured.fork):
             continue
-        if known := (trained or {}).get(experiment_key(flat, flat[SCHEDULE])):
+        if known := (trained or {}).get(experiment_key(flat, flat[SCHEDULE], measured.fork)):
             text = f"{sentence} You have trained this: compare them."
             found.append(Suggestion(text, "Show both", "beside", whole, known))
         else:
@@ -136,13 +146,25 @@ def next_steps(
     return [*found[: len(head)], *reasons, *found[len(head) :]]
 
 
+def _in_vain(flat: Mapping[str, Any], changes: Mapping[str, Any], fork: ForkPoint | None) -> bool:
+    """Whether a fork can't have these changes, or they would be over before it starts."""
+    if fork is None:
+        return False
+    early = "model.init" in changes or 0 < changes.get("optimizer.warmup_steps", 0) <= fork.step
+    return early or bool(fork.refusal(RunConfig.from_flat(dict(flat))))
+
+
 def _why(
     verdict: Verdict,
     config: RunConfig,
     measured: Measured,
     twin: tuple[Verdict | None, RunConfig] | None,
 ) -> list[Suggestion]:
-    """The mechanism behind a dead run, and behind a pair of which one lives."""
+    """The mechanism behind a dead run, and behind a pair of which one lives; it is that of weights
+    as they are drawn, so not of a fork.
+    """
+    if measured.fork is not None:
+        return []
     told = [] if measured.rewired else [why(verdict.kind, config, measured.gradients)]
     if twin and twin[0] and {verdict.kind, twin[0].kind} & set(DEAD_KINDS):
         told.append(why(twin[0].kind, twin[1], paired=True))
@@ -152,9 +174,10 @@ def _why(
     return [Suggestion(f"Why: {said}")] if said else []
 
 
-def _wait(config: RunConfig, other: RunConfig, state: str) -> Suggestion:
+def _wait(config: RunConfig, other: RunConfig, state: str, same_start: bool) -> Suggestion:
     """A run beside it that has not ended."""
-    what = "Its twin" if are_twins(config.flat(), other.flat()) else "The run beside it"
+    twins = same_start and are_twins(config.flat(), other.flat())
+    what = "Its twin" if twins else "The run beside it"
     stands = f" ({state})" if state else ""
     return Suggestion(f"{what} has not ended{stands}: wait for it, then the two can be compared.")
 

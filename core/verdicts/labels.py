@@ -118,12 +118,20 @@ def state_words(
 
 
 def short_words(
-    state: State, kind: VerdictKind | None, step: int, steps: int, diverged_at: int | None = None
+    state: State,
+    kind: VerdictKind | None,
+    step: int,
+    steps: int,
+    diverged_at: int | None = None,
+    first: int = 0,
 ) -> str:
-    """A state as a narrow column has it: `finished`, `plateau`, `training 41 %`, `stopped 41`."""
+    """A state as a narrow column has it: `finished`, `plateau`, `training 41 %`, `stopped 41`.
+
+    `first` is the step that it started at, from which on its share is counted.
+    """
     word = STATE_LABELS[state].word
     if state in ("running", "paused"):
-        return f"{word} {100 * step // steps} %" if steps else word
+        return f"{word} {100 * (step - first) // (steps - first)} %" if steps > first else word
     if state in ("stopped", "interrupted"):
         return f"{word} {step:,}"
     if state == "diverged":

@@ -213,7 +213,8 @@ def _losses(run: Run) -> _Losses:
     if not len(steps):
         return _Losses(steps, training, None, 0)
     end = int(steps[-1]) + 1
-    since = max((s.step for s in run.switches if 0 < s.step < end), default=0)
+    first = run.first_step  # what was switched before a fork made the network that it began with
+    since = max((s.step for s in run.switches if first < s.step < end), default=0)
     kept = steps >= since
     return _Losses(steps[kept], training[kept], unigram[:both][kept] if both else None, since)
 

@@ -49,6 +49,7 @@ def _standing(id: str, held: bool) -> Outcome | None:
             rows = [row for metric in LOSSES if (row := source.latest(metric))]
             state = "paused" if held and record.state == "queued" else record.state
             loss = float(rows[0][1]) if rows else None
-            return Outcome("live", state, record.step, record.steps, loss, entry.experiment)
+            first, key = run.first_step, entry.experiment
+            return Outcome("live", state, record.step, record.steps, loss, key, first)
         except (RunError, OSError):
             return None

@@ -7,12 +7,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
 from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
-from core.runs import Run
+from core.runs import Run, RunError
 from dashboard.live.feed import store
 
 
@@ -27,7 +28,8 @@ class Called:
 def subject(entry: Entry) -> Subject:
     """The facts of a run that its name is made from."""
     grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
-    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first)
+    fork = entry.fork.told if entry.fork else ""
+    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first, fork)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:
@@ -100,6 +102,17 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
 def name_of(run: Run) -> str:
     """The name of a run beside all others of the folder."""
     return everywhere().names.get(run.id, run.name)
+
+
+def forked(run: Run) -> dict[str, Any] | None:
+    """Where a run was forked: the id, the name and the step; the name that its parent has now."""
+    try:
+        fork = run.fork
+    except RunError:
+        return None
+    if fork is None:
+        return None
+    return {"run": fork.run, "name": everywhere().names.get(fork.run, fork.name), "step": fork.step}
 
 
 def label_of(run: Run) -> str:

@@ -55,5 +55,5 @@ def table(
         heads=heads if side_by_side else [],
         rows=rows,
         count=len(entries),
-        equal=len(DEFAULTS) - len(found),
+        equal=sum(name not in found for name in DEFAULTS),
     )

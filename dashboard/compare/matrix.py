@@ -53,7 +53,8 @@ def default_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
 
 def label(dotted: str, value: Any) -> str:
     """`4 layers`, `0.001`, `post`."""
-    unit = str((SETTINGS[dotted].json_schema_extra or {}).get("unit", ""))
+    extra = SETTINGS[dotted].json_schema_extra if dotted in SETTINGS else None
+    unit = str((extra or {}).get("unit", ""))
     text = format_value(value, grouped=True)
     counted = unit.endswith("s") and is_number(value)
     return f"{text} {unit.removesuffix('s') if value == 1 else unit}" if counted else text

@@ -9,6 +9,7 @@ from core.catalogue.index import Entry, differing
 from core.catalogue.naming import cut
 from core.config.describe import short_title
 from core.config.words import file_name
+from dashboard.catalogue import run_names
 from dashboard.catalogue.differences import is_number
 from dashboard.compare.words import state_of
 
@@ -82,6 +83,7 @@ def _row(
         "note": str(meta["note"]),
         "group": group,
         "twin": names.get(str(twin), "a deleted run") if twin else None,
+        "fork": run_names.forked(entry.run),
         "step": found.step,
         "steps": found.steps,
         "evaluate_every": entry.flat["training.evaluate_every"],

@@ -99,6 +99,8 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
         "group": group,
     }
+    if fork := run_names.forked(run):
+        told["fork"] = fork
     if meta["twin_of"]:
         try:
             told["twin"] = run_names.name_of(store().open(str(meta["twin_of"])))

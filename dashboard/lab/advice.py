@@ -14,17 +14,18 @@ from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
 from core.verdicts.verdict import Verdict
 from dashboard.catalogue import run_names
-from dashboard.lab import actions
+from dashboard.lab import actions, headline
 from dashboard.live.feed import store
 from dashboard.ui import cards
 
 
 def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     """Suggestions for the run in focus, the first of `shown`; nothing while it trains."""
-    focus, twin = shown[0], None
+    focus, twin, same_start = shown[0], None, True
     if len(shown) > 1:
         ended = shown[1].status in ENDED
         twin = (verdicts[1] if ended else None, shown[1].config)
+        same_start = headline.started_together(*shown[:2])
     stands = summary_of(shown[1]).words_for(None) if twin and twin[0] is None else ""
     found = next_steps(
         verdicts[0],
@@ -32,6 +33,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
         measure(focus),
         twin,
         twin_state=stands,
+        same_start=same_start,
         trained=trained() if focus.status in ENDED else None,
     )
     if not found:

@@ -8,20 +8,33 @@ import streamlit as st
 
 from core import jobs
 from core.config import RunConfig
+from core.config.fork_point import ForkPoint
 from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
+from core.jobs import forks
 from core.runs import Run, RunError
 from dashboard.live.feed import store
 
 PROBLEM = "start_problem"  # beside the buttons that start runs; the page asks for it
 
 
-def enqueue(config: RunConfig, name: str, paused: bool = False, **meta: Any) -> Run | None:
-    """The run, queued; None where that fails, which is kept for the page to say."""
+def enqueue(
+    config: RunConfig,
+    name: str,
+    paused: bool = False,
+    fork: ForkPoint | None = None,
+    **meta: Any,
+) -> Run | None:
+    """The run, queued; None where that fails, which is kept for the page to say.
+
+    A `fork` starts at this checkpoint.
+    """
     try:
         if config.data.path:
             load_corpus(config)  # an own text is first read now that somebody wants it
-        return jobs.enqueue(store(), config, name, paused, **meta)
+        if fork is not None:
+            forks.admit(fork, config)
+        return jobs.enqueue(store(), config, name, paused, fork, **meta)
     except (RunError, CorpusError) as error:
         st.session_state[PROBLEM] = str(error)
         return None

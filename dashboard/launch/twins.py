@@ -64,8 +64,14 @@ def dialog(config: RunConfig, train: Train) -> None:
 
 
 def train_twin(base: Run, twin: RunConfig, dotted: str, value: Any) -> Run | None:
-    """Train a twin of a run, named by its wiring, or else by what sets it apart."""
+    """Train a twin of a run, named by its wiring, or else by what sets it apart.
+
+    The twin of a fork starts at the same checkpoint.
+    """
     name = describe(twin)
     if name == describe(base.config):
         name = f"{name}, {str(SETTINGS[dotted].title).lower()} {value}"
-    return enqueue(twin, name, twin_of=base.id)
+    fork = base.fork
+    if fork is not None:
+        name = f"{name}, {fork.told}"
+    return enqueue(twin, name, fork=fork, twin_of=base.id)

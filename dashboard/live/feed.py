@@ -22,8 +22,8 @@ from dashboard.live.metric_stream import CursorError, Difference, News, Stream
 
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
-# Events that charts mark, and their level; a start at step 0 is not marked.
-MARKED = {"alarm": "warning", "switch": "switch", "start": "restart"}
+# Events that are told, and their level; the first start of a run is not.
+MARKED = {"alarm": "warning", "switch": "switch", "start": "restart", "fork": "fork"}
 RESTARTED = "Taken up again from its checkpoint."
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
 
@@ -121,10 +121,11 @@ class Feed:
             raise CursorError(cursor)
         known = int(count) if count and before == str(starts) else 0
         fresh = events[known:]
+        first = self.run.first_step
         alarms = [
             [e["step"], e.get("level", MARKED[e["kind"]]), e.get("text", RESTARTED)]
             for e in fresh
-            if e["kind"] in MARKED and (e["kind"] != "start" or e["step"])
+            if e["kind"] in MARKED and (e["kind"] != "start" or e["step"] > first)
         ]
         samples = [[e["step"], e.get("text", "")] for e in fresh if e["kind"] == "sample"]
         news: dict[str, Any] = {"cursor": mark, "from": known}

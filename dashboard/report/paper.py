@@ -99,7 +99,7 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
         "report/differences",
         rows=rows,
         heads=groups if narrow else [],
-        equal=len(RunConfig().flat()) - len(found),
+        equal=sum(name not in found for name in RunConfig().flat()),
         seeds=_seeds(groups),
         number=number,
     )

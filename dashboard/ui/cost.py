@@ -47,11 +47,14 @@ def size(config: RunConfig, vocab: int) -> str:
     return text
 
 
-def duration(config: RunConfig, vocab: int, measured: Measured | None) -> str:
-    """`about 40 s on this machine (cpu, 2 threads)`; says when it is a guess."""
+def duration(config: RunConfig, vocab: int, measured: Measured | None, first: int = 0) -> str:
+    """`about 40 s on this machine (cpu, 2 threads)`; says when it is a guess.
+
+    `first`: the step that the run would start at.
+    """
     cores = machine().cores
     threads = cores if config.training.threads == "auto" else config.training.threads
-    seconds = config.training.steps * step_seconds(config, vocab, threads, measured)
+    seconds = (config.training.steps - first) * step_seconds(config, vocab, threads, measured)
     gpu = config.training.device == "cuda"
     where = "gpu" if gpu else f"cpu, {threads} thread{'s' * (threads != 1)}"
     if measured is None:

@@ -11,8 +11,9 @@ from core import grids
 from core.__main__ import main
 from core.cli import runs as runs_command
 from core.cli.sweep import EXAMPLE
+from core.jobs import launcher
 from core.runs import RunStore, Status
-from tests.fake_runs import finished
+from tests.fake_runs import checkpoint, finished
 
 
 @pytest.mark.parametrize("typed", ["150/5 residual=off", "5: residual=off", "150/5: residual"])
@@ -61,3 +62,35 @@ def test_resume_says_from_which_step_the_run_goes_on(
     assert main(["runs", "resume", run.id]) == 0
     said = capsys.readouterr().out
     assert "it has no checkpoint yet: it starts again at step 0 and its 53 steps are drawn" in said
+
+
+def test_a_fork_is_queued_and_told_by_list_and_show(
+    store: RunStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "revive", lambda store: None)
+    parent = finished(store, "the parent", steps=60)
+    assert main(["runs", "fork", parent.id]) == 2
+    assert "has no checkpoint that can be forked yet" in capsys.readouterr().err
+    for step in (20, 40, 60):
+        checkpoint(parent, step)
+    typed = ["runs", "fork", parent.id, "--at", "20", "--optimizer.clip", "1", "--json"]
+    assert main(typed) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["fork"] == {"run": parent.id, "step": 20}
+    made = store.open(told["id"])
+    assert made.config.optimizer.clip == 1
+    assert made.checkpoints == [20]
+    assert main(["runs", "fork", parent.id, "--name", "mine"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "queued, it starts from step 40 of the parent"
+    assert store.open(said[1]).name == "mine"
+    assert main(["runs", "list", "--json"]) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    whence = {"run": parent.id, "name": "the parent", "step": 20}
+    assert (rows[made.id]["fork"], rows[made.id]["step"], rows[parent.id]["fork"]) == (
+        whence,
+        20,
+        None,
+    )
+    assert main(["runs", "fork", parent.id, "--at", "30"]) == 2
+    assert "there is no checkpoint of step 30; accepted: 20, 40, 60" in capsys.readouterr().err

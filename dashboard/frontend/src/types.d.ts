@@ -51,6 +51,8 @@ export interface Run {
   experiment?: string
   detail?: string
   twin?: string | null
+  /** Where a fork was left by its parent. */
+  fork?: { run: string, name: string, step: number } | null
   steps?: number
   unit?: string
   tokens_per_step?: number

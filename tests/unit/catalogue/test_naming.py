@@ -222,3 +222,17 @@ def test_what_the_laboratory_calls_runs_is_known():
         assert is_made(cell.name, cell.config.flat(), of_grid=True)
         assert not is_made(cell.name, cell.config.flat()), "somebody typed it"
     assert described(BASE.flat()) == "pre-LN L6"
+
+
+def test_a_fork_says_where_it_started_and_is_no_repeat_of_its_parent():
+    parent = plain("1")
+    same = replace(parent, id="2", name=f"{parent.name}, from step 200 of x",
+                   fork="from step 200 of x")  # fmt: skip
+    slower = plain("3", optimizer__learning_rate=1e-4)
+    slower = replace(slower, name=f"{slower.name}, from step 200 of x", fork="from step 200 of x")
+    found = names([parent, same, slower])
+    assert "from step" not in found["1"]
+    assert found["2"].count("from step 200 of x") == found["3"].count("from step 200 of x") == 1
+    assert "rate 0.0001" in found["3"]
+    assert len(set(found.values())) == 3
+    assert names([replace(same, name="my own")]) == {"2": "my own"}

@@ -3,9 +3,10 @@
 import pytest
 
 from core.catalogue.summary import summary_of
+from core.jobs import forks
 from core.verdicts.verdict import Verdict
 from dashboard.lab import headline
-from tests.fake_runs import Faker, config, finished
+from tests.fake_runs import Faker, checkpoint, config, finished
 
 
 def title(*runs):
@@ -57,3 +58,16 @@ def test_the_dotted_line_is_that_of_every_shown_run_or_none():
     assert of(3.309, None) == (3.309, "")
     assert of(3.309, 2.5) == (None, headline.LEFT_OUT)
     assert of(None) == (None, "")
+
+
+def test_a_fork_and_its_parent_are_no_twins(store):
+    parent = finished(store, "a", steps=60)
+    checkpoint(parent, 20)
+    start = forks.point(parent, 20)
+    rates = (1e-4, 1e-2)
+    first, second = (
+        store.create(start.settings({"optimizer.learning_rate": rate}), fork=start)
+        for rate in rates
+    )
+    assert headline.twins([first, second])
+    assert not headline.twins([parent, first])

@@ -9,6 +9,7 @@ import pytest
 from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.config.alike import experiment_key
+from core.config.fork_point import ForkPoint
 from core.config.units import unit
 from core.runs import RunStore
 from core.verdicts.advice import Measured, Suggestion, measure, next_steps
@@ -345,3 +346,19 @@ def test_a_run_is_measured_as_its_files_say(store: RunStore, fate: str) -> None:
     assert found.gradients == tuple(float(v) for v in values[at])
     assert found.at == (120 if fate == "diverges" else 400)
     assert said(next_steps(summary_of(run).verdict, run.config, found))
+
+
+def test_of_a_fork_only_what_it_can_try_is_asked() -> None:
+    dead = config(model__placement="post")
+    point = ForkPoint(run="a", name="a", step=200, config=dead, wiring=dead.model)
+    found = next_steps(judged("plateau", 0.002), dead, measured(fork=point))
+    asked = tried(found)
+    assert {"model.placement": "pre"} in asked
+    assert not any("model.init" in one or "optimizer.warmup_steps" in one for one in asked)
+    deeper = next_steps(judged("learned", -0.9), config(), measured(fork=point))
+    assert not any("model.depth" in one for one in tried(deeper))
+    beside = (judged("learned", -0.9), config())
+    apart = next_steps(
+        judged("plateau", 0.002), dead, measured(fork=point), beside, same_start=False
+    )
+    assert "The two differ only in" not in said(apart)

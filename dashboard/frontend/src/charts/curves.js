@@ -9,7 +9,7 @@ import { el } from "../ui/dom.js"
 import { labelOf, escaped, number, short } from "../ui/format.js"
 import { runColour, runDash, faded } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
-import { area, divergences, level, marks } from "./marks.js"
+import { area, branches, divergences, level, marks } from "./marks.js"
 import { heightOf } from "./plotly.js"
 import { Courses } from "./series_chart.js"
 import { StepCursor } from "./step_cursor.js"
@@ -138,7 +138,7 @@ export class Curves extends Courses {
     layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
     const traces = this.traces(lines, together)
     for (const line of lines) traces.push(...this.validation(line))
-    traces.push(...divergences(this, lines, named, layout))
+    traces.push(...branches(this, lines), ...divergences(this, lines, named, layout))
     this.endLabels(layout, named.map((line) => this.end(line, layout)))
     if (baseline) level(layout, theme, baseline[1], "dot")
     this.extras(layout)

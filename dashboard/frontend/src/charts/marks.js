@@ -2,7 +2,7 @@
 
 import { hub } from "../state/hub.js"
 import { escaped, short } from "../ui/format.js"
-import { LEVEL_MARKS, levelColour, faded } from "../ui/theme.js"
+import { LEVEL_MARKS, levelColour, faded, runColour } from "../ui/theme.js"
 
 // A band between two courses; nothing where either is unknown.
 export function area(xs, { low, high }, colour) {
@@ -45,6 +45,27 @@ export function divergences(chart, lines, named, layout) {
     hovertemplate: "✕ %{text}<extra></extra>", name: "" }]
 }
 
+// Where a fork starts: a ring at its first point, and to its parent a dotted line where that is drawn.
+export function branches(chart, lines) {
+  const { theme } = chart
+  const found = lines.filter((l) => l.runs.every((r) => r.fork)).map((line) => {
+    const { fork } = line.run
+    const at = line.ys.findIndex((v) => v !== null)
+    const parent = lines.find((l) => l.runs.some((r) => r.id === fork.run))
+    const x = chart.axis(line.run, [fork.step])[0]
+    const before = parent?.xs.findLastIndex((v, i) => v <= x && parent.ys[i] !== null) ?? -1
+    return { line, fork, x: line.xs[at], y: line.ys[at], from: before < 0 ? null : { x, y: parent.ys[before] } }
+  }).filter((f) => f.x !== undefined && f.x !== null)
+  if (!found.length) return []
+  const colours = found.map((f) => faded(runColour(theme, f.line.run), chart.chosen && chart.chosen !== f.line ? 0.25 : 1))
+  const dotted = found.flatMap((f, i) => (f.from ? [{ type: "scatter", mode: "lines", x: [f.from.x, f.x], y: [f.from.y, f.y],
+    hoverinfo: "skip", line: { color: colours[i], width: 1.4, dash: "dot" } }] : []))
+  return [...dotted, { type: "scatter", mode: "markers", x: found.map((f) => f.x), y: found.map((f) => f.y), cliponaxis: Boolean(chart.zoom),
+    marker: { symbol: "circle", size: 8, color: theme.card, line: { width: 2, color: colours } }, name: "",
+    text: found.map((f) => `${escaped(short(f.line.run.name))}: forked from ${escaped(short(f.fork.name))} at step ${f.fork.step.toLocaleString("en-US")}`),
+    hovertemplate: "○ %{text}<extra></extra>" }]
+}
+
 // Switches, restarts and alarms of the lines that are named, the newest dozen of each run.
 export function marks(chart, layout, lines) {
   const { theme } = chart
@@ -52,6 +73,7 @@ export function marks(chart, layout, lines) {
   for (const line of lines) {
     if (line.runs.length > 1 || (chart.chosen && chart.chosen !== line)) continue
     for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-12)) {
+      if (kind === "fork") continue // see `branches`
       const colour = levelColour(theme, kind)
       const place = chart.axis(line.run, [step])[0]
       const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place

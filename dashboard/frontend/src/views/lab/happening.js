@@ -7,7 +7,7 @@ import { el } from "../../ui/dom.js"
 import { labelOf } from "../../ui/format.js"
 import { runColour } from "../../ui/theme.js"
 
-const LEVELS = new Set(["good", "note", "switch", "restart"])
+const LEVELS = new Set(["good", "note", "switch", "restart", "fork"])
 
 export class Happening extends Card {
   constructor(root) {

@@ -54,7 +54,8 @@ export class RunState extends Card {
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)
     say(this.name, run.name)
     const rewired = live.alarms.filter(([, level]) => level === "switch").map(([step]) => step.toLocaleString("en-US"))
-    say(this.state, [state, run.detail, rewired.length ? `rewired at step ${rewired.join(", ")}` : "", run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
+    say(this.state, [state, run.detail, run.fork ? `forked from ${run.fork.name} at step ${run.fork.step.toLocaleString("en-US")}` : "",
+      rewired.length ? `rewired at step ${rewired.join(", ")}` : "", run.twin ? `twin of ${run.twin}` : ""].filter(Boolean).join(" · "))
     this.name.title = run.name // whole, where there is no room for it
     this.state.title = this.state.textContent
     say(this.now, live.loaded ? live.step.toLocaleString("en-US") : "–")
@@ -65,7 +66,8 @@ export class RunState extends Card {
     say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
     say(this.cells.left, ENDED.has(live.state) ? "–" : clock(live.left))
-    const share = live.steps ? Math.min(live.step / live.steps, 1) : 0
+    const first = run.fork?.step ?? 0
+    const share = live.steps > first ? Math.min(Math.max(live.step - first, 0) / (live.steps - first), 1) : 0
     this.fill.style.width = `${share * 100}%`
     this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)))
     const message = hub.lost ? "Connection lost, retrying." : live.gone ? "This run was deleted." : live.message || ""

@@ -17,7 +17,8 @@ export function standing(row) {
   const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
   if (!live?.loaded || live.gone) return known
   const state = live.state ?? row.state
-  const part = live.steps ? ` ${Math.floor((100 * live.step) / live.steps)} %` : ""
+  const first = row.fork?.step ?? 0 // its share is counted from where it started
+  const part = live.steps > first ? ` ${Math.floor((100 * (live.step - first)) / (live.steps - first))} %` : ""
   const newer = (now, [last, best]) =>
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
   return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
@@ -34,8 +35,10 @@ export function standing(row) {
 export function evaluationOf([row, ...more]) {
   const { state, step } = standing(row)
   if (more.length || !LIVE_STATES.has(state) || !row.evaluate_every) return null
-  const from = Math.floor(step / row.evaluate_every) * row.evaluate_every
-  return { old: from === 0, title: `Validation at step ${from}, the next at step ${from + row.evaluate_every}; trained to step ${step}` }
+  const due = Math.floor(step / row.evaluate_every) * row.evaluate_every
+  const first = row.fork?.step ?? 0
+  const from = Math.max(due, first)
+  return { old: from === first, title: `Validation at step ${from}, the next at step ${due + row.evaluate_every}; trained to step ${step}` }
 }
 
 /**

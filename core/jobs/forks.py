@@ -1,0 +1,142 @@
+"""Forks: a new run goes on from a checkpoint of another with changed settings. Without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.config import RunConfig
+from core.config.fork_point import ForkPoint
+from core.data.corpora import load_text
+from core.data.downloads import CorpusError
+from core.jobs import launcher
+from core.runs import Run, RunError, RunStore
+from core.runs.checkpoint_files import CheckpointError, check
+
+
+def fork(
+    store: RunStore,
+    run: Run,
+    step: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    name: str = "",
+    paused: bool = False,
+    **meta: Any,
+) -> Run:
+    """Queue a run that goes on from a checkpoint of another one; its settings but for `changes`.
+
+    It starts with the weights, the optimizer's state, the random states and the place in the data
+    of that step, so without changes it repeats what the other run did from there. `step` as in
+    :func:`point`, `changes` by dotted name. Raises RunError with a sentence.
+    """
+    start = point(run, step, (changes or {}).get("training.steps"))
+    config = settings(start, changes or {})
+    return launcher.enqueue(store, config, name, paused, fork=start, **meta)
+
+
+def point(run: Run, step: int | None = None, steps: int | None = None) -> ForkPoint:
+    """A checkpoint of a run that others can start from, checked to the last byte.
+
+    Without a `step` the newest that leaves something to train, of `steps` in all (the run's own
+    where None). Raises RunError, which names the steps that there are.
+    """
+    config, able = run.config, run.resumable
+    if step is None:
+        most = steps if isinstance(steps, int) else config.training.steps
+        early = [one for one in able if one < most]
+        if not early:
+            raise RunError(_nothing(run, able, most))
+        step = early[-1]
+    try:
+        if step not in run.checkpoints:
+            raise CheckpointError(f"there is no checkpoint of step {step:,}")
+        said = check(run.path / "checkpoints", step)
+    except CheckpointError as error:
+        raise RunError(f"{_called(run)} can't be forked at step {step:,}: {error}; {_able(run)}") \
+            from error  # fmt: skip
+    wiring = run.model_at(step)
+    seconds = said.get("seconds")
+    return ForkPoint(
+        run=run.id,
+        name=_called(run),
+        step=step,
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        config=config,
+        wiring=wiring,
+        parent=run.fork,
+    )
+
+
+def settings(start: ForkPoint, changes: Mapping[str, Any]) -> RunConfig:
+    """The settings of a fork; raises RunError with a sentence that names the setting."""
+    try:
+        config = start.settings(changes)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+    admit(start, config)
+    return config
+
+
+def admit(start: ForkPoint, config: RunConfig) -> None:
+    """Refuse settings that can't go on from a checkpoint, as another text with other letters.
+
+    The texts are read for it, so it is asked once somebody wants the run. Raises RunError.
+    """
+    if sentence := start.refusal(config):
+        raise RunError(sentence)
+    if config.data == start.config.data or config.image is not None:
+        return
+    try:
+        theirs, own = (load_text(one.data).tokens.alphabet for one in (start.config, config))
+    except CorpusError as error:
+        raise RunError(f"data.corpus: {error}") from error
+    if theirs != own:
+        raise RunError(
+            f"data.corpus: {config.data.corpus} has {len(own)} letters that are not the"
+            f" {len(theirs)} of {start.config.data.corpus}; accepted in a fork of {start.name}: a"
+            f" text with the same ones, or {start.config.data.corpus}"
+        )
+
+
+def named(text: str) -> tuple[str, int | None]:
+    """The run and the step of `RUN@STEP` or `RUN`. Raises RunError for a step that is no number."""
+    run, at, step = text.partition("@")
+    if at and not (step.isdecimal() and len(step) < 12):
+        raise RunError(
+            f"fork: {step[:40]!r} is not a step; accepted: RUN or RUN@STEP, as {run}@200"
+        )
+    return run, int(step) if at else None
+
+
+def _called(run: Run) -> str:
+    """Its name, without where it was forked from itself: that would grow with every fork."""
+    fork = run.fork
+    return run.name.removesuffix(f", {fork.told}") if fork is not None else run.name
+
+
+def _able(run: Run) -> str:
+    """Which steps of a run can be forked."""
+    whole = []
+    for step in run.resumable:
+        try:
+            check(run.path / "checkpoints", step)
+        except CheckpointError:
+            continue
+        whole.append(step)
+    if not whole:
+        return "it has no checkpoint that can be forked"
+    return f"accepted: {', '.join(f'{step:,}' for step in whole)}"
+
+
+def _nothing(run: Run, able: list[int], steps: int) -> str:
+    if able:
+        return (
+            f"training.steps: {steps:,} leaves nothing to train after the checkpoints of"
+            f" {_called(run)} (steps {', '.join(map(str, able))}); accepted: more than {able[0]:,}"
+        )
+    every = run.config.training.checkpoint_every
+    when = f"each {every:,} steps and" if every else ""
+    return (
+        f"{_called(run)} has no checkpoint that can be forked yet; it writes one {when} when it is"
+        " paused, stopped or finished"
+    ).replace("  ", " ")

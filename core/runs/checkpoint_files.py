@@ -1,0 +1,102 @@
+"""The files of a checkpoint, and whether they are whole. Without torch.
+
+``step-000000400.safetensors`` the weights, ``.state.safetensors`` what a resume needs besides,
+``.json`` what it all belongs to with its checksums; the last is written last, and a checkpoint
+without it does not exist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from core.files import read_json
+from core.runs.status import CHECKPOINT_STATE
+
+SCHEMA = 1
+WEIGHTS, STATE = ".safetensors", CHECKPOINT_STATE
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be used; the sentence says which."""
+
+
+class NewerCheckpointError(CheckpointError):
+    """A checkpoint of a later release, which this one neither reads nor overwrites."""
+
+
+def base_of(folder: Path, step: int) -> Path:
+    """The files of a checkpoint without their endings."""
+    return folder / f"step-{step:09d}"
+
+
+def about_of(base: Path) -> dict[str, Any]:
+    """What a checkpoint's JSON says. Raises CheckpointError. Older ones have no checksums."""
+    path = base.with_suffix(".json")
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path.name} is damaged: it holds no fields")
+    schema = found.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerCheckpointError(
+            f"{path.name} is of schema {schema}, this program reads {SCHEMA}; resume it with the"
+            " release that wrote it"
+        )
+    check = found.pop("check", None)
+    if check is not None and check != checksum(found):
+        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+    return found
+
+
+def checksum(about: dict[str, Any]) -> str:
+    """Of what the JSON says, without the checksum itself."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def content_of(base: Path, suffix: str, about: dict[str, Any]) -> bytes:
+    """One of a checkpoint's files, whole as its JSON says. Raises CheckpointError."""
+    path = base.with_suffix(suffix)
+    sums = about.get("sha256")
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+    if isinstance(sums, dict) and hashlib.sha256(found).hexdigest() != sums.get(suffix):
+        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+    return found
+
+
+def check(folder: Path, step: int) -> dict[str, Any]:
+    """What the JSON of a checkpoint says, of which all is there and whole.
+
+    Raises CheckpointError, also where it was thinned to its weights.
+    """
+    base = base_of(folder, step)
+    found = about_of(base)
+    if not base.with_suffix(STATE).exists():
+        raise CheckpointError(f"the checkpoint of step {step:,} was thinned to its weights")
+    for suffix in (WEIGHTS, STATE):
+        content_of(base, suffix, found)
+    return found
+
+
+def share(source: Path, target: Path, step: int) -> None:
+    """Give another folder the checkpoint of a step: no file is ever written into, so both may have
+    the same; where the disk can't do that it is copied. Raises OSError.
+    """
+    for suffix in (WEIGHTS, STATE, ".json"):
+        theirs = base_of(source, step).with_suffix(suffix)
+        own = target / theirs.name
+        try:
+            os.link(theirs, own)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(theirs, own)
