@@ -1,4 +1,4 @@
-"""What `python -m streamlit run dashboard/app.py` serves: the script, the routes, the guard."""
+"""What `python -m streamlit run dashboard/app.py` serves: the script, the routes, the guards."""
 
 import sys
 from pathlib import Path
@@ -12,12 +12,12 @@ if str(ROOT) not in sys.path:
 
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
 from dashboard.ui import cards  # noqa: E402
-from dashboard.web.sockets import at_once  # noqa: E402
+from dashboard.web.lifespan import lifespan  # noqa: E402
 
 app = st.App(
     ROOT / "dashboard" / "main.py",
     routes=ROUTES,
     middleware=MIDDLEWARE,
     on_script_error=cards.failed,
-    lifespan=at_once,
+    lifespan=lifespan,
 )

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from dashboard import api
 from dashboard.api.replies import REPLIES, Problem
+from dashboard.web import access
 
 PROBLEM = TypeAdapter(Problem)
 KINDS = {
@@ -33,6 +34,7 @@ class Checked(TestClient):
 
 
 def client() -> Checked:
-    """All routes with their middleware, as a page on this machine sees them."""
+    """All routes with their middleware, as a script with the token sees them."""
     app = Starlette(routes=api.ROUTES, middleware=api.MIDDLEWARE)
-    return Checked(app, base_url="http://127.0.0.1:8601")
+    bearer = {"authorization": f"Bearer {access.token()}"}
+    return Checked(app, base_url="http://127.0.0.1:8601", headers=bearer)

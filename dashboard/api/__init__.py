@@ -14,8 +14,10 @@ from starlette.routing import BaseRoute, Route
 from dashboard.api import attention_bytes, cells, inspections, live, points
 from dashboard.api.answers import FOREVER, route
 from dashboard.web import assets
+from dashboard.web.access import Door
 from dashboard.web.host_guard import Guard
 from dashboard.web.index_page import Shell
+from dashboard.web.security_headers import SecurityHeaders
 from dashboard.web.static_files import Statics
 
 
@@ -45,4 +47,4 @@ ROUTES: list[BaseRoute] = [
     Route("/api/assets/{name}", asset),
     Route("/api/assets/{version}/{name:path}", asset),
 ]
-MIDDLEWARE = [Middleware(Guard), Middleware(Shell), Middleware(Statics)]
+MIDDLEWARE = [Middleware(one) for one in (SecurityHeaders, Guard, Door, Shell, Statics)]

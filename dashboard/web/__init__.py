@@ -1,1 +1,1 @@
-"""What stands between the browser and Streamlit: host check, index page, files of the front end."""
+"""What stands between the browser and Streamlit: who gets in, index page, the front end's files."""

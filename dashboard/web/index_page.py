@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files, style
+from dashboard.web.security_headers import POLICY, hashes, policy
 
 HEAD, HEAD_END, END = b"<head>", b"</head>", b"</body>"
 
@@ -49,7 +50,7 @@ class Shell:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_for_a_page(scope):
+        if not is_for_a_page(scope):
             await self.app(scope, receive, send)
             return
         # Uncompressed, so that there is a text to change; and whole, because its own date does not
@@ -78,6 +79,7 @@ class Shell:
                     body = body.replace(END, style.of_pages().encode() + END, 1)
                     headers = MutableHeaders(raw=start["headers"])
                     headers["content-length"] = str(len(body))
+                    headers[POLICY] = policy(hashes(body))
                     for stamp in ("etag", "last-modified"):  # those of the unchanged page
                         del headers[stamp]
                     await send(start)
@@ -86,7 +88,8 @@ class Shell:
         await self.app(scope, receive, changed)
 
 
-def _is_for_a_page(scope: Scope) -> bool:
+def is_for_a_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page of the dashboard, not for what a page is made of."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     return any(k == b"accept" and b"text/html" in v for k, v in scope["headers"])

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from dashboard.app import app
-from dashboard.web.sockets import at_once
+from dashboard.web.lifespan import lifespan
 
 
 def _delayed(connection: socket.socket) -> bool:
@@ -20,7 +20,7 @@ def _accepted(server: socket.socket) -> socket.socket:
 
 def test_what_a_listening_socket_accepts_sends_at_once() -> None:
     async def life() -> None:
-        async with at_once(None):
+        async with lifespan(None):
             pass
 
     with socket.socket() as server:  # as Streamlit makes it
@@ -34,4 +34,4 @@ def test_what_a_listening_socket_accepts_sends_at_once() -> None:
 
 
 def test_the_app_does_so_when_it_starts() -> None:
-    assert app._user_lifespan is at_once
+    assert app._user_lifespan is lifespan

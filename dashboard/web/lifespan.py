@@ -1,0 +1,41 @@
+"""What happens once when the server starts: its socket is set, and who may come in is said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+from streamlit import config
+from streamlit.web.server import server_util
+
+from dashboard.web import access, peer
+from dashboard.web.sockets import at_once
+
+SHORT = 16  # characters, below which a token can be found by trying
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """The server's life. Streamlit has printed its own address by now."""
+    async with at_once(app):
+        print(f"  {entrance()}\n", flush=True)
+        yield
+
+
+def entrance() -> str:
+    """One line: who gets in by which address."""
+    if given := access.given():
+        more = f" It is short; {SHORT} letters or more can't be found by trying."
+        return (
+            f"Whoever opens {_address()} needs the token that {access.VARIABLE} says."
+            f"{more if len(given) < SHORT else ''}"
+        )
+    address = f"{_address()}/?{urlencode({access.PARAMETER: access.token()})}"
+    return f"{'For another browser or user' if peer.told() else 'Open'}: {address}"
+
+
+def _address() -> str:
+    host = server_util.get_display_address(config.get_option("server.address") or "localhost")
+    return server_util.get_url(f"[{host}]" if ":" in host else host)
