@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.driver import FLAGS, Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, open_browser, settled
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -35,12 +35,9 @@ OTHER_USER = 65_534
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    FLAGS.append(f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1")
-    try:
-        with open_browser() as one:
-            yield one
-    finally:
-        FLAGS.pop()
+    rule = f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"
+    with open_browser(rule, keeps_rules=True) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +121,19 @@ def test_the_pages_keep_their_own_rules(page: Page, dashboard: Dashboard) -> Non
         assert not re.search(r"script-src[^;]*'unsafe-inline'", headers["content-security-policy"])
         page.locator(".stApp .anl").first.wait_for()
         settled(page)
+    assert [said for said in watched.errors if "Content Security" in said] == []
+
+
+def test_a_chart_is_saved_within_these_rules(page: Page, dashboard: Dashboard) -> None:
+    """Pictures are drawn from addresses that hold them, which the rules name."""
+    watched = Watched(page)
+    page.goto(f"{dashboard.url}/compare?compare_runs={dashboard.store.list()[0].id}")
+    curves = page.locator(".anl-plot .main-svg").first
+    curves.wait_for()
+    settled(page)
+    with page.expect_download() as saved:
+        page.locator(".anl-export", has_text="PNG").first.dispatch_event("click")
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     assert [said for said in watched.errors if "Content Security" in said] == []
 
 
