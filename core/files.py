@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -111,10 +112,102 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Add all of it at the end of a file that is open for appending, or nothing.
+
+    Raises OSError; what a full disk had taken of it is cut off again.
+    """
+    size = os.fstat(descriptor).st_size
+    rest = memoryview(data)
+    try:
+        while rest:  # a disk that is nearly full takes a part and says so only the next time
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether something failed because the disk, or a user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether so many bytes can be written there now, which free bytes alone do not tell: a user's
+    share may be smaller than the disk."""
+    room = folder / f".room.{os.getpid()}.{threading.get_ident()}"
+    try:
+        _allocate(room, size)
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            room.unlink()
+    return True
+
+
+class Reserve:
+    """Space of a folder that is kept free for a few words more when the disk is full.
+
+    A file of its own that nothing reads: it is given back for a write that finds no room, and made
+    anew when there is some.
+    """
+
+    NAME = "reserve"
+    SIZE = 65_536
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / self.NAME
+
+    def hold(self) -> None:
+        """Keep the space where there is room for it; what is kept already stays."""
+        if os.path.lexists(self._path):
+            return
+        try:
+            _allocate(self._path, self.SIZE)
+        except OSError:
+            self.release()
+
+    def release(self) -> None:
+        """Give the space back."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Call `write`, on a full disk once more with the space that was kept. Raises OSError."""
+        try:
+            write()
+        except OSError as error:
+            if not is_full(error) or not os.path.lexists(self._path):
+                raise
+            self.release()
+            write()
+            self.hold()
+
+
+def _allocate(path: Path, size: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, 0, size)
+        else:  # macOS: what is written is there
+            os.write(fd, bytes(size))
+    finally:
+        os.close(fd)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """All of a regular file. Raises OSError, for a pipe or a device too, which might never end."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return file.read()
+
+
 def read_json(path: str | Path) -> Any:
     """The parsed file; raises OSError or ValueError."""
-    with open(path, "rb", opener=_without_waiting) as file:
-        return parse_json(file.read())
+    return parse_json(read_bytes(path))
 
 
 def parse_json(text: bytes | str) -> Any:

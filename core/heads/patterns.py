@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache
-from core.files import signature
+from core.files import read_bytes, signature
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
@@ -128,7 +128,7 @@ WHOLE: Cache[bool] = Cache(4096)
 
 def _is_whole(path: Path) -> bool:
     """Whether a file has the content that was written; those of earlier releases have no sum."""
-    content = path.read_bytes()
+    content = read_bytes(path)
     tail = content[-SUM_BYTES:]
     if not tail.startswith(SUM):
         return True

@@ -15,6 +15,7 @@ import torch
 
 from core.catalogue.summary import keep
 from core.config import RunConfig
+from core.files import has_room, is_full
 from core.jobs.changes import Changes
 from core.jobs.slots import Slot, registry
 from core.machine import DeviceKind
@@ -24,10 +25,12 @@ from core.runs import Run, RunError, Status
 from core.runs.status import Order, State, receive
 from core.training.devices import choose_device
 from core.training.optimizers import build_optimizer
-from core.training.trainer import Trainer
+from core.training.trainer import Trainer, in_megabytes
 
 Watch = Callable[[Status], None]
 SHARE_SECONDS = 0.25
+ROOM = 2**20  # bytes that have to be free for a run to begin
+ROOM_SECONDS = 2.0  # between two beginnings
 WAIT_SECONDS = 0.25  # paused, between two looks at whether a signal asks to end
 
 
@@ -121,11 +124,21 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
     step = run.record.step
     trainer: Trainer | None = None
     try:
-        trainer = Trainer(run, control, watch)
+        while trainer is None:
+            try:
+                trainer = Trainer(run, control, watch)
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                if not _wait_for_room(run, control, watch):
+                    return "stopped"
         return trainer.train()
     except Exception as error:
-        logging.exception("run %s", run.id)
         sentence = explain_failure(error)
+        if isinstance(error, (OSError, ValueError, MemoryError)):  # the sentence says it all
+            logging.info("run %s: %s", run.id, sentence)
+        else:
+            logging.exception("run %s", run.id)
     status = Status(
         state="failed",
         step=step if trainer is None else trainer.state.step,
@@ -134,10 +147,33 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
     )
     try:
         run.write_status(status)
-    except (OSError, RunError):
-        logging.exception("the state can't be written either")
+    except (OSError, RunError) as error:
+        logging.warning("run %s: the state can't be written either: %s", run.id, error)
     watch(status)
     return "failed"
+
+
+def _wait_for_room(run: Run, control: FileControl, watch: Watch) -> bool:
+    """A run that can't begin on a full disk; False where it is asked to stop meanwhile."""
+    known = Status(step=run.record.step, steps=run.config.training.steps)
+    words = f"the disk is full: free {in_megabytes(ROOM)} MB; it goes on by itself"
+    _tell(run, known.model_copy(update={"state": "paused", "message": words}), watch)
+    control.leave()
+    tried = time.monotonic()
+    while time.monotonic() - tried < ROOM_SECONDS or not has_room(run.path, ROOM):
+        if any(order.command == "stop" for order in control.commands()):
+            _tell(run, known.model_copy(update={"state": "stopped"}), watch)
+            return False
+        control.wait()
+    while not control.enter():
+        control.wait()
+    return True
+
+
+def _tell(run: Run, status: Status, watch: Watch) -> None:
+    with contextlib.suppress(OSError):
+        run.write_status(status)
+    watch(status)
 
 
 def explain_failure(error: Exception) -> str:
@@ -148,10 +184,22 @@ def explain_failure(error: Exception) -> str:
             "out of memory: lower training.batch_size, model.context, model.width or"
             " model.depth and train again"
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return "the disk is full: free some room, then resume; all up to the last flush is kept"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return (
+            "the runs folder can only be read: mount its disk for writing, then resume; all up to"
+            " the last flush is kept"
+        )
+    if isinstance(error, OSError) and error.errno == errno.EIO:
+        return (
+            f"the disk fails at {error.filename or 'a file of the run'}: check it, or copy the run"
+            " to another one, then resume; all up to the last flush is kept"
+        )
     if isinstance(error, FileNotFoundError):
         return f"a file of the run vanished while it trained: {error.filename}"
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.filename or 'a file of the run'} can't be used: {error.strerror}"
     if isinstance(error, ValueError):
         return text
     return f"{type(error).__name__}: {text.splitlines()[0] if text else ''} (see log.txt)"

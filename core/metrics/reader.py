@@ -140,7 +140,7 @@ class Reader:
         file = self._file
         if file is None or not file.changed():
             return None
-        if not file.rows and len(numbers) > 1:
+        if file.cut or (not file.rows and len(numbers) > 1):
             return self._read_all(numbers)  # its first rows cut the segment before
         known = file.rows if file.replaced else 0
         if file.replaced:

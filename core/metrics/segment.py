@@ -2,13 +2,14 @@
 
 One file per cadence and per start of the run: ``metrics/<cadence>-<segment>.arrow``. (A second
 stream appended to one file is silently ignored by readers.) Every record batch carries a CRC32 of
-each of its columns, because a flipped bit reads without error otherwise; a reader stops at the
-first batch that is torn or wrong.
+each of its columns, because a flipped bit reads without error otherwise; a reader leaves out what is
+torn or wrong and goes on with the next whole batch.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 CADENCES = ("step", "probe", "evaluation")
 CHECKSUMS = b"crc32"
+MESSAGE = b"\xff\xff\xff\xff"  # begins each message of a stream; a length of 0 ends the stream
+END = MESSAGE + bytes(4)
 
 
 def file_name(cadence: str, segment: int) -> str:
@@ -29,6 +32,8 @@ def file_name(cadence: str, segment: int) -> str:
 def read_schema(path: Path) -> pa.Schema | None:
     """The columns of a segment, from its first bytes; None while nothing was flushed."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None  # a pipe would be waited for
         with pa.OSFile(str(path)) as file:
             return pa.ipc.open_stream(file).schema
     except (pa.ArrowException, OSError, ValueError):
@@ -38,7 +43,7 @@ def read_schema(path: Path) -> pa.Schema | None:
 class SegmentFile:
     """One stream file, read from where the last reading ended; it keeps no rows.
 
-    `rows` have been read, `broken` says that the next batch is damaged.
+    `rows` have been read; `damaged` says that between them something can't be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,19 +55,22 @@ class SegmentFile:
     def restart(self) -> None:
         """Read from the first row again."""
         self.rows = self.offset = 0
-        self.broken = False
+        self.damaged = self.cut = False
 
     def changed(self) -> bool:
-        """Whether there is something to read; `replaced` says that compaction was here."""
+        """Whether there is something to read; `replaced` says that compaction was here, `cut` that
+        rows which were read are gone."""
         try:
             state = os.stat(self.path)
         except OSError:
             return False
-        self._size = state.st_size
+        if not stat.S_ISREG(state.st_mode):
+            return False
         # Compaction replaces the file, so its inode tells; the rows stay the same.
         self.replaced = (state.st_dev, state.st_ino) != self._identity
         self._identity = (state.st_dev, state.st_ino)
-        return self.replaced or (not self.broken and state.st_size > self.offset)
+        self.cut = not self.replaced and state.st_size < self.offset
+        return self.replaced or self.cut or state.st_size > self.offset
 
     def read(self, names: Iterable[str]) -> dict[str, list[NDArray[np.generic]]]:
         """The new batches of some columns; columns that the file lacks are left out.
@@ -77,7 +85,7 @@ class SegmentFile:
                     data = file.read()
                 self._read(pa.BufferReader(self._header + data), taken, list(names))
             else:
-                with pa.memory_map(str(self.path)) as file:
+                with _mapped(self.path) as file:
                     self._read(file, taken, list(names))
         except (pa.ArrowException, OSError, ValueError):
             return taken  # empty, gone, or its header is not complete yet
@@ -85,34 +93,88 @@ class SegmentFile:
 
     def _read(
         self,
-        source: pa.NativeFile,
+        source: pa.NativeFile | None,
         taken: dict[str, list[NDArray[np.generic]]],
         names: list[str],
     ) -> None:
-        # Each reading needs the schema before its batches.
-        shift = self.offset - len(self._header) if self.offset else 0
-        reader = pa.ipc.open_stream(source)
-        if not self.offset:
-            self.offset = source.tell()
-            self._header = source.read_at(self.offset, 0)
-            source.seek(self.offset)
+        while source is not None:
+            # Each reading needs the schema before its batches.
+            shift = self.offset - len(self._header) if self.offset else 0
+            reader = pa.ipc.open_stream(source)
+            if not self.offset:
+                self.offset = source.tell()
+                self._header = source.read_at(self.offset, 0)
+                source.seek(self.offset)
+            self._batches(reader, source, shift, taken, names)
+            source = self._behind_damage(source, shift, reader.schema)
+
+    def _batches(
+        self,
+        reader: pa.RecordBatchStreamReader,
+        source: pa.NativeFile,
+        shift: int,
+        taken: dict[str, list[NDArray[np.generic]]],
+        names: list[str],
+    ) -> None:
+        """Take all batches up to the end, or to what can't be read."""
         places = {n: reader.schema.get_field_index(n) for n in names}
         places = {n: i for n, i in places.items() if i >= 0}
         while True:
             try:
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
-            except StopIteration:
+            except (StopIteration, pa.ArrowException, OSError, ValueError):
                 return
-            except (pa.ArrowException, OSError, ValueError):
-                return  # torn: the rest may still be on its way
             values = _checked(batch, metadata, places)
+            self.offset = shift + source.tell()
             if values is None:
-                self.broken = True
-                return
+                self.damaged = True
+                continue
             for name, column in values.items():
                 taken.setdefault(name, []).append(column)
             self.rows += batch.num_rows
-            self.offset = shift + source.tell()
+
+    def _behind_damage(
+        self, source: pa.NativeFile, shift: int, schema: pa.Schema
+    ) -> pa.NativeFile | None:
+        """What follows a part that can't be read; None where that is the torn end, of which the
+        rest may still be on its way."""
+        begin, end = self.offset - shift, source.size()
+        rest = source.read_at(end - begin, begin) if end - begin > len(END) else b""
+        at = rest.find(MESSAGE, 1)
+        while at >= 0:
+            if _is_batch(rest, at) and _opens(found := self._header + rest[at:]):
+                self.offset += at
+                self.damaged = True
+                return pa.BufferReader(found)
+            at = rest.find(MESSAGE, at + 1)
+        return None
+
+
+def _mapped(path: Path) -> pa.NativeFile:
+    """A file in memory, where its file system can do that, else open for reading."""
+    try:
+        return pa.memory_map(str(path))
+    except OSError:
+        return pa.OSFile(str(path))
+
+
+def _is_batch(content: bytes, at: int) -> bool:
+    try:
+        return bool(pa.ipc.read_message(pa.py_buffer(content)[at:]).type == "record batch")
+    except (pa.ArrowException, OSError, ValueError, EOFError):
+        return False
+
+
+def _opens(stream: bytes) -> bool:
+    """Whether a stream begins with a batch that is as it was written."""
+    try:
+        reader = pa.ipc.open_stream(stream)
+        batch, metadata = reader.read_next_batch_with_custom_metadata()
+        return (
+            _checked(batch, metadata, {n: i for i, n in enumerate(batch.schema.names)}) is not None
+        )
+    except (StopIteration, pa.ArrowException, OSError, ValueError):
+        return False
 
 
 def _checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.files import parse_json, read_json, write_atomically
+from core.files import append_whole, parse_json, read_bytes, read_json, write_atomically
 from core.marker_queue import MarkerQueue
 
 State = Literal[
@@ -97,9 +98,16 @@ class Status(BaseModel):
 
 def append_event(path: Path, event: dict[str, Any]) -> None:
     """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`."""
-    line = json.dumps(event, ensure_ascii=False) + "\n"
-    with open(path, "ab", buffering=0) as file:
-        file.write(line.encode())
+    line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(path, flags, 0o644)
+    try:
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":  # the last writer was killed at it
+            line = b"\n" + line
+        append_whole(fd, line)
+    finally:
+        os.close(fd)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -110,7 +118,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     """
     events: list[dict[str, Any]] = []
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError:
         return events
     for line in data.split(b"\n"):

@@ -29,7 +29,9 @@ from core.config.describe import described
 from core.config.fork_point import ForkPoint
 from core.files import (
     NEW,
+    Reserve,
     folder_size,
+    read_bytes,
     read_json,
     signature,
     write_atomically,
@@ -44,6 +46,7 @@ from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
+    ENDED,
     NEEDS_WORKER,
     Command,
     NewerStatusError,
@@ -137,7 +140,9 @@ class Run:
         Raises RunError where a later release wrote it, and then it is as it was; OSError.
         """
         self.check_release()
-        status.write(self.path / "status.json")
+        reserve = Reserve(self.path)
+        reserve.write(lambda: status.write(self.path / "status.json"))
+        reserve.release() if status.state in ENDED else reserve.hold()
 
     def check_release(self) -> None:
         """Raises RunError where `status.json` is of a later release than this program."""
@@ -286,7 +291,8 @@ class Run:
 
     def add_event(self, kind: str, step: int, **values: Any) -> None:
         """Append an event; raises OSError when the disk is full."""
-        append_event(self.path / "events.jsonl", {"kind": kind, "step": step, **values})
+        event = {"kind": kind, "step": step, **values}
+        Reserve(self.path).write(lambda: append_event(self.path / "events.jsonl", event))
 
     @property
     def checkpoints(self) -> list[int]:
@@ -407,8 +413,7 @@ def _read_config(folder: Path) -> RunConfig:
 
 
 def _parse_config(path: str) -> RunConfig:
-    with open(path, "rb") as file:
-        return RunConfig.model_validate_json(file.read())
+    return RunConfig.model_validate_json(read_bytes(path))
 
 
 # What readers take for granted of the small files of a run, where a file has the field.
@@ -468,6 +473,7 @@ class RunStore:
         try:
             made.mkdir(parents=True)
             lock.acquire()
+            Reserve(made).hold()
             self.trash.expire()  # deleted runs give way where space is short
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
                 (made / folder).mkdir()

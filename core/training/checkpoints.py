@@ -73,6 +73,13 @@ def write(
         old.unlink(missing_ok=True)
 
 
+def size(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Bytes of a checkpoint, its few words left out."""
+    states = (value for values in optimizer.state.values() for value in values.values())
+    tensors = (*_kept(model).values(), *(one for one in states if isinstance(one, Tensor)))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
 def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Copy a checkpoint's weights into `model`. Raises CheckpointError."""
     own = _kept(model)

@@ -17,6 +17,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from core.runs.status import State
 from core.training import checkpoints
 from core.training.control import RunControl
 from core.training.devices import precision
+from core.training.disk import Disk
 from core.training.metric_log import MetricLog
 from core.training.objectives import Task
 from core.training.optimizers import build_optimizer
@@ -77,10 +79,12 @@ class Rewire(Hook):
         self,
         run: Run,
         task: Task,
+        disk: Disk,
         flush: Flush,
         replaced: Callable[[], None],
     ) -> None:
         self._run, self._task, self._flush, self._replaced = run, task, flush, replaced
+        self._disk = disk
         self._switches = run.switches
 
     def plan(self, step: int, text: str) -> None:
@@ -91,8 +95,9 @@ class Rewire(Hook):
                 switch = Switch(step=step, **one)
                 model = model.switched(switch.override)
                 self._run.add_switch(switch)
-        except ValueError as error:
-            self._run.add_event("note", step, text=f"a switch was refused: {error}")
+        except (ValueError, OSError) as error:
+            text = f"a switch was refused: {getattr(error, 'strerror', None) or error}"
+            self._disk.later(partial(self._run.add_event, "note", step, text=text))
         self._switches = self._run.switches
 
     def on_step_start(self, state: TrainingState) -> None:
@@ -109,7 +114,8 @@ class Rewire(Hook):
                 lambda: self._task.build(state.wiring),
                 lambda model: build_optimizer(model, config.optimizer),
             )
-            self._run.add_event("switch", state.step, text=switch.words, **switch.changes)
+            told = partial(self._run.add_event, "switch", state.step, text=switch.words)
+            self._disk.later(partial(told, **switch.changes))
         self._replaced()
 
 
@@ -155,9 +161,16 @@ class Probe(Hook):
     """Statistics of the probe at θ_s, its attention where a snapshot is due, and update ratios."""
 
     def __init__(
-        self, run: Run, task: Task, log: MetricLog, device: torch.device, model: nn.Module
+        self,
+        run: Run,
+        task: Task,
+        disk: Disk,
+        log: MetricLog,
+        device: torch.device,
+        model: nn.Module,
     ) -> None:
         self._run, self._task, self._log, self._device = run, task, log, device
+        self._disk = disk
         self._probes = run.config.probes
         self._precision = run.config.training.precision
         self._ratios = UpdateRatios(model)
@@ -191,22 +204,24 @@ class Probe(Hook):
 
     def _snapshot(self, state: TrainingState, trace: dict[str, Tensor]) -> None:
         if self._probes.attention and snapshot_patterns.present(trace):
-            causal = state.wiring.causal
-            self._run.snapshots.write(state.step, snapshot_patterns.patterns(trace), causal)
+            pattern = snapshot_patterns.patterns(trace)
+            write = partial(self._run.snapshots.write, state.step, pattern, state.wiring.causal)
+            self._disk.later(write, pattern.nbytes)
 
 
 class KeepCheckpoints(Hook):
     """Writes what a bit-exact resume needs, at intervals and at the end."""
 
-    def __init__(self, run: Run, flush: Flush) -> None:
-        self._run, self._flush = run, flush
+    def __init__(self, run: Run, disk: Disk, flush: Flush) -> None:
+        self._run, self._disk, self._flush = run, disk, flush
 
     def write(self, state: TrainingState) -> None:
-        """The checkpoint of this step, where it is not there yet."""
+        """The checkpoint of this step, where it is not there yet; the training waits for it."""
         if state.step not in self._run.checkpoints:
             progress = checkpoints.Progress(state.step, state.stopwatch.seconds)
             folder = self._run.path / "checkpoints"
-            checkpoints.write(folder, progress, state.model, state.optimizer)
+            write = partial(checkpoints.write, folder, progress, state.model, state.optimizer)
+            self._disk.now(write, checkpoints.size(state.model, state.optimizer))
 
     def on_step_end(self, state: TrainingState) -> None:
         training = self._run.config.training
@@ -231,14 +246,15 @@ class Divergence(Hook):
 class ShareProcessor(Hook):
     """Takes the number of threads that this job may use now; each change is an event."""
 
-    def __init__(self, run: Run, control: RunControl) -> None:
-        self._run, self._control = run, control
+    def __init__(self, run: Run, disk: Disk, control: RunControl) -> None:
+        self._run, self._disk, self._control = run, disk, control
         self.threads = 0
         self._take()
 
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:
         if self._take():
-            self._run.add_event("threads", state.step, threads=self.threads)
+            tell = partial(self._run.add_event, "threads", state.step, threads=self.threads)
+            self._disk.later(tell)
 
     def _take(self) -> bool:
         wish = self._run.config.training.threads
@@ -255,8 +271,8 @@ class ReportStatus(Hook):
 
     SECONDS = 1.0  # between two writes of a state that did not change
 
-    def __init__(self, run: Run, device: torch.device, watch: Watch) -> None:
-        self._run, self._watch, self._written = run, watch, 0.0
+    def __init__(self, run: Run, disk: Disk, device: torch.device, watch: Watch) -> None:
+        self._run, self._disk, self._watch, self._written = run, disk, watch, 0.0
         self._speed: float | None = None
         self._status = Status(
             step=run.record.step,  # until the checkpoint says where it goes on
@@ -266,8 +282,17 @@ class ReportStatus(Hook):
         )
 
     def become(self, state: State, **changes: Any) -> None:
-        """Another state; written at once."""
-        self._update(force=True, state=state, **changes)
+        """Another state; it is written when this returns."""
+        self._disk.now(partial(self._run.write_status, self._become(state=state, **changes)))
+        self._watch(self._status)
+
+    def tell(self, state: State, step: int, message: str) -> None:
+        """Another state, with a sentence that goes with it, on a disk where nothing else can be
+        written; where this can't be either, it is left."""
+        status = self._become(state=state, step=step).model_copy(update={"message": message})
+        with contextlib.suppress(OSError):
+            self._run.write_status(status)
+        self._watch(status)
 
     def say(self, message: str) -> None:
         """Whatever becomes of the run, its message is this from now on."""
@@ -279,17 +304,22 @@ class ReportStatus(Hook):
         if state.step == self._status.step:  # step 0 is written while it is under way
             return
         state.pace.note(state.step, state.stopwatch.seconds)
-        self._update(step=state.step, tokens_per_second=self._speed, seconds_left=state.pace.left)
+        written = self._written
+        now = self._become(
+            step=state.step, tokens_per_second=self._speed, seconds_left=state.pace.left
+        )
+        if self._written - written > self.SECONDS:
+            self._disk.later(partial(self._run.write_status, now))
+        else:
+            self._written = written
+        self._watch(now)
 
-    def _update(self, force: bool = False, **changes: Any) -> None:
+    def _become(self, **changes: Any) -> Status:
         now = self._status.model_copy(update={**changes, "changed": time.time()})
         if now.state not in ("running", "starting"):
             now = now.model_copy(update={"tokens_per_second": None, "seconds_left": None})
-        self._status = now
-        if force or time.perf_counter() - self._written > self.SECONDS:
-            self._run.write_status(now)
-            self._written = time.perf_counter()
-        self._watch(now)
+        self._status, self._written = now, time.perf_counter()
+        return now
 
 
 @contextlib.contextmanager

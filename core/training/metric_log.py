@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from core.metrics.writer import SeriesWriter
 from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
 from core.runs import Run
+from core.training.disk import Disk
 
 FLUSH_SECONDS = 0.25  # at most four flushes a second
 
 
 class MetricLog:
-    """Collects the rows of a run's start (a segment) and flushes them."""
+    """Collects the rows of a run's start (a segment) and flushes them, beside the training."""
 
-    def __init__(self, run: Run, first_step: int, alarms: list[Alarm]):
-        self.run = run
+    def __init__(self, run: Run, first_step: int, alarms: list[Alarm], disk: Disk):
+        self.run, self._disk = run, disk
         metrics = run.path / "metrics"
         numbers = [int(p.stem.rpartition("-")[2]) for p in metrics.glob("*.arrow")]
         self.segment = max(numbers, default=-1) + 1
@@ -109,10 +111,14 @@ class MetricLog:
                 self.event(event)
 
     def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
-        """Append rows of a cadence, in one batch."""
+        """Append rows of a cadence, in one batch, once all before them is written."""
         assert cadence in CADENCES
+        size = sum(values.nbytes for values in rows.values())
+        self._disk.later(partial(self._append, cadence, self.segment, rows), size)
+
+    def _append(self, cadence: str, segment: int, rows: dict[str, np.ndarray]) -> None:
         if cadence not in self._writers:
-            self._writers[cadence] = SeriesWriter(self.run.path / "metrics", cadence, self.segment)
+            self._writers[cadence] = SeriesWriter(self.run.path / "metrics", cadence, segment)
         self._writers[cadence].write(rows)
 
     def one(self, cadence: str, step: int, seconds: float, values: dict[str, Any]) -> None:
@@ -121,17 +127,17 @@ class MetricLog:
         self._written(cadence, {"step": np.array([step]), "seconds": np.array([seconds]), **arrays})
 
     def event(self, event: Event) -> None:
-        """Append an event."""
-        self.run.add_event(**event)
+        """Append an event, once all before it is written."""
+        self._disk.later(partial(self.run.add_event, **event))
 
     def renew(self) -> None:
         """Go on in a new segment: layers were switched, what follows may have other columns."""
         self._forget()
-        self.close()
+        self._disk.now(self.close)
         self._writers = {}
         self.segment += 1
 
     def close(self) -> None:
-        """End the segment's streams."""
+        """End the segment's streams, when nothing waits to be written. Raises OSError."""
         for writer in self._writers.values():
             writer.close()

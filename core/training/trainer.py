@@ -7,6 +7,7 @@ probes use generators of their own, so a run with probes and one without are bit
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import torch
@@ -22,12 +23,20 @@ from core.runs.status import State
 from core.training import checkpoints, hooks
 from core.training.control import Mode, RunControl, Steering
 from core.training.devices import choose_device, precision, to_device
+from core.training.disk import Disk
 from core.training.metric_log import MetricLog
 from core.training.objectives import Batch, Task, task_of
 from core.training.optimizers import build_optimizer, learning_rate
 from core.training.rewire import rewired
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
+
+
+AGAIN = "resumed, it does again what is not on the disk"
+
+
+class NoRoomError(Exception):
+    """The run was asked to stop while it waited for room on a full disk."""
 
 
 class Trainer:
@@ -41,9 +50,10 @@ class Trainer:
     ) -> None:
         self.run, self.config, self._control = run, run.config, control
         self.device = choose_device(self.config)
-        self._report = hooks.ReportStatus(run, self.device, watch)
+        self.disk = Disk()
+        self._report = hooks.ReportStatus(run, self.disk, self.device, watch)
         self._report.become("starting")
-        processor = hooks.ShareProcessor(run, control)
+        processor = hooks.ShareProcessor(run, self.disk, control)
         self.task = _task(run, self.device)
         damaged: list[str] = []
         self.state = _resumed(run, self.task, self.device, damaged)
@@ -55,7 +65,7 @@ class Trainer:
             corpus.unigram_validation,
             uniform_entropy(run.config.probe_length, run.config.model.causal),
         )
-        self.log = MetricLog(run, self.state.step, alarms)
+        self.log = MetricLog(run, self.state.step, alarms, self.disk)
         fork = run.fork
         if fork is not None and self.state.step == fork.step:
             text = f"forked from {fork.name} at step {fork.step:,}."
@@ -66,8 +76,8 @@ class Trainer:
         if damaged:
             self._report.say(f"{'; '.join(damaged)}; training goes on from step {self.state.step}")
         run.add_event("threads", self.state.step, threads=processor.threads)
-        self._rewire = hooks.Rewire(run, self.task, self.flush, self._rewired)
-        self._checkpoints = hooks.KeepCheckpoints(run, self.flush)
+        self._rewire = hooks.Rewire(run, self.task, self.disk, self.flush, self._rewired)
+        self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush)
         self._evaluate = hooks.Evaluate(run, self.task, self.log, self.device, self.flush)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
@@ -81,16 +91,29 @@ class Trainer:
         self._steering = Steering(control, lambda text: self._rewire.plan(self.state.step, text))
         self._norms = self._gradient_norms()
         self.state.model.train()
+        self.disk.when_full = self._wait_for_room
 
     def train(self) -> State:
         """Returns finished, stopped or diverged; raises what went wrong otherwise."""
         self._report.become("running", step=self.state.step)
         try:
             ended = self._loop()
-        finally:
-            self.log.close()
-        self._report.become(ended, step=self.state.step)
+            self.disk.now(self.log.close)
+            self._report.become(ended, step=self.state.step)
+        except NoRoomError:
+            self._close()
+            ended = "stopped"
+            self._report.tell(
+                ended, self.state.step, "it was stopped while the disk was full; " + AGAIN
+            )
+        except BaseException:
+            self._close()
+            raise
         return ended
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # on a disk that fails; what was flushed can be read
+            self.log.close()
 
     def _loop(self) -> State:
         state, steps = self.state, self.config.training.steps
@@ -114,8 +137,9 @@ class Trainer:
         """One step, and a flush where it is time for one."""
         self._step()
         self._steering.stepped()
+        self.disk.check()
         if self.log.due:
-            self.flush()
+            self._flush()
         for hook in self._hooks:
             if self.state.diverged_at is None:
                 hook.on_step_end(self.state)
@@ -167,7 +191,12 @@ class Trainer:
         return torch.stack(losses).mean()
 
     def flush(self) -> None:
-        """Write what was measured. Synchronises with the device, once."""
+        """Write what was measured; it is on the disk when this returns."""
+        self._flush()
+        self.disk.settle()
+
+    def _flush(self) -> None:
+        """Have what was measured written. Synchronises with the device, once."""
         rows = self.log.flush(self.config.tokens_per_step)
         for hook in self._hooks:
             hook.on_flush(self.state, rows)
@@ -197,12 +226,34 @@ class Trainer:
         self.state.stopwatch.start()
         return mode
 
+    def _wait_for_room(self) -> None:
+        """The disk is full: what is to be written waits in memory, and the run until there is room.
+
+        Raises NoRoomError where it is asked to stop.
+        """
+        self.state.stopwatch.stop()
+        self._control.leave()
+        needed = in_megabytes(self.disk.waiting)
+        self._report.tell(
+            "paused", self.state.step, f"the disk is full: free {needed} MB; it goes on by itself"
+        )
+        try:
+            while self.disk.full or not self._control.enter():
+                if self._steering.poll() is Mode.STOPPING:
+                    self.disk.give_up()
+                    raise NoRoomError
+                self._control.wait()
+        finally:
+            self.state.stopwatch.start()
+        self._report.become("running")
+
     # What it is made of
 
     def _probes(self) -> list[hooks.Hook]:
         if self.config.probes.every == 0:
             return []
-        return [hooks.Probe(self.run, self.task, self.log, self.device, self.state.model)]
+        told = (self.run, self.task, self.disk, self.log, self.device)
+        return [hooks.Probe(*told, self.state.model)]
 
     def _gradient_norms(self) -> GradientNorms | None:
         # Clipping needs the whole norm in any case, and the same one with probes and without.
@@ -214,6 +265,11 @@ class Trainer:
         self._norms = self._gradient_norms()
         for hook in self._hooks:
             hook.on_rewired(self.state)
+
+
+def in_megabytes(size: int) -> str:
+    """What has to be free for so many bytes, in whole MB and at least one."""
+    return f"{-(-size // 2**20) + 1:,}"
 
 
 def _task(run: Run, device: torch.device) -> Task:

@@ -1,6 +1,8 @@
 """Metrics on disk: appended, read while they grow, damaged, resumed, thinned."""
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -78,14 +80,94 @@ def test_a_torn_reader_keeps_what_was_flushed(tmp_path: Path) -> None:
     assert len(read(tmp_path, "loss").steps) == 0
 
 
-def test_a_flipped_bit_ends_the_series_before_it(tmp_path: Path) -> None:
-    path = write(tmp_path, 0, 0, 32).path
+def flip(path: Path, value: float) -> None:
+    """One bit of the row of the steps 16 to 23 that has this value."""
     data = bytearray(path.read_bytes())
-    at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
+    at = data.index(np.float32(value).tobytes(), data.index(np.arange(16, 24).tobytes()))
     data[at] ^= 1
     path.write_bytes(data)
+
+
+def test_a_flipped_bit_costs_the_rows_of_its_flush_and_no_others(tmp_path: Path) -> None:
+    path = write(tmp_path, 0, 0, 32).path
+    flip(path, 17)
     found = read(tmp_path, "loss", "norm")
-    assert found.steps.tolist() == list(range(16))
+    assert found.steps.tolist() == [*range(16), *range(24, 32)]
+    reader = Reader(Segments(tmp_path), "step", ["loss"])
+    again = reader.read()
+    assert again is not None
+    assert again.steps.tolist() == found.steps.tolist()
+    assert reader.read() is None
+
+
+@pytest.mark.parametrize("at", [0, 4, 8, 20, 64])
+def test_what_can_not_be_read_in_the_middle_ends_at_the_next_whole_batch(
+    tmp_path: Path, at: int
+) -> None:
+    """Wherever in a message the damage is: its length, its description, its numbers."""
+    writer = write(tmp_path, 0, 0, 16)
+    begin = writer.path.stat().st_size
+    reader = Reader(Segments(tmp_path), "step", ["loss"])
+    first = reader.read()
+    assert first is not None
+    for start in (16, 24, 32):
+        writer.write(rows(start, start + 8))
+    content = bytearray(writer.path.read_bytes())
+    content[begin + at : begin + at + 4] = b"\xab\xcd\xef\x7f"
+    writer.path.write_bytes(content)
+    found = read(tmp_path, "loss")
+    assert found.steps.tolist() == [*range(16), *range(24, 40)]
+    later = reader.read()
+    assert later is not None
+    assert [*first.steps.tolist(), *later.steps.tolist()] == found.steps.tolist()
+    content = writer.path.read_bytes()
+    writer.close()
+    assert writer.path.read_bytes().startswith(content), "what is damaged is not made anew"
+    assert read(tmp_path, "loss").steps.tolist() == found.steps.tolist()
+
+
+@pytest.mark.parametrize("left", [0, 100, 3000])
+def test_a_file_that_is_cut_while_it_grows_goes_on(tmp_path: Path, left: int) -> None:
+    writer = write(tmp_path, 0, 0, 32)
+    reader = Reader(Segments(tmp_path), "step", ["loss"])
+    assert reader.read() is not None
+    os.truncate(writer.path, left)
+    writer.write(rows(32, 40))
+    found = read(tmp_path, "loss").steps.tolist()
+    assert found[-8:] == list(range(32, 40))
+    again = reader.read()
+    assert again is not None
+    assert again.steps.tolist()[-8:] == list(range(32, 40))
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a folder", "a file", "a link"])
+def test_a_file_that_is_taken_away_while_it_grows_is_brought_back(
+    tmp_path: Path, instead: str
+) -> None:
+    writer = write(tmp_path, 0, 0, 16)
+    writer.path.unlink()
+    if instead == "a folder":
+        writer.path.mkdir()
+    elif instead == "a file":
+        writer.path.write_text("something else")
+    elif instead == "a link":
+        writer.path.symlink_to(tmp_path / "nowhere")
+    writer.write(rows(16, 24))
+    assert read(tmp_path, "loss").steps.tolist() == list(range(24))
+    writer.path.unlink() if instead != "nothing" else None
+    writer.close()
+    assert read(tmp_path, "loss").steps.tolist() == list(range(24))
+
+
+def test_a_file_system_that_maps_nothing_into_memory_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: str) -> None:
+        raise OSError(19, "No such device")
+
+    write(tmp_path, 0, 0, 16).close()
+    monkeypatch.setattr(pa, "memory_map", refused)
+    assert read(tmp_path, "loss").steps.tolist() == list(range(16))
 
 
 def test_other_programs_read_it(tmp_path: Path) -> None:
@@ -99,12 +181,22 @@ def test_other_programs_read_it(tmp_path: Path) -> None:
 
 def test_a_full_disk_loses_nothing_written(tmp_path: Path) -> None:
     writer = write(tmp_path, 0, 0, 16)
-    real = writer._file
-    full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
-    os.dup2(full.fileno(), real.fileno())
-    with pytest.raises(OSError, match="space"):
-        writer.write(rows(16, 24))
+    before, limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = writer.path.stat().st_size
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limit))  # a part of the batch fits
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="large"):
+                writer.write(rows(16, 24))
+            assert writer.path.stat().st_size == size
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, limit))
     assert read(tmp_path, "loss").steps.tolist() == list(range(16))
+    writer.write(rows(16, 24))
+    assert read(tmp_path, "loss").steps.tolist() == list(range(24))
+    writer.close()
+    assert read(tmp_path, "loss").steps.tolist() == list(range(24))
 
 
 def test_missing_columns_are_nan(tmp_path: Path) -> None:
@@ -184,17 +276,6 @@ def test_a_reader_gives_each_row_once(tmp_path: Path) -> None:
     assert found.steps.tolist() == list(range(70))
     assert reader.firsts == {0: 0, 1: 60}
     assert Reader(Segments(tmp_path / "gone"), "step", ["loss"]).read() is None
-
-
-def test_a_reader_stops_before_what_is_damaged(tmp_path: Path) -> None:
-    path = write(tmp_path, 0, 0, 32).path
-    data = bytearray(path.read_bytes())
-    at = data.index(np.float32(17).tobytes(), data.index(np.arange(16, 24).tobytes()))
-    data[at] ^= 1
-    path.write_bytes(data)
-    found = Reader(Segments(tmp_path), "step", ["loss"]).read()
-    assert found is not None
-    assert found.steps.tolist() == list(range(16))
 
 
 def test_names_need_no_rows(tmp_path: Path) -> None:
