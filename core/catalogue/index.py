@@ -209,17 +209,19 @@ ENTRIES: Cache[Entry | None] = Cache(20_000)
 SETTINGS: Cache[dict[str, Any] | None] = Cache(20_000)
 
 
+def ids(store: RunStore) -> list[str]:
+    """What may be runs of a store, newest first."""
+    try:
+        return sorted((n for n in os.listdir(store.root) if n[0] != "."), reverse=True)
+    except OSError:
+        return []  # nothing was ever trained
+
+
 def listing(store: RunStore) -> Listing:
     """The runs of a store as they are now."""
     root = str(store.root)
-    try:
-        names = sorted(os.listdir(root), reverse=True)
-    except OSError:
-        return Listing()  # nothing was ever trained
     found, problems = [], {}
-    for id in names:
-        if id[0] == ".":
-            continue
+    for id in ids(store):
         try:
             entry = entry_of(store, id)
         except Exception:  # one damaged run must not take the others of the list with it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=20_000)
 def created(id: str) -> float | None:
     """When a run was created, from its id, in seconds since 1970."""
     try:

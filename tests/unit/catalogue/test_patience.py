@@ -10,6 +10,7 @@ from core.catalogue.summary import FILE, SUMMARIES, summary_of, unread, within
 from core.jobs import digest_worker
 from core.metrics.reader import Segments
 from core.runs import RunStore
+from dashboard.catalogue import ahead
 from tests.fake_runs import Faker, config, finished
 from tests.farm import wait_until
 
@@ -93,3 +94,16 @@ def test_the_process_reads_them_and_ends(three: RunStore) -> None:
     digest_worker.begin(three)
     wait_until(lambda: not digest_worker.at_work(three))
     assert not any(unread(run) for run in three.list())
+
+
+def test_runs_are_read_ahead_and_none_is_measured(three: RunStore, monkeypatch) -> None:
+    assert summary_of(three.list()[0]).loss is not None
+    (three.list()[1].path / "status.json").write_text("[")
+    (three.root / "none").mkdir()
+    monkeypatch.setattr(ahead, "REST", 0)
+    SUMMARIES.clear()
+    monkeypatch.setattr(Segments, "read", None)
+    assert ahead.read(three) == 4
+    first = index.entry_of(three, three.list()[0].id)
+    assert first
+    assert first.__dict__["_summary"].loss is not None
