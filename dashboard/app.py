@@ -1,7 +1,10 @@
 """What `python -m streamlit run dashboard/app.py` serves: the script, the routes, the guards."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -11,13 +14,23 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
+from dashboard.catalogue import ahead  # noqa: E402
 from dashboard.ui import cards  # noqa: E402
 from dashboard.web.lifespan import lifespan  # noqa: E402
+
+
+@asynccontextmanager
+async def life(app: Any) -> AsyncIterator[None]:
+    """The server's life; what lists show of the runs is read meanwhile."""
+    ahead.begin()
+    async with lifespan(app):
+        yield
+
 
 app = st.App(
     ROOT / "dashboard" / "main.py",
     routes=ROUTES,
     middleware=MIDDLEWARE,
     on_script_error=cards.failed,
-    lifespan=lifespan,
+    lifespan=life,
 )

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from urllib.request import urlopen
@@ -43,17 +42,10 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def open_browser(*flags: str, keeps_rules: bool = False) -> Iterator[Browser]:
-    """A headless browser.
-
-    Its pages do as they like where a server's Content-Security-Policy forbids it, unless it
-    `keeps_rules`: then Playwright's `wait_for_function` fails, which evaluates texts.
-    """
+def open_browser(*flags: str) -> Iterator[Browser]:
+    """A headless browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
-        if not keeps_rules:
-            for name in ("new_page", "new_context"):
-                setattr(browser, name, partial(getattr(browser, name), bypass_csp=True))
         try:
             yield browser
         finally:

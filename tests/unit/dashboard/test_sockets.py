@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from dashboard.app import app
-from dashboard.web.lifespan import lifespan
+from core.runs import RunStore
+from dashboard.app import app, life
 
 
 def _delayed(connection: socket.socket) -> bool:
@@ -18,9 +18,9 @@ def _accepted(server: socket.socket) -> socket.socket:
         return server.accept()[0]
 
 
-def test_what_a_listening_socket_accepts_sends_at_once() -> None:
-    async def life() -> None:
-        async with lifespan(None):
+def test_what_a_listening_socket_accepts_sends_at_once(store: RunStore) -> None:
+    async def once() -> None:
+        async with life(None):
             pass
 
     with socket.socket() as server:  # as Streamlit makes it
@@ -28,10 +28,10 @@ def test_what_a_listening_socket_accepts_sends_at_once() -> None:
         server.listen()
         with _accepted(server) as before:
             assert _delayed(before)
-        asyncio.run(life())
+        asyncio.run(once())
         with _accepted(server) as after:
             assert not _delayed(after)
 
 
 def test_the_app_does_so_when_it_starts() -> None:
-    assert app._user_lifespan is lifespan
+    assert app._user_lifespan is life
