@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from core.anatomy.operations import ACTIONS
 from core.metrics import limits, names
 from core.verdicts import labels
 
@@ -29,13 +30,13 @@ def text(name: str) -> str:
 
 
 def labels_module() -> str:
-    """`labels.js`: words of states and verdicts, names of metrics and limits, for the browser."""
+    """`labels.js`: words of states and verdicts, names of metrics, limits, what operations do."""
     told = labels.for_browser()
-    told |= {"metrics": names.for_browser(), "limits": limits.for_browser()}
+    told |= {"metrics": names.for_browser(), "limits": limits.for_browser(), "operations": ACTIONS}
     table = json.dumps(told, ensure_ascii=False, indent=2)
     return (
-        "// Words of states and verdicts, metric names, limits. Written from core.verdicts and\n"
-        "// core.metrics by `python -m dashboard.web.assets`; a test holds them together.\n\n"
+        "// Words of states and verdicts, metric names, limits, operations. Written from `core` by\n"
+        "// `python -m dashboard.web.assets`; a test holds them together.\n\n"
         f"export const LABELS = {table}\n"
     )
 

@@ -1,5 +1,5 @@
-// Words of states and verdicts, metric names, limits. Written from core.verdicts and
-// core.metrics by `python -m dashboard.web.assets`; a test holds them together.
+// Words of states and verdicts, metric names, limits, operations. Written from `core` by
+// `python -m dashboard.web.assets`; a test holds them together.
 
 export const LABELS = {
   "states": {
@@ -176,5 +176,33 @@ export const LABELS = {
     "runs": 250,
     "chart_points": 75000,
     "points": 1024
+  },
+  "operations": {
+    "head": [
+      "off",
+      "scale",
+      "mean"
+    ],
+    "attention": [
+      "off",
+      "scale",
+      "mean"
+    ],
+    "feedforward": [
+      "off",
+      "scale",
+      "mean"
+    ],
+    "block": [
+      "off",
+      "swap"
+    ],
+    "norm": [
+      "off"
+    ],
+    "residual": [
+      "off",
+      "scale"
+    ]
   }
 }

@@ -1,14 +1,15 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
+import { LABELS } from "../../protocol/labels.js"
 import { buttonOf, sayWhole, el, say } from "../../ui/dom.js"
 import { shownToken, number } from "../../ui/format.js"
 import { markDash, runColour, faded } from "../../ui/theme.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 
-const ALLOWED = { head: ["off", "mean", "scale"], attention: ["off", "mean", "scale"],
-  feedforward: ["off", "mean", "scale"], block: ["off"], norm: ["off"], residual: ["off", "scale"] }
+/** @type {Record<string, string[]>} */
+const ALLOWED = LABELS.operations
 
 const MODES = [["off", "Off", "its output becomes 0; a norm becomes the identity"],
   ["mean", "Mean", "its output becomes its mean over held-out text"],
