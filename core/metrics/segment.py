@@ -2,8 +2,8 @@
 
 One file per cadence and per start of the run: ``metrics/<cadence>-<segment>.arrow``. (A second
 stream appended to one file is silently ignored by readers.) Every record batch carries a CRC32 of
-each of its columns, because a flipped bit reads without error otherwise; a reader leaves out what is
-torn or wrong and goes on with the next whole batch.
+each of its columns, because a flipped bit reads without error otherwise; a reader leaves out what
+is torn or wrong and goes on with the next whole batch.
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ from core.training.rewire import rewired
 from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
 
-
 AGAIN = "resumed, it does again what is not on the disk"
 
 

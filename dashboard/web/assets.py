@@ -35,7 +35,7 @@ def labels_module() -> str:
     told |= {"metrics": names.for_browser(), "limits": limits.for_browser(), "operations": ACTIONS}
     table = json.dumps(told, ensure_ascii=False, indent=2)
     return (
-        "// Words of states and verdicts, metric names, limits, operations. Written from `core` by\n"
+        "// Words of states and verdicts, metric names, limits, operations. Written from core by\n"
         "// `python -m dashboard.web.assets`; a test holds them together.\n\n"
         f"export const LABELS = {table}\n"
     )

@@ -1,4 +1,4 @@
-// Words of states and verdicts, metric names, limits, operations. Written from `core` by
+// Words of states and verdicts, metric names, limits, operations. Written from core by
 // `python -m dashboard.web.assets`; a test holds them together.
 
 export const LABELS = {
