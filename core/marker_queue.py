@@ -2,7 +2,10 @@
 
 Runs, questions to checkpoints and commands to a run wait in such folders. Whoever removes a marker
 has what it stands for: two can't. Markers in ``held`` wait until they are released, at their old
-position in the order. Beside the rooms that use it, because a run's directory is one of them.
+position in the order. The number in front of a name decides the order: the time at which it was put
+there, and whoever is moved gets one between those of its new neighbours by one renaming. So a crash
+in between loses nothing, and what was taken meanwhile stays taken. Beside the rooms that use it,
+because a run's directory is one of them.
 """
 
 from __future__ import annotations
@@ -12,12 +15,18 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from core.files import NEW
 
 MARKER = re.compile(r"(\d+)[-_](.+)", re.DOTALL)
+GAP = 10**6  # between numbers that are given anew
+TRIES = 5  # to move what others move at the same time
+
+Where = Literal["first", "last", "up", "down"]
+WHERE: tuple[Where, ...] = get_args(Where)
 
 
 class Marker(NamedTuple):
@@ -48,19 +57,67 @@ class MarkerQueue:
 
     def append(self, id: str, text: str = "") -> None:
         """Put it at the end, even where it waits already. Raises OSError."""
-        self._write(f"{time.time_ns():020d}{self._separator}{id}", text)
+        self._write(self._name(time.time_ns(), id), text)
 
-    def put(self, id: str, text: str = "") -> None:
-        """Put it at the end; what is there or held keeps its position and gets the new text.
+    def put(self, id: str, text: str = "", place: Callable[[list[str]], int] = len) -> None:
+        """Put it at the end, or where `place` says among the ids that wait; what is there or held
+        keeps its position and gets the new text.
 
         Raises OSError when the folder can't be written.
         """
         self.release(id)
         name = next(iter(_named(self.folder, id)), None)
         if name is None:
-            self.append(id, text)
+            waiting = _markers(self.folder)
+            at = place([_id(one) for one in waiting])
+            self._write(self._name(self._number(self.folder, waiting, at), id), text)
         elif _text(self.folder / name) != text:
             self._write(name, text)
+
+    def move(self, id: str, where: Where) -> bool:
+        """Give what waits, held or not, another position; False where it does not wait (any more).
+
+        Among those that may be taken, or among those that are held.
+        """
+        for folder in (self.folder, self._held):
+            for _ in range(TRIES):
+                names = _markers(folder)
+                own = next((name for name in names if _id(name) == id), None)
+                if own is None:
+                    break
+                now = names.index(own)
+                rest = [name for name in names if name != own]
+                to = {"first": 0, "last": len(rest), "up": now - 1, "down": now + 1}[where]
+                to = min(max(to, 0), len(rest))
+                if to == now:
+                    return True
+                with contextlib.suppress(FileNotFoundError):  # taken or moved this very moment
+                    os.rename(folder / own, folder / self._name(self._number(folder, rest, to), id))
+                    return True
+        return False
+
+    def _name(self, number: int, id: str) -> str:
+        return f"{number:020d}{self._separator}{id}"
+
+    def _number(self, folder: Path, names: list[str], at: int) -> int:
+        """A number that stands before the marker at a place among `names`, in their order.
+
+        Where there is none between two, those before it make room, the first of them first, so
+        that their order holds at every moment.
+        """
+        if at >= len(names):
+            return max(time.time_ns(), _order(names[-1]) + 1 if names else 0)
+        after = _order(names[at])
+        if at == 0:
+            return max(after - GAP, 0)
+        if after - _order(names[at - 1]) > 1:
+            return (after + _order(names[at - 1])) // 2
+        least = after - GAP * (at + 1)
+        for turn, name in enumerate(names[:at]):
+            to = min(_order(name), least + GAP * turn)
+            with contextlib.suppress(FileNotFoundError):  # taken: it needs no place
+                os.rename(folder / name, folder / self._name(to, _id(name)))
+        return after - GAP
 
     def _write(self, name: str, text: str) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -73,8 +130,13 @@ class MarkerQueue:
 
     def read(self, id: str) -> str | None:
         """The text stored with a marker; None where no such marker waits."""
-        for name in _named(self.folder, id):
-            return _text(self.folder / name)
+        for _ in range(TRIES):
+            names = _named(self.folder, id)
+            if not names:
+                return None
+            text = _text(self.folder / names[0])
+            if text or names == _named(self.folder, id):  # else it was moved this very moment
+                return text
         return None
 
     def hold(self, id: str) -> bool:
@@ -88,8 +150,12 @@ class MarkerQueue:
 
     def take(self, id: str) -> bool:
         """Take it out of the queue; False when someone else did."""
-        removed = [_removed(self.folder / name) for name in _named(self.folder, id)]
-        return any(removed)
+        for _ in range(TRIES):
+            names = _named(self.folder, id)
+            removed = [_removed(self.folder / name) for name in names]
+            if any(removed) or not names:
+                return any(removed)
+        return False  # moved at each of these moments
 
     def take_all(self) -> list[Marker]:
         """Take everything out of the queue, oldest first."""
@@ -118,6 +184,11 @@ def _named(folder: Path, id: str) -> list[str]:
     return [name for name in _markers(folder) if _id(name) == id]
 
 
+def _order(name: str) -> int:
+    found = MARKER.fullmatch(name)
+    return int(found.group(1)) if found else 0
+
+
 def _id(name: str) -> str:
     found = MARKER.fullmatch(name)
     return found.group(2) if found else ""
@@ -139,9 +210,12 @@ def _removed(path: Path) -> bool:
 
 
 def _move(source: Path, target: Path, id: str) -> bool:
-    moved = False
-    for name in _named(source, id):
-        with contextlib.suppress(FileNotFoundError):  # somebody was quicker
-            os.rename(source / name, target / name)
-            moved = True
-    return moved
+    for _ in range(TRIES):
+        moved, names = False, _named(source, id)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # somebody was quicker
+                os.rename(source / name, target / name)
+                moved = True
+        if moved or not names:
+            return moved
+    return False

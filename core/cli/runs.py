@@ -1,5 +1,5 @@
-"""``python -m core runs``: list, show, fork, export, delete, restore, trash, pause, resume,
-step, stop, switch."""
+"""``python -m core runs``: list, show, fork, move, export, delete, restore, trash, pause,
+resume, step, stop, switch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from core.cli.options import (
     store_of,
 )
 from core.durations import in_bytes
-from core.jobs import control, delete, enqueue, revive
+from core.jobs import control, delete, enqueue, move, revive
+from core.jobs.places import Place, places
+from core.marker_queue import WHERE
 from core.runs import Run, RunError, RunStore
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
@@ -42,11 +44,14 @@ def add_parser(commands: Any) -> None:
         " newest checkpoint (from step 0 where it has none)",
         "step": "one step, then pause",
         "stop": "stop with a checkpoint",
+        "move": "give a run that waits another place in the queue: move ID first|last|up|down",
         "switch": "change layers of a live run: switch ID '5: residual=off'",
     }.items():
         one = verbs.add_parser(verb, help=words)
         if verb not in ("list", "trash"):
             one.add_argument("id", help="the run's id, or a part that only it has")
+        if verb == "move":
+            one.add_argument("where", choices=WHERE, help="first is the next one that trains")
         if verb == "switch":
             one.add_argument("change", help="layers, counted from 0, and what changes in them")
         if verb == "delete":
@@ -85,12 +90,17 @@ def run(options: argparse.Namespace) -> int:
         return _fork(store, options)
     one = find(store, options.id, damaged=options.verb == "delete")
     if options.verb == "show":
-        print(json.dumps(_details(one), ensure_ascii=False, indent=1))
+        print(json.dumps(_details(one, places(store).get(one.id)), ensure_ascii=False, indent=1))
     elif options.verb == "delete":
         delete(store, one, now=options.now)
         how = "deleted for good" if options.now else "moved to the trash; `runs restore` undoes it"
         _say(options, one, "deleted" if options.json else how)
         _tell(store.trash.sweep())
+    elif options.verb == "move":
+        move(store, one, options.where)
+        revive(store)
+        place = places(store).get(one.id)
+        _say(options, one, "moved" if options.json or place is None else f"now {place.words}")
     elif options.verb in COMMANDS:
         before = one.record
         control(store, one, options.verb, getattr(options, "change", ""))
@@ -116,7 +126,7 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(run: Run) -> dict[str, Any]:
+def _summary(run: Run, place: Place | None) -> dict[str, Any]:
     record, fork = run.record, run.fork
     return {
         "id": run.id,
@@ -126,12 +136,13 @@ def _summary(run: Run) -> dict[str, Any]:
         "steps": run.config.training.steps,
         "fork": {"run": fork.run, "name": fork.name, "step": fork.step} if fork else None,
         "loss": summary_of(run).loss,
+        "queue": place.for_json() if place else None,
         "message": record.message,
         "damaged": run.damaged,
     }
 
 
-def _details(run: Run) -> dict[str, Any]:
+def _details(run: Run, place: Place | None) -> dict[str, Any]:
     last = {}
     for name, layers in run.metrics().items():
         if not layers:
@@ -140,7 +151,7 @@ def _details(run: Run) -> dict[str, Any]:
                 # JSON has no NaN; null says that there is no number.
                 last[name] = float(values[-1]) if math.isfinite(values[-1]) else None
     return {
-        **_summary(run),
+        **_summary(run, place),
         "config": run.config.model_dump(),
         "meta": run.meta,
         "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
@@ -153,7 +164,8 @@ def _details(run: Run) -> dict[str, Any]:
 
 
 def _list(store: RunStore, as_json: bool) -> None:
-    rows = [_summary(r) for r in store.list()]
+    queue = places(store)
+    rows = [_summary(r, queue.get(r.id)) for r in store.list()]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
@@ -161,6 +173,8 @@ def _list(store: RunStore, as_json: bool) -> None:
         damaged = f"  damaged: {', '.join(row['damaged'])}" if row["damaged"] else ""
         loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
         at = f"{row['step']:>8} / {row['steps']:<8}"
+        if row["queue"]:
+            damaged += f"  ({row['queue']['words']})"
         print(f"{row['id']:<60} {row['state']:<12} {at} loss {loss:<9} {row['name']}{damaged}")
     for id, sentence in store.unreadable().items():
         print(f"{id:<60} unreadable   {sentence}")

@@ -17,12 +17,13 @@ from core.config.fork_point import ForkPoint
 from core.config.overrides import parse
 from core.jobs import environment
 from core.jobs.processes import STANDBY, ensure
-from core.jobs.queue import run_queue
+from core.jobs.queue import run_queue, turn
+from core.marker_queue import Where
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
 from core.runs.trash import Deleted
 
-__all__ = ["control", "delete", "enqueue", "revive", "standby_lock"]
+__all__ = ["control", "delete", "enqueue", "move", "revive", "standby_lock"]
 
 POLL_SECONDS = 0.05
 
@@ -92,6 +93,15 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
         raise RunError(f"run {run.id} is {state}; it can't {command} any more")
 
 
+def move(store: RunStore, run: Run, where: Where) -> None:
+    """Give a run that waits another place in the queue: first, last, one up or one down.
+
+    Raises RunError where it does not wait.
+    """
+    if run.status != "queued" or not run_queue(store).move(run.id, where):
+        raise RunError(f"run {run.id} is {run.status}; only a run that waits can be moved")
+
+
 def delete(
     store: RunStore, run: Run, *, stop: bool = False, now: bool = False, patience: float = 60
 ) -> Deleted | None:
@@ -141,7 +151,7 @@ def _queue(store: RunStore, run: Run) -> None:
 
 def _mark(store: RunStore, run: Run) -> None:
     try:
-        run_queue(store).put(run.id, environment.written())
+        run_queue(store).put(run.id, environment.written(), turn(store, run))
     except OSError as error:
         raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
 

@@ -26,7 +26,7 @@ from core.jobs import environment
 from core.jobs.changes import Changes
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.processes import STANDBY, ensure
-from core.jobs.queue import run_queue
+from core.jobs.queue import run_queue, turn
 from core.jobs.slots import Slot, free, registry
 from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
 from core.machine import DeviceKind
@@ -230,7 +230,7 @@ def adopt_orphans(store: RunStore) -> None:
         old = time.time() - record.changed > ORPHAN_SECONDS
         lost = record.state == "queued" and name not in marked and old
         if lost and not is_locked(folder / "lock"):
-            queue.put(name, environment.written())
+            queue.put(name, environment.written(), turn(store, Run(folder)))
 
 
 def _names(store: RunStore) -> list[str]:

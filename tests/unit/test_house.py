@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "jobs": {
-        *("anatomy", "catalogue", "config", "data", "durations", "files", "grids", "machine"),
+        *("anatomy", "cache", "catalogue", "config", "data", "durations", "files", "grids"),
+        "machine",
         *("marker_queue", "metrics"),
         *("models", "runs", "training"),
     },

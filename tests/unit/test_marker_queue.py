@@ -1,10 +1,12 @@
 """The one queue: order, holding, and that two can't have the same."""
 
+import threading
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from core.marker_queue import Marker, MarkerQueue
+from core.marker_queue import WHERE, Marker, MarkerQueue
 
 
 @pytest.fixture
@@ -86,3 +88,83 @@ def test_a_folder_that_is_gone_with_its_run_is_not_made_anew(tmp_path: Path) -> 
     with pytest.raises(FileNotFoundError):
         MarkerQueue(tmp_path / "gone" / "control").append("stop")
     assert not (tmp_path / "gone").exists()
+
+
+def test_the_order_is_changed_by_hand(queue: MarkerQueue) -> None:
+    for id in "abcde":
+        queue.put(id, f"text of {id}")
+    for id, where, then in (
+        ("d", "first", "dabce"),
+        ("d", "first", "dabce"),
+        ("e", "up", "dabec"),
+        ("d", "down", "adbec"),
+        ("a", "last", "dbeca"),
+        ("a", "down", "dbeca"),
+        ("d", "up", "dbeca"),
+        ("b", "down", "debca"),
+    ):
+        assert queue.move(id, where)  # type: ignore[arg-type]
+        assert "".join(queue.waiting()) == then
+    assert all(queue.read(id) == f"text of {id}" for id in "abcde")
+    assert not queue.move("x", "first")
+    queue.put("f")
+    assert queue.waiting()[-1] == "f", "what comes later stands behind what was moved to the end"
+    queue.hold("b")
+    queue.hold("c")
+    assert queue.move("c", "up")
+    assert (queue.held(), queue.waiting()) == (["c", "b"], ["d", "e", "a", "f"])
+
+
+def test_moving_up_and_down_for_ever_finds_room(queue: MarkerQueue) -> None:
+    queue.folder.mkdir()
+    for number, id in enumerate("abcd"):  # no number is free between them
+        (queue.folder / f"{10**15 + number:020d}_{id}").write_text(id)
+    order = list("abcd")
+    random = Random(0)
+    for _ in range(400):
+        id, where = random.choice("abcd"), random.choice(WHERE)
+        now = order.index(id)
+        order.remove(id)
+        order.insert({"first": 0, "last": 3, "up": max(now - 1, 0), "down": now + 1}[where], id)
+        assert queue.move(id, where)
+        assert queue.waiting() == order
+
+
+def test_whoever_takes_while_others_move_loses_and_doubles_nothing(queue: MarkerQueue) -> None:
+    ids = [f"run{i:02d}" for i in range(40)]
+    for id in ids:
+        queue.put(id, id)
+    taken: list[str] = []
+    done = threading.Event()
+
+    def shuffle(seed: int) -> None:
+        random = Random(seed)
+        while not done.is_set():
+            queue.move(random.choice(ids), random.choice(WHERE))
+
+    def take() -> None:
+        while waiting := queue.waiting():
+            text = queue.read(waiting[0])
+            if queue.take(waiting[0]):
+                assert text in (waiting[0], None)
+                taken.append(waiting[0])
+
+    movers = [threading.Thread(target=shuffle, args=(seed,)) for seed in range(2)]
+    takers = [threading.Thread(target=take) for _ in range(3)]
+    for one in (*movers, *takers):
+        one.start()
+    for one in takers:
+        one.join()
+    done.set()
+    for one in movers:
+        one.join()
+    assert sorted(taken) == ids
+    assert not [*queue.folder.glob("*run*")]
+
+
+def test_a_place_may_be_asked_for(queue: MarkerQueue) -> None:
+    for id in "abc":
+        queue.put(id)
+    queue.put("x", place=lambda ids: ids.index("b"))
+    queue.put("a", place=lambda ids: len(ids))
+    assert queue.waiting() == ["a", "x", "b", "c"]

@@ -1,0 +1,136 @@
+"""When a run that waits gets its turn: its place in the queue and about how long that takes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from core.durations import (
+    ASSUMED,
+    Measured,
+    in_time,
+    measurements,
+    nearest,
+    step_seconds,
+    step_work,
+)
+from core.jobs.queue import waiting
+from core.machine import DeviceKind, cores, slots
+from core.runs import Run, RunStore
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+            "tenth")  # fmt: skip
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run's place among those that wait, 1 for the next one, and the seconds until it starts.
+
+    None while nothing tells how long those before it take.
+    """
+
+    number: int
+    seconds: float | None
+
+    @property
+    def words(self) -> str:
+        """`third, starts in about 4 min`."""
+        if self.number <= len(ORDINALS):
+            which = ORDINALS[self.number - 1]
+        else:
+            teens = self.number % 100 in (11, 12, 13)
+            which = f"{self.number}{'th' if teens else ENDINGS.get(self.number % 10, 'th')}"
+        if self.seconds is None:
+            return which
+        when = "now" if self.seconds < 1 else f"in about {in_time(self.seconds)}"
+        return f"{which}, starts {when}"
+
+    def for_json(self) -> dict[str, Any]:
+        """Plain values, in whole seconds."""
+        left = None if self.seconds is None else round(self.seconds)
+        return {"number": self.number, "starts_in": left, "words": self.words}
+
+
+def places(store: RunStore) -> Mapping[str, Place]:
+    """The place of each run that waits, by its id; runs that are held back have none.
+
+    The time is told where this machine has measured runs: from what those at work say is left, and
+    from the steps of those before it.
+    """
+    ids = waiting(store)
+    if not ids:
+        return {}
+    every = store.list()
+    gpu = any(run.record.device == "cuda" for run in every[-NEWEST:])
+    clocks: dict[DeviceKind, _Slots | None] = {}
+    for kind in ("cpu", "cuda"):
+        known = measurements(store, kind) or (measurements(store, "cpu") if gpu else [])
+        active = [run for run in every if run.status in AT_WORK and _kind(run, gpu) == kind]
+        clocks[kind] = _Slots.of(kind, active, known)
+    told: dict[str, Place] = {}
+    by_id = {run.id: run for run in every}
+    for number, id in enumerate(ids, 1):
+        run = by_id.get(id)
+        kind = "cpu" if run is None else _kind(run, gpu)
+        clock = clocks[kind]
+        told[id] = Place(number, clock.next if clock else None)
+        if clock and run is not None and not clock.take(run):
+            clocks[kind] = None
+    return told
+
+
+NEWEST = 12  # runs that tell whether `auto` is a GPU here
+AT_WORK = ("starting", "running")
+
+
+def _kind(run: Run, gpu: bool) -> DeviceKind:
+    wish = run.config.training.device
+    return "cuda" if wish == "cuda" or (wish == "auto" and gpu) else "cpu"
+
+
+class _Slots:
+    """When each slot of a kind is free, in seconds from now."""
+
+    def __init__(self, kind: DeviceKind, known: Sequence[Measured], ends: Sequence[float]) -> None:
+        many = max(slots(kind), 1)
+        self._share, self._known = max(1, cores() // many), known
+        busy = sorted(ends)[:many]
+        self._ends = [*[0.0] * (many - len(busy)), *busy]
+        heapq.heapify(self._ends)
+
+    @classmethod
+    def of(cls, kind: DeviceKind, active: Sequence[Run], known: Sequence[Measured]) -> Self | None:
+        """None where nothing tells how long the runs at work still take."""
+        made = cls(kind, known, [])
+        left = [made.left(run) for run in active]
+        ends = [one for one in left if one is not None]
+        return cls(kind, known, ends) if known and len(ends) == len(left) else None
+
+    @property
+    def next(self) -> float:
+        """When the next slot is free."""
+        return self._ends[0]
+
+    def take(self, run: Run) -> bool:
+        """Give it to a run; False where nothing tells how long it would take."""
+        took = self.left(run)
+        if took is not None:
+            heapq.heapreplace(self._ends, self.next + took)
+        return took is not None
+
+    def left(self, run: Run) -> float | None:
+        """Seconds until a run is done: as it says itself, else from runs like it."""
+        record, config = run.record, run.config
+        if record.seconds_left is not None:
+            return record.seconds_left
+        size = run.corpus.get("vocabulary")
+        vocabulary = size if isinstance(size, int) else ASSUMED
+        near = nearest(self._known, step_work(config, vocabulary))
+        if near is None:
+            return None
+        threads = self._share if config.training.threads == "auto" else config.training.threads
+        each = step_seconds(config, vocabulary, threads, near)
+        return max(config.training.steps - record.step, 0) * each

@@ -1,0 +1,162 @@
+"""Whose turn it is: grids go round, people move what waits, kills lose no run."""
+
+import json
+import time
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+from conftest import small
+
+from core.__main__ import main
+from core.cli import runs as runs_command
+from core.jobs import launcher, places, training_worker
+from core.jobs.queue import place_of, run_queue, waiting
+from core.runs import Run, RunError, RunStore, Status
+from tests.fake_runs import finished
+
+
+@pytest.fixture(autouse=True)
+def _nobody_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "revive", lambda store: None)
+    monkeypatch.setattr(runs_command, "revive", lambda store: None)
+
+
+def queued(store: RunStore, grid: str = "", many: int = 1) -> list[Run]:
+    meta = {"grid": grid, "grid_name": grid} if grid else {}
+    return [launcher.add(store, small(), f"{grid or 'one'} {i}", **meta) for i in range(many)]
+
+
+def order(store: RunStore) -> list[str]:
+    return [store.open(id).name for id in waiting(store)]
+
+
+def test_grids_take_turns_with_each_other_and_with_single_runs(store: RunStore) -> None:
+    queued(store, "a", 4)
+    queued(store, "b", 2)
+    queued(store, "", 2)
+    assert order(store) == ["a 0", "b 0", "one 0", "a 1", "b 1", "one 1", "a 2", "a 3"]
+
+
+def test_a_turn_respects_what_was_moved_by_hand() -> None:
+    assert place_of("b", ["a", "a", "a"]) == 1
+    assert place_of("b", ["b", "a", "a", "a"]) == 3  # its second, after both first and a second
+    assert place_of("", []) == 0
+    assert place_of("a", ["a", "a"]) == 2
+    assert place_of("b", ["a", "a", "b"]) == 3  # never before its own
+
+
+def test_a_run_is_moved_and_its_place_is_told(
+    store: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = queued(store, "", 3)
+    assert main(["runs", "move", third.id, "first"]) == 0
+    assert capsys.readouterr().out == f"{third.id}: now first\n"
+    assert waiting(store) == [third.id, first.id, second.id]
+    assert main(["runs", "list", "--json"]) == 0
+    rows = {row["id"]: row["queue"] for row in json.loads(capsys.readouterr().out)}
+    assert rows[second.id] == {"number": 3, "starts_in": None, "words": "third"}
+    assert main(["runs", "list"]) == 0
+    assert "(second)" in capsys.readouterr().out
+    done = finished(store, "done", steps=20)
+    assert main(["runs", "move", done.id, "up"]) == 2
+    assert "only a run that waits can be moved" in capsys.readouterr().err
+    assert main(["runs", "move", first.id, "upwards"]) == 2
+    with pytest.raises(RunError, match="only a run that waits"):
+        launcher.move(store, done, "first")
+
+
+def test_when_a_run_starts_is_told_from_what_was_measured(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "slots", lambda kind: 2)
+    long = small(training__steps=10**6)
+    ids = [launcher.add(store, long, f"one {i}").id for i in range(4)]
+    assert [place.seconds for place in places.places(store).values()] == [None] * 4
+    finished(store, "measured", steps=60)
+    found = places.places(store)
+    assert [found[id].seconds for id in ids[:2]] == [0, 0]
+    each = found[ids[2]].seconds
+    assert each is not None
+    assert each > 0
+    assert found[ids[0]].words == "first, starts now"
+    assert found[ids[3]].words == f"fourth, starts in about {places.in_time(each)}"
+    # One slot is busy for another minute.
+    busy = store.create(small(training__steps=600))
+    lock = busy.lock()
+    assert lock.acquire()
+    busy.write_status(Status(state="running", step=100, steps=600, seconds_left=60))
+    later = places.places(store)
+    assert [later[id].seconds for id in ids] == [
+        0,
+        60,
+        pytest.approx(each),
+        pytest.approx(60 + each),
+    ]
+    lock.release()
+    words = [places.Place(n, None).words for n in (1, 10, 11, 12, 21, 22, 33, 111)]
+    assert words == ["first", "tenth", "11th", "12th", "21st", "22nd", "33rd", "111th"]
+
+
+def work(root: Path, log: Path) -> None:
+    """Take runs as a worker does, without torch."""
+    store = RunStore(root)
+    queue = run_queue(store)
+    while ids := queue.waiting():
+        run = store.open(ids[0])
+        lock = run.lock()
+        if lock.acquire() and queue.take(run.id) and run.status == "queued":
+            run.write_status(Status(state="running"))
+            time.sleep(0.002)
+            with open(log, "a") as file:
+                file.write(run.id + "\n")
+            run.write_status(Status(state="finished"))
+        lock.release()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_whatever_is_killed_no_run_is_lost_or_trained_twice(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers, killed again and again while somebody moves what waits."""
+    monkeypatch.setattr(training_worker, "ORPHAN_SECONDS", -1)
+    runs = queued(store, "a", 20) + queued(store, "b", 10)
+    log = tmp_path / "log"
+    log.touch()
+    last = waiting(store)[-1]
+    launcher.move(store, store.open(last), "first")
+    expected = waiting(store)
+    assert expected[0] == last
+    processes = get_context("fork")
+    workers: list[BaseProcess] = []
+    kills = 0
+    while any(run.status == "queued" for run in runs):
+        workers = [one for one in workers if one.is_alive()]
+        if not workers:
+            training_worker.adopt_orphans(store)  # as every standby does when it begins
+        while len(workers) < 2:
+            workers.append(processes.Process(target=work, args=(store.root, log)))
+            workers[-1].start()
+        if kills < 6 and len(log.read_text().split()) > 3 * kills:
+            workers[kills % 2].kill()
+            workers[kills % 2].join()
+            kills += 1
+            moved = store.open(waiting(store)[-1])
+            launcher.move(store, moved, "up")
+            launcher.move(store, moved, "down")
+    for worker in workers:
+        worker.join()
+    states = [run.status for run in runs]
+    assert kills == 6
+    assert states.count("finished") + states.count("interrupted") == len(runs)
+    assert states.count("interrupted") <= kills
+    done = log.read_text().split()
+    assert len(done) == len(set(done))
+    assert waiting(store) == []
+    # In order, but for what was killed and the two that work side by side.
+    kept = [id for id in done if store.open(id).status == "finished"]
+    turns = [expected.index(id) for id in kept]
+    assert sum(abs(one - two) > 1 for one, two in zip(turns, sorted(turns), strict=True)) <= (
+        3 * kills
+    )
