@@ -1,6 +1,7 @@
 """Grids as a whole, and the queue behind them: order, holding, workers that go on."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -318,7 +319,7 @@ def test_sweep_follows_a_grid_to_its_end(farm: RunStore, tmp_path: Path) -> None
     path = tmp_path / "grid.toml"
     taken = ("model.depth", "model.width", "model.heads", "model.context", "training.")
     rest = "".join(
-        f"{name} = {value!r}\n"
+        f"{name} = {json.dumps(value)}\n"
         for name, value in small().flat().items()
         if name.startswith(taken) and value != ()
     )
