@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from core import cli
 from core.data.downloads import CorpusError
+from core.files import is_full
 from core.jobs.processes import worker_environment
 from core.runs import RunError
 
@@ -39,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; that is its right
         return 0
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        do = "; free some room, then try again" if is_full(error) else ""
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{parser.prog}: {where}{error.strerror}{do}", file=sys.stderr)
+        return 2
 
 
 def command() -> None:

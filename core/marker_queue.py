@@ -57,7 +57,7 @@ class MarkerQueue:
 
     def append(self, id: str, text: str = "") -> None:
         """Put it at the end, even where it waits already. Raises OSError."""
-        self._write(self._name(time.time_ns(), id), text)
+        self._write(self._name(self._last(_markers(self.folder)), id), text)
 
     def put(self, id: str, text: str = "", place: Callable[[list[str]], int] = len) -> None:
         """Put it at the end, or where `place` says among the ids that wait; what is there or held
@@ -96,6 +96,11 @@ class MarkerQueue:
                     return True
         return False
 
+    def _last(self, names: list[str]) -> int:
+        """A number behind all of these and all that are held, also where the clock was set back."""
+        newest = max(map(_order, (*names, *_markers(self._held))), default=-1)
+        return max(time.time_ns(), newest + 1)
+
     def _name(self, number: int, id: str) -> str:
         return f"{number:020d}{self._separator}{id}"
 
@@ -106,7 +111,7 @@ class MarkerQueue:
         that their order holds at every moment.
         """
         if at >= len(names):
-            return max(time.time_ns(), _order(names[-1]) + 1 if names else 0)
+            return self._last(names)
         after = _order(names[at])
         if at == 0:
             return max(after - GAP, 0)

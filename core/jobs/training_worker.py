@@ -31,7 +31,7 @@ from core.jobs.slots import Slot, free, registry
 from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
 from core.machine import DeviceKind
 from core.runs import Run, RunError, RunStore, Status
-from core.runs.locks import Lock, is_locked
+from core.runs.locks import Lock, is_at_work
 
 if TYPE_CHECKING:
     from core.jobs.execute_run import FileControl
@@ -115,9 +115,12 @@ class Search:
             return None
         # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
         wanted = self.queue.read(id)
-        if lock.acquire() and self.queue.take(id) and run.status == "queued":
-            environment.enter(wanted)  # whoever queued it may have set what this process never saw
-            return Claim(run, lock, slot)
+        try:
+            if lock.acquire() and self.queue.take(id) and run.status == "queued":
+                environment.enter(wanted)  # whoever queued it set what this process never saw
+                return Claim(run, lock, slot)
+        except OSError as error:  # the others of the queue can do without this one
+            logging.warning("run %s can't be taken: %s", id, error)
         lock.release()
         slot.leave()
         return None
@@ -168,7 +171,7 @@ class TrainingWorker(Worker):
             return False
         self._looked = time.monotonic()
         newest = sorted(_names(self.store))[-NEWEST:]
-        return any(is_locked(self.store.root / name / "lock") for name in newest)
+        return any(is_at_work(self.store.root / name) for name in newest)
 
 
 def main() -> None:
@@ -227,9 +230,9 @@ def adopt_orphans(store: RunStore) -> None:
             record = Status.read(folder / "status.json")
         except (OSError, ValueError):
             continue
-        old = time.time() - record.changed > ORPHAN_SECONDS
+        old = abs(time.time() - record.changed) > ORPHAN_SECONDS  # the clock may be set back
         lost = record.state == "queued" and name not in marked and old
-        if lost and not is_locked(folder / "lock"):
+        if lost and not is_at_work(folder):
             queue.put(name, environment.written(), turn(store, Run(folder)))
 
 

@@ -68,11 +68,12 @@ class Worker:
         """The next job that `look` finds, looking again whenever a file tells of something.
 
         None after ten minutes without one in which nothing waited and `busy` said that no more will
-        come; at once where the program is outdated or the runs folder is gone.
+        come; at once where the program is outdated, the runs folder is gone, or the lock's file was
+        taken away, so that another process can be the one of the folder.
         """
         changes = self.changes
         deadline, told, waited = time.monotonic() + IDLE_SECONDS, True, False
-        while self.store.root.is_dir() and not self.outdated:
+        while self.store.root.is_dir() and not self.outdated and not self._lock.lost:
             found = look()
             if found is not None:
                 if not told and not waited:

@@ -42,7 +42,7 @@ from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
 from core.runs import fork_files
-from core.runs.locks import Lock, is_locked
+from core.runs.locks import Lock, is_at_work
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
@@ -156,11 +156,11 @@ class Run:
     @property
     def alive(self) -> bool:
         """Whether a process holds the run's lock."""
-        return is_locked(f"{self.place}lock")
+        return is_at_work(self.place.rstrip("/"))
 
     def lock(self) -> Lock:
         """The lock that a worker holds for its life."""
-        return Lock(self.path / "lock")
+        return Lock(self.path / "lock", folder=True)
 
     @property
     def meta(self) -> dict[str, Any]:

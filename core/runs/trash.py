@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import NEW, folder_size, read_json
-from core.runs.locks import is_locked
+from core.runs.locks import is_at_work
 
 FOLDER = ".trash"
 DOOMED = ".deleted-"
@@ -205,7 +205,7 @@ class Trash:
 def _abandoned(path: Path, now: float) -> bool:
     """Whether its maker is gone: its lock is free, or it has not changed for an hour."""
     lock = path / "lock"
-    if is_locked(lock):
+    if is_at_work(path):
         return False
     try:
         changed = [path.lstat().st_mtime]
