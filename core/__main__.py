@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from core import cli
 from core.data.downloads import CorpusError
-from core.files import is_full
+from core.files import RefusedFileError, is_full
 from core.jobs.processes import worker_environment
 from core.runs import RunError
+from core.shown import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cli.refuse_what_is_no_text(sys.argv[1:] if arguments is None else arguments)
         options = parser.parse_args(arguments)
         return int(options.run(options) or 0)
-    except (cli.UsageError, CorpusError, RunError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+    except (cli.UsageError, CorpusError, RefusedFileError, RunError) as error:
+        print(f"{parser.prog}: {one_line(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; that is its right

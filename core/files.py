@@ -20,6 +20,14 @@ class RefusedFileError(ValueError):
     """A file that is not read; the sentence says why and what to do."""
 
 
+def expanded(path: str | Path) -> Path:
+    """A path in which `~` is the home folder. Raises RefusedFileError for `~name` of nobody."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise RefusedFileError(f"{_shown(path)} is in the home folder of nobody known") from error
+
+
 def open_named(path: str | Path, most: int) -> IO[bytes]:
     """A file that a user names, open for reading: a regular one of at most so many bytes.
 

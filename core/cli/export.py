@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from core.cli.options import UsageError, add_store, find, store_of
+from core.files import expanded
+from core.shown import one_line
 from core.transfer.tables import FORMATS, Format, export, import_runs
 
 
@@ -59,24 +60,24 @@ def run_verb(options: argparse.Namespace) -> int:
         raise UsageError(f"there are no runs in {store.root}; `train` makes one")
     runs = list({run.id: run for run in runs}.values())
     kind: Format = form
-    to = export(runs, kind, Path(options.to).expanduser(), options.metrics)
+    to = export(runs, kind, expanded(options.to), options.metrics)
     ids = [run.id for run in runs]
     if options.json:
         print(json.dumps({"to": str(to), "runs": ids}))
     else:
-        print(f"{len(ids)} run{'s' * (len(ids) != 1)}: {to}")
+        print(f"{len(ids)} run{'s' * (len(ids) != 1)}: {one_line(to)}")
     return 0
 
 
 def run_import(options: argparse.Namespace) -> int:
     """Take in a zip; prints the new runs' ids, and on standard error what was left out."""
     said: list[str] = []
-    runs = import_runs(store_of(options), Path(options.file).expanduser(), said.append)
+    runs = import_runs(store_of(options), expanded(options.file), said.append)
     if options.json:
         print(json.dumps({"runs": [run.id for run in runs], "notes": said}))
         return 0
     for sentence in said:
-        print(sentence, file=sys.stderr)
+        print(one_line(sentence), file=sys.stderr)
     for run in runs:
-        print(run.id)
+        print(one_line(run.id))
     return 0

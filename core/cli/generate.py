@@ -6,7 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from core.anatomy.parameters import Drawing, Generate
 from core.cli.options import UsageError, add_store, find, store_of
+from core.shown import lines
 
 
 def add_parser(commands: Any) -> None:
@@ -35,10 +37,7 @@ def run(options: argparse.Namespace) -> int:
     step = steps[-1] if options.step is None else options.step
     if step not in steps:
         raise UsageError(f"--step: there is none at {step}; accepted: {', '.join(map(str, steps))}")
-    if options.temperature < 0 or options.tokens < 0 or options.top_k < 0:
-        raise UsageError("--temperature, --tokens and --top-k: accepted: 0 or more")
-    if not 0 <= options.top_p <= 1:
-        raise UsageError("--top-p: accepted: 0 to 1")
+    _check(options)
     if one.config.image is not None:
         raise UsageError(f"run {one.id} tells images apart and writes no text")
     from core.anatomy.loaded_checkpoint import LoadedCheckpoint
@@ -51,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
         prompt = checkpoint.prompt(options.prompt, "--prompt")
     except ValueError as error:
         raise UsageError(str(error)) from error
-    sys.stdout.write(checkpoint.tokenizer.decode(prompt))
+    # A text that trained it may hold what a terminal obeys; a file gets every character as it is.
+    say = lines if sys.stdout.isatty() else str
+    sys.stdout.write(say(checkpoint.tokenizer.decode(prompt)))
     for token in sample(
         checkpoint.model,
         prompt,
@@ -62,7 +63,18 @@ def run(options: argparse.Namespace) -> int:
         top_p=options.top_p,
         seed=options.seed,
     ):
-        sys.stdout.write(checkpoint.tokenizer.decode([token]))
+        sys.stdout.write(say(checkpoint.tokenizer.decode([token])))
         sys.stdout.flush()
     print()
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises UsageError for an option beyond its limits, those of the same analysis."""
+    given = {name: getattr(options, name) for name in Drawing.model_fields}
+    try:
+        Generate.checked("generate", {**given, "length": options.tokens or 1})
+    except ValueError as error:
+        name, _, rest = str(error).partition(" ")
+        option = "tokens" if name == "length" else name.replace("_", "-")
+        raise UsageError(f"--{option} {rest}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from core.anatomy import KINDS, Analysis
 from core.anatomy.parameters import Parameters, accepted
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
+from core.shown import printable_json
 
 
 def add_parser(commands: Any) -> None:
@@ -93,8 +93,7 @@ def run(options: argparse.Namespace) -> int:
     if record.state != "done":
         raise UsageError(record.message)
     shapes = {name: [str(a.dtype), *a.shape] for name, a in inspection.arrays.items()}
-    json.dump({**inspection.result, "arrays": shapes}, sys.stdout, ensure_ascii=False, indent=1)
-    print()
+    print(printable_json({**inspection.result, "arrays": shapes}, indent=1))
     return 0
 
 

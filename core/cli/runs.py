@@ -27,6 +27,7 @@ from core.marker_queue import WHERE
 from core.runs import Run, RunError, RunStore
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
+from core.shown import one_line, printable_json
 
 
 def add_parser(commands: Any) -> None:
@@ -90,7 +91,8 @@ def run(options: argparse.Namespace) -> int:
         return _fork(store, options)
     one = find(store, options.id, damaged=options.verb == "delete")
     if options.verb == "show":
-        print(json.dumps(_details(one, places(store).get(one.id)), ensure_ascii=False, indent=1))
+        place = places(store).get(one.id)
+        print(printable_json(_details(one, place), indent=1))
     elif options.verb == "delete":
         delete(store, one, now=options.now)
         how = "deleted for good" if options.now else "moved to the trash; `runs restore` undoes it"
@@ -122,7 +124,7 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
         about = {"id": made.id, "done": "queued", "fork": {"run": start.run, "step": start.step}}
         print(json.dumps(about))
     else:
-        print(f"queued, it starts from {start.words}\n{made.id}")
+        print(f"queued, it starts from {one_line(start.words)}\n{made.id}")
     return 0
 
 
@@ -167,19 +169,20 @@ def _list(store: RunStore, as_json: bool) -> None:
     queue = places(store)
     rows = [_summary(r, queue.get(r.id)) for r in store.list()]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print(printable_json(rows, indent=1))
         return
     for row in rows:
         damaged = f"  damaged: {', '.join(row['damaged'])}" if row["damaged"] else ""
         loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
-        at = f"{row['step']:>8} / {row['steps']:<8}"
+        at = f"{row['step']:>8} / {row['steps']:<8} loss {loss:<9}"
         if row["queue"]:
             damaged += f"  ({row['queue']['words']})"
-        print(f"{row['id']:<60} {row['state']:<12} {at} loss {loss:<9} {row['name']}{damaged}")
+        id, name = one_line(row["id"]), one_line(row["name"])
+        print(f"{id:<60} {row['state']:<12} {at} {name}{damaged}")
     for id, sentence in store.unreadable().items():
-        print(f"{id:<60} unreadable   {sentence}")
+        print(f"{one_line(id):<60} unreadable   {one_line(sentence)}")
     if not rows:
-        print(f"no runs in {store.root}; `train` makes one")
+        print(f"no runs in {one_line(store.root)}; `train` makes one")
 
 
 def _trash(store: RunStore, options: argparse.Namespace) -> int:
@@ -201,11 +204,11 @@ def _trash(store: RunStore, options: argparse.Namespace) -> int:
             {"id": d.id, "name": d.name, "deleted": d.at, "days_left": days, "bytes": size}
             for d, size, days in rows
         ]
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        print(printable_json(told, indent=1))
     else:
         for deleted, size, days in rows:
             left = f"{days} day{'s' * (days != 1)} left"
-            print(f"{deleted.id:<60} {in_bytes(size):>10}   {left}")
+            print(f"{one_line(deleted.id):<60} {in_bytes(size):>10}   {left}")
         total = in_bytes(sum(size for _, size, _ in rows))
         print(f"{counted(len(found))}, {total}" if found else "the trash is empty")
     _tell(cleared)
@@ -225,8 +228,10 @@ def _in_trash(store: RunStore, part: str) -> Deleted:
 
 def _tell(cleared: Cleared) -> None:
     for sentence in cleared.sentences():
-        print(sentence, file=sys.stderr)
+        print(one_line(sentence), file=sys.stderr)
 
 
 def _say(options: argparse.Namespace, run: Run, done: str) -> None:
-    print(json.dumps({"id": run.id, "done": done}) if options.json else f"{run.id}: {done}")
+    print(
+        json.dumps({"id": run.id, "done": done}) if options.json else f"{one_line(run.id)}: {done}"
+    )

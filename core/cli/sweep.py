@@ -19,6 +19,7 @@ from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.launcher import revive
 from core.runs import RunStore
+from core.shown import one_line
 
 POLL_SECONDS = 0.5
 FILE = """\
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config])
     if cost.problem:
         raise UsageError(f"data.corpus: {cost.problem}")
-    print(f"{grid.name}: {counted(len(plan.runs), 'run')}, {price(cost)}")
+    print(f"{one_line(grid.name)}: {counted(len(plan.runs), 'run')}, {price(cost)}")
     print("\n".join(listing(plan, list(grid.axes))))
     if options.dry_run:
         return 0
@@ -131,7 +132,7 @@ def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Columns under their heads."""
-    lines = [list(heads), *(list(row) for row in rows)]
+    lines = [[one_line(text) for text in line] for line in (heads, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     return [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
@@ -143,7 +144,7 @@ def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
     """A progress bar to the end, then what became of each run. Ctrl-C leaves the grid at work."""
     total = jobs.progress(store, id).total
     shape = "{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}"
-    with tqdm(total=total, bar_format=shape, desc=jobs.known(store)[id]) as bar:
+    with tqdm(total=total, bar_format=shape, desc=one_line(jobs.known(store)[id])) as bar:
         try:
             while (now := jobs.progress(store, id)).at_work:
                 revive(store)

@@ -24,6 +24,7 @@ from core.jobs.launcher import revive
 from core.jobs.slots import Slot
 from core.metrics.reader import Reader, Segments
 from core.runs import Run, Status
+from core.shown import one_line
 
 
 def add_parser(commands: Any) -> None:
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     record = made.record
     if state != "finished":
         words = record.message or _last_alarm(made) or f"at step {record.step}"
-        print(f"the run is {state}: {words}", file=sys.stderr)
+        print(f"the run is {state}: {one_line(words)}", file=sys.stderr)
     print(made.id)
     return 1 if state == "failed" else 0
 
@@ -96,7 +97,7 @@ class Bar:
             total=run.config.training.steps,
             initial=run.first_step,
             unit="step",
-            desc=run.name,
+            desc=one_line(run.name),
             mininterval=0.5,
         )
 

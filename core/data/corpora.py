@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from core.data.images import Images
 from core.data.tasks import Synthetic, check_context, synthetic
 from core.data.texts import TRAINING_SHARE, Text
 from core.data.tokenizers import cross_entropy, encode
-from core.files import RefusedFileError, read_named, write_atomically
+from core.files import RefusedFileError, expanded, read_named, write_atomically
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -29,6 +30,7 @@ SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2d
 SHAKESPEARE_BYTES = 1_115_394
 SHAKESPEARE_LETTERS = 65
 LIMIT_BYTES = 100 * 2**20
+LONGEST_NAME = 200  # bytes
 
 
 def load_text(data: DataConfig) -> Text:
@@ -37,7 +39,7 @@ def load_text(data: DataConfig) -> Text:
     if data.path:
         try:
             stamp = Path(data.path).expanduser().stat().st_mtime_ns
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError, ValueError):
             stamp = -1  # reading it gives the sentence
     return _load_text(data.corpus, data.path, stamp)
 
@@ -74,7 +76,10 @@ def _load_text(corpus: str, path: str | None, stamp: int) -> Text:
     content = _content(corpus, path)
     sha = hashlib.sha256(content).hexdigest()
     text = _decoded(content, name)
-    tokens = encode(text, sha, cache_folder() / "tokens")
+    try:
+        tokens = encode(text, sha, cache_folder() / "tokens")
+    except ValueError as error:
+        raise CorpusError(f"{name} {error}") from error
     training = tokens.ids[: int(TRAINING_SHARE * len(tokens.ids))]
     validation = tokens.ids[len(training) :]
     if len(training) < 2 or len(validation) < 2:
@@ -112,13 +117,20 @@ def keep_upload(content: bytes, name: str) -> Path:
     """Keep an uploaded text under its hash and return its path. Raises :class:`CorpusError`."""
     _decoded(content, name)
     folder = cache_folder() / "uploads" / hashlib.sha256(content).hexdigest()[:16]
-    path = folder / (Path(name).name or "text.txt")
+    path = folder / _file_name(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
         raise CorpusError(f"{name} can't be kept in {folder}: {error.strerror}") from error
     return path
+
+
+def _file_name(name: str) -> str:
+    """The name that somebody gave to a file, as one that any disk takes."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(c if c.isprintable() else "_" for c in last).strip(" .")
+    return plain.encode()[-LONGEST_NAME:].decode(errors="ignore") or "text.txt"
 
 
 def is_upload(path: str | None) -> bool:
@@ -132,7 +144,7 @@ def _content(corpus: str, path: str | None) -> bytes:
     if corpus == "tiny-shakespeare":
         return _shakespeare()
     assert path is not None, "DataConfig gives `file` a path"
-    return _file(_expanded(path))
+    return _file(path)
 
 
 def _python_reference() -> bytes:
@@ -152,16 +164,9 @@ def _shakespeare() -> bytes:
     ).content()
 
 
-def _expanded(path: str) -> Path:
+def _file(path: str) -> bytes:
     try:
-        return Path(path).expanduser()
-    except RuntimeError as error:  # ~name of a user whom nobody knows
-        raise CorpusError(f"{path[:200]} can't be read: {error}") from error
-
-
-def _file(path: Path) -> bytes:
-    try:
-        return read_named(path, LIMIT_BYTES)
+        return read_named(expanded(path), LIMIT_BYTES)
     except RefusedFileError as error:
         raise CorpusError(str(error)) from error
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from core.files import write_atomically
 
+MOST_LETTERS = 2**16
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -42,9 +44,16 @@ class CharacterTokenizer:
 
 
 def encode(text: str, sha: str, folder: Path) -> Tokens:
-    """Tokens of a text, memory-mapped from `folder` when they were made before."""
+    """Tokens of a text, memory-mapped from `folder` when they were made before.
+
+    Raises ValueError for a text of more different characters than 16 bits can number.
+    """
     points = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     symbols = np.flatnonzero(np.bincount(points))
+    if len(symbols) > MOST_LETTERS:
+        raise ValueError(
+            f"has {len(symbols):,} different characters; accepted: at most {MOST_LETTERS:,}"
+        )
     alphabet = "".join(map(chr, symbols))
     path = folder / f"{sha}-characters.u16"
     table = np.zeros(int(symbols[-1]) + 1, dtype=np.uint16)

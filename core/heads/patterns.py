@@ -10,6 +10,7 @@ import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,9 @@ def map_npy(path: Path) -> Halves:
         mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)
     except EOFError as error:
         raise ValueError("it is empty") from error
+    # What NumPy lets out of a head that lies, beside its own ValueError.
+    except (OverflowError, RecursionError, MemoryError, SyntaxError, TokenError) as error:
+        raise ValueError("its head can't be read") from error
     if (
         not isinstance(mapped, np.ndarray)
         or mapped.dtype != np.float16

@@ -30,6 +30,7 @@ from core.config.fork_point import ForkPoint
 from core.files import (
     NEW,
     Reserve,
+    expanded,
     folder_size,
     read_bytes,
     read_json,
@@ -453,7 +454,7 @@ class RunStore:
     """The folder of all runs."""
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.root = Path(root or os.environ.get("ADDNORM_RUNS") or "runs").expanduser().absolute()
+        self.root = expanded(root or os.environ.get("ADDNORM_RUNS") or "runs").absolute()
 
     def create(
         self, config: RunConfig, name: str = "", fork: ForkPoint | None = None, **meta: Any

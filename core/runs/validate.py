@@ -6,14 +6,13 @@ executes nothing of it.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
-from core.files import read_json
+from core.files import parse_json, read_json
+from core.heads.patterns import map_npy
 from core.metrics.segment import read_schema
 from core.runs import fork_files
 from core.runs.status import Status
@@ -79,7 +78,7 @@ def _check_metrics(path: Path) -> None:
 
 
 def _check_snapshot(path: Path) -> None:
-    np.load(path, mmap_mode="r", allow_pickle=False)
+    map_npy(path)
 
 
 def _check_weights(path: Path) -> None:
@@ -92,7 +91,9 @@ def _check_weights(path: Path) -> None:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(size - 8, 100 * 2**20):
             raise ValueError("it is cut off")
-        header = json.loads(file.read(length))
+        header = parse_json(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its head names no tensors")
     ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
     if max(ends, default=0) != size - 8 - length:
         raise ValueError("it is cut off")

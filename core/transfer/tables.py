@@ -34,6 +34,8 @@ from core.metrics.segment import CADENCES
 from core.runs.store import Run, RunError
 from core.transfer.archive import import_runs, pack
 
+# What a spreadsheet would compute, in a name or note; with ' before it, it is text.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 __all__ = ["FORMATS", "Format", "export", "import_runs", "pack", "to_csv", "to_parquet"]
 
 Format = Literal["csv", "parquet", "tensorboard", "zip"]
@@ -212,7 +214,9 @@ def _write_runs(runs: Sequence[Run], folder: Path) -> Path:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return "; ".join(map(str, value))
+        value = "; ".join(map(str, value))
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
     return "" if value is None else value
 
 

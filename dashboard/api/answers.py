@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.runs import RunError
+from core.shown import one_line
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 LONG = 20_000  # bytes
@@ -59,7 +60,7 @@ def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response
         except ValueError as error:
             return as_json({"error": str(error)}, 400)
         except (OSError, TypeError, AttributeError, IndexError, EOFError):
-            logging.exception("%s", request.url.path)
+            logging.exception("%s", one_line(request.url.path))
             return as_json({"error": "a file that this needs is damaged"}, 404)
 
     return guarded

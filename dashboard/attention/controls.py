@@ -13,6 +13,7 @@ from dashboard.address.param import runs, word
 from dashboard.attention import choices
 from dashboard.attention.model import RUNS, Attention, Looked
 from dashboard.ui import cards
+from dashboard.ui.markdown import literal
 
 PROBE = "Probe text. Type your own to see it here."
 # Widgets whose words for people are not those of the address: kept there by `_chose`.
@@ -95,7 +96,8 @@ def _write_runs(ids: Sequence[str]) -> None:
 def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
     """Which of the two is shown, or how they differ."""
     sides = ["a"] if b is None else ["a", "b"] if unfit else list(choices.SIDES)
-    words = {"a": f"A {_short(names[a.id])}", "b": f"B {_short(names[b.id])}" if b else ""}
+    of = {"a": a, "b": b}
+    words = {s: f"{s.upper()} {literal(_short(names[r.id]))}" for s, r in of.items() if r}
     _remembered(VIEW.name, sides, VIEW.default)
     if b is None:
         return VIEW.default

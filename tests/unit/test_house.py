@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "cache": set(),
     "marker_queue": {"files"},
+    "shown": set(),
     "data": {"config", "files"},
     "models": {"config"},
     "metrics": {"cache", "config", "files"},
@@ -73,6 +74,7 @@ FOR_THE_DASHBOARD = {
     *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
     "grids",
     *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
+    "shown",
     "verdicts",
 }
 

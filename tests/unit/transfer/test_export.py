@@ -69,6 +69,14 @@ def test_csv_reads_back_equal(runs: list[Run], tmp_path: Path) -> None:
     assert about["verdict"].tolist()[2] == "diverged"
 
 
+def test_a_spreadsheet_computes_no_name(store: RunStore, tmp_path: Path) -> None:
+    run = finished(store, steps=5)
+    run.update_meta(name='=HYPERLINK("http://x")', note="-1 is no formula of ours", tags=["@x"])
+    about = pd.read_csv(export([run], "csv", tmp_path / "out") / "runs.csv")
+    for column in ("name", "note", "tags"):
+        assert str(about[column][0]).startswith("'"), column
+
+
 def test_parquet_reads_back_equal(runs: list[Run], tmp_path: Path) -> None:
     folder = export(runs, "parquet", tmp_path / "out")
     for cadence in ("step", "probe", "evaluation"):
