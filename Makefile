@@ -9,7 +9,7 @@ FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint bench science pictures clean check-python chromium node
+.PHONY: lab test inputs lint bench science pictures clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -17,7 +17,7 @@ lab: .venv/product
 test: .venv/tests chromium node
 	$(NPM) --silent test
 ifeq ($(strip $(ARGS)),)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/science --cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/inputs tests/science --cov
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 else
 	$(BIN)/python -m pytest $(ARGS)
@@ -29,6 +29,10 @@ lint: .venv/tests $(FRONTEND)/node_modules/.package-lock.json
 	$(BIN)/mypy
 	$(NPM) --silent run lint
 	$(NPM) --silent run types
+
+# INPUTS=10 make inputs tries ten times as many as make test does, and others each time.
+inputs: .venv/tests
+	INPUTS=$(or $(INPUTS),10) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/inputs
 
 bench: .venv/tests chromium
 	$(BIN)/python -m tests.benchmarks
