@@ -27,6 +27,7 @@ import numpy as np
 from core.cache import Cache
 from core.files import read_json, replacing
 from core.metrics.segment import CADENCES
+from core.runs import schemas
 from core.runs.status import ENDED, State, Status
 from core.runs.store import Run
 from core.verdicts import judgement, labels
@@ -175,13 +176,15 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
     with patience.spent() if patience else contextlib.nullcontext():
         measured = _measured(run, record)
     with contextlib.suppress(OSError):
-        _write(run.path / FILE, {"of": made_from, "name": name, **asdict(measured)})
+        if not _is_newer(run):
+            about = {"of": made_from, "name": name, **asdict(measured)}
+            _write(run.path / FILE, schemas.marked(FILE, about))
     return measured
 
 
 def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
     try:
-        found = read_json(run.place + FILE)
+        found = schemas.current(FILE, read_json(run.place + FILE))
         if found["of"] == _made_from(run, record):
             return _from_json(found, record, name, run.first_step)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -278,6 +281,17 @@ def _measured(run: Run, record: Status) -> RunSummary:
         best=best,
         metrics=metrics,
     )
+
+
+def _is_newer(run: Run) -> bool:
+    """Whether a later release wrote the digest, whose it stays then."""
+    try:
+        schemas.current(FILE, read_json(run.place + FILE))
+    except schemas.NewerSchemaError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -97,6 +97,9 @@ def find(store: RunStore, part: str, damaged: bool = False) -> Run:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
+        bad = {id: problem for id, problem in store.unreadable().items() if part in id}
+        if bad:
+            raise UsageError(next(iter(bad.values())))
         raise UsageError(f"id: there is no run {part!r} in {store.root}; `runs list` shows them")
     raise UsageError(f"id: {part!r} fits {len(fitting)} runs; give more of the id")
 

@@ -128,7 +128,7 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(run: Run, place: Place | None) -> dict[str, Any]:
+def _summary(run: Run, place: Place | None = None) -> dict[str, Any]:
     record, fork = run.record, run.fork
     return {
         "id": run.id,
@@ -144,7 +144,7 @@ def _summary(run: Run, place: Place | None) -> dict[str, Any]:
     }
 
 
-def _details(run: Run, place: Place | None) -> dict[str, Any]:
+def _details(run: Run, place: Place | None = None) -> dict[str, Any]:
     last = {}
     for name, layers in run.metrics().items():
         if not layers:

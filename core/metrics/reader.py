@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.cache import Cache
 from core.metrics.downsample import Steps
-from core.metrics.segment import CADENCES, SegmentFile, file_name, read_schema
+from core.metrics.segment import CADENCES, SegmentFile, file_name, is_newer, read_schema
 
 SETTLED = 0.05  # seconds: a folder's time stamp tells changes apart only this far
 Columns = dict[str, NDArray[np.generic]]
@@ -67,6 +67,12 @@ class Segments:
             self._stamp = stamp if time.time() - stamp / 1e9 > SETTLED else 0
         return self._numbers.get(cadence, [])
 
+    def newer(self) -> list[str]:
+        """The files of a later release, of which nothing is read."""
+        names = [file_name(c, number) for c in CADENCES for number in self.numbers(c)]
+        found = {name: read_schema(self.path / name) for name in names}
+        return [name for name, schema in found.items() if schema is not None and is_newer(schema)]
+
     def widths(self, cadence: str) -> dict[str, int]:
         """Every column but step and seconds, with its width in layers (0 for a scalar)."""
         found: dict[str, int] = {}
@@ -97,7 +103,7 @@ def _widths(path: str) -> dict[str, int]:
 
 def _read_widths(path: str) -> dict[str, int]:
     schema = read_schema(Path(path))
-    if schema is None:
+    if schema is None or is_newer(schema):
         raise ValueError("it has no columns yet")
     wide = pa.types.is_fixed_size_list
     return {

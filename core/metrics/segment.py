@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 CADENCES = ("step", "probe", "evaluation")
 CHECKSUMS = b"crc32"
+SCHEMA = 1  # of this form; a file that says none is of 1
+VERSION = b"schema"
 MESSAGE = b"\xff\xff\xff\xff"  # begins each message of a stream; a length of 0 ends the stream
 END = MESSAGE + bytes(4)
 
@@ -27,6 +29,12 @@ END = MESSAGE + bytes(4)
 def file_name(cadence: str, segment: int) -> str:
     """The name of a segment's file in a run's folder of metrics."""
     return f"{cadence}-{segment:04d}.arrow"
+
+
+def is_newer(schema: pa.Schema) -> bool:
+    """Whether a later release wrote a file, of whose form nothing is known here."""
+    said = (schema.metadata or {}).get(VERSION, b"1")
+    return said.isdigit() and int(said) > SCHEMA
 
 
 def read_schema(path: Path) -> pa.Schema | None:
@@ -101,6 +109,8 @@ class SegmentFile:
             # Each reading needs the schema before its batches.
             shift = self.offset - len(self._header) if self.offset else 0
             reader = pa.ipc.open_stream(source)
+            if is_newer(reader.schema):
+                return
             if not self.offset:
                 self.offset = source.tell()
                 self._header = source.read_at(self.offset, 0)
@@ -152,6 +162,8 @@ class SegmentFile:
 
 def _mapped(path: Path) -> pa.NativeFile:
     """A file in memory, where its file system can do that, else open for reading."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(f"{path} is not a regular file")  # a pipe would be waited for
     try:
         return pa.memory_map(str(path))
     except OSError:

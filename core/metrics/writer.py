@@ -14,7 +14,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.files import append_whole, replacing, write_atomically
-from core.metrics.segment import CHECKSUMS, END, SegmentFile, checksums, file_name, read_schema
+from core.metrics.segment import (
+    CHECKSUMS,
+    END,
+    SCHEMA,
+    VERSION,
+    SegmentFile,
+    checksums,
+    file_name,
+    read_schema,
+)
 
 COMPACT_ROWS = 8192
 
@@ -121,7 +130,11 @@ def _to_batch(
         arrays.append(
             pa.FixedSizeListArray.from_arrays(flat, values.shape[1]) if values.ndim == 2 else flat
         )
-    batch = pa.RecordBatch.from_arrays(arrays, names=names)
+    about = pa.schema(
+        [pa.field(name, one.type) for name, one in zip(names, arrays, strict=True)],
+        metadata={VERSION: str(SCHEMA)},
+    )
+    batch = pa.RecordBatch.from_arrays(arrays, schema=about)
     assert schema is None or batch.schema.equals(schema), "the columns of a segment are fixed"
     return batch
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
-from core.config.fork_point import SCHEMA, ForkPoint
+from core.config.fork_point import ForkPoint
 from core.files import read_json, write_atomically, write_json
-from core.runs import checkpoint_files
+from core.runs import checkpoint_files, schemas
 
 FILE = "fork.json"
 
@@ -26,13 +26,7 @@ class ForkError(ValueError):
 
 def read(path: str | Path) -> ForkPoint:
     """Where a run was forked. Raises OSError, and ValueError with a sentence."""
-    found = read_json(path)
-    schema = found.get("schema", SCHEMA) if isinstance(found, dict) else SCHEMA
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(
-            f"{FILE} is of schema {schema}, this program reads {SCHEMA}; use this run with the"
-            " release that wrote it"
-        )
+    found = schemas.current(FILE, read_json(path))
     try:
         return ForkPoint.model_validate(found)
     except ValidationError as error:

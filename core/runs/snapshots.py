@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from core.cache import Cache
 from core.files import signature, write_atomically
-from core.heads.patterns import Patterns, map_npy, summed
+from core.heads.patterns import SUM_BYTES, Patterns, map_npy, summed
+from core.runs.schemas import MARK, NewerSchemaError, check, of_tail
 
 BUDGET_BYTES = 200 * 2**20
 GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000
@@ -56,11 +58,28 @@ class Snapshots:
         found = {step: self._problem(step) for step in self._written}
         return {step: problem for step, problem in found.items() if problem}
 
+    def newer(self) -> list[str]:
+        """The files of a later release, which this one neither reads nor drops."""
+        return [self.path(step).name for step in self._written if self._is_newer(step)]
+
+    def _is_newer(self, step: int) -> bool:
+        try:
+            with open(self.path(step), "rb") as file:
+                file.seek(max(os.fstat(file.fileno()).st_size - SUM_BYTES - 20, 0))
+                check("snapshots", of_tail(file.read(20)))
+        except NewerSchemaError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def _problem(self, step: int) -> str:
         path = self.path(step)
         stamp = signature(path)
         if stamp is None:
             return "it is gone"
+        if self._is_newer(step):
+            return "it is of a later release"
         return PROBLEMS.get(path, stamp, lambda: _problem_of(path))
 
     @property
@@ -82,7 +101,7 @@ class Snapshots:
             pattern = pattern[..., rows, columns]
         buffer = io.BytesIO()
         np.save(buffer, pattern.astype(np.float16), allow_pickle=False)
-        write_atomically(self.path(step), summed(buffer.getvalue()))
+        write_atomically(self.path(step), summed(buffer.getvalue() + MARK))
         self._thin()
 
     def pattern(self, step: int) -> NDArray[np.float16]:

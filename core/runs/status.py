@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.files import append_whole, parse_json, read_bytes, read_json, write_atomically
 from core.marker_queue import MarkerQueue
+from core.runs import schemas
 
 State = Literal[
     "queued",
@@ -53,13 +54,6 @@ Command = Literal["pause", "resume", "stop", "step", "switch"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
-SCHEMA = 1
-
-
-class NewerStatusError(ValueError):
-    """A `status.json` of a later release, which this one neither reads nor overwrites."""
-
-
 class Status(BaseModel):
     """`status.json`, replaced as a whole at each change."""
 
@@ -85,20 +79,14 @@ class Status(BaseModel):
     @classmethod
     def read(cls, path: str | Path) -> Status:
         """Raises OSError or ValueError when it is missing or unreadable, the latter as
-        NewerStatusError where a later release wrote it."""
-        content = read_json(path)
-        found = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
-        if isinstance(found, int) and found > SCHEMA:
-            raise NewerStatusError(
-                f"status.json is of schema {found}, this program reads {SCHEMA}; use this run with"
-                " the release that wrote it"
-            )
-        return cls.model_validate(content)
+        NewerSchemaError where a later release wrote it."""
+        return cls.model_validate(schemas.current("status.json", read_json(path)))
 
 
 def append_event(path: Path, event: dict[str, Any]) -> None:
     """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`."""
-    line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
+    said = schemas.marked("events.jsonl", event)
+    line = (json.dumps(said, ensure_ascii=False) + "\n").encode()
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     fd = os.open(path, flags, 0o644)
     try:
@@ -123,9 +111,9 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         return events
     for line in data.split(b"\n"):
         try:
-            event = parse_json(line)
+            event = schemas.current("events.jsonl", parse_json(line))
         except ValueError:
-            continue
+            continue  # torn, or of a later release
         if not _is_event(event):
             continue
         if event["kind"] == "start":
@@ -142,7 +130,6 @@ def _is_event(event: Any) -> bool:
     """Whether a line of `events.jsonl` holds an event of the types that its readers expect."""
     return (
         isinstance(event, dict)
-        and event.get("schema", SCHEMA) == SCHEMA
         and "kind" in event
         and "step" in event
         and all(

@@ -42,15 +42,15 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
-from core.runs import fork_files
+from core.runs import fork_files, schemas
 from core.runs.locks import Lock, is_at_work
+from core.runs.schemas import NewerSchemaError
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
     ENDED,
     NEEDS_WORKER,
     Command,
-    NewerStatusError,
     State,
     Status,
     append_event,
@@ -130,7 +130,7 @@ class Run:
         path = f"{self.place}status.json"
         try:
             return cast(Status, FILES.get(path, signature(path), lambda: Status.read(path)))
-        except NewerStatusError as error:
+        except NewerSchemaError as error:
             return Status(state="failed", message=str(error), changed=0.0)
         except (OSError, ValueError):
             return Status(state="failed", message="status.json is missing or damaged", changed=0.0)
@@ -140,16 +140,28 @@ class Run:
 
         Raises RunError where a later release wrote it, and then it is as it was; OSError.
         """
-        self.check_release()
+        self._check_schema("status.json")
         reserve = Reserve(self.path)
         reserve.write(lambda: status.write(self.path / "status.json"))
         reserve.release() if status.state in ENDED else reserve.hold()
 
     def check_release(self) -> None:
-        """Raises RunError where `status.json` is of a later release than this program."""
+        """Raises RunError where any file of it is of a later release than this program."""
+        for name in ("status.json", *SHAPES, "switches.json"):
+            self._check_schema(name)
+        newer = [*self._segments.newer(), *self.snapshots.newer()]
+        if newer:
+            raise RunError(
+                f"run {self.id}: {newer[0]} is of a later release; use this run with the one that"
+                " wrote it"
+            )
+
+    def _check_schema(self, name: str) -> None:
         try:
-            Status.read(self.path / "status.json")
-        except NewerStatusError as error:
+            content = read_json(self.place + name)
+            for one in content if isinstance(content, list) else [content]:
+                schemas.current(name, one)
+        except NewerSchemaError as error:
             raise RunError(f"run {self.id}: {error}") from error
         except (OSError, ValueError):
             return  # what is missing or damaged can be written anew
@@ -170,11 +182,15 @@ class Run:
         return {**defaults, **self._json("meta.json")}
 
     def update_meta(self, **changes: Any) -> None:
-        """Change what people say of the run; with another name its first one is kept too."""
+        """Change what people say of the run; with another name its first one is kept too.
+
+        Raises RunError where a later release wrote it, and then it is as it was; OSError.
+        """
         before = self.meta
         if changes.get("name", before["name"]) != before["name"]:
             changes["first_name"] = before.get("first_name", before["name"])
-        write_json(self.path / "meta.json", {**before, **changes})
+        self._check_schema("meta.json")
+        write_json(self.path / "meta.json", schemas.marked("meta.json", {**before, **changes}))
 
     @property
     def name(self) -> str:
@@ -210,14 +226,14 @@ class Run:
             found.append(fork_files.FILE)
         if signature(f"{self.place}switches.json") is not None:
             try:
-                tuple(Switch(**one) for one in _list(read_json(self.path / "switches.json")))
+                _switches(self.path)
             except (OSError, ValueError, TypeError):
                 found.append("switches.json")
         return found
 
     def _is_whole(self, name: str) -> bool:
         try:
-            content = read_json(self.place + name)
+            content = _current(name, self.place + name)
             return bool(_shaped(name, content) == content)
         except (OSError, ValueError):
             return False
@@ -228,7 +244,7 @@ class Run:
         if stamp is None:
             return {}
         try:
-            read = FILES.get(path, stamp, lambda: _shaped(name, read_json(path)))
+            read = FILES.get(path, stamp, lambda: _shaped(name, _current(name, path)))
         except (OSError, ValueError):
             return {}
         return cast(dict[str, Any], read)
@@ -367,14 +383,16 @@ class Run:
     def turned_by_hand(self) -> tuple[Switch, ...]:
         """The switches of layers that somebody turned while it trained, in their order."""
         try:
-            return tuple(Switch(**one) for one in read_json(self.path / "switches.json"))
+            return _switches(self.path)
         except (OSError, ValueError, TypeError):
             return ()
 
     def add_switch(self, switch: Switch) -> None:
         """Write down a switch that was turned by hand, so that a resumed run repeats it."""
         known = [s.model_dump() for s in self.switches if s not in self.config.training.switches]
-        write_json(self.path / "switches.json", [*known, switch.model_dump()])
+        self._check_schema("switches.json")
+        every = [schemas.marked("switches.json", one) for one in (*known, switch.model_dump())]
+        write_json(self.path / "switches.json", every)
 
     def model_at(self, step: int) -> ModelConfig:
         """The network as it is wired at a step, before that step's own switches.
@@ -444,10 +462,15 @@ def _shaped(name: str, content: Any) -> dict[str, Any]:
     }
 
 
-def _list(content: Any) -> list[Any]:
+def _current(name: str, path: str) -> Any:
+    return schemas.current(name, read_json(path))
+
+
+def _switches(folder: Path) -> tuple[Switch, ...]:
+    content = read_json(folder / "switches.json")
     if not isinstance(content, list):
         raise ValueError("it holds no list")
-    return content
+    return tuple(Switch(**schemas.current("switches.json", one)) for one in content)
 
 
 class RunStore:
@@ -478,7 +501,8 @@ class RunStore:
             self.trash.expire()  # deleted runs give way where space is short
             for folder in ("metrics", "snapshots", "checkpoints", "control"):
                 (made / folder).mkdir()
-            write_json(made / "meta.json", {"name": title, "colour": colour, **meta})
+            about = {"name": title, "colour": colour, **meta}
+            write_json(made / "meta.json", schemas.marked("meta.json", about))
             if fork is not None:
                 fork_files.lay(self.root, made, fork, config)
             begins = 0 if fork is None else fork.step

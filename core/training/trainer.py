@@ -19,6 +19,7 @@ from core.models import profile
 from core.probes.alarms import all_alarms, uniform_entropy
 from core.probes.gradients import GradientNorms
 from core.runs import Run, RunError
+from core.runs.schemas import marked
 from core.runs.status import State
 from core.training import checkpoints, hooks
 from core.training.control import Mode, RunControl, Steering
@@ -48,6 +49,7 @@ class Trainer:
         self, run: Run, control: RunControl, watch: hooks.Watch = lambda status: None
     ) -> None:
         self.run, self.config, self._control = run, run.config, control
+        run.check_release()
         self.device = choose_device(self.config)
         self.disk = Disk()
         self._report = hooks.ReportStatus(run, self.disk, self.device, watch)
@@ -283,8 +285,8 @@ def _task(run: Run, device: torch.device) -> Task:
         )
     if task.alphabet is not None:
         tokenizer = {"kind": "characters", "alphabet": task.alphabet}
-        write_json(run.path / "tokenizer.json", tokenizer)
-    write_json(run.path / "corpus.json", task.about())
+        write_json(run.path / "tokenizer.json", marked("tokenizer.json", tokenizer))
+    write_json(run.path / "corpus.json", marked("corpus.json", task.about()))
     task.to(device)
     return task
 

@@ -206,17 +206,20 @@ def _number(value: object) -> float | None:
 def _losses(run: Run) -> _Losses:
     """The training losses since the last switch of layers, each beside that of frequencies."""
     steps, training = _series(run, "loss/train")
-    _, unigram = _series(run, "loss/unigram")
-    both = min(len(unigram), len(training))  # a live run may have grown between the two readings
-    if both:
-        steps, training = steps[:both], training[:both]
+    others, unigram = _series(run, "loss/unigram")
+    # A live run may have grown between the two readings, and a damaged flush lack either.
+    both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
+    unigram = unigram[there]
+    known = len(both) > 0 and bool(np.isfinite(unigram).all())
+    if known:
+        steps, training = steps[here], training[here]
     if not len(steps):
         return _Losses(steps, training, None, 0)
     end = int(steps[-1]) + 1
     first = run.first_step  # what was switched before a fork made the network that it began with
     since = max((s.step for s in run.switches if first < s.step < end), default=0)
     kept = steps >= since
-    return _Losses(steps[kept], training[kept], unigram[:both][kept] if both else None, since)
+    return _Losses(steps[kept], training[kept], unigram[kept] if known else None, since)
 
 
 def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -299,3 +299,9 @@ def test_whatever_number_of_lines_keeps_within_the_points_of_a_chart() -> None:
         assert points_for(lines) & (points_for(lines) - 1) == 0
     assert points_for(1) == points_for(73) == POINTS
     assert points_for(250) == 256
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    write(tmp_path, 0, 0, 16).close()
+    os.mkfifo(tmp_path / "step-0001.arrow")
+    assert read(tmp_path, "loss").steps.tolist() == list(range(16))
