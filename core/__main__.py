@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         do = "; free some room, then try again" if is_full(error) else ""
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{parser.prog}: {where}{error.strerror}{do}", file=sys.stderr)
+        print(f"{parser.prog}: {one_line(f'{where}{error.strerror}{do}')}", file=sys.stderr)
         return 2
 
 

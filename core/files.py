@@ -16,8 +16,30 @@ from typing import IO, Any
 NEW = ".new-"
 
 
+OTHERS = 0o077  # what everybody but the owner of a file may do with it
+
+
 class RefusedFileError(ValueError):
     """A file that is not read; the sentence says why and what to do."""
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner opens; one that is there stays as it is. Raises OSError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def keep_as_private_as(folder: Path) -> None:
+    """From now on, what this process and those that it starts make is for no more people than a
+    folder is: for its owner alone where it does not exist yet.
+
+    Never for more than the user's own umask allows; what is there already stays as it is.
+    """
+    try:
+        allowed = os.stat(folder).st_mode & OTHERS
+    except OSError:
+        allowed = 0
+    os.umask(os.umask(OTHERS) | (OTHERS & ~allowed))
 
 
 def expanded(path: str | Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.cli.options import UsageError, add_store, find, store_of
 from core.files import expanded
+from core.runs import RunStore
 from core.shown import one_line
 from core.transfer.tables import FORMATS, Format, export, import_runs
 
@@ -50,7 +51,8 @@ def add_import(commands: Any) -> None:
 
 def run_verb(options: argparse.Namespace) -> int:
     """Write the runs that were named, or all of them."""
-    store, form = store_of(options), options.format
+    # Not `store_of`: what leaves the runs folder is as open as the user's other files.
+    store, form = RunStore(options.runs_dir), options.format
     assert form in FORMATS
     if form == "zip" and options.metrics:
         raise UsageError("--metrics: a zip holds whole runs; accepted with csv, parquet,"

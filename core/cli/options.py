@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from core import presets
 from core.config import RunConfig, adapt, choices, explain, settings
 from core.config.fork_point import ForkPoint
+from core.files import keep_as_private_as
 from core.jobs import forks
 from core.runs import Run, RunError, RunStore
 
@@ -84,8 +85,10 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def store_of(options: argparse.Namespace) -> RunStore:
-    """The store that the options name."""
-    return RunStore(options.runs_dir)
+    """The store that the options name; what is written from now on is as private as it is."""
+    store = RunStore(options.runs_dir)
+    keep_as_private_as(store.root)
+    return store
 
 
 def find(store: RunStore, part: str, damaged: bool = False) -> Run:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from core.config import Override, RunConfig, explain
 from core.config.fork_point import ForkPoint
 from core.config.overrides import parse
+from core.files import make_private
 from core.jobs import environment
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
@@ -140,7 +141,7 @@ def _switch(run: Run, state: State, text: str) -> None:
 
 def revive(store: RunStore) -> None:
     """Make sure that a standby waits for queued runs."""
-    store.root.mkdir(parents=True, exist_ok=True)
+    make_private(store.root)
     ensure(STANDBY, store.root)
 
 

@@ -32,6 +32,7 @@ from core.files import (
     Reserve,
     expanded,
     folder_size,
+    make_private,
     read_bytes,
     read_json,
     signature,
@@ -495,7 +496,8 @@ class RunStore:
         made = self.root / f"{NEW}{secrets.token_hex(6)}"
         lock = Lock(made / "lock")  # says that somebody is at it
         try:
-            made.mkdir(parents=True)
+            make_private(self.root)
+            made.mkdir()
             lock.acquire()
             Reserve(made).hold()
             self.trash.expire()  # deleted runs give way where space is short

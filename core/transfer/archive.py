@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import RefusedFileError, open_named, read_json, replacing, write_json
+from core.files import RefusedFileError, make_private, open_named, read_json, replacing, write_json
 from core.runs.locks import Lock
 from core.runs.status import Status
 from core.runs.store import Run, RunError, RunStore
@@ -177,7 +177,7 @@ def _take_in(
     found: Sequence[_Found],
     say: Callable[[str], None],
 ) -> list[Run]:
-    store.root.mkdir(parents=True, exist_ok=True)
+    make_private(store.root)
     new: dict[str, str] = {}  # by the id in the zip
     taken = {one.id for one in found}
     for one in found:

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from streamlit import config
 from streamlit.web.server import server_util
 
+from core.files import keep_as_private_as
+from core.runs import RunStore
 from dashboard.web import access, peer
 from dashboard.web.sockets import at_once
 
@@ -18,8 +20,12 @@ SHORT = 16  # characters, below which a token can be found by trying
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
-    """The server's life. Streamlit has printed its own address by now."""
+    """The server's life. Streamlit has printed its own address by now.
+
+    What is written from here on is as private as the runs folder.
+    """
     async with at_once(app):
+        keep_as_private_as(RunStore().root)
         print(f"  {entrance()}\n", flush=True)
         yield
 
