@@ -9,7 +9,7 @@ FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test inputs lint bench science pictures clean check-python chromium node
+.PHONY: lab test inputs audit lint bench science pictures clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -29,6 +29,10 @@ lint: .venv/tests $(FRONTEND)/node_modules/.package-lock.json
 	$(BIN)/mypy
 	$(NPM) --silent run lint
 	$(NPM) --silent run types
+
+# Whether the pinned packages are what was published, and what is known against them.
+audit: .venv/tests .venv/audit/installed
+	$(BIN)/python -m tests.audit .venv/audit/bin/pip-audit --progress-spinner off
 
 # INPUTS=10 make inputs tries ten times as many as make test does, and others each time.
 inputs: .venv/tests
@@ -77,6 +81,12 @@ node:
 
 $(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json | node
 	$(NPM) ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+# Apart, so that what it needs pins nothing of ours.
+.venv/audit/installed: | .venv/bin/python
+	$(BIN)/python -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit==2.10.1
 	@touch $@
 
 clean:
