@@ -11,7 +11,7 @@ from core import estimate
 from core.config import CLASSES, RunConfig
 from core.data.corpora import check_length, letters, load_text
 from core.data.downloads import CorpusError
-from core.machine import cores, slots
+from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
@@ -132,11 +132,8 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
 
     `read` as in :func:`vocabulary`; `first` is the step that they start at.
     """
-    seconds, memory = [], 0
-    device = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
-    places = min(slots("cuda" if device == "cuda" else "cpu"), max(len(configs), 1))
-    share = max(1, cores() // places)
-    speeds = measurements(store, device)
+    seconds, need, memory = [], 0, 0
+    device: DeviceKind = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
     sizes: dict[tuple[object, int], tuple[int | None, str]] = {}
     for config in configs:
         text = (config.data, config.model.context)
@@ -145,21 +142,18 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
         size, problem = sizes[text]
         if size is None:
             return Cost(problem=problem)
+        memory = max(memory, estimate.memory_bytes(config, size, device == "cuda"))
+        need = max(need, estimate.needed_bytes(config, size, device == "cuda"))
+    places = min(slots(device, need), max(len(configs), 1))
+    share = max(1, cores() // places)
+    speeds = measurements(store, device)
+    for config in configs:
+        size = sizes[config.data, config.model.context][0] or 0
         threads = share if config.training.threads == "auto" else config.training.threads
         near = nearest(speeds, step_work(config, size))
         steps = config.training.steps - first
         seconds.append(steps * step_seconds(config, size, threads, near))
-        memory = max(memory, estimate.memory_bytes(config, size))
     return Cost(together(seconds, places), memory * places, places, bool(speeds))
-
-
-def in_bytes(count: float) -> str:
-    """`9.8 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
 
 
 def in_time(seconds: float) -> str:

@@ -11,8 +11,18 @@ import math
 from core import estimate_resnet
 from core.config import NORMS, PLACEMENTS, ModelConfig, RunConfig, Shape
 from core.config.wiring import RESIDUALS, Site, SublayerName
+from core.estimate_resnet import Kept
 
 FLOAT = 4  # bytes; weights, gradients and AdamW's two means are float32
+# What a process holds before it trains: the program with torch in main memory, CUDA's own on a GPU.
+PROGRAM = {"cpu": 450 * 2**20, "cuda": 600 * 2**20}
+SCRATCH = 32 * 2**20  # of the libraries that multiply
+# Times the activations that are counted, for gaps in the heap between what is freed and what is
+# asked for next. Where they are computed again there are less of them (core.training.devices).
+SPARE, SPARE_AGAIN = 1.4, 1.25
+# Copies of the weights while a checkpoint is written: they and their means, and the file's content
+# three times over, as tensors' bytes, as a whole and as Python has it.
+CHECKPOINT = 10
 
 
 def norm_sizes(model: ModelConfig, sublayer: SublayerName) -> dict[Site, int]:
@@ -110,23 +120,22 @@ def flops_per_token(model: ModelConfig, vocab_size: int, image: Shape | None = N
     return 6.0 * multiplying + each * reading + 12.0 * attn * d * model.context
 
 
-def activation_floats_per_token(
-    model: ModelConfig, vocab_size: int, image: Shape | None = None
-) -> int:
+def kept_floats(model: ModelConfig, vocab_size: int, image: Shape | None = None) -> Kept:
     """Numbers kept per token (window, image) for the backward pass, with fused attention.
 
     A close estimate. Per layer: what each matrix reads, Q, K, V and the mixed values with one
-    logarithm per head, what the activation and each norm read, and dropout's masks. Then the
-    logits, their logarithms and their gradient.
+    logarithm per head, what the activation and each norm read, and dropout's masks. Around them
+    the logits, their logarithms and their gradient.
     """
     if model.family == "resnet":
-        return estimate_resnet.activation_floats(model, vocab_size, _given(image))
-    total = _inputs(model, image) if model.family == "mlp" else 0
-    for layer in range(model.depth):
-        own = model.at(layer)
-        total += sum(_kept_by(own, kind) for kind in model.parts)
-    around = model.width * NORMS[model.norm].keeps * model.embedding_norm
-    return total + around + 3 * model.width + 3 * vocab_size
+        return estimate_resnet.kept_floats(model, vocab_size, _given(image))
+    d = model.width
+    around = _inputs(model, image) if model.family == "mlp" else 0
+    around += d * NORMS[model.norm].keeps * model.embedding_norm + 3 * d + 3 * vocab_size
+    own = (model.at(layer) for layer in range(model.depth))
+    inside = tuple(sum(_kept_by(one, kind) for kind in model.parts) for one in own)
+    # The first layer's values stay for all that mix them in.
+    return Kept(around + d * model.value_residual, (d,) * model.depth, inside)
 
 
 def _kept_by(own: ModelConfig, sublayer: SublayerName) -> int:
@@ -153,11 +162,59 @@ def _kept_by(own: ModelConfig, sublayer: SublayerName) -> int:
     return kept + (d if own.dropout else 0)
 
 
-def memory_bytes(run: RunConfig, vocab_size: int) -> int:
-    """Bytes to train `run` in float32: weights, gradients, AdamW's two means, activations.
+def memory_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
+    """Bytes that training `run` takes at its fullest moment, in main memory or on the GPU.
 
-    An estimate: the framework's own memory and its scratch space come on top.
+    The most of four moments: a step with its activations, the probe, an evaluation, and on a
+    processor a checkpoint that is written. An estimate on the high side, see
+    tests/benchmarks/memory.py. The program itself, `PROGRAM`, comes on top.
     """
-    fixed = 4 * parameters(run.model, vocab_size, run.image)
-    each = activation_floats_per_token(run.model, vocab_size, run.image)
-    return FLOAT * (fixed + run.tokens_per_step * each)
+    model, many = run.model, parameters(run.model, vocab_size, run.image)
+    kept = kept_floats(model, vocab_size, run.image)
+    block = max(kept.inside)
+    activations = step_floats(run, vocab_size) - 4 * many
+    if run.training.recompute:
+        moments = [4 * many + SPARE_AGAIN * activations]
+    else:  # and the gradients on their way through one block
+        moments = [4 * many + SPARE * (activations + part_tokens(run) * block)]
+    moments.append(3 * many + SPARE * _evaluated(run) * (block + kept.around))
+    if run.probes.every:
+        moments.append(5 * many + SPARE * _probed(run, kept))
+    if not cuda:
+        moments.append(CHECKPOINT * many)
+    return int(FLOAT * max(moments)) + SCRATCH
+
+
+def part_tokens(run: RunConfig) -> int:
+    """Tokens, windows or images of a batch that are read at once."""
+    return run.tokens_per_step // run.training.accumulate
+
+
+def step_floats(run: RunConfig, vocab_size: int) -> int:
+    """Numbers that a step holds: weights, gradients, AdamW's two means, and the activations of one
+    part of the batch (`training.accumulate`); of all blocks, or with `training.recompute` what each
+    reads and one block's own."""
+    kept = kept_floats(run.model, vocab_size, run.image)
+    each = kept.recomputed if run.training.recompute else kept.all
+    return 4 * parameters(run.model, vocab_size, run.image) + part_tokens(run) * each
+
+
+def needed_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
+    """Bytes that a process needs to train `run`: its own, and those of :func:`memory_bytes`."""
+    return PROGRAM["cuda" if cuda else "cpu"] + memory_bytes(run, vocab_size, cuda)
+
+
+def _evaluated(run: RunConfig) -> int:
+    """Tokens, windows or images that an evaluation reads at once (core.training.objectives)."""
+    if run.image is not None:
+        return 128
+    return max(4096, run.model.context) if run.model.family == "transformer" else 512
+
+
+def _probed(run: RunConfig, kept: Kept) -> int:
+    """Numbers that the probe holds: every observable, with scores and pattern of each head."""
+    if run.model.family != "transformer":
+        return 64 * 2 * kept.all
+    length, model = run.probe_length, run.model
+    square = model.depth * model.heads * length * ("attention" in model.parts)
+    return 2 * length * (kept.all + square)

@@ -25,6 +25,25 @@ class Layer(NamedTuple):
         return self.in_channels * self.out_channels * self.kernel**2
 
 
+class Kept(NamedTuple):
+    """Numbers per token (window, image) that a backward pass needs: around the blocks, what each
+    block reads, and all that is kept within it."""
+
+    around: int
+    read: tuple[int, ...]
+    inside: tuple[int, ...]
+
+    @property
+    def all(self) -> int:
+        """Everything is kept."""
+        return self.around + sum(self.inside)
+
+    @property
+    def recomputed(self) -> int:
+        """What each block reads is kept, and the rest of one block at a time."""
+        return self.around + sum(self.read) + max(self.inside)
+
+
 def layers(model: ModelConfig, image: Shape) -> Iterator[Layer]:
     """Every convolution, in the order of computation."""
     sides = (image.height, image.width)
@@ -71,7 +90,7 @@ def flops(model: ModelConfig, classes: int, image: Shape) -> float:
     return total
 
 
-def activation_floats(model: ModelConfig, classes: int, image: Shape) -> int:
+def kept_floats(model: ModelConfig, classes: int, image: Shape) -> Kept:
     """Numbers kept per image for the backward pass, a close estimate.
 
     What each convolution and each norm reads, what the large stem's pooling reads and, as 64-bit
@@ -80,14 +99,25 @@ def activation_floats(model: ModelConfig, classes: int, image: Shape) -> int:
     """
     walked = list(layers(model, image))
     stem, pooled, last = walked[0], walked[1].read, walked[-1]
-    kept = 3 * classes + 8 * model.width * (1 + last.pixels)
+    around = 3 * classes + 8 * model.width * (1 + last.pixels) + _kept_by(model, stem)
     if pooled != stem.pixels:
-        kept += model.width * (stem.pixels + 2 * pooled)
-    for layer in walked:
-        if layer.part != "shortcut":  # it reads what conv1 reads
-            kept += layer.in_channels * layer.read
-        kept += layer.out_channels * layer.pixels * (model.norm != "none")
-    return kept
+        around += model.width * (stem.pixels + 2 * pooled)
+    read: list[int] = []
+    inside: list[int] = []
+    convolutions = 0
+    for layer in walked[1:]:
+        if layer.part == "conv" and convolutions % 2 == 0:  # the first of a block's two
+            read.append(layer.in_channels * layer.read)
+            inside.append(0)
+        convolutions += layer.part == "conv"
+        inside[-1] += _kept_by(model, layer)
+    return Kept(around, tuple(read), tuple(inside))
+
+
+def _kept_by(model: ModelConfig, layer: Layer) -> int:
+    """What one convolution reads, a shortcut's beside conv1 once, and what its norm reads."""
+    read = 0 if layer.part == "shortcut" else layer.in_channels * layer.read
+    return read + layer.out_channels * layer.pixels * (model.norm != "none")
 
 
 def _halved(sides: tuple[int, int]) -> tuple[int, int]:

@@ -23,9 +23,10 @@ Drawn = Literal[
     "stopped",
 ]  # fmt: skip
 STOPPED: tuple[State, ...] = ("stopped", "interrupted")
-LOST: tuple[Came, ...] = ("diverged", "failed", "stopped")  # have no final loss
+LOST: tuple[Came, ...] = ("diverged", "failed", "out_of_memory", "stopped")  # have no final loss
 ORDER: tuple[Came, ...] = (
-    "learned", "memorised", "plateau", "above", "diverged", "failed", "stopped", "too_early",
+    "learned", "memorised", "plateau", "above", "diverged", "failed", "out_of_memory", "stopped",
+    "too_early",
 )  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def _drawn(counts: Counter[Came]) -> Drawn:
     lost = {kind: counts[kind] for kind in LOST}
     most = max(lost, key=lambda kind: lost[kind])
     if lost[most] and lost[most] >= dead:
-        return most  # type: ignore[return-value]
+        return "failed" if most == "out_of_memory" else most  # type: ignore[return-value]
     return "dead" if dead else "plain"
 
 

@@ -20,10 +20,10 @@ from core.cli.options import (
     fork_of,
     store_of,
 )
-from core.durations import in_bytes
 from core.jobs import control, delete, enqueue, move, revive
 from core.jobs.places import Place, places
 from core.marker_queue import WHERE
+from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
@@ -41,8 +41,8 @@ def add_parser(commands: Any) -> None:
         "restore": "bring a run back from the trash",
         "trash": "what is in the trash, how large, and for how long",
         "pause": "pause after the current step",
-        "resume": "go on with a paused run, or with an interrupted, stopped or failed one from its"
-        " newest checkpoint (from step 0 where it has none)",
+        "resume": "go on with a paused run, or from its newest checkpoint (from step 0 where it has"
+        " none) with one that was stopped, was interrupted, failed or ran out of memory",
         "step": "one step, then pause",
         "stop": "stop with a checkpoint",
         "move": "give a run that waits another place in the queue: move ID first|last|up|down",

@@ -18,6 +18,7 @@ from core.config.words import format_value
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.launcher import revive
+from core.memory import in_bytes
 from core.runs import RunStore
 from core.shown import one_line
 
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         grid = grids.load(options.file)
     except GridError as error:
         raise UsageError(str(error)) from error
-    plan = grid.plan()
+    plan = jobs.admitted(grid.plan())
     cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config])
     if cost.problem:
         raise UsageError(f"data.corpus: {cost.problem}")
@@ -100,7 +101,7 @@ def price(cost: durations.Cost) -> str:
     guess = "" if cost.measured else ", a guess until the first run"
     return (
         f"about {durations.in_time(cost.seconds)}{guess},"
-        f" {durations.in_bytes(cost.memory)} with {cost.places} at once"
+        f" {in_bytes(cost.memory)} with {cost.places} at once"
     )
 
 

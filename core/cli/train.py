@@ -20,11 +20,14 @@ from core.cli.options import (
 )
 from core.data import corpora
 from core.data.downloads import CorpusError
+from core.jobs import admission
 from core.jobs.launcher import revive
 from core.jobs.slots import Slot
+from core.machine import DeviceKind
 from core.metrics.reader import Reader, Segments
 from core.runs import Run, Status
 from core.shown import one_line
+from core.verdicts.labels import STATE_LABELS
 
 
 def add_parser(commands: Any) -> None:
@@ -48,12 +51,14 @@ def run(options: argparse.Namespace) -> int:
         corpora.load_corpus(config)
     except CorpusError as error:
         raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
-    from core.jobs.execute_run import FileControl, kind_of, work
+    from core.jobs.execute_run import FileControl, work
     from core.training.devices import choose_device
 
-    choose_device(config)
+    kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
+    if sentence := admission.refused(config, kind, waits=False):
+        raise UsageError(sentence)
     made = store.create(config, options.name, fork)
-    lock, slot = made.lock(), Slot(kind_of(made))
+    lock, slot = made.lock(), Slot(kind, admission.needed(config, kind))
     lock.acquire()
     slot.enter(wait=False)  # in the foreground somebody waits for it
     revive(store)
@@ -73,9 +78,9 @@ def run(options: argparse.Namespace) -> int:
     record = made.record
     if state != "finished":
         words = record.message or _last_alarm(made) or f"at step {record.step}"
-        print(f"the run is {state}: {one_line(words)}", file=sys.stderr)
+        print(f"the run is {STATE_LABELS[state].word}: {one_line(words)}", file=sys.stderr)
     print(made.id)
-    return 1 if state == "failed" else 0
+    return 1 if state in ("failed", "out_of_memory") else 0
 
 
 def _last_alarm(run: Run) -> str:

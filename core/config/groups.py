@@ -119,7 +119,8 @@ class TrainingConfig(Group):
         False,
         "Recompute",
         "Compute the activations of each block again in the backward pass instead of keeping them:"
-        " the same numbers with less memory, in about a third more time.",
+        " the same numbers with less memory, in a third more time on a GPU and up to twice the time"
+        " on a processor.",
     )
     evaluate_every: int = setting(
         100,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core import fitting
 from core.catalogue.summary import keep
 from core.config import RunConfig
 from core.files import has_room, is_full
+from core.jobs import admission
 from core.jobs.changes import Changes
 from core.jobs.slots import Slot, registry
 from core.machine import DeviceKind
@@ -112,7 +116,8 @@ def warm() -> None:
 def work(run: Run, control: FileControl, watch: Watch = lambda status: None) -> State:
     """Train a run whose lock the caller holds, and write down how it ended.
 
-    Never raises for what can go wrong with a run: it then ends as `failed` with one sentence.
+    Never raises for what can go wrong with a run: it then ends as `failed`, or `out_of_memory`,
+    with one sentence.
     """
     torch.set_flush_denormal(True)  # subnormals slow a dying network by an order of magnitude
     state = _train(run, control, watch)
@@ -123,6 +128,8 @@ def work(run: Run, control: FileControl, watch: Watch = lambda status: None) -> 
 def _train(run: Run, control: FileControl, watch: Watch) -> State:
     step = run.record.step
     trainer: Trainer | None = None
+    state: State = "failed"
+    sentence = ""
     try:
         while trainer is None:
             try:
@@ -134,23 +141,50 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
                     return "stopped"
         return trainer.train()
     except Exception as error:
-        sentence = explain_failure(error)
+        if is_out_of_memory(error):
+            state = "out_of_memory"
+        else:
+            sentence = explain_failure(error)
         if isinstance(error, (OSError, ValueError, MemoryError)):  # the sentence says it all
-            logging.info("run %s: %s", run.id, sentence)
+            logging.info("run %s: %s", run.id, sentence or error)
         else:
             logging.exception("run %s", run.id)
-    status = Status(
-        state="failed",
-        step=step if trainer is None else trainer.state.step,
-        steps=run.config.training.steps,
-        message=sentence,
-    )
+    if trainer is not None:
+        step, trainer = trainer.state.step, None
+    if state == "out_of_memory":  # here, where the error no longer holds what was being computed
+        sentence = explain_shortage(run)
+    ended = Status(state=state, step=step, steps=run.config.training.steps, message=sentence)
     try:
-        run.write_status(status)
+        run.write_status(ended)
     except (OSError, RunError) as error:
         logging.warning("run %s: the state can't be written either: %s", run.id, error)
-    watch(status)
-    return "failed"
+    watch(ended)
+    return state
+
+
+# What allocators say: PyTorch's on a processor, C++'s, CUDA's libraries'.
+OUT_OF_MEMORY = re.compile(
+    r"DefaultCPUAllocator|not enough memory|can.?t allocate memory|bad_alloc"
+    r"|CUDA error: out of memory|CUDA out of memory|_STATUS_ALLOC_FAILED"
+)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether something could not get the memory that it asked for."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(str(error)))
+
+
+def explain_shortage(run: Run) -> str:
+    """What a run that ran out of memory needs and what would fit, in one sentence."""
+    gc.collect()
+    tidy()
+    kind = kind_of(run)
+    vocabulary = run.corpus.get("vocabulary") or admission.letters(run.config) or 0
+    return fitting.shortage(run.config, vocabulary, kind == "cuda")
 
 
 def _wait_for_room(run: Run, control: FileControl, watch: Watch) -> bool:
@@ -179,11 +213,6 @@ def _tell(run: Run, status: Status, watch: Watch) -> None:
 def explain_failure(error: Exception) -> str:
     """One sentence that says what to do."""
     text = str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in text:
-        return (
-            "out of memory: lower training.batch_size, model.context, model.width or"
-            " model.depth and train again"
-        )
     if is_full(error):
         return "the disk is full: free some room, then resume; all up to the last flush is kept"
     if isinstance(error, OSError) and error.errno == errno.EROFS:

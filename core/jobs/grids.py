@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.files import read_json, write_json
-from core.grids import Grid
-from core.jobs import launcher
+from core.grids import Grid, Plan
+from core.jobs import admission, launcher
 from core.jobs.queue import run_queue
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
@@ -68,12 +68,35 @@ class Progress:
         return {**asdict(self), "seconds_left": None if left is None else round(left)}
 
 
+def admitted(plan: Plan, read: bool = True) -> Plan:
+    """The plan of what there is memory for: cells that need more are impossible, and say so.
+
+    `read` as in :func:`core.jobs.admission.letters`.
+    """
+    lacking = {}
+    for cell in plan.runs:
+        assert cell.config is not None
+        if reason := admission.refused(cell.config, read=read, advise=False):
+            lacking[id(cell)] = reason
+    lacking |= {id(c): lacking[id(first)] for c, first in plan.merged if id(first) in lacking}
+    cells = tuple(
+        replace(cell, config=None, reason=lacking[id(cell)]) if id(cell) in lacking else cell
+        for cell in plan.cells
+    )
+    return Plan(
+        cells,
+        tuple(cell for cell in plan.runs if id(cell) not in lacking),
+        tuple(cell for cell in cells if cell.config is None),
+        tuple(pair for pair in plan.merged if id(pair[0]) not in lacking),
+    )
+
+
 def start(store: RunStore, grid: Grid) -> str:
-    """Queue every run of a grid; returns the grid's id.
+    """Queue every run of a grid for which there is memory; returns the grid's id.
 
     Raises RunError when nothing could be written, GridStartError when only a part could.
     """
-    plan = grid.plan()
+    plan = admitted(grid.plan())
     if not plan.runs:
         raise RunError(f"no cell of this grid is possible: {next(iter(plan.reasons), '')}")
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower()).strip("-")[:40] or "grid"
@@ -216,7 +239,7 @@ def _progress(store: RunStore, id: str, runs: Sequence[Run]) -> Progress:
         total=len(runs),
         done=states.count("finished") + states.count("diverged"),
         diverged=states.count("diverged"),
-        failed=states.count("failed"),
+        failed=states.count("failed") + states.count("out_of_memory"),
         stopped=states.count("stopped") + states.count("interrupted"),
         training=states.count("running") + states.count("starting"),
         waiting=states.count("queued") - kept,

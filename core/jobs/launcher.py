@@ -16,7 +16,7 @@ from core.config import Override, RunConfig, explain
 from core.config.fork_point import ForkPoint
 from core.config.overrides import parse
 from core.files import make_private
-from core.jobs import environment
+from core.jobs import admission, environment
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
 from core.marker_queue import Where
@@ -45,8 +45,9 @@ def enqueue(
     """Create a run and queue it; `paused` makes it pause after its first step.
 
     A `fork` starts at the checkpoint of another run; see :mod:`core.jobs.forks`. Raises RunError
-    when the runs folder can't be written.
+    when the runs folder can't be written, or the machine has too little memory.
     """
+    _check_memory(config)
     run = add(store, config, name, paused, fork, **meta)
     revive(store)
     return run
@@ -71,7 +72,7 @@ def add(
 def control(store: RunStore, run: Run, command: Command, text: str = "") -> None:
     """Pause, resume, stop, step or switch a run. Raises RunError where its state does not allow it.
 
-    `resume` and `step` also take up an interrupted, stopped or failed run from its last
+    `resume` and `step` also take up a run that ended early (`RESUMABLE`) from its last
     checkpoint. `switch` changes layers of a live run before its next step; `text` says which and
     how, as `model.overrides` does: ``5: residual=off``. A run of a later release obeys nothing.
     """
@@ -170,8 +171,14 @@ def _unqueue(store: RunStore, run: Run) -> None:
         lock.release()
 
 
+def _check_memory(config: RunConfig) -> None:
+    if sentence := admission.refused(config):
+        raise RunError(sentence)
+
+
 def _take_up(store: RunStore, run: Run, command: Command) -> None:
     steps = run.config.training.steps  # before anything is taken: it may be of a later release
+    _check_memory(run.config)
     lock = run.lock()
     if not lock.acquire():
         raise RunError(f"run {run.id} is still ending; try again in a moment")

@@ -20,6 +20,7 @@ from pathlib import Path
 import platformdirs
 
 from core.files import NEW
+from core.jobs.room import Entry, Room, holds, room
 from core.machine import DeviceKind, cores, slots
 from core.runs.locks import Lock, is_locked
 from core.runs.store import RunError
@@ -83,9 +84,19 @@ def active() -> list[str]:
     return held
 
 
+def entries() -> list[Entry]:
+    """The jobs at work, oldest first, with what each needs."""
+    return [Entry.of(name) for name in active()]
+
+
 def free(kind: DeviceKind) -> int:
     """Slots of a kind that nobody has taken."""
     return max(0, slots(kind) - sum(name.endswith(kind) for name in active()))
+
+
+def room_for(kind: DeviceKind) -> Room | None:
+    """The memory that one more job of a kind could have."""
+    return room(kind, entries())
 
 
 @dataclass(frozen=True)
@@ -103,10 +114,13 @@ def machine() -> Machine:
 
 
 class Slot:
-    """A job's entry in the registry."""
+    """A job's entry in the registry; `need` are the bytes that it may come to hold."""
 
-    def __init__(self, kind: DeviceKind) -> None:
-        self.kind = kind
+    def __init__(self, kind: DeviceKind, need: int = 0) -> None:
+        self.kind, self.need = kind, need
+        # When it was last refused a slot was free, and too little memory; so much is never free.
+        self.too_large = self.never_fits = False
+        self._admitted = False
         self._lock: Lock | None = None
 
     @property
@@ -115,27 +129,39 @@ class Slot:
         return self._lock is not None
 
     def enter(self, wait: bool = True) -> bool:
-        """Count as at work. With `wait` only where a slot is free; True when entered."""
+        """Count as at work. With `wait` only where a slot is free and the memory that it needs;
+        True when entered."""
         if self._lock is not None:
             return True
         folder = registry()
         gate = Lock(folder / ".gate")
         gate.acquire(wait=True)
         try:
-            mine = [name for name in active() if name.endswith(self.kind)]
-            if wait and len(mine) >= slots(self.kind):
+            if wait and not self._fits(entries()):
                 return False
             # Locked under another name first, so that no one sees it unlocked and sweeps it.
-            name = f"{time.time_ns():020d}-{os.getpid()}-{self.kind}"
+            name = f"{time.time_ns():020d}-{os.getpid()}-{self.need}-{self.kind}"
             lock = Lock(folder / f"{NEW}{name}")
             if not lock.acquire():
                 return False
             os.replace(lock.path, folder / name)
             lock.path = folder / name
-            self._lock = lock
+            self._lock, self._admitted = lock, True
             return True
         finally:
             gate.release()
+
+    def _fits(self, others: list[Entry]) -> bool:
+        """Whether a slot is free beside these jobs, and the memory that this one needs."""
+        self.too_large = self.never_fits = False
+        if sum(one.kind == self.kind for one in others) >= slots(self.kind):
+            return False
+        # Who comes back from a pause holds its memory still.
+        found = room(self.kind, others) if self.need and not self._admitted else None
+        if found is not None:
+            self.too_large = self.need > found.beside + holds(self.kind, os.getpid())
+            self.never_fits = self.need > found.total
+        return not self.too_large
 
     def leave(self) -> None:
         """Give the slot to someone else."""

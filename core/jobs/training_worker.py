@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.jobs import environment
+from core.jobs import admission, environment
 from core.jobs.changes import Changes
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.processes import STANDBY, ensure
@@ -30,6 +30,7 @@ from core.jobs.queue import run_queue, turn
 from core.jobs.slots import Slot, free, registry
 from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
 from core.machine import DeviceKind
+from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock, is_at_work
 
@@ -80,7 +81,7 @@ class Search:
 
     store: RunStore
     kinds: tuple[DeviceKind, ...]  # of slots that this machine has
-    _needs: dict[str, DeviceKind] = field(default_factory=dict)
+    _needs: dict[str, tuple[DeviceKind, int]] = field(default_factory=dict)  # kind and bytes
 
     def __post_init__(self) -> None:
         self.queue = run_queue(self.store)
@@ -92,7 +93,7 @@ class Search:
             return None
         for id in self.queue.waiting():
             needed = self._needs.get(id)
-            if needed is None or needed in open_places:
+            if needed is None or needed[0] in open_places:
                 claimed = self._claim(id, open_places)
                 if claimed is not None:
                     return claimed
@@ -107,11 +108,15 @@ class Search:
         except RunError:
             self.queue.forget(id)
             return None
-        self._needs[id] = kind_of(run)
-        if self._needs[id] not in open_places:
+        if id not in self._needs:
+            kind = kind_of(run)
+            self._needs[id] = kind, admission.needed(run.config, kind)
+        if self._needs[id][0] not in open_places:
             return None
-        slot, lock = Slot(self._needs[id]), run.lock()
+        slot, lock = Slot(*self._needs[id]), run.lock()
         if not slot.enter():
+            if slot.too_large:
+                self._put_off(run, slot)
             return None
         # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
         wanted = self.queue.read(id)
@@ -124,6 +129,21 @@ class Search:
         lock.release()
         slot.leave()
         return None
+
+    def _put_off(self, run: Run, slot: Slot) -> None:
+        """Say that a run waits for memory; it ends where this machine never has as much."""
+        sentence = f"it waits until about {in_bytes(slot.need)} of memory are free"
+        ended = admission.refused(run.config, slot.kind) if slot.never_fits else ""
+        record, lock = run.record, run.lock()
+        if record.message == sentence or not lock.acquire():
+            return
+        with contextlib.suppress(OSError, RunError):  # it is asked for again in a moment
+            if record.state == "queued" and ended and self.queue.take(run.id):
+                changed = {"state": "out_of_memory", "message": ended}
+                run.write_status(record.model_copy(update=changed))
+            elif record.state == "queued" and not ended:
+                run.write_status(record.model_copy(update={"message": sentence}))
+        lock.release()
 
 
 class TrainingWorker(Worker):

@@ -25,13 +25,14 @@ State = Literal[
     "interrupted",
     "diverged",
     "failed",
+    "out_of_memory",
 ]
 STATES: tuple[State, ...] = get_args(State)
 # States that only a living worker can be in: without one the run is interrupted.
 NEEDS_WORKER: tuple[State, ...] = ("starting", "running", "paused")
 # States from which a run can be taken up again.
-RESUMABLE: tuple[State, ...] = ("interrupted", "stopped", "failed")
-ENDED: tuple[State, ...] = ("finished", "stopped", "interrupted", "diverged", "failed")
+RESUMABLE: tuple[State, ...] = ("interrupted", "stopped", "failed", "out_of_memory")
+ENDED: tuple[State, ...] = ("finished", "diverged", *RESUMABLE)
 # A checkpoint's part that only going on needs; older checkpoints are thinned to their weights.
 CHECKPOINT_STATE = ".state.safetensors"
 
@@ -68,6 +69,8 @@ class Status(BaseModel):
     message: str = ""
     device: str = ""
     pid: int | None = None  # of the worker, for people who look; the lock is the truth
+    # Processes that the kernel had killed for want of memory, by the file that counts them.
+    oom_kills: dict[str, int] = Field(default_factory=dict)
     tokens_per_second: float | None = None
     seconds_left: float | None = None
     changed: float = Field(default_factory=time.time)

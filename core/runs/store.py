@@ -43,7 +43,7 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
-from core.runs import fork_files, schemas
+from core.runs import fork_files, lost, schemas
 from core.runs.locks import Lock, is_at_work
 from core.runs.schemas import NewerSchemaError
 from core.runs.snapshots import Snapshots
@@ -55,7 +55,6 @@ from core.runs.status import (
     State,
     Status,
     append_event,
-    goes_on,
     read_events,
     send,
 )
@@ -102,7 +101,7 @@ class Run:
 
     @property
     def record(self) -> Status:
-        """`status.json` as it stands; `interrupted` when its worker is gone."""
+        """`status.json` as it stands; when its worker is gone `interrupted`, or `out_of_memory`."""
         status = self._status()
         if status.state not in NEEDS_WORKER:
             return status
@@ -111,20 +110,13 @@ class Run:
         alive = self.alive
         status = self._status()
         if status.state in NEEDS_WORKER and not alive:
-            status = status.model_copy(
-                update={
-                    "state": "interrupted",
-                    "message": "its process ended without a word; resumed, it"
-                    f" {goes_on(self.resumes_at, status.step)}",
-                    "tokens_per_second": None,
-                    "seconds_left": None,
-                }
-            )
+            return lost.noticed(self, status)
         return status
 
     @property
     def status(self) -> State:
-        """queued, starting, running, paused, finished, stopped, interrupted, diverged, failed."""
+        """One of `STATES`: queued, starting, running, paused, finished, stopped, interrupted,
+        diverged, failed, out_of_memory."""
         return self.record.state
 
     def _status(self) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 
 import torch
 from torch import Tensor
@@ -19,6 +20,26 @@ def choose_device(config: RunConfig) -> torch.device:
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wish)
+
+
+# glibc's names, and sizes from which an allocation is a mapping of its own, which is given back at
+# once: its own default grows to the second.
+MMAP_THRESHOLD, SMALL, USUAL = -3, 2**20, 2**25
+
+
+def keep_heap_small(small: bool) -> None:
+    """Give what is freed back to the machine at once, at the price of speed, or as usual again.
+
+    Between blocks that are computed again glibc's heap keeps gaps of several times their size: 48
+    layers of width 128 then took 690 MB instead of 170, and 30 % less time.
+    """
+    if small or _kept_small:
+        with contextlib.suppress(OSError, AttributeError):  # another system's library
+            ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, SMALL if small else USUAL)
+            _kept_small.append(small)
+
+
+_kept_small: list[bool] = []
 
 
 def to_device(part: Tensor, device: torch.device) -> Tensor:

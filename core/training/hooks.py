@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core import memory
 from core.config import Switch
 from core.config.overrides import parse
 from core.probes import of_trace, snapshot_patterns
@@ -315,7 +316,8 @@ class ReportStatus(Hook):
         self._watch(now)
 
     def _become(self, **changes: Any) -> Status:
-        now = self._status.model_copy(update={**changes, "changed": time.time()})
+        changes |= {"changed": time.time(), "oom_kills": memory.oom_kills()}
+        now = self._status.model_copy(update=changes)
         if now.state not in ("running", "starting"):
             now = now.model_copy(update={"tokens_per_second": None, "seconds_left": None})
         self._status, self._written = now, time.perf_counter()

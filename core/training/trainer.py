@@ -23,7 +23,7 @@ from core.runs.schemas import marked
 from core.runs.status import State
 from core.training import checkpoints, hooks
 from core.training.control import Mode, RunControl, Steering
-from core.training.devices import choose_device, precision, to_device
+from core.training.devices import choose_device, keep_heap_small, precision, to_device
 from core.training.disk import Disk
 from core.training.metric_log import MetricLog
 from core.training.objectives import Batch, Task, task_of
@@ -51,6 +51,7 @@ class Trainer:
         self.run, self.config, self._control = run, run.config, control
         run.check_release()
         self.device = choose_device(self.config)
+        keep_heap_small(self.config.training.recompute and self.device.type == "cpu")
         self.disk = Disk()
         self._report = hooks.ReportStatus(run, self.disk, self.device, watch)
         self._report.become("starting")

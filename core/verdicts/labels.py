@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from core.runs.status import ENDED, NEEDS_WORKER, State
 
-VerdictKind = Literal["learned", "memorised", "plateau", "above", "diverged", "too_early", "failed"]
+VerdictKind = Literal[
+    "learned", "memorised", "plateau", "above", "diverged", "too_early", "failed", "out_of_memory"
+]  # fmt: skip
 KINDS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 
 
@@ -46,6 +48,7 @@ STATE_LABELS: dict[State, StateLabel] = {
     "interrupted": StateLabel("interrupted", bad=True),
     "diverged": StateLabel("diverged", bad=True),
     "failed": StateLabel("failed", bad=True),
+    "out_of_memory": StateLabel("out of memory", bad=True),
 }
 VERDICT_LABELS: dict[VerdictKind, VerdictLabel] = {
     "learned": VerdictLabel("learned", "learned", "use their input", "learned"),
@@ -74,6 +77,9 @@ VERDICT_LABELS: dict[VerdictKind, VerdictLabel] = {
     ),
     "diverged": VerdictLabel("diverged", "diverged", "diverged", "diverged", bad=True),
     "failed": VerdictLabel("failed", "failed", "failed", "failed", bad=True),
+    "out_of_memory": VerdictLabel(
+        "out of memory", "out of memory", "ran out of memory", "ran out of memory", bad=True
+    ),
     "too_early": VerdictLabel(
         "too early", "too early to judge", "are too young to judge", "can't be judged yet"
     ),
@@ -85,6 +91,7 @@ SIGNS: dict[str, str] = {
     "memorised": "!",
     "diverged": "✕",
     "failed": "✕",
+    "out_of_memory": "✕",
     "interrupted": "!",
 }
 LIVE: tuple[State, ...] = ("queued", *NEEDS_WORKER)  # waiting or at work
@@ -112,6 +119,7 @@ def state_words(
         "paused": f"{STATE_LABELS['paused'].word} at {of}",
         "stopped": f"{STATE_LABELS['stopped'].word} at {at}",
         "interrupted": f"{STATE_LABELS['interrupted'].word} at {at}",
+        "out_of_memory": f"{STATE_LABELS['out_of_memory'].word} at {at}",
         "diverged": f"{STATE_LABELS['diverged'].word} at step {diverged_at or step:,}",
         "finished": _finished(kind),
     }.get(state) or STATE_LABELS[state].word

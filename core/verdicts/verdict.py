@@ -67,6 +67,9 @@ def judge(run: Run) -> Verdict:
         return Verdict("diverged", mean, entropy, f"{name} diverged at step {at}{_because(run)}.")
     if record.state == "failed":
         return Verdict("failed", mean, entropy, f"{name} failed{_because(run)}.")
+    if record.state == "out_of_memory":
+        said = f"{name} ran out of memory{_because(run)}."
+        return Verdict("out_of_memory", mean, entropy, said)
     if mean is None and not known.since:
         return Verdict("too_early", None, entropy, f"{name} has no training loss yet.")
     if mean is None or len(finite) < WINDOW:

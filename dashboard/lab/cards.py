@@ -217,9 +217,11 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
     They are drawn before anything that reads runs: what is wrong with one must not take them away.
     """
     vocab, problem = cost.vocabulary(config) if config else (None, wrong)
+    pressed = enqueue.problem()
+    lacking = cost.lacking(config) if config and vocab and not pressed else ""
     # One place whatever stands in it: else Train moves, and is there twice for a moment.
     above = st.empty()
-    if wrong_now := [*filter(None, (problem, enqueue.problem()))]:
+    if wrong_now := [*filter(None, (problem, pressed or lacking))]:
         with above.container():
             for sentence in wrong_now:
                 cards.problem(sentence)

@@ -16,6 +16,7 @@ from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
+from core.memory import in_bytes
 from core.runs import RunError, describe
 from dashboard.launch.ladders import LADDERS
 from dashboard.live.feed import store
@@ -139,7 +140,7 @@ def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
     if ticked:
         try:
             grid = grids.grid(name or "seeds", base, ticked)
-            plan, problem = grid.plan(), ""
+            plan, problem = jobs.admitted(grid.plan(), read=False), ""
         except GridError as error:
             problem = f"{error}."
     if plan is not None:
@@ -184,7 +185,7 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     parts = [
         f"<b>{number} run{'s' * (number != 1)}</b>",
         f"about {durations.in_time(cost.seconds)}{guess}",
-        f"{durations.in_bytes(cost.memory)}, {cost.places} at once",
+        f"{in_bytes(cost.memory)}, {cost.places} at once",
     ]
     notes = [
         f"{count} cell{'s' * (count != 1)} not possible: {reason}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import streamlit as st
 
 from core import jobs
-from core.durations import in_bytes
+from core.memory import in_bytes
 from core.runs import Run, RunError
 from core.runs.trash import DAYS, SHORT, counted
 from core.transfer.tables import import_runs

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
-from core.durations import in_bytes
+from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.trash import counted
 from core.verdicts.labels import LIVE

@@ -7,19 +7,22 @@ from core.config import RunConfig
 from core.config.words import file_name
 from core.durations import (
     Measured,
-    in_bytes,
     in_time,
     measured_speed,
     step_seconds,
     step_work,
 )
 from core.jobs import machine
+from core.jobs.admission import device_of, refused
+from core.jobs.slots import room_for
+from core.memory import in_bytes
 
 __all__ = [
     "Measured",
     "duration",
     "in_bytes",
     "in_time",
+    "lacking",
     "measured_speed",
     "size",
     "step_seconds",
@@ -38,13 +41,24 @@ def vocabulary(config: RunConfig) -> tuple[int | None, str]:
 
 
 def size(config: RunConfig, vocab: int) -> str:
-    """`612,416 parameters · 9.8 MB to train`; of an own text that its letters are assumed."""
-    count = estimate.parameters(config.model, vocab, config.image)
-    text = f"{count:,} parameters · {in_bytes(estimate.memory_bytes(config, vocab))} to train"
+    """`612,416 parameters · 480 MB to train, 21.3 GB free`; the latter where it is known.
+
+    Of an own text it says that its letters are assumed.
+    """
+    count, kind = estimate.parameters(config.model, vocab, config.image), device_of(config)
+    need = in_bytes(estimate.needed_bytes(config, vocab, kind == "cuda"))
+    room = room_for(kind)
+    free = f", {in_bytes(room.beside)} free{' on the GPU' * (kind == 'cuda')}" if room else ""
+    text = f"{count:,} parameters · {need} to train{free}"
     if config.data.path:
         name = file_name("data.path", config.data.path)
         text += f", with {vocab} letters assumed: {name} is read at Train"
     return text
+
+
+def lacking(config: RunConfig) -> str:
+    """Why the machine has too little memory for a run, and what would fit; nothing where it has."""
+    return refused(config, read=False)
 
 
 def duration(config: RunConfig, vocab: int, measured: Measured | None, first: int = 0) -> str:

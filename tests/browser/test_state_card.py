@@ -22,6 +22,7 @@ WORDS = {
     "plateau": "finished",
     "diverged": "diverged",
     "failed": "failed",
+    "out_of_memory": "out of memory",
     "stopped": "stopped",
     "running": "training",
 }
@@ -54,9 +55,16 @@ def states(dashboard: Dashboard) -> Iterator[dict[str, Run]]:
     store = dashboard.store
     fates = {"finished": "lives", "plateau": "plateau", "diverged": "diverges"}
     found = {state: finished(store, LONG, fate, steps=12345) for state, fate in fates.items()}
-    for state in ("failed", "stopped"):
+    sentences = {
+        "failed": "the disk is full: free some space and press Resume",
+        "out_of_memory": "the kernel killed its process for want of memory; training needs about"
+        " 12.5 GB of memory, and 3.1 GB are free: training.accumulate 4 or training.recompute true"
+        " with training.accumulate 2 would fit; resumed, it goes on from its checkpoint at"
+        " step 200",
+        "stopped": "",
+    }
+    for state, said in sentences.items():
         run = found[state] = finished(store, LONG, steps=300)
-        said = "the disk is full: free some space and press Resume" if state == "failed" else ""
         run.write_status(Status(state=state, step=300, steps=12345, message=said))
     live = LiveFakeRun(store, LONG, steps=123_456, rate=5).start(at=300)
     found["running"] = live.run

@@ -108,7 +108,7 @@ def test_memory_of_activations(family, seed):
         logits = model(inputs)
         F.cross_entropy(logits, torch.zeros(16, dtype=torch.int64))
     held = (sum(kept.values()) + 2 * logits.nbytes) / 16 / 4
-    floats = estimate.activation_floats_per_token(model_config, 10, image)
+    floats = estimate.kept_floats(model_config, 10, image).all
     assert floats == pytest.approx(held, rel=0.25)
 
 

@@ -16,11 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "resources": set(),
-    "machine": set(),
+    "memory": set(),
+    "machine": {"memory"},
     "presets": {"config", "resources"},
     "grids": {"config", "files", "presets", "resources"},
     "estimate": {"config", "estimate_resnet"},
     "estimate_resnet": {"config"},
+    "fitting": {"config", "estimate", "memory"},
     "files": set(),
     "cache": set(),
     "marker_queue": {"files"},
@@ -29,18 +31,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"config"},
     "metrics": {"cache", "config", "files"},
     "heads": {"cache", "files"},
-    "runs": {"cache", "config", "files", "heads", "marker_queue", "metrics"},
+    "runs": {
+        *("cache", "config", "files", "fitting", "heads", "marker_queue", "memory", "metrics"),
+    },
     "verdicts": {"config", "metrics", "runs"},
     "catalogue": {"cache", "config", "estimate", "files", "metrics", "runs", "verdicts"},
     "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "probes": {"config", "metrics", "models", "verdicts"},
-    "training": {"config", "data", "files", "metrics", "models", "probes", "runs"},
+    "training": {"config", "data", "files", "memory", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "jobs": {
-        *("anatomy", "cache", "catalogue", "config", "data", "durations", "files", "grids"),
-        "machine",
-        *("marker_queue", "metrics"),
+        *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
+        *("fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
         *("models", "runs", "training"),
     },
 }
@@ -73,7 +76,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
 FOR_THE_DASHBOARD = {
     *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
     "grids",
-    *("heads", "jobs", "machine", "metrics", "presets", "resources", "runs", "transfer"),
+    *("heads", "jobs", "machine", "memory", "metrics", "presets", "resources", "runs", "transfer"),
     "shown",
     "verdicts",
 }

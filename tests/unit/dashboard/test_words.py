@@ -1,5 +1,7 @@
 """What a run would cost, in words."""
 
+import re
+
 import pytest
 
 from core.config import RunConfig
@@ -11,7 +13,7 @@ BIG = RunConfig()
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (9_800_000, "9.8 MB"), (123_400_000, "123 MB"), (5e12, "5000 GB")],
+    [(0, "0 B"), (999, "999 B"), (9_800_000, "9.8 MB"), (123_400_000, "123 MB"), (5e12, "5.0 TB")],
 )
 def test_bytes(count, text):
     assert cost.in_bytes(count) == text
@@ -38,4 +40,6 @@ def test_a_small_network_does_not_frighten():
 
 def test_a_guess_says_so():
     assert "a guess until the first run" in cost.duration(BIG, 97, None)
-    assert cost.size(BIG, 97).endswith("to train")
+    assert re.fullmatch(
+        r"[\d,]+ parameters · [\d.]+ MB to train, [\d.]+ GB free", cost.size(BIG, 97)
+    )

@@ -441,7 +441,9 @@ def test_out_of_memory_and_a_full_disk_say_what_to_do(
         monkeypatch.setattr(Trainer, "_step", raising)
         return do(store, small())
 
-    assert "lower training.batch_size" in fail(torch.OutOfMemoryError()).record.message
+    short = fail(torch.OutOfMemoryError()).record
+    assert short.state == "out_of_memory"
+    assert "resume it, or lower model.context" in short.message
     assert "disk is full" in fail(OSError(28, "No space left on device")).record.message
     assert "RuntimeError: broken" in fail(RuntimeError("broken\nlong")).record.message
 

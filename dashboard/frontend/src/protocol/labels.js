@@ -11,14 +11,16 @@ export const LABELS = {
     "stopped": "stopped",
     "interrupted": "interrupted",
     "diverged": "diverged",
-    "failed": "failed"
+    "failed": "failed",
+    "out_of_memory": "out of memory"
   },
   "ended": [
     "finished",
-    "stopped",
-    "interrupted",
     "diverged",
-    "failed"
+    "interrupted",
+    "stopped",
+    "failed",
+    "out_of_memory"
   ],
   "live": [
     "queued",
@@ -29,7 +31,8 @@ export const LABELS = {
   "bad_states": [
     "interrupted",
     "diverged",
-    "failed"
+    "failed",
+    "out_of_memory"
   ],
   "verdicts": {
     "learned": {
@@ -80,6 +83,14 @@ export const LABELS = {
       "bad": true,
       "dead": false
     },
+    "out_of_memory": {
+      "short": "out of memory",
+      "said": "out of memory",
+      "many": "ran out of memory",
+      "past": "ran out of memory",
+      "bad": true,
+      "dead": false
+    },
     "too_early": {
       "short": "too early",
       "said": "too early to judge",
@@ -95,6 +106,7 @@ export const LABELS = {
     "memorised": "!",
     "diverged": "✕",
     "failed": "✕",
+    "out_of_memory": "✕",
     "interrupted": "!"
   },
   "metrics": {

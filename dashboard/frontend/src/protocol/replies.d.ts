@@ -159,7 +159,7 @@ export interface Standing {
   message: string
 }
 
-export type State = "queued" | "starting" | "running" | "paused" | "finished" | "stopped" | "interrupted" | "diverged" | "failed"
+export type State = "queued" | "starting" | "running" | "paused" | "finished" | "stopped" | "interrupted" | "diverged" | "failed" | "out_of_memory"
 
 /** /api/inspections/RUN/ID/stream: what came since the item that was asked for. */
 export interface Stream {

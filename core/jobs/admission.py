@@ -1,0 +1,58 @@
+"""Whether a run may start: what it needs of memory against what it can get. Without torch."""
+
+from __future__ import annotations
+
+from core import memory
+from core.config import RunConfig
+from core.durations import vocabulary
+from core.estimate import needed_bytes
+from core.fitting import advice
+from core.jobs.slots import room_for
+from core.machine import DeviceKind
+
+
+def device_of(config: RunConfig) -> DeviceKind:
+    """Where a run will train, as far as that is known without torch."""
+    wish = config.training.device
+    return "cuda" if wish == "cuda" or (wish == "auto" and memory.gpu()) else "cpu"
+
+
+def letters(config: RunConfig, read: bool = True) -> int | None:
+    """Letters or classes of the corpus; None where it can't be read, which its start will say.
+
+    Without `read` a text of one's own is not opened, and some number of letters assumed.
+    """
+    # What is known without reading is exact.
+    return vocabulary(config, read=read and config.data.path is not None)[0]
+
+
+def needed(config: RunConfig, kind: DeviceKind) -> int:
+    """Bytes that training takes; 0 where the corpus can't be read."""
+    vocab = letters(config)
+    return needed_bytes(config, vocab, kind == "cuda") if vocab else 0
+
+
+def refused(
+    config: RunConfig,
+    kind: DeviceKind | None = None,
+    *,
+    waits: bool = True,
+    read: bool = True,
+    advise: bool = True,
+) -> str:
+    """Why a run can't start for want of memory, and what would fit; nothing where it can.
+
+    One that `waits` in the queue may have the memory of the runs at work once they have ended.
+    `read` as in :func:`letters`; without `advise` the sentence is about what there is alone.
+    """
+    kind = kind or device_of(config)
+    vocab = letters(config, read)
+    room = room_for(kind) if vocab else None
+    if room is None or not vocab:
+        return ""
+    cuda = kind == "cuda"
+    need = needed_bytes(config, vocab, cuda)
+    if not (there := room.lacks(need, waits)):
+        return ""
+    sentence = f"training needs about {memory.in_bytes(need)} of memory, and {there}"
+    return f"{sentence}: {advice(config, vocab, room.most(waits), cuda)}" if advise else sentence
