@@ -160,6 +160,7 @@ def _details(run: Run, place: Place | None = None) -> dict[str, Any]:
         "last": last,
         "snapshots": run.snapshots.steps,
         "damaged_snapshots": run.snapshots.damaged,
+        "holes": run.holes,
         "checkpoints": run.checkpoints,
         "events": run.events,
     }

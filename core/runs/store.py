@@ -40,6 +40,7 @@ from core.files import (
     write_json,
 )
 from core.metrics.downsample import Steps, thinned
+from core.metrics.holes import holes
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
@@ -277,6 +278,18 @@ class Run:
     def cadence_metrics(self, cadence: str) -> dict[str, int]:
         """The metrics of one cadence, each with its width in layers (0 for a scalar)."""
         return self._segments.widths(cadence)
+
+    def every(self, cadence: str) -> int:
+        """Steps from one row of a cadence to the next; 0 where they come at no interval."""
+        config = self.config
+        known = {"probe": config.probes.every, "evaluation": config.training.evaluate_every}
+        return known.get(cadence, 1)
+
+    @property
+    def holes(self) -> dict[str, list[tuple[int, int]]]:
+        """The first and last step of each hole in its metrics, by cadence where there are any."""
+        found = {c: holes(self.rows(c, ()).steps, self.every(c)) for c in CADENCES}
+        return {cadence: where for cadence, where in found.items() if where}
 
     def cadence_of(self, name: str) -> tuple[str, int]:
         """Where a metric is written (step, probe, evaluation) and its width in layers.

@@ -112,7 +112,7 @@ def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
-        "message": record.message,
+        "message": record.message or source.missing,
     }
     if asked.headline:
         found = {word: source.latest(metric) for word, metric in HEADLINE.items()}

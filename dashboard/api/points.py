@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.metrics.downsample import Steps, Sums, bucket_width, thin
+from core.metrics.holes import broken
 from core.metrics.limits import POINTS, RANGE_POINTS, RUNS
+from core.metrics.names import layer_of
 from core.runs import RunError
 from dashboard.api.answers import (
     BadRequestError,
@@ -36,7 +38,9 @@ def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
         both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
         with np.errstate(invalid="ignore"):
             return both, values[here] - subtracted[there]
-    return store().open(id).series(metric)
+    run = store().open(id)
+    steps, values = run.series(metric)
+    return broken(steps, values, run.every(run.cadence_of(layer_of(metric)[0])[0]))
 
 
 @route

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.cache import Cache
 from core.files import signature
+from core.metrics.holes import sentence
 from core.metrics.names import layer_of
 from core.metrics.reader import Segments
 from core.runs import Run, RunError, RunStore
@@ -73,7 +74,7 @@ class Feed:
 
     def _stream(self, cadence: str) -> Stream:
         if cadence not in self._streams:
-            self._streams[cadence] = Stream(self.segments, cadence)
+            self._streams[cadence] = Stream(self.segments, cadence, self.run.every(cadence))
         return self._streams[cadence]
 
     def _difference(self, metric: str) -> Difference | None:
@@ -100,6 +101,11 @@ class Feed:
         if cadence is None:
             return News.nothing() if self.run.metrics() else None
         return self._stream(cadence).news(metric, cursor, points)
+
+    @property
+    def missing(self) -> str:
+        """A sentence on the rows that are missing where somebody looks, or nothing."""
+        return next(filter(None, (sentence(one.holes) for one in self._streams.values())), "")
 
     def latest(self, metric: str) -> tuple[int, Any] | None:
         """The newest step of a metric and its value, or None."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.metrics.downsample import Points, Series
+from core.metrics.holes import broken, holes
 from core.metrics.names import layer_of
 from core.metrics.reader import Reader, Rows, Segments
 
@@ -78,8 +79,11 @@ def _parse(cursor: str) -> tuple[int, int, int, int]:
 class Stream:
     """One cadence of a run, read as it grows for every metric that somebody watches."""
 
-    def __init__(self, segments: Segments, cadence: str) -> None:
-        self.segments, self.cadence = segments, cadence
+    def __init__(self, segments: Segments, cadence: str, every: int = 0) -> None:
+        self.segments, self.cadence, self.every = segments, cadence, every
+        self.holes: list[tuple[int, int]] = []
+        self._newest: dict[str, int] = {}  # of each metric
+        self._last: int | None = None  # of all rows
         self.series: dict[str, Series] = {}
         # A metric that is asked for later gets a reader of its own until it has caught up. Each
         # metric belongs to one reader, in the order in which they were asked for.
@@ -110,12 +114,28 @@ class Stream:
         for metric in metrics:
             if appended.anew:
                 self.series.pop(metric, None)
+                self._newest.pop(metric, None)
             values = of_layer(appended, metric)
             if values is None or not len(appended.steps):
                 continue
             if metric not in self.series:
                 self.series[metric] = Series(values.shape[1] if values.ndim == 2 else 0)
-            self.series[metric].append(appended.steps, values)
+            before = self._newest.get(metric)
+            steps, values = broken(appended.steps, values, self.every, before)
+            self._newest[metric] = int(steps[-1])
+            self.series[metric].append(steps, values)
+        self._note(appended)
+
+    def _note(self, appended: Rows) -> None:
+        """Remember which rows are missing, for people."""
+        steps = appended.steps
+        if appended.anew:
+            self.holes, self._last = [], None
+        if not len(steps) or (self._last is not None and steps[-1] <= self._last):
+            return  # another reader of these rows has told
+        joined = steps if self._last is None else np.append(self._last, steps[steps > self._last])
+        self.holes += holes(joined, self.every)
+        self._last = int(steps[-1])
 
     def news(self, metric: str, cursor: str, points: int) -> News | None:
         """Points after a cursor and the next cursor; None when there is nothing new."""
