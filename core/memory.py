@@ -8,11 +8,11 @@ group that holds this process, of version 1 and 2; of a GPU from nvidia-smi. Whe
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path("/")
-GPU_SECONDS = 3  # that an answer of nvidia-smi, which takes a part of a second, is good for
+# How long an answer of nvidia-smi, which takes a part of a second, is new, and when it is too old.
+GPU_SECONDS, OLD_SECONDS = 2, 30
 MEBI = 2**20
 # A control group without a limit says "max", or in version 1 a number near 2**63.
 NO_LIMIT = 2**60
@@ -143,12 +144,33 @@ class Gpu(NamedTuple):
 
 
 def gpu() -> Gpu | None:
-    """The GPU that runs train on, as nvidia-smi sees it; None without one."""
-    return _asked(int(time.monotonic() // GPU_SECONDS), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    """The GPU that runs train on, as nvidia-smi sees it; None without one.
+
+    An answer that is some seconds old is given at once, and a newer one fetched meanwhile: a page
+    that is drawn does not wait for it.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    when, found = _ANSWERS.get(visible, (-OLD_SECONDS, None))
+    age = time.monotonic() - when
+    if age >= OLD_SECONDS or visible not in _ANSWERS:
+        return _ask(visible)
+    if age > GPU_SECONDS and not _ASKING.locked():
+        threading.Thread(target=_ask, args=(visible,), daemon=True).start()
+    return found
 
 
-@functools.lru_cache(maxsize=1)
-def _asked(when: int, visible: str | None) -> Gpu | None:
+_ANSWERS: dict[str | None, tuple[float, Gpu | None]] = {}  # by the GPUs that are visible
+_ASKING = threading.Lock()
+
+
+def _ask(visible: str | None) -> Gpu | None:
+    with _ASKING:
+        found = _asked(visible)
+        _ANSWERS[visible] = time.monotonic(), found
+    return found
+
+
+def _asked(visible: str | None) -> Gpu | None:
     program = shutil.which("nvidia-smi")
     if program is None:
         return None

@@ -154,6 +154,7 @@ class TrainingWorker(Worker):
     def __init__(self, store: RunStore) -> None:
         super().__init__(store, run_queue(store), registry())
         self._looked = 0.0
+        self._at_work: set[str] = set()  # runs of this folder, at the last look
 
     def first(self, search: Search) -> Claim | None:
         """The next queued run, its lock and a slot; None when it is time to end."""
@@ -191,7 +192,11 @@ class TrainingWorker(Worker):
             return False
         self._looked = time.monotonic()
         newest = sorted(_names(self.store))[-NEWEST:]
-        return any(is_at_work(self.store.root / name) for name in newest)
+        now = {name for name in newest if is_at_work(self.store.root / name)}
+        for name in self._at_work - now:  # a killed one is noticed while the kernel still tells
+            _ = Run(self.store.root / name).record
+        self._at_work = now
+        return bool(now)
 
 
 def main() -> None:

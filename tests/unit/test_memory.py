@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -126,12 +127,39 @@ def test_what_nvidia_smi_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     first = Gpu(Memory(80000 * mebi, 70000 * mebi), {12: 900 * mebi})
     second = Gpu(Memory(40000 * mebi, 39000 * mebi), {14: 100 * mebi})
     for visible, found in ((None, first), ("1,0", second), ("GPU-bb", second), ("", None)):
-        memory._asked.cache_clear()
-        assert memory._asked(0, visible) == found, visible
+        assert memory._asked(visible) == found, visible
     program.write_text("#!/bin/sh\nexit 9\n")  # a driver that does not answer
-    memory._asked.cache_clear()
-    assert memory._asked(0, None) is None
-    memory._asked.cache_clear()
+    assert memory._asked(None) is None
+
+
+def test_an_answer_of_nvidia_smi_that_is_not_new_is_given_while_another_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, asked = [1000.0], threading.Event()
+    answers = iter([Gpu(Memory(9, 8), {}), Gpu(Memory(9, 7), {}), Gpu(Memory(9, 6), {})])
+
+    def answer(visible: str | None) -> Gpu:
+        asked.set()
+        return next(answers)
+
+    monkeypatch.setattr(memory, "_ANSWERS", {})
+    monkeypatch.setattr(memory, "_asked", answer)
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
+
+    def free() -> int:
+        found = memory.gpu()
+        assert found is not None
+        return found.memory.free
+
+    assert [free(), free()] == [8, 8]
+    asked.clear()
+    now[0] += memory.GPU_SECONDS + 1
+    assert free() == 8
+    assert asked.wait(60)
+    with memory._ASKING:
+        assert free() == 7
+    now[0] += memory.OLD_SECONDS + 1
+    assert free() == 6  # nobody has looked for long
 
 
 def test_sizes_in_words() -> None:

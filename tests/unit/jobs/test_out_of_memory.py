@@ -18,6 +18,7 @@ from core.catalogue.summary import summary_of
 from core.files import read_json
 from core.jobs.execute_run import FileControl, is_out_of_memory, warm, work
 from core.jobs.slots import Slot
+from core.jobs.training_worker import TrainingWorker
 from core.runs import Run, RunStore, Status
 from core.runs.status import RESUMABLE
 from core.training.control import NullControl
@@ -124,6 +125,23 @@ def test_a_worker_that_the_kernel_killed(store: RunStore, tmp_path: Path) -> Non
     assert (kept["state"], kept["message"], kept["step"]) == ("out_of_memory", message, 12)
     assert store.open(run.id).status == "out_of_memory"
     assert "out_of_memory" in RESUMABLE
+
+
+def test_the_standby_notices_while_the_kernel_still_tells(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.training_worker.LOOK_SECONDS", 0)
+    counter = tmp_path / "memory.events"
+    counter.write_text("oom_kill 0\n")
+    run, standby = killed(store, counter), TrainingWorker(store)
+    lock = run.lock()
+    assert lock.acquire()
+    assert standby._busy()
+    counter.write_text("oom_kill 1\n")
+    lock.release()
+    assert not standby._busy()
+    counter.unlink()
+    assert run.status == "out_of_memory"
 
 
 def test_a_worker_that_was_cut_off_is_not_taken_for_one_later(
