@@ -11,7 +11,7 @@ import difflib
 import itertools
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from core import presets
 from core.config import RunConfig, applies, explain, resolve, settings
 from core.config.base import did_you_mean
+from core.config.fork_point import ForkPoint
 from core.config.words import format_value, words_of
 from core.files import RefusedFileError, read_named
 from core.resources import ASSETS
@@ -29,7 +30,7 @@ FOLDER = ASSETS / "sweeps"
 MOST_CELLS = 2000
 MOST_BYTES = 2**20  # of a TOML file
 SEED = "training.seed"
-KEYS = ("name", "summary", "preset", "base", "grid", "seeds")
+KEYS = ("name", "summary", "preset", "fork", "base", "grid", "seeds")
 # Settings that choose what a cell is; the others follow them.
 WIRING = ("model.scaling", "model.placement", "model.norm")
 NOT_AN_AXIS = ("data.path",)
@@ -78,12 +79,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Grid:
-    """A base and the values of each axis by dotted name. Build it with :func:`grid`."""
+    """A base and the values of each axis by dotted name. Build it with :func:`grid`.
+
+    With a `fork` every run starts at this checkpoint.
+    """
 
     name: str
     base: RunConfig
     axes: dict[str, tuple[Any, ...]]
     summary: str = ""
+    fork: ForkPoint | None = None
 
     def __len__(self) -> int:
         return math.prod(len(values) for values in self.axes.values())
@@ -117,17 +122,26 @@ class Grid:
                 if name not in turned and value != base[name]
             }
             try:
-                yield Cell(turned, RunConfig.from_flat(flat), "", brought)
+                config = RunConfig.from_flat(flat)
             except ValidationError as error:
                 yield Cell(turned, None, explain(error))
+                continue
+            refusal = self.fork.refusal(config) if self.fork else ""
+            yield Cell(turned, None, refusal) if refusal else Cell(turned, config, "", brought)
 
 
-def grid(name: str, base: RunConfig, axes: Mapping[str, Iterable[Any]], summary: str = "") -> Grid:
+def grid(
+    name: str,
+    base: RunConfig,
+    axes: Mapping[str, Iterable[Any]],
+    summary: str = "",
+    fork: ForkPoint | None = None,
+) -> Grid:
     """A checked grid. Raises GridError naming the setting and what is accepted."""
     checked = {dotted: _values(dotted, values) for dotted, values in axes.items()}
     if not checked:
         raise GridError("grid: no setting has values; accepted: one setting or more")
-    made = Grid(name.strip() or "grid", base, checked, summary)
+    made = Grid(name.strip() or "grid", base, checked, summary, fork)
     if len(made) > MOST_CELLS:
         raise GridError(f"grid: {len(made):,} cells; accepted: at most {MOST_CELLS:,}")
     return made
@@ -213,11 +227,14 @@ def examples() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load(name: str) -> Grid:
-    """The grid of a TOML file, or of an example by its name. Raises GridError."""
+def load(name: str, find: Find | None = None, fork: str = "") -> Grid:
+    """The grid of a TOML file, or of an example by its name; `find` and `fork` as in
+    :func:`from_table`. Raises GridError.
+    """
     path = FOLDER / f"{name}.toml" if name in examples() else Path(name)
     try:
-        return from_table(tomllib.loads(read_named(path, MOST_BYTES).decode("utf-8")), path.stem)
+        table = tomllib.loads(read_named(path, MOST_BYTES).decode("utf-8"))
+        return from_table({**table, **({"fork": fork} if fork else {})}, path.stem, find)
     except RefusedFileError as error:
         there = ", ".join(examples())
         raise GridError(f"{error}; accepted: a file, or one of: {there}") from error
@@ -227,19 +244,32 @@ def load(name: str) -> Grid:
         raise GridError(f"{name}: this is not TOML ({error})") from error
 
 
-def from_table(table: Mapping[str, Any], name: str = "grid") -> Grid:
-    """A grid from a TOML file's contents; `seeds = 3` tries three seeds. Raises GridError."""
+Find = Callable[[str], ForkPoint]
+
+
+def from_table(table: Mapping[str, Any], name: str = "grid", find: Find | None = None) -> Grid:
+    """A grid from a TOML file's contents; `seeds = 3` tries three seeds. Raises GridError.
+
+    `find` gives the checkpoint that `fork = "RUN@STEP"` names, which only a runs folder knows.
+    """
     for key in table:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS)
             raise GridError(f"{key} is not known{hint}; accepted: {', '.join(KEYS)}")
-    base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"))
+    fork = None
+    if table.get("fork"):
+        if find is None:
+            raise GridError("fork: no runs folder is known here; accepted in a file of `sweep`")
+        if table.get("preset"):
+            raise GridError("preset: a fork has its parent's settings; accepted: one of the two")
+        fork = find(str(table["fork"]))
+    base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"), fork)
     axes = _flat(table.get("grid", {}), "grid")
     if "seeds" in table:
         if SEED in axes:
             raise GridError(f"seeds: {SEED} has its own values; accepted: one of the two")
         axes[SEED] = seeds(table["seeds"], base.training.seed)
-    return grid(str(table.get("name", name)), base, axes, str(table.get("summary", "")))
+    return grid(str(table.get("name", name)), base, axes, str(table.get("summary", "")), fork)
 
 
 def seeds(wish: Any, first: int = 0) -> list[Any]:
@@ -251,9 +281,10 @@ def seeds(wish: Any, first: int = 0) -> list[Any]:
     return list(range(first, first + wish))
 
 
-def _base(preset: str, turned: dict[str, Any]) -> RunConfig:
+def _base(preset: str, turned: dict[str, Any], fork: ForkPoint | None) -> RunConfig:
     try:
         start = presets.load(preset).config if preset else RunConfig()
+        start = start if fork is None else fork.config
     except ValueError as error:
         raise GridError(str(error)) from error
     checked = {known(name, "base"): value_of(name, value) for name, value in turned.items()}

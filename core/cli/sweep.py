@@ -7,13 +7,14 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
 from core import durations, grids
 from core.catalogue.summary import summary_of
-from core.cli.options import UsageError, add_store, store_of
+from core.cli.options import UsageError, add_fork, add_store, fork_of, store_of
 from core.config.words import format_value
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
@@ -28,6 +29,7 @@ Train every combination of some settings' values. A TOML file says which:
 
   name    what the grid is called; the file's name where it is left out
   preset  the preset whose settings it starts from; the defaults where it is left out
+  fork    "RUN@STEP": all of its runs go on from this checkpoint, with the settings of its run
   [base]  settings that all of its runs share
   [grid]  settings with the list of values that each takes
   seeds   how many seeds each combination is trained with, or a list of them
@@ -58,6 +60,7 @@ def add_parser(commands: Any) -> None:
     )
     there = ", ".join(grids.examples())
     parser.add_argument("file", nargs="?", help=f"a TOML file, or one of: {there}")
+    add_fork(parser, "let all of its runs go on")
     parser.add_argument("--dry-run", action="store_true", help="only print what it would be")
     parser.add_argument("--wait", action="store_true", help="follow it to its end")
     for verb in VERBS:
@@ -78,14 +81,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"{id}: {VERBS[verb]}")
         return 0
     try:
-        grid = grids.load(options.file)
+        grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
     except GridError as error:
         raise UsageError(str(error)) from error
     plan = jobs.admitted(grid.plan())
-    cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config])
+    first = grid.fork.step if grid.fork else 0
+    cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config], first=first)
     if cost.problem:
         raise UsageError(f"data.corpus: {cost.problem}")
-    print(f"{one_line(grid.name)}: {counted(len(plan.runs), 'run')}, {price(cost)}")
+    whence = f"from {one_line(grid.fork.words)}, " if grid.fork else ""
+    print(f"{one_line(grid.name)}: {whence}{counted(len(plan.runs), 'run')}, {price(cost)}")
     print("\n".join(listing(plan, list(grid.axes))))
     if options.dry_run:
         return 0

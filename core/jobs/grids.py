@@ -22,7 +22,7 @@ from core.config import RunConfig
 from core.durations import Measured, nearest, step_seconds, step_work, together
 from core.files import read_json, write_json
 from core.grids import Grid, Plan
-from core.jobs import admission, launcher
+from core.jobs import admission, forks, launcher
 from core.jobs.queue import run_queue
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunError, RunStore
@@ -99,11 +99,16 @@ def start(store: RunStore, grid: Grid) -> str:
     plan = admitted(grid.plan())
     if not plan.runs:
         raise RunError(f"no cell of this grid is possible: {next(iter(plan.reasons), '')}")
+    if grid.fork is not None:
+        for cell in {cell.config.data: cell for cell in plan.runs if cell.config}.values():
+            assert cell.config is not None
+            forks.admit(grid.fork, cell.config)
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower()).strip("-")[:40] or "grid"
     id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{slug}-{secrets.token_hex(2)}"
     about = {
         "name": grid.name,
         "axes": {dotted: list(values) for dotted, values in grid.axes.items()},
+        **({"fork": grid.fork.key} if grid.fork else {}),
         "impossible": [{"values": c.values, "reason": c.reason} for c in plan.impossible],
     }
     try:
@@ -115,7 +120,9 @@ def start(store: RunStore, grid: Grid) -> str:
     for queued, cell in enumerate(plan.runs):
         assert cell.config is not None
         try:
-            launcher.add(store, cell.config, cell.name, grid=id, grid_name=grid.name)
+            launcher.add(
+                store, cell.config, cell.name, fork=grid.fork, grid=id, grid_name=grid.name
+            )
         except RunError as error:
             if not queued:
                 (_folder(store) / f"{id}.json").unlink(missing_ok=True)

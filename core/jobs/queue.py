@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from core.cache import Cache
-from core.marker_queue import MarkerQueue
+from core.marker_queue import MarkerQueue, Where
 from core.runs import Run, RunStore
+
+__all__ = ["Where", "place_of", "run_queue", "turn", "waiting"]
 
 
 def run_queue(store: RunStore) -> MarkerQueue:

@@ -39,6 +39,7 @@ from dashboard.api.replies import (
     Missing,
     Points,
 )
+from dashboard.live import queue
 from dashboard.live.feed import HEADLINE, LOCK, Feed, feed, store
 from dashboard.live.metric_stream import CursorError, News
 
@@ -112,6 +113,7 @@ def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
+        "place": queue.words(source.run.id) if record.state == "queued" else "",
         "message": record.message or source.missing,
     }
     if asked.headline:

@@ -104,6 +104,8 @@ class LiveRun(TypedDict):
     """Tokens, or images, per second."""
     left: NotRequired[float]
     """Seconds."""
+    place: NotRequired[str]
+    """Of a run that waits: its place in the queue, and about when it starts."""
     message: NotRequired[str]
     snapshot: NotRequired[int]
     """The step of the newest snapshot of attention."""

@@ -4,14 +4,16 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.address import page
-from dashboard.lab import advice, cards, focus, model, switches
+from dashboard.lab import advice, cards, focus, forking, model, switches
 from dashboard.live.feed import store
 from dashboard.settings.form import to_config
 
+forking.arrive()
 with st.sidebar:
     values = switches.switches()
     with st.container(key="foot"):
-        vocab, cost = cards.start(*to_config(values))
+        fork, problem = forking.current()
+        vocab, cost = cards.start(*to_config(values), fork, problem)
 
 lab = model.load(page.query(), store(), values, focus.kept())
 focus.settle(lab.ids)
@@ -34,4 +36,4 @@ else:
     cards.activation(lab.focus)
 if lab.config and vocab:
     with cost:
-        cards.price(lab.config, vocab)
+        cards.price(lab.config, vocab, fork.step if fork else 0)

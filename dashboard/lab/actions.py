@@ -10,10 +10,12 @@ import streamlit as st
 
 from core import jobs, presets
 from core.config import RunConfig, layers
+from core.config.fork_point import ForkPoint
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from core.verdicts.labels import LIVE
 from dashboard.lab import focus as lab
+from dashboard.lab import forking
 from dashboard.launch.enqueue import enqueue
 from dashboard.launch.twins import train_twin
 from dashboard.live.feed import store
@@ -35,8 +37,9 @@ def train() -> None:
     """Start a run with the present settings and put it into focus."""
     config, _ = to_config(held.widget_values())
     if config is not None:
-        run = enqueue(config, _name(config))
-        lab.start(run, *lab.runs()[:1])
+        fork, _ = forking.current()
+        run = enqueue(config, _name(config, fork), fork=fork)
+        lab.start(run, *forking.beside(fork, lab.runs()))
 
 
 STORY = ("post-ln-dies", "pre-ln-lives")
@@ -49,6 +52,7 @@ def train_story() -> None:
     if first is not None:
         lab.start(first, enqueue(lives, STORY[1], twin_of=first.id))
         st.session_state["preset"] = STORY[1]
+        forking.leave()
         held.show(lives)
 
 
@@ -67,8 +71,9 @@ def step() -> None:
         return
     config, _ = to_config(held.widget_values())
     if config is not None and (focus is None or focus.status not in LIVE):
-        run = enqueue(config, _name(config), paused=True)
-        lab.start(run, *([focus] if focus else []))
+        fork, _ = forking.current()
+        run = enqueue(config, _name(config, fork), paused=True, fork=fork)
+        lab.start(run, *forking.beside(fork, [focus] if focus else []))
 
 
 def stop() -> None:
@@ -128,8 +133,11 @@ def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button,
 def train_pair(config: RunConfig, twin: RunConfig, dotted: str, value: Any) -> None:
     """Train both, or only the twin when the run in focus already has these settings."""
     focus = lab.in_focus()
-    exists = focus is not None and focus.config.flat() == config.flat()
-    base = focus if exists else enqueue(config, _name(config))
+    fork, _ = forking.current()
+    exists = (
+        focus is not None and focus.config.flat() == config.flat() and forking.begins(focus, fork)
+    )
+    base = focus if exists else enqueue(config, _name(config, fork), fork=fork)
     if base is None:
         return
     other = train_twin(base, twin, dotted, value)
@@ -162,12 +170,16 @@ def _control(run: Run, command: Any, text: str = "", place: str = PROBLEM) -> bo
     return True
 
 
-def _name(config: RunConfig) -> str:
+def _name(config: RunConfig, fork: ForkPoint | None) -> str:
     """The name that was typed, the preset's while nothing was changed, else what it is."""
     typed = str(st.session_state.get("run_name") or "").strip()
     if typed:
         return typed
     chosen = st.session_state.get("preset")
-    if chosen in presets.names() and presets.load(chosen).config.flat() == config.flat():
+    if (
+        fork is None
+        and chosen in presets.names()
+        and presets.load(chosen).config.flat() == config.flat()
+    ):
         return str(chosen)
-    return describe(config)
+    return describe(config, fork)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from html import escape
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.config import ModelConfig, RunConfig, choices
+from core.config import ModelConfig, RunConfig, choices, layers
+from core.config.fork_point import ForkPoint
 from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
-from core.runs import Run
+from core.runs import Run, RunError
 from core.verdicts.why import NORM
 from dashboard import components
 from dashboard.catalogue import run_names
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
-from dashboard.lab import actions, headline
+from dashboard.lab import actions, forking, headline
 from dashboard.lab.model import Lab
 from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
@@ -73,16 +75,53 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
                 )
             if focus is not None and focus.config.model.family == "transformer":
                 _rewire(focus)
+            if focus is not None:
+                _fork(focus)
             # Here and not below Train: a taller foot would cover switches in a low window.
             grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
         if grid and config:
-            grid_dialog.dialog(config, leads_to="app_pages/compare.py")
+            fork, _ = forking.current()
+            points = _points(focus, fork)
+            grid_dialog.dialog(config, None, "app_pages/compare.py", points, fork)
         if focus is None:
             cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
         else:
             components.run_state(focus.id, key="run_state", frame=False)
         if sentence := enqueue.problem(actions.PROBLEM):
             cards.problem(sentence)
+
+
+def _fork(run: Run) -> None:
+    """Choose the checkpoint of a run from which the next one starts."""
+    able = forking.steps(run)
+    with st.popover("Fork", key="fork", disabled=not able, on_change="rerun"):
+        name = escape(run_names.name_of(run))
+        st.html(
+            f'<div class="cost">The next run goes on from a checkpoint of {name}, with its settings'
+            " on the switches. Turn some, then press Train.</div>"
+        )
+        st.selectbox(
+            "From step",
+            able,
+            key=forking.STEP,
+            format_func=lambda step: f"{step:,}",
+            help="Older checkpoints are kept without what going on needs.",
+        )
+        st.button(
+            "Start from here", key="fork_from", type="primary", on_click=forking.enter, args=(run,)
+        )
+        if sentence := enqueue.problem("fork_problem"):
+            cards.problem(sentence)
+
+
+def _points(focus: Run | None, fork: ForkPoint | None) -> list[ForkPoint]:
+    """The checkpoints that a grid may start from: the one that is chosen first."""
+    found = [fork] if fork else []
+    if focus is not None:
+        for step in forking.steps(focus):
+            with contextlib.suppress(RunError):
+                found.append(forking.point(focus, step))
+    return list({one.key: one for one in found}.values())
 
 
 def _rewire(run: Run) -> None:
@@ -211,11 +250,19 @@ def first_run(drawn: ModelConfig) -> None:
         column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
 
 
-def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenerator]:
+def start(
+    config: RunConfig | None, wrong: str, fork: ForkPoint | None = None, problem: str = ""
+) -> tuple[int | None, DeltaGenerator]:
     """The buttons that start a run; letters of the corpus, and the place for what it would cost.
 
     They are drawn before anything that reads runs: what is wrong with one must not take them away.
+    `fork` is the checkpoint that the run starts from, `problem` what is wrong with the one that the
+    address names.
     """
+    forking.line(fork, config, problem)
+    refusal = fork.refusal(config) if fork and config else problem
+    if refusal:
+        config, wrong = None, layers.sentence(refusal)
     vocab, problem = cost.vocabulary(config) if config else (None, wrong)
     pressed = enqueue.problem()
     lacking = cost.lacking(config) if config and vocab and not pressed else ""
@@ -241,8 +288,8 @@ def start(config: RunConfig | None, wrong: str) -> tuple[int | None, DeltaGenera
     return vocab, place
 
 
-def price(config: RunConfig, vocab: int) -> None:
-    """The line that says what time and memory the run would take."""
+def price(config: RunConfig, vocab: int, first: int = 0) -> None:
+    """The line that says what time and memory the run would take; `first` is where it starts."""
     speed = cost.measured_speed(store(), config, vocab)
-    size, duration = cost.size(config, vocab), cost.duration(config, vocab, speed)
+    size, duration = cost.size(config, vocab), cost.duration(config, vocab, speed, first)
     st.html(f'<div class="cost">{escape(size)}<br>{escape(duration)}</div>')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,6 +11,7 @@ import streamlit as st
 from core import durations, grids
 from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
+from core.config.fork_point import ForkPoint
 from core.config.words import format_value, words_of
 from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
@@ -49,12 +50,17 @@ CHOSEN, PROBLEM = "grid_chosen", "grid_problem"  # for the card that shows what 
 
 @st.dialog("Ablation grid", width="large")
 def dialog(
-    config: RunConfig, others: Mapping[str, RunConfig] | None = None, leads_to: str = ""
+    config: RunConfig,
+    others: Mapping[str, RunConfig] | None = None,
+    leads_to: str = "",
+    forks: Sequence[ForkPoint] = (),
+    fork: ForkPoint | None = None,
 ) -> None:
     """Tick values, see what they cost, queue them.
 
     Settings that are not ticked stay as in `config`, or as in one of `others`, by the name that is
-    shown for them. `leads_to` is the page that opens once the runs are queued.
+    shown for them. `leads_to` is the page that opens once the runs are queued. All runs may start
+    from one of `forks`, at first from `fork`.
     """
     bases = {f"the Lab: {describe(config)}": config, **(others or {})}
     if len(bases) > 1:
@@ -64,6 +70,7 @@ def dialog(
         st.caption(
             f"Starting from {describe(config)}, as in the Lab. What is not ticked stays as it is."
         )
+    fork = _beginning(forks, fork)
     ticked = _ticks(base)
     left, right = st.columns([62, 38], gap="small")
     with left:
@@ -74,11 +81,20 @@ def dialog(
         number = st.number_input("Seeds of each combination", 1, MOST_SEEDS, 1, key="grid_seeds")
     if number > 1:
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
-    if _queue(base, ticked, name.strip() or _made_up(ticked)):
+    if _queue(base, ticked, name.strip() or _made_up(ticked), fork):
         if leads_to:
             # An own, empty address: clearing the Lab's is refused while switches are bound to it.
             st.switch_page(leads_to, query_params={})
         st.rerun()
+
+
+def _beginning(forks: Sequence[ForkPoint], first: ForkPoint | None) -> ForkPoint | None:
+    """The checkpoint that all runs start from; None for step 0."""
+    if not forks:
+        return None
+    points = {"step 0": None, **{one.words: one for one in forks}}
+    at = list(points).index(first.words) if first else 0
+    return points[st.selectbox("All runs start from", list(points), at, key="grid_from")]
 
 
 def _ticks(base: RunConfig) -> dict[str, Any]:
@@ -134,18 +150,21 @@ def _made_up(ticked: Mapping[str, Any]) -> str:
     return " × ".join(short_title(dotted) for dotted in tried)
 
 
-def _queue(base: RunConfig, ticked: Mapping[str, Any], name: str) -> bool:
+def _queue(
+    base: RunConfig, ticked: Mapping[str, Any], name: str, fork: ForkPoint | None = None
+) -> bool:
     """What the ticks come to, and the button; whether the runs were queued."""
     plan, problem = None, "Tick two values of a setting, or more."
     if ticked:
         try:
-            grid = grids.grid(name or "seeds", base, ticked)
+            grid = grids.grid(name or "seeds", base, ticked, fork=fork)
             plan, problem = jobs.admitted(grid.plan(), read=False), ""
         except GridError as error:
             problem = f"{error}."
     if plan is not None:
         found = [cell.config for cell in plan.runs if cell.config]
-        cost = durations.cost(store(), found, read=False)
+        first = fork.step if fork else 0
+        cost = durations.cost(store(), found, read=False, first=first)
         problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
         _price(plan, cost)
     if problem:

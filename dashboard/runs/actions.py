@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import streamlit as st
 
 from core import jobs
+from core.jobs.queue import Where
 from core.memory import in_bytes
 from core.runs import Run, RunError
 from core.runs.trash import DAYS, SHORT, counted
@@ -120,6 +121,14 @@ def retag(runs: Sequence[Run], before: Collection[str], after: Sequence[str]) ->
         own = [tag for tag in map(str, run.meta["tags"]) if tag not in before]
         tags = list(dict.fromkeys([*own, *after]))
         attempt(lambda run=run, tags=tags: run.update_meta(tags=tags))  # type: ignore[misc]
+
+
+def move(runs: Sequence[Run], where: Where) -> None:
+    """Give waiting runs another place in the queue; among themselves they keep their order."""
+    order = jobs.waiting(store())
+    known = sorted(runs, key=lambda run: order.index(run.id) if run.id in order else -1)
+    for run in known if where in ("up", "last") else reversed(known):
+        attempt(lambda run=run: jobs.move(store(), run, where))  # type: ignore[misc]
 
 
 def resume(runs: Iterable[Run]) -> None:

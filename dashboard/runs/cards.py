@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.catalogue.index import Entry
+from core.jobs.queue import Where
 from core.runs import Run
 from core.runs.status import RESUMABLE
 from core.runs.trash import counted
@@ -62,6 +63,8 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
             disabled=not resumable,
             help=None if resumable else nothing or "None of these can be resumed.",
         )
+        if any(entry.state == "queued" for entry in folder.entries):
+            _queue_buttons([run for run in runs if run.status == "queued"], nothing)
         if st.button("Compare", key="compare_these", disabled=not chosen, help=nothing):
             st.switch_page(
                 "app_pages/compare.py",
@@ -78,6 +81,27 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
             else:
                 actions.delete(runs)
                 st.rerun()
+
+
+QUEUE: tuple[tuple[Where, str, str], ...] = (
+    ("first", ":material/vertical_align_top:", "Next: before all that wait"),
+    ("up", ":material/arrow_upward:", "One place up in the queue"),
+    ("down", ":material/arrow_downward:", "One place down in the queue"),
+)
+
+
+def _queue_buttons(waiting: Sequence[Run], nothing: str | None) -> None:
+    """Move the ticked runs that wait; drawn while any run waits."""
+    for where, icon, said in QUEUE:
+        st.button(
+            where.capitalize(),
+            key=f"queue_{where}",
+            icon=icon,
+            on_click=actions.move,
+            args=(waiting, where),
+            disabled=not waiting,
+            help=said if waiting else nothing or "None of these waits.",
+        )
 
 
 def _rename_form(entry: Entry) -> None:

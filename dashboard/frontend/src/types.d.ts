@@ -36,6 +36,7 @@ export interface LiveRun {
   validation?: Headline
   rate?: number | null
   left?: number | null
+  place?: string | null
   message?: string | null
   snapshot?: number | null
 }

@@ -11,6 +11,7 @@ from conftest import small
 from streamlit.testing.v1 import AppTest
 
 from core.catalogue import index as catalogue
+from core.jobs import launcher, waiting
 from core.runs import Run, RunStore
 from dashboard.compare.address import Choice
 from dashboard.components import table
@@ -244,3 +245,19 @@ def test_a_damaged_run_is_a_line_that_can_be_deleted(store: RunStore) -> None:
     assert bad.id in said(at)
     press(at, f"delete_{bad.id}")
     assert bad.id not in [path.name for path in store.root.iterdir()]
+
+
+def test_what_waits_is_moved_by_its_buttons(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "revive", lambda store: None)
+    done = finished(store, "done", steps=20)
+    assert "queue_up" not in keys(opened(done))
+    first, second, third, fourth = (launcher.add(store, small(), name) for name in "abcd")
+    assert not keys(opened(done))["queue_first"]
+    press(opened(third, fourth, done), "queue_up")
+    assert waiting(store) == [first.id, third.id, fourth.id, second.id]
+    press(opened(fourth, third), "queue_first")
+    assert waiting(store) == [third.id, fourth.id, first.id, second.id]
+    press(opened(third), "queue_down")
+    assert waiting(store) == [fourth.id, third.id, first.id, second.id]

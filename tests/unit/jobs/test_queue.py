@@ -14,7 +14,7 @@ from core.cli import runs as runs_command
 from core.jobs import launcher, places, training_worker
 from core.jobs.queue import place_of, run_queue, waiting
 from core.runs import Run, RunError, RunStore, Status
-from tests.fake_runs import finished
+from tests.fake_runs import checkpoint, finished
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +160,31 @@ def test_whatever_is_killed_no_run_is_lost_or_trained_twice(
     assert sum(abs(one - two) > 1 for one, two in zip(turns, sorted(turns), strict=True)) <= (
         3 * kills
     )
+
+
+def test_a_grid_starts_all_of_its_runs_from_one_checkpoint(
+    store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = finished(store, "parent", steps=60, data__corpus="python-reference")
+    for step in (20, 40):
+        checkpoint(parent, step)
+    path = tmp_path / "grid.toml"
+    lines = f'fork = "{parent.id}@20"\n[grid]\noptimizer.learning_rate = [1e-4, 1e-2]\n'
+    path.write_text(lines + "model.depth = [6, 8]\n")
+    assert main(["sweep", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "from step 20 of parent, 2 runs" in said
+    assert "model.depth: 8 would give trained tensors another shape" in said
+    made = [run for run in store.list() if run.meta.get("grid")]
+    assert [(run.first_step, run.record.step, run.config.training.steps) for run in made] == [
+        (20, 20, 60),
+        (20, 20, 60),
+    ]
+    assert [run.config.optimizer.learning_rate for run in made] == [1e-4, 1e-2]
+    assert main(["sweep", str(path), "--fork", f"{parent.id}@40", "--dry-run"]) == 0
+    assert "from step 40 of parent" in capsys.readouterr().out
+    assert main(["sweep", str(path), "--fork", f"{parent.id}@30"]) == 2
+    assert "accepted: 20, 40" in capsys.readouterr().err
+    path.write_text(f'preset = "pre-ln-lives"\n{lines}')
+    assert main(["sweep", str(path)]) == 2
+    assert "preset: a fork has its parent's settings" in capsys.readouterr().err

@@ -26,8 +26,8 @@ export function hear(run, reply, key) {
     run.gone = true
     return
   }
-  const { state, step, steps, loss = null, grad = null, validation = null, rate = null, left = null, message = null } = reply
-  Object.assign(run, { state, step, steps, loss, grad, validation, rate, left, message, snapshot: reply.snapshot ?? run.snapshot })
+  const { state, step, steps, loss = null, grad = null, validation = null, rate = null, left = null, place = null, message = null } = reply
+  Object.assign(run, { state, step, steps, loss, grad, validation, rate, left, place, message, snapshot: reply.snapshot ?? run.snapshot })
   for (const [metric, points] of Object.entries(reply.m ?? {})) extend(run, metric, points)
   for (const [metric, [at, value]] of Object.entries(reply.latest ?? {})) run.latest[metric] = { step: at, value }
   const { events } = reply

@@ -85,6 +85,8 @@ export interface LiveRun {
   rate?: number
   /** Seconds. */
   left?: number
+  /** Of a run that waits: its place in the queue, and about when it starts. */
+  place?: string
   message?: string
   /** The step of the newest snapshot of attention. */
   snapshot?: number

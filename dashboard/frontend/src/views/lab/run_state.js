@@ -48,7 +48,8 @@ export class RunState extends Card {
     const [run] = this.props.runs ?? []
     if (!run) return
     const live = hub.run(run.id)
-    const state = live.gone ? "deleted" : (STATES[live.state ?? run.state ?? ""] ?? live.state)
+    const word = live.gone ? "deleted" : (STATES[live.state ?? run.state ?? ""] ?? live.state)
+    const state = live.state === "queued" && live.place ? `${word}, ${live.place}` : word
     this.dot.style.background = runColour(this.theme, run)
     markDash(this.dot, run)
     this.dot.classList.toggle("anl-pulse", live.state === "running" && !hub.lost)

@@ -21,8 +21,8 @@ export function standing(row) {
   const part = live.steps > first ? ` ${Math.floor((100 * (live.step - first)) / (live.steps - first))} %` : ""
   const newer = (now, [last, best]) =>
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
-  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
-    full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
+  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? [row.words, live.place?.split(",")[0]].filter(Boolean).join(", ") : STATES[state] + (ENDED.has(state) ? "" : part),
+    full: state === "queued" && live.place ? `${STATES[state]}, ${live.place}` : `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
@@ -61,7 +61,7 @@ export function lossOf(rows, by, best = false) {
  */
 export function drawnOf(rows, ticked, chosen) {
   const count = (/** @type {number} */ n) => n.toLocaleString("en-US")
-  const waits = (/** @type {import("../../types").Row} */ row) => { const { state, step } = standing(row); return state === "queued" && !step }
+  const waits = (/** @type {import("../../types").Row} */ row) => { const { state, step } = standing(row); return state === "queued" && step <= (row.fork?.step ?? 0) }
   const waiting = chosen === "drawn" ? rows.filter((row) => ticked.has(row.id) && waits(row)).length : 0
   const words = `${count(ticked.size - waiting)} of ${count(rows.length)} ${chosen}`
   return waiting ? `${words}, ${count(waiting)} wait${waiting === 1 ? "s" : ""}` : words
