@@ -12,6 +12,7 @@ from core.config.words import file_name
 from dashboard.catalogue import run_names
 from dashboard.catalogue.differences import is_number
 from dashboard.compare.words import state_of
+from dashboard.live import queue
 
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
@@ -74,6 +75,7 @@ def _row(
         "colour": entry.colour,
         "state": found.state,
         "words": words,
+        "place": queue.words(entry.id) if found.state == "queued" else None,
         "full": found.words,
         "bad": bad,
         "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],

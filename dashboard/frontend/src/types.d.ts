@@ -163,6 +163,8 @@ export interface Row extends Run {
   state: State
   words: string
   full: string
+  /** Of a run that waits: its place in the queue, and about when it starts. */
+  place?: string | null
   bad: string
   tags: string[]
   settings: any[]

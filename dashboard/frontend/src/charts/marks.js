@@ -45,7 +45,7 @@ export function divergences(chart, lines, named, layout) {
     hovertemplate: "✕ %{text}<extra></extra>", name: "" }]
 }
 
-// Where a fork starts: a ring at its first point, and to its parent a dotted line where that is drawn.
+// Where a fork starts: a triangle at its first point, and to its parent a dotted line where that is drawn.
 export function branches(chart, lines) {
   const { theme } = chart
   const found = lines.filter((l) => l.runs.every((r) => r.fork)).map((line) => {
@@ -61,9 +61,9 @@ export function branches(chart, lines) {
   const dotted = found.flatMap((f, i) => (f.from ? [{ type: "scatter", mode: "lines", x: [f.from.x, f.x], y: [f.from.y, f.y],
     hoverinfo: "skip", line: { color: colours[i], width: 1.4, dash: "dot" } }] : []))
   return [...dotted, { type: "scatter", mode: "markers", x: found.map((f) => f.x), y: found.map((f) => f.y), cliponaxis: Boolean(chart.zoom),
-    marker: { symbol: "circle", size: 8, color: theme.card, line: { width: 2, color: colours } }, name: "",
+    marker: { symbol: "triangle-right", size: 10, color: colours, line: { width: 1.5, color: theme.card } }, name: "",
     text: found.map((f) => `${escaped(short(f.line.run.name))}: forked from ${escaped(short(f.fork.name))} at step ${f.fork.step.toLocaleString("en-US")}`),
-    hovertemplate: "○ %{text}<extra></extra>" }]
+    hovertemplate: "▸ %{text}<extra></extra>" }]
 }
 
 // Switches, restarts and alarms of the lines that are named, the newest dozen of each run.

@@ -12,7 +12,7 @@ import { number } from "../../ui/format.js"
 export function standing(row) {
   const { state: was, words, full, bad } = row
   const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
-  const known = { state: was, words, full, bad, validation: ended(row.validation), training: ended(row.training),
+  const known = { state: was, words, full, bad, place: row.place, validation: ended(row.validation), training: ended(row.training),
     step: row.step ?? 0, steps: row.steps ?? 0 }
   const live = LIVE_STATES.has(row.state) ? hub.runs.get(row.id) : null
   if (!live?.loaded || live.gone) return known
@@ -21,8 +21,9 @@ export function standing(row) {
   const part = live.steps > first ? ` ${Math.floor((100 * (live.step - first)) / (live.steps - first))} %` : ""
   const newer = (now, [last, best]) =>
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
-  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? [row.words, live.place?.split(",")[0]].filter(Boolean).join(", ") : STATES[state] + (ENDED.has(state) ? "" : part),
-    full: state === "queued" && live.place ? `${STATES[state]}, ${live.place}` : `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
+  return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
+    place: state === "queued" ? live.place : null,
+    full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
@@ -148,7 +149,10 @@ export function told(line, by) {
  */
 export function stateOf(line) {
   const each = line.rows.map(standing)
-  if (each.length === 1) return each[0]
+  const [only] = each
+  if (each.length === 1) {
+    return only.place ? { ...only, words: `${only.words}, ${only.place.split(",")[0]}`, full: `${only.words}, ${only.place}` } : only
+  }
   const counts = new Map()
   for (const one of each) counts.set(one.words, (counts.get(one.words) ?? 0) + 1)
   const words = counts.size === 1 ? each[0].words : [...counts].map(([w, n]) => `${n} ${w}`).join(", ")
