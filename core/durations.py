@@ -132,7 +132,7 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
 
     `read` as in :func:`vocabulary`; `first` is the step that they start at.
     """
-    seconds, need, memory = [], 0, 0
+    seconds, need = [], 0
     device: DeviceKind = "cuda" if any(c.training.device == "cuda" for c in configs) else "cpu"
     sizes: dict[tuple[object, int], tuple[int | None, str]] = {}
     for config in configs:
@@ -142,7 +142,6 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
         size, problem = sizes[text]
         if size is None:
             return Cost(problem=problem)
-        memory = max(memory, estimate.memory_bytes(config, size, device == "cuda"))
         need = max(need, estimate.needed_bytes(config, size, device == "cuda"))
     places = min(slots(device, need), max(len(configs), 1))
     share = max(1, cores() // places)
@@ -153,7 +152,7 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
         near = nearest(speeds, step_work(config, size))
         steps = config.training.steps - first
         seconds.append(steps * step_seconds(config, size, threads, near))
-    return Cost(together(seconds, places), memory * places, places, bool(speeds))
+    return Cost(together(seconds, places), need * places, places, bool(speeds))
 
 
 def in_time(seconds: float) -> str:

@@ -152,7 +152,7 @@ def test_what_a_grid_costs(store: RunStore):
     configs = [c.config for c in made({"model.depth": [2, 12]}, small()).plan().runs]
     guess = durations.cost(store, configs)
     assert not guess.measured
-    assert guess.memory == guess.places * durations.estimate.memory_bytes(
+    assert guess.memory == guess.places * durations.estimate.needed_bytes(
         configs[1], durations.vocabulary(configs[1])[0]
     )
     finished(store, steps=4, data__corpus="python-reference")
