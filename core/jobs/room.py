@@ -13,7 +13,8 @@ from core import memory
 from core.machine import DeviceKind
 from core.memory import in_bytes
 
-GPU, MACHINE = "the GPU", "this machine"
+# A machine, or the container that this program sees of it.
+MACHINE, GPU = "here", "on the GPU"
 
 
 class Entry(NamedTuple):
@@ -50,13 +51,13 @@ class Room(NamedTuple):
         """
         whole = in_bytes(self.total)
         if need > self.total:
-            return f"{self.where} has {whole}"
+            return f"there are {whole} {self.where}"
         if need > self.alone:
-            return f"{in_bytes(self.alone)} of the {whole} of {self.where} are free"
+            return f"{in_bytes(self.alone)} of the {whole} {self.where} are free"
         if waits or need <= self.beside:
             return ""
         runs = "the job" if self.others == 1 else f"the {self.others} jobs"
-        return f"{self.where} has {in_bytes(self.beside)} beside {runs} at work"
+        return f"{in_bytes(self.beside)} are left {self.where} beside {runs} at work"
 
     def most(self, waits: bool) -> int:
         """Bytes that a job can get."""

@@ -32,7 +32,7 @@ def test_what_does_not_fit_is_said_before_train_is_pressed(
     at.number_input(key="training_batch_size").set_value(16384)
     at.number_input(key="model_width").set_value(512).run()
     told = said(at)
-    assert "of memory, and this machine has 32.0 GB: training.accumulate" in told
+    assert "of memory, and there are 32.0 GB here: training.accumulate" in told
     assert told.count("training needs about") == 1
     at.button(key="train").click().run()
     assert not at.exception

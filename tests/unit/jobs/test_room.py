@@ -67,9 +67,9 @@ def test_what_there_is_in_words() -> None:
     there = Room(32 * GB, 30 * GB, 8 * GB, 1)
     assert there.lacks(8 * GB, waits=False) == ""
     assert there.lacks(9 * GB, waits=True) == ""
-    assert there.lacks(9 * GB, waits=False) == "this machine has 8.0 GB beside the job at work"
-    assert there.lacks(31 * GB, waits=True) == "30.0 GB of the 32.0 GB of this machine are free"
-    assert there.lacks(33 * GB, waits=True) == "this machine has 32.0 GB"
+    assert there.lacks(9 * GB, waits=False) == "8.0 GB are left here beside the job at work"
+    assert there.lacks(31 * GB, waits=True) == "30.0 GB of the 32.0 GB here are free"
+    assert there.lacks(33 * GB, waits=True) == "there are 32.0 GB here"
 
 
 def test_a_job_waits_until_its_memory_is_free(ram: dict[str, int], monkeypatch) -> None:
@@ -110,9 +110,7 @@ def test_a_run_that_never_fits_is_refused_before_it_starts(
     store: RunStore, ram: dict[str, int]
 ) -> None:
     config = small(**LARGE)
-    with pytest.raises(
-        RunError, match=r"this machine has 32\.0 GB: training\.accumulate"
-    ) as refused:
+    with pytest.raises(RunError, match=r"32\.0 GB here: training\.accumulate") as refused:
         enqueue(store, config)
     assert store.list() == []
     # What is offered is taken.
@@ -133,7 +131,7 @@ def test_one_that_waits_may_have_what_others_leave(store: RunStore, ram: dict[st
     other.leave()
     assert admission.refused(config, waits=False) == ""
     ram["free"] = need // 2  # others of the machine have it
-    assert "of this machine are free" in admission.refused(config)
+    assert "GB here are free" in admission.refused(config)
 
 
 def test_a_run_that_can_not_be_taken_up_stays_as_it_is(
