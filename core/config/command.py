@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 
 from core.config import overrides
+from core.config.fork_point import ForkPoint
 from core.config.run import RunConfig
 
 
-def command(config: RunConfig) -> str:
-    """`python -m core train` with an option for each setting that is not the default."""
-    defaults = RunConfig().flat()
-    words = ["python -m core train"]
+def command(config: RunConfig, fork: ForkPoint | None = None) -> str:
+    """`python -m core train` with an option for each setting that is not the default; of a `fork`
+    for each that its parent has otherwise.
+    """
+    defaults = (RunConfig() if fork is None else fork.config).flat()
+    words = ["python -m core train" + (f" --fork {shlex.quote(fork.key)}" if fork else "")]
     for name, value in config.flat().items():
         if value == defaults[name]:
             continue

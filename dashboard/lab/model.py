@@ -78,7 +78,7 @@ def shown(
     """The run in focus and the one beside it, and what the address gets wrong.
 
     Those that the address names; else the first of `kept`, each a choice of runs by their ids, of
-    which some are there; else the newest run and its twin.
+    which some are there; else the newest run and its twin, or what it was forked from.
     """
     named = runs(store)
     values, problems = param.read([named], address)
@@ -90,8 +90,17 @@ def shown(
         if found := [by_id[id] for id in ids if id in by_id]:
             return tuple(found[:MOST]), problems
     newest = every[-1:]
-    twin = newest[0].meta["twin_of"] if newest else None
-    return (*newest, *(run for run in every if run.id == twin)), problems
+    beside = {_beside(run) for run in newest}
+    return (*newest, *(run for run in every if run.id in beside)), problems
+
+
+def _beside(run: Run) -> object:
+    """The id of the run that another one was trained to be seen beside."""
+    try:
+        fork = run.fork
+    except RunError:
+        fork = None
+    return run.meta["twin_of"] or (fork and fork.run)
 
 
 def load(

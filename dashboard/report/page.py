@@ -280,14 +280,18 @@ def _facts(found: Sequence[Group]) -> list[str]:
 
 
 def _as_trained(run: Run) -> RunConfig:
-    """Its settings with every switch, those by hand too, so that the command repeats them."""
-    training = run.config.training.model_copy(update={"switches": run.switches})
+    """Its settings with every switch, those by hand too, so that the command repeats them; what was
+    turned by hand before a fork is in its checkpoint.
+    """
+    scheduled, first = run.config.training.switches, run.first_step
+    switches = tuple(one for one in run.switches if one.step >= first or one in scheduled)
+    training = run.config.training.model_copy(update={"switches": switches})
     return run.config.model_copy(update={"training": training})
 
 
 def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
     """What trains each line's first run anew."""
-    return [(group, command(_as_trained(group.runs[0].run))) for group in found]
+    return [(group, command(_as_trained(group.runs[0].run), group.runs[0].fork)) for group in found]
 
 
 def _versions() -> str:

@@ -17,6 +17,7 @@ from core.catalogue import index as catalogue
 from core.cli.options import Parser, config_of
 from core.config import RunConfig, Switch
 from core.config.command import command
+from core.jobs import forks
 from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves
@@ -25,7 +26,7 @@ from dashboard.report.paper import matrix
 from dashboard.report.series import groups, lines, profiles
 from dashboard.ui.palette import COLOURS
 from dashboard.web import assets
-from tests.fake_runs import Faker, config, finished
+from tests.fake_runs import Faker, checkpoint, config, finished
 from tests.many_runs import make
 
 CHARTS = {
@@ -258,3 +259,15 @@ def test_reports_import_no_torch(trio) -> None:
         [sys.executable, "-c", code, str(store.root)], capture_output=True, text=True, cwd=root
     )
     assert said.stdout.strip() == "False", said.stderr
+
+
+def test_a_fork_is_told_with_the_command_that_forks_it_again(store: RunStore) -> None:
+    parent = finished(store, "the parent", steps=60)
+    parent.add_switch(Switch(step=10, layers="0", placement="post"))
+    checkpoint(parent, 20)
+    start = forks.point(parent, 20)
+    config = start.settings({"optimizer.learning_rate": 1e-4})
+    made = store.create(config, fork=start)
+    page = own(report(store, [made, parent]))
+    assert f"train --fork {parent.id}@20 --optimizer.learning_rate 0.0001" in page
+    assert "Starts from" in page
