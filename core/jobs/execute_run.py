@@ -6,7 +6,6 @@ import contextlib
 import errno
 import gc
 import logging
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from core.metrics.writer import SeriesWriter
 from core.models import build_model
 from core.runs import Run, RunError, Status
 from core.runs.status import Order, State, receive
-from core.training.devices import choose_device
+from core.training.devices import choose_device, is_out_of_memory
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer, in_megabytes
 
@@ -160,22 +159,6 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
         logging.warning("run %s: the state can't be written either: %s", run.id, error)
     watch(ended)
     return state
-
-
-# What allocators say: PyTorch's on a processor, C++'s, CUDA's libraries'.
-OUT_OF_MEMORY = re.compile(
-    r"DefaultCPUAllocator|not enough memory|can.?t allocate memory|bad_alloc"
-    r"|CUDA error: out of memory|CUDA out of memory|_STATUS_ALLOC_FAILED"
-)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether something could not get the memory that it asked for."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(str(error)))
 
 
 def explain_shortage(run: Run) -> str:

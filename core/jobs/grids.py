@@ -189,12 +189,13 @@ def pause(store: RunStore, id: str) -> None:
 
 
 def resume(store: RunStore, id: str) -> None:
-    """Held runs wait again in their old order; paused, stopped and interrupted ones go on."""
+    """Held runs wait again in their old order; those that paused, were stopped or were cut off go
+    on."""
     for run in members(store, id):
         state = run.status
         if state == "queued":
             run_queue(store).release(run.id)
-        elif state in ("paused", "stopped", "interrupted"):
+        elif state in ("paused", "stopped", "interrupted", "out_of_memory"):
             with contextlib.suppress(RunError):  # it ends this very moment: it was not paused
                 launcher.control(store, run, "resume")
     launcher.revive(store)

@@ -37,6 +37,7 @@ from core.jobs.slots import Slot
 from core.jobs.worker import Worker
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
+from core.training.devices import is_out_of_memory
 
 WRITE_SECONDS = 0.1  # between two states on disk
 SHARE_SECONDS = 0.25
@@ -261,7 +262,7 @@ def _sentence(error: Exception, run: Run) -> tuple[str, bool]:
         return str(error), True
     logging.exception("run %s", run.id)
     text = str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in text:
+    if is_out_of_memory(error):
         return "out of memory: ask for fewer windows or a shorter text", False
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full: free some room, then ask again", False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import re
 
 import torch
 from torch import Tensor
@@ -20,6 +22,22 @@ def choose_device(config: RunConfig) -> torch.device:
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wish)
+
+
+# What allocators say: PyTorch's on a processor, C++'s, CUDA's libraries'.
+OUT_OF_MEMORY = re.compile(
+    r"DefaultCPUAllocator|not enough memory|can.?t allocate memory|bad_alloc"
+    r"|CUDA error: out of memory|CUDA out of memory|_STATUS_ALLOC_FAILED"
+)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether something could not get the memory that it asked for."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(OUT_OF_MEMORY.search(str(error)))
 
 
 # glibc's names, and sizes from which an allocation is a mapping of its own, which is given back at

@@ -16,12 +16,13 @@ from conftest import small
 
 from core.catalogue.summary import summary_of
 from core.files import read_json
-from core.jobs.execute_run import FileControl, is_out_of_memory, warm, work
+from core.jobs.execute_run import FileControl, warm, work
 from core.jobs.slots import Slot
 from core.jobs.training_worker import TrainingWorker
 from core.runs import Run, RunStore, Status
 from core.runs.status import RESUMABLE
 from core.training.control import NullControl
+from core.training.devices import is_out_of_memory
 from core.training.trainer import Trainer
 
 # A step of it keeps some 120 MB.
