@@ -11,7 +11,7 @@ from core.durations import (
     ASSUMED,
     Measured,
     in_time,
-    measurements,
+    measured,
     nearest,
     step_seconds,
     step_work,
@@ -60,19 +60,26 @@ def places(store: RunStore) -> Mapping[str, Place]:
     The time is told where this machine has measured runs: from what those at work say is left, and
     from the steps of those before it.
     """
-    ids = waiting(store)
-    if not ids:
+    order = waiting(store)
+    if not order:
         return {}
-    every = store.list()
-    gpu = any(run.record.device == "cuda" for run in every[-NEWEST:])
-    clocks: dict[DeviceKind, _Slots | None] = {}
-    for kind in ("cpu", "cuda"):
-        known = measurements(store, kind) or (measurements(store, "cpu") if gpu else [])
-        active = [run for run in every if run.status in AT_WORK and _kind(run, gpu) == kind]
-        clocks[kind] = _Slots.of(kind, active, known)
+    ids = frozenset(order)
+    by_id = {run.id: run for run in store.list()}
+    began = [run for id, run in by_id.items() if id not in ids]  # who waits has measured nothing
+    newest = began[-NEWEST:]
+    gpu = any(run.record.device == "cuda" for run in newest)
+    active = [run for run in began if run.status in AT_WORK]
+    known = [(_kind(run, gpu), found) for run in newest if (found := measured(run)) is not None]
+    clocks: dict[DeviceKind, _Slots | None] = {
+        kind: _Slots.of(
+            kind,
+            [run for run in active if _kind(run, gpu) == kind],
+            [found for one, found in known if one == kind],
+        )
+        for kind in KINDS
+    }
     told: dict[str, Place] = {}
-    by_id = {run.id: run for run in every}
-    for number, id in enumerate(ids, 1):
+    for number, id in enumerate(order, 1):
         run = by_id.get(id)
         kind = "cpu" if run is None else _kind(run, gpu)
         clock = clocks[kind]
@@ -82,7 +89,8 @@ def places(store: RunStore) -> Mapping[str, Place]:
     return told
 
 
-NEWEST = 12  # runs that tell whether `auto` is a GPU here
+KINDS: tuple[DeviceKind, ...] = ("cpu", "cuda")
+NEWEST = 12  # runs that tell how fast this machine is, and whether `auto` is a GPU here
 AT_WORK = ("starting", "running")
 
 

@@ -6,7 +6,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 
 import { timesOf, spread } from "../src/state/groups.js"
-import { drawnOf, figureTitle, stateOf, figure, lossOf, shared } from "../src/views/runs/cells.js"
+import { hub } from "../src/state/hub.js"
+import { drawnOf, evaluationOf, figureTitle, stateOf, figure, lossOf, shared } from "../src/views/runs/cells.js"
 import { columnsOf } from "../src/views/runs/table_row.js"
 import { linesOf, sortOf, sortText } from "../src/views/runs/table_rows.js"
 
@@ -117,4 +118,21 @@ test("the training loss stands in sight of a wide table, however many settings d
   assert.ok(places(500)[1] >= 1, "a narrow one is scrolled, but has a setting")
   const columns = columnsOf(rows, lines, settings, 760, { font: "", code: "" }, shows)
   assert.equal(columns.filter((c) => c.setting !== undefined).length, settings.length, "the others stand behind it")
+})
+
+test("a run that waits says its place, a group of them only how many wait", () => {
+  const waits = (id, place) => row(id, { state: "queued", words: "waiting", full: "waiting", step: 0, place })
+  const one = { key: "a", name: "a", level: 0, rows: [waits("a", "third, starts in about 4 min")] }
+  assert.equal(stateOf(one).words, "waiting, third")
+  assert.equal(stateOf(one).full, "waiting, third, starts in about 4 min")
+  assert.equal(stateOf({ ...one, rows: [waits("b", "first"), waits("c", "second")] }).words, "waiting")
+})
+
+test("a fork's share is counted from where it started", () => {
+  Object.assign(hub.run("fork"), { state: "running", step: 250, steps: 400, loaded: true })
+  const forked = row("fork", { state: "running", fork: { run: "p", name: "p", step: 200 }, evaluate_every: 400 })
+  const line = { key: "fork", name: "fork", level: 0, rows: [forked] }
+  assert.equal(stateOf(line).words, "training 25 %")
+  assert.match(evaluationOf([forked]).title, /^Validation at step 200, the next at step 400/)
+  assert.equal(drawnOf([row("w", { state: "queued", step: 200, fork: forked.fork })], new Set(["w"]), "drawn"), "0 of 1 drawn, 1 waits")
 })

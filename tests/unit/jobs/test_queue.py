@@ -75,6 +75,8 @@ def test_when_a_run_starts_is_told_from_what_was_measured(
     ids = [launcher.add(store, long, f"one {i}").id for i in range(4)]
     assert [place.seconds for place in places.places(store).values()] == [None] * 4
     finished(store, "measured", steps=60)
+    for number in range(places.NEWEST):  # waits behind all of these, and measured nothing
+        launcher.add(store, small(), f"more {number}")
     found = places.places(store)
     assert [found[id].seconds for id in ids[:2]] == [0, 0]
     each = found[ids[2]].seconds
