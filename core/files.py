@@ -235,6 +235,16 @@ def read_bytes(path: str | Path) -> bytes:
         return file.read()
 
 
+def read_tail(path: str | Path, size: int) -> bytes:
+    """The last bytes of a regular file, at most so many. Raises OSError."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        file.seek(max(found.st_size - size, 0))
+        return file.read(size)
+
+
 def read_json(path: str | Path) -> Any:
     """The parsed file; raises OSError or ValueError."""
     return parse_json(read_bytes(path))

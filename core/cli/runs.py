@@ -25,6 +25,7 @@ from core.jobs.places import Place, places
 from core.marker_queue import WHERE
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
+from core.runs.retention import RULES, sizes
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
 from core.shown import one_line, printable_json
@@ -162,6 +163,8 @@ def _details(run: Run, place: Place | None = None) -> dict[str, Any]:
         "damaged_snapshots": run.snapshots.damaged,
         "holes": run.holes,
         "checkpoints": run.checkpoints,
+        "bytes": sizes(run.path),
+        "kept": RULES,
         "events": run.events,
     }
 

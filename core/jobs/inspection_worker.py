@@ -37,6 +37,7 @@ from core.jobs.slots import Slot
 from core.jobs.worker import Worker
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
+from core.runs.retention import ANSWER_BYTES as BUDGET_BYTES
 from core.training.devices import is_out_of_memory
 
 WRITE_SECONDS = 0.1  # between two states on disk
@@ -45,7 +46,6 @@ SHARE_SECONDS = 0.25
 SMALL = 2_000_000
 MODELS_KEPT = 4
 MODEL_BYTES = 2**30  # of their weights; the one in use stays whatever its size
-BUDGET_BYTES = 512 * 2**20  # of one run's answers; the least recently asked go first
 
 
 def main() -> None:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache
-from core.files import signature, write_atomically
+from core.files import read_tail, signature, write_atomically
 from core.heads.patterns import SUM_BYTES, Patterns, map_npy, summed
+from core.runs.retention import SNAPSHOT_BYTES as BUDGET_BYTES
 from core.runs.schemas import MARK, NewerSchemaError, check, of_tail
 
-BUDGET_BYTES = 200 * 2**20
 GROWTH = 1.12  # each snapshot comes this much later than the one before: about 60 by probe 1,000
 
 
@@ -64,9 +63,8 @@ class Snapshots:
 
     def _is_newer(self, step: int) -> bool:
         try:
-            with open(self.path(step), "rb") as file:
-                file.seek(max(os.fstat(file.fileno()).st_size - SUM_BYTES - 20, 0))
-                check("snapshots", of_tail(file.read(20)))
+            tail = read_tail(self.path(step), SUM_BYTES + 20)
+            check("snapshots", of_tail(tail[:-SUM_BYTES]))
         except NewerSchemaError:
             return True
         except OSError:

@@ -27,6 +27,7 @@ from core.runs.checkpoint_files import (
     checksum,
     content_of,
 )
+from core.runs.retention import STATES_KEPT
 
 __all__ = [
     "CheckpointError",
@@ -37,8 +38,6 @@ __all__ = [
     "set_aside",
     "write",
 ]
-
-STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
 
 
 @dataclass(frozen=True)

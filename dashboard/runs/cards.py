@@ -12,6 +12,7 @@ import streamlit as st
 from core.catalogue.index import Entry
 from core.jobs.queue import Where
 from core.runs import Run
+from core.runs.retention import RULES
 from core.runs.status import RESUMABLE
 from core.runs.trash import counted
 from dashboard.compare import edit, listing, share
@@ -36,7 +37,8 @@ def _top_line(folder: Folder, shown: Sequence[Entry]) -> list[Entry]:
         listed, problem = listing.filtered(shown, text)
         few = "" if len(listed) == len(shown) else f"{len(listed):,} of "
         st.html(
-            f'<span class="found">{few}{lists.total(shown, folder.on_disk)}</span>', width="content"
+            f'<span class="found" title="{RULES}">{few}{lists.total(shown, folder.on_disk)}</span>',
+            width="content",
         )
     if problem:
         cards.problem(problem)

@@ -139,3 +139,12 @@ def test_files_that_say_no_version_are_todays(store: RunStore, run: Run) -> None
     old = store.open(other.name)
     assert (old.meta, old.corpus, old.switches) == (run.meta, run.corpus, run.switches)
     assert (old.status, old.damaged) == (run.status, [])
+
+
+def test_an_event_with_a_flipped_bit_is_left_out(run: Run) -> None:
+    run.add_event("sample", 7, text="to be or not to be ☃")
+    known = run.events
+    assert known[-1] == {"kind": "sample", "step": 7, "text": "to be or not to be ☃"}
+    path = run.path / "events.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"to be or", b"to bd or"))
+    assert run.events == known[:-1]

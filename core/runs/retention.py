@@ -1,0 +1,27 @@
+"""How much of a run is kept on the disk: the rules, and what each part takes now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.files import folder_size
+from core.runs.trash import DAYS
+
+STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
+SNAPSHOT_BYTES = 200 * 2**20  # of a run; beyond them every second snapshot goes
+ANSWER_BYTES = 512 * 2**20  # of a run; the least recently asked go first
+PARTS = ("metrics", "snapshots", "checkpoints", "inspections")
+
+RULES = (
+    "Metrics and the weights of every checkpoint stay;"
+    f" of the newest {STATES_KEPT} checkpoints what resuming needs besides."
+    f" A run's attention takes at most {SNAPSHOT_BYTES // 2**20} MB, then every second snapshot"
+    f" goes; its answers at most {ANSWER_BYTES // 2**20} MB, then those asked for least recently."
+    f" Deleted runs stay {DAYS} days."
+)
+
+
+def sizes(run: Path) -> dict[str, int]:
+    """Bytes of the parts of a run's directory, `other` for the rest."""
+    found = {part: folder_size(run / part) for part in PARTS}
+    return {**found, "other": max(folder_size(run) - sum(found.values()), 0)}
