@@ -9,7 +9,7 @@ FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test inputs audit lint bench science pictures clean check-python chromium node
+.PHONY: lab test inputs audit lint bench faults science pictures clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -40,6 +40,10 @@ inputs: .venv/tests
 
 bench: .venv/tests chromium
 	$(BIN)/python -m tests.benchmarks
+
+# Kills, damages, fills and stalls what it can, and counts what was lost; a quarter of an hour.
+faults: .venv/tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults $(ARGS)
 
 # Trains the runs that README shows and takes its pictures anew.
 pictures: .venv/tests chromium

@@ -1,0 +1,1 @@
+"""A seeded campaign of faults: what is killed, damaged, filled up or stalled loses nothing."""
