@@ -192,6 +192,29 @@ def test_the_websocket_is_behind_the_door(client: TestClient) -> None:
         pass
 
 
+@pytest.mark.usefixtures("owner")
+def test_a_proxy_that_signs_people_in_brings_the_token(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDNORM_HOSTS", "lab.example")
+    monkeypatch.setenv("ADDNORM_TOKEN", "of-the-proxy-alone")
+    passed_on = {
+        "host": "lab.example",
+        "origin": "https://lab.example",
+        "x-forwarded-for": "192.0.2.7",
+        "x-forwarded-proto": "https",
+    }
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/_stcore/stream", headers=passed_on),
+    ):
+        pass
+    passed_on["authorization"] = "Bearer of-the-proxy-alone"
+    assert client.get("/", headers={**passed_on, **HTML}).text == "inside"
+    with client.websocket_connect("/_stcore/stream", headers=passed_on):
+        pass
+
+
 @pytest.mark.parametrize(
     ("site", "mode", "target", "status"),
     [
