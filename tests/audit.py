@@ -74,15 +74,11 @@ def advisories(command: Sequence[str], wanted: dict[str, str]) -> list[str] | No
 
 
 def _asked(command: Sequence[str], wanted: Sequence[str]) -> list[str] | None:
-    ran = subprocess.run(
-        [*command, "--no-deps", "--disable-pip", "--format=json", "-r", "/dev/stdin"],
-        input="\n".join(wanted),
-        capture_output=True,
-        text=True,
-    )
+    asked = [*command, "--no-deps", "--disable-pip", "--format=json", "-r", "/dev/stdin"]
     try:
+        ran = subprocess.run(asked, input="\n".join(wanted), capture_output=True, text=True)
         told = json.loads(ran.stdout)["dependencies"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return [
         f"{one['name']} {one.get('version', '')}: {known['id']}"

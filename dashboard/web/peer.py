@@ -53,7 +53,7 @@ def owner(client: Address, server: Address) -> int | None:
     with contextlib.suppress(ValueError):  # a name instead of an address
         here, there = (_address(client[0]), client[1]), (_address(server[0]), server[1])
         if here[0].is_loopback:
-            owners = {uid for own, other, uid in _rows() if (own, other) == (here, there)}
+            owners = {uid for own, other, uid in _rows(client[1]) if (own, other) == (here, there)}
             return owners.pop() if len(owners) == 1 else None
     return None
 
@@ -61,14 +61,15 @@ def owner(client: Address, server: Address) -> int | None:
 End = tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]
 
 
-def _rows() -> Iterator[tuple[End, End, int]]:
-    """Both ends and the owner of each open connection."""
+def _rows(port: int) -> Iterator[tuple[End, End, int]]:
+    """Both ends and the owner of each open connection from a port."""
+    own = f":{port:04X}"  # the others, thousands on a busy machine, are not looked at
     for table in TABLES:
         with contextlib.suppress(OSError), open(table, encoding="ascii") as lines:
             next(lines, None)  # the head
             for line in lines:
                 words = line.split()
-                if words[3] == ESTABLISHED:
+                if words[3] == ESTABLISHED and words[1].endswith(own):
                     yield _end(words[1]), _end(words[2]), int(words[7])
 
 

@@ -33,6 +33,7 @@ def test_a_database_that_is_not_reached_is_told_from_one_that_knows_nothing() ->
     wanted = {"mine": "1.0"}
     assert audit.advisories(fake({}), wanted) is None
     assert audit.advisories([sys.executable, "-c", "1/0"], wanted) is None
+    assert audit.advisories(["/no/such/pip-audit"], wanted) is None
     assert audit.advisories(fake(KNOWN), wanted) == []
     bad = {**KNOWN, "mine==1.0": [{"id": "CVE-2", "fix_versions": []}]}
     assert audit.advisories(fake(bad), wanted) == ["mine 1.0: CVE-2 (mended in no release yet)"]
