@@ -483,9 +483,7 @@ def test_the_story_and_all_that_is_done_to_runs(browser: Browser, tmp_path: Path
         for answer in ("keep_runs", "delete_stopped"):
             press(walk.page, "delete_runs")
             press(walk.page, answer)
-            expect(
-                walk.page.locator(".st-key-keep_runs")
-            ).to_be_hidden()  # it is answered
+            expect(walk.page.locator(".st-key-keep_runs")).to_be_hidden()  # it is answered
             settled(walk.page)
         until(lambda: not is_there(walk, dies), "a run at work is stopped and deleted")
         tick(walk, "pre-ln-lives")
