@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
         slot.leave()
         lock.release()
     record = made.record
+    if record.state != state and bar.status is not None:  # which couldn't be written down
+        record = bar.status
     if state != "finished":
         words = record.message or _last_alarm(made) or f"at step {record.step}"
         print(f"the run is {STATE_LABELS[state].word}: {one_line(words)}", file=sys.stderr)
@@ -97,6 +99,7 @@ class Bar:
             "loss": Reader(segments, "step", ["loss/train"]),
             "validation": Reader(segments, "evaluation", ["loss/validation"]),
         }
+        self.status: Status | None = None  # the last that was told
         self._words: dict[str, str] = {}
         self._bar = tqdm(
             total=run.config.training.steps,
@@ -114,6 +117,7 @@ class Bar:
 
     def show(self, status: Status) -> None:
         """Follow the run's state."""
+        self.status = status
         self._bar.update(status.step - self._bar.n)
         for word, reader in self._readers.items():
             rows = reader.read()

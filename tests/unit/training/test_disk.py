@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import small
+from conftest import SMALL, small
 
+from core.__main__ import main
 from core.files import Reserve, is_full
 from core.jobs import execute_run
 from core.jobs.execute_run import work
@@ -272,3 +273,24 @@ def test_an_event_after_a_torn_line_is_a_line_of_its_own(store: RunStore) -> Non
     assert [event["step"] for event in run.events] == [1, 2]
     lines = (run.path / "events.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["text"] == "second"
+
+
+def test_the_command_line_says_what_can_not_be_written_down(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "here")
+
+    monkeypatch.setattr("core.cli.train.revive", lambda store: None)
+    monkeypatch.setattr(SeriesWriter, "write", refused)
+    real = Status.write
+    monkeypatch.setattr(
+        Status,
+        "write",
+        lambda self, path: (refused if self.state == "failed" else real)(self, path),
+    )
+    asked = [f"--{name}={value}" for name, value in SMALL.items()]
+    assert main(["train", *asked, "--data.corpus=copy"]) == 1
+    said = capsys.readouterr().err
+    assert "can only be read: mount its disk for writing" in said
+    assert "Traceback" not in said
