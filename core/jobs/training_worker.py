@@ -17,7 +17,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +98,7 @@ class Search:
                     return claimed
         return None
 
-    def _claim(self, id: str, open_places: Iterable[DeviceKind]) -> Claim | None:
+    def _claim(self, id: str, open_places: list[DeviceKind]) -> Claim | None:
         from core.jobs.execute_run import kind_of
 
         try:
@@ -117,6 +116,8 @@ class Search:
         if not slot.enter():
             if slot.too_large:
                 self._put_off(run, slot)
+            else:  # one that comes free in a moment is this run's, not that of a later one
+                open_places.remove(slot.kind)
             return None
         # Whoever removes the marker has the run: it may have been held or taken out meanwhile.
         wanted = self.queue.read(id)

@@ -190,3 +190,24 @@ def test_a_grid_starts_all_of_its_runs_from_one_checkpoint(
     path.write_text(f'preset = "pre-ln-lives"\n{lines}')
     assert main(["sweep", str(path)]) == 2
     assert "preset: a fork has its parent's settings" in capsys.readouterr().err
+
+
+def test_a_slot_that_comes_free_while_one_looks_is_not_a_later_runs(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(store, "", 3)
+    asked: list[training_worker.Slot] = []
+
+    def enter(slot: training_worker.Slot, wait: bool = True) -> bool:
+        asked.append(slot)
+        return len(asked) > 1  # the first is refused, then somebody leaves
+
+    monkeypatch.setattr(training_worker.Slot, "enter", enter)
+    monkeypatch.setattr(training_worker, "free", lambda kind: 1)
+    search = training_worker.Search(store, ("cpu",))
+    monkeypatch.setattr(search, "_needs", dict.fromkeys(waiting(store), ("cpu", 0)))
+    assert search() is None
+    claimed = search()
+    assert claimed is not None
+    assert claimed.run.name == "one 0"
+    claimed.give_back()
