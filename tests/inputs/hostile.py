@@ -104,7 +104,7 @@ TEXTS = [
 texts = strategies.sampled_from(TEXTS) | strategies.text(max_size=40)
 numbers = (
     strategies.integers(-(10**20), 10**20)
-    | strategies.floats()
+    | strategies.floats(allow_subnormal=False)  # a run that trained here flushes them to 0
     | strategies.sampled_from([0, -1, 1, 2**31, 2**63, 10**400, -0.0, 1e-320])
 )
 plain = texts | numbers | strategies.booleans() | strategies.none()

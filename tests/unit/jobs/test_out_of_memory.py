@@ -25,9 +25,9 @@ from core.training.control import NullControl
 from core.training.devices import is_out_of_memory
 from core.training.trainer import Trainer
 
-# A step of it keeps some 120 MB.
+# A step of it keeps some 950 MB: more than what a process that ran many tests has at hand.
 LARGE = {
-    **{"model__depth": 4, "model__width": 32, "model__context": 128, "training__batch_size": 96},
+    **{"model__depth": 4, "model__width": 32, "model__context": 128, "training__batch_size": 768},
     **{"training__steps": 1, "training__evaluate_every": 0, "probes__every": 0},
 }
 
