@@ -354,17 +354,18 @@ def test_a_widget_answers_while_an_inspection_is_still_at_work(page, dashboard):
     expect(page.locator(".anl-lens td[data-n]").first).to_be_visible()  # a quick one goes first
     assert question.state == "working"
     switch(page, "anatomy_section", "Landscape")
-    cancel = page.locator(".st-key-slot_climb .anl-question button", has_text="Cancel")
+    place = ".st-key-slot_climb .anl-question"
+    cancel = page.locator(f"{place} button", has_text="Cancel")
     cancel.focus()
     page.keyboard.press("Enter")
     wait_until(lambda: question.state == "cancelled")
-    expect(page.locator(".st-key-slot_climb .anl-question")).to_contain_text("cancelled")
-    page.locator(".st-key-slot_climb .anl-question button", has_text="Ask again").click()
+    expect(page.locator(place)).to_contain_text("cancelled")
+    page.locator(f"{place} button", has_text="Ask again").click()
     wait_until(lambda: question.state in ("waiting", "working"))
     expect(
-        page.locator(".st-key-slot_climb .anl-question button", has_text="Cancel")
+        page.locator(f"{place} button", has_text="Cancel")
     ).to_be_visible()
-    page.locator(".st-key-slot_climb .anl-question button", has_text="Cancel").click()
+    page.locator(f"{place} button", has_text="Cancel").click()
     wait_until(lambda: question.state == "cancelled")
 
 
