@@ -362,9 +362,7 @@ def test_a_widget_answers_while_an_inspection_is_still_at_work(page, dashboard):
     expect(page.locator(place)).to_contain_text("cancelled")
     page.locator(f"{place} button", has_text="Ask again").click()
     wait_until(lambda: question.state in ("waiting", "working"))
-    expect(
-        page.locator(f"{place} button", has_text="Cancel")
-    ).to_be_visible()
+    expect(page.locator(f"{place} button", has_text="Cancel")).to_be_visible()
     page.locator(f"{place} button", has_text="Cancel").click()
     wait_until(lambda: question.state == "cancelled")
 
