@@ -27,7 +27,7 @@ def draw() -> None:
     revive(store())  # a warm worker, so that the next run starts at once
     with within(unread.PATIENCE) as patience:
         page.run()
-    unread.tell(patience.left)
+    unread.tell(list(patience.left))
 
 
 if runtime.exists():  # importing it elsewhere draws nothing and starts nothing

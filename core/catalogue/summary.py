@@ -92,11 +92,12 @@ class RunSummary:
 
 
 class Patience:
-    """The time that somebody has for measuring runs; `left` are the places of those left unread."""
+    """The time that somebody has for measuring runs; `left` are those left unread, by their places,
+    so that each is looked for once."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.left: set[str] = set()
+        self.left: dict[str, RunSummary] = {}
 
     @property
     def over(self) -> bool:
@@ -133,6 +134,9 @@ class _UnreadError(Exception):
 
 def summary_of(run: Run) -> RunSummary:
     """The run as it is now. Of a run that has ended it is kept, in memory and in its directory."""
+    patience = _PATIENCE.get()
+    if patience is not None and run.place in patience.left:
+        return patience.left[run.place]
     return _summary(run, run.record, run.name)
 
 
@@ -170,7 +174,7 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
         return found
     patience = _PATIENCE.get()
     if patience is not None and patience.over:
-        patience.left.add(run.place)
+        patience.left[run.place] = _unread(record, name)
         raise _UnreadError
     made_from = _made_from(run, record)
     with patience.spent() if patience else contextlib.nullcontext():
