@@ -209,19 +209,11 @@ ENTRIES: Cache[Entry | None] = Cache(20_000)
 SETTINGS: Cache[dict[str, Any] | None] = Cache(20_000)
 
 
-def ids(store: RunStore) -> list[str]:
-    """What may be runs of a store, newest first."""
-    try:
-        return sorted((n for n in os.listdir(store.root) if n[0] != "."), reverse=True)
-    except OSError:
-        return []  # nothing was ever trained
-
-
 def listing(store: RunStore) -> Listing:
     """The runs of a store as they are now."""
     root = str(store.root)
     found, problems = [], {}
-    for id in ids(store):
+    for id in reversed(store.names()):
         try:
             entry = entry_of(store, id)
         except Exception:  # one damaged run must not take the others of the list with it

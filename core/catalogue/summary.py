@@ -129,7 +129,12 @@ def within(seconds: float) -> Iterator[Patience]:
 
 
 class _UnreadError(Exception):
-    """Nobody has measured the run, and there is no time to do so; nothing is kept of it."""
+    """Nobody has measured the run, and there is no time to do so; raised past the cache, so that
+    what is `told` instead is not kept in it."""
+
+    def __init__(self, told: RunSummary) -> None:
+        super().__init__()
+        self.told = told
 
 
 def summary_of(run: Run) -> RunSummary:
@@ -163,8 +168,8 @@ def _summary(run: Run, record: Status, name: str) -> RunSummary:
     make = partial(_kept, run, record, name) if ended else partial(_measured, run, record)
     try:
         return SUMMARIES.get(run.place, made_from, make)
-    except _UnreadError:
-        return _unread(record, name)
+    except _UnreadError as error:
+        return error.told
 
 
 def _kept(run: Run, record: Status, name: str) -> RunSummary:
@@ -174,8 +179,8 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
         return found
     patience = _PATIENCE.get()
     if patience is not None and patience.over:
-        patience.left[run.place] = _unread(record, name)
-        raise _UnreadError
+        patience.left[run.place] = told = _unread(run, record, name)
+        raise _UnreadError(told)
     made_from = _made_from(run, record)
     with patience.spent() if patience else contextlib.nullcontext():
         measured = _measured(run, record)
@@ -196,7 +201,7 @@ def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
     return None
 
 
-def _unread(record: Status, name: str) -> RunSummary:
+def _unread(run: Run, record: Status, name: str) -> RunSummary:
     return RunSummary(
         state=record.state,
         verdict=Verdict("too_early", None, None, f"{name} is being read."),
@@ -208,6 +213,7 @@ def _unread(record: Status, name: str) -> RunSummary:
         last={},
         best={},
         metrics={},
+        first=run.first_step,
         unread=True,
     )
 

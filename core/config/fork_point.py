@@ -92,6 +92,11 @@ class ForkPoint(BaseModel):
         )
 
 
+def begin_together(one: ForkPoint | None, other: ForkPoint | None) -> bool:
+    """Whether two runs begin at one checkpoint, or both at step 0 (None)."""
+    return (one and one.key) == (other and other.key)
+
+
 def reshaped(before: RunConfig, after: RunConfig) -> Iterator[tuple[str, Any, Any]]:
     """The settings that would change the shape of a tensor that both networks have.
 

@@ -135,8 +135,8 @@ def _nothing(run: Run, able: list[int], steps: int) -> str:
             f" {_called(run)} (steps {', '.join(map(str, able))}); accepted: more than {able[0]:,}"
         )
     every = run.config.training.checkpoint_every
-    when = f"each {every:,} steps and" if every else ""
+    when = f"each {every:,} steps and when" if every else "when"
     return (
-        f"{_called(run)} has no checkpoint that can be forked yet; it writes one {when} when it is"
+        f"{_called(run)} has no checkpoint that can be forked yet; it writes one {when} it is"
         " paused, stopped or finished"
-    ).replace("  ", " ")
+    )

@@ -314,12 +314,8 @@ def _folder(store: RunStore) -> Path:
 
 
 def _runs_with_grids(store: RunStore) -> list[tuple[Run, str]]:
-    try:
-        names = sorted(name for name in os.listdir(store.root) if name[0] != ".")
-    except OSError:
-        return []  # nothing was ever written there
     found = []
-    for name in names:
+    for name in store.names():
         run = Run(store.root / name)
         grid, _ = _grid_of(run)
         # The file of settings is written last: without it a run is still being made.

@@ -9,7 +9,6 @@ it gives up its part of the processor, and ends after ten idle minutes.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import json
 import logging
@@ -29,7 +28,7 @@ from torch import nn
 from core.anatomy import KINDS, Answer, CancelledError, load
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, device_of
 from core.data.downloads import CorpusError
-from core.files import write_atomically, write_json
+from core.files import is_full, write_atomically, write_json
 from core.jobs import environment, inspection_queue, inspections
 from core.jobs.inspections import Inspection, Record
 from core.jobs.processes import INSPECTOR
@@ -264,7 +263,7 @@ def _sentence(error: Exception, run: Run) -> tuple[str, bool]:
     text = str(error)
     if is_out_of_memory(error):
         return "out of memory: ask for fewer windows or a shorter text", False
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return "the disk is full: free some room, then ask again", False
     if isinstance(error, FileNotFoundError):
         return f"a file of the run vanished meanwhile: {error.filename}", False

@@ -16,6 +16,7 @@ from core.durations import (
     step_seconds,
     step_work,
 )
+from core.jobs.admission import device_of
 from core.jobs.queue import waiting
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
@@ -67,13 +68,14 @@ def places(store: RunStore) -> Mapping[str, Place]:
     by_id = {run.id: run for run in store.list()}
     began = [run for id, run in by_id.items() if id not in ids]  # who waits has measured nothing
     newest = began[-NEWEST:]
-    gpu = any(run.record.device == "cuda" for run in newest)
     active = [run for run in began if run.status in AT_WORK]
-    known = [(_kind(run, gpu), found) for run in newest if (found := measured(run)) is not None]
+    known = [
+        (device_of(run.config), found) for run in newest if (found := measured(run)) is not None
+    ]
     clocks: dict[DeviceKind, _Slots | None] = {
         kind: _Slots.of(
             kind,
-            [run for run in active if _kind(run, gpu) == kind],
+            [run for run in active if device_of(run.config) == kind],
             [found for one, found in known if one == kind],
         )
         for kind in KINDS
@@ -81,7 +83,7 @@ def places(store: RunStore) -> Mapping[str, Place]:
     told: dict[str, Place] = {}
     for number, id in enumerate(order, 1):
         run = by_id.get(id)
-        kind = "cpu" if run is None else _kind(run, gpu)
+        kind = "cpu" if run is None else device_of(run.config)
         clock = clocks[kind]
         told[id] = Place(number, clock.next if clock else None)
         if clock and run is not None and not clock.take(run):
@@ -90,13 +92,8 @@ def places(store: RunStore) -> Mapping[str, Place]:
 
 
 KINDS: tuple[DeviceKind, ...] = ("cpu", "cuda")
-NEWEST = 12  # runs that tell how fast this machine is, and whether `auto` is a GPU here
+NEWEST = 12  # runs that tell how fast this machine is
 AT_WORK = ("starting", "running")
-
-
-def _kind(run: Run, gpu: bool) -> DeviceKind:
-    wish = run.config.training.device
-    return "cuda" if wish == "cuda" or (wish == "auto" and gpu) else "cpu"
 
 
 class _Slots:

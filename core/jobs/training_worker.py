@@ -192,7 +192,7 @@ class TrainingWorker(Worker):
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return False
         self._looked = time.monotonic()
-        newest = sorted(_names(self.store))[-NEWEST:]
+        newest = self.store.names()[-NEWEST:]
         now = {name for name in newest if is_at_work(self.store.root / name)}
         for name in self._at_work - now:  # a killed one is noticed while the kernel still tells
             _ = Run(self.store.root / name).record
@@ -250,7 +250,7 @@ def adopt_orphans(store: RunStore) -> None:
     """Queue again what is queued but lost its marker."""
     queue = run_queue(store)
     marked = {*queue.waiting(), *queue.held()}
-    for name in sorted(_names(store)):
+    for name in store.names():
         folder = store.root / name
         try:
             record = Status.read(folder / "status.json")
@@ -260,13 +260,6 @@ def adopt_orphans(store: RunStore) -> None:
         lost = record.state == "queued" and name not in marked and old
         if lost and not is_at_work(folder):
             queue.put(name, environment.written(), turn(store, Run(folder)))
-
-
-def _names(store: RunStore) -> list[str]:
-    try:
-        return [name for name in os.listdir(store.root) if not name.startswith(".")]
-    except OSError:
-        return []
 
 
 def _log_to(path: Path) -> None:

@@ -542,13 +542,14 @@ class RunStore:
 
     def _ids(self) -> Iterator[str]:
         root = str(self.root)
-        for name in self._names():
+        for name in self.names():
             if os.path.exists(f"{root}/{name}/config.json"):
                 yield name
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """The folders' names of what may be runs, oldest first; none is opened."""
         try:
-            return [name for name in os.listdir(self.root) if not name.startswith(".")]
+            return sorted(name for name in os.listdir(self.root) if not name.startswith("."))
         except OSError:
             return []  # nothing was ever written there
 
@@ -572,7 +573,7 @@ class RunStore:
 
     def open(self, id: str) -> Run:
         """The run with this id. Raises RunError when there is none."""
-        if id not in self._names() or not (self.root / id / "config.json").is_file():
+        if id not in self.names() or not (self.root / id / "config.json").is_file():
             raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
         return self._run(id)
 

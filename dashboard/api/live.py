@@ -17,7 +17,7 @@ from starlette.responses import Response
 from core.cache import Cache
 from core.jobs.grids import at_work
 from core.metrics.limits import POINTS, RUNS
-from core.runs import Run, RunError
+from core.runs import Run, RunError, RunStore
 from core.runs.status import Status
 from dashboard.api.answers import (
     BadRequestError,
@@ -151,13 +151,9 @@ def _counts() -> Counts:
 def _counted(root: Path) -> Counts:
     found: Counts = {"training": 0, "paused": 0, "waiting": 0}
     active = []
-    try:
-        names = os.listdir(root)
-    except OSError:
-        names = []  # nothing was ever trained
-    for name in names:
+    for name in RunStore(root).names():
         run = Run(root / name)
-        if name[0] == "." or not os.path.exists(f"{run.place}config.json"):
+        if not os.path.exists(f"{run.place}config.json"):
             continue
         if word := ACTIVE.get(run.status):
             found[word] += 1

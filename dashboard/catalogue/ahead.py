@@ -25,7 +25,7 @@ def read(store: RunStore) -> int:
     """Read entries and digests, newest first, measuring nothing; how many runs were read."""
     known = 0
     with within(0):  # that context is this thread's own
-        for known, id in enumerate(index.ids(store), 1):
+        for known, id in enumerate(reversed(store.names()), 1):
             with contextlib.suppress(Exception):  # the page that lists it says what is wrong
                 entry = index.entry_of(store, id)
                 if entry is not None:

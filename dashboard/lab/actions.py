@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import jobs, presets
 from core.config import RunConfig, layers
-from core.config.fork_point import ForkPoint
+from core.config.fork_point import ForkPoint, begin_together
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from core.verdicts.labels import LIVE
@@ -135,7 +135,9 @@ def train_pair(config: RunConfig, twin: RunConfig, dotted: str, value: Any) -> N
     focus = lab.in_focus()
     fork, _ = forking.current()
     exists = (
-        focus is not None and focus.config.flat() == config.flat() and forking.begins(focus, fork)
+        focus is not None
+        and focus.config.flat() == config.flat()
+        and begin_together(focus.fork, fork)
     )
     base = focus if exists else enqueue(config, _name(config, fork), fork=fork)
     if base is None:

@@ -9,12 +9,13 @@ import streamlit as st
 
 from core.catalogue.index import entries
 from core.catalogue.summary import summary_of
+from core.config.fork_point import begin_together
 from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, measure, next_steps
 from core.verdicts.verdict import Verdict
 from dashboard.catalogue import run_names
-from dashboard.lab import actions, headline
+from dashboard.lab import actions
 from dashboard.live.feed import store
 from dashboard.ui import cards
 
@@ -25,7 +26,7 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     if len(shown) > 1:
         ended = shown[1].status in ENDED
         twin = (verdicts[1] if ended else None, shown[1].config)
-        same_start = headline.started_together(*shown[:2])
+        same_start = begin_together(shown[0].fork, shown[1].fork)
     stands = summary_of(shown[1]).words_for(None) if twin and twin[0] is None else ""
     found = next_steps(
         verdicts[0],

@@ -117,12 +117,6 @@ def line(fork: ForkPoint | None, config: RunConfig | None, problem: str) -> None
         st.button("From step 0", key="fork_off", type="tertiary", on_click=leave)
 
 
-def begins(run: Run, fork: ForkPoint | None) -> bool:
-    """Whether a run began at this checkpoint; at step 0 for None."""
-    own = run.fork
-    return (own and own.key) == (fork and fork.key)
-
-
 def beside(fork: ForkPoint | None, shown: Sequence[Run]) -> list[Any]:
     """What is shown beside a run that was just started: its parent, else what was in focus."""
     if fork is not None:

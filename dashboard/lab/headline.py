@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.config.alike import are_twins
+from core.config.fork_point import begin_together
 from core.runs import Run
 from core.verdicts.labels import LIVE
 from core.verdicts.verdict import Verdict
@@ -24,17 +25,11 @@ def twins(shown: Sequence[Run]) -> bool:
     if len(shown) != 2:
         return False
     first, second = shown
-    if not started_together(first, second):
+    if not begin_together(first.fork, second.fork):
         return False
     if first.meta["twin_of"] == second.id or second.meta["twin_of"] == first.id:
         return True
     return are_twins(first.config.flat(), second.config.flat())
-
-
-def started_together(first: Run, second: Run) -> bool:
-    """Whether both began at step 0, or at one checkpoint."""
-    starts = [fork and fork.key for fork in (first.fork, second.fork)]
-    return starts[0] == starts[1]
 
 
 def loss_title(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> str:

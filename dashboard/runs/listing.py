@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -36,13 +35,9 @@ def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
     Only these are opened: checking the settings of thousands of runs takes seconds.
     """
     listed = {entry.id for entry in entries}
-    try:
-        names = sorted(os.listdir(store.root))
-    except OSError:
-        return {}
     found = {}
-    for name in names:
-        if name[0] == "." or name in listed or not (store.root / name / "config.json").is_file():
+    for name in store.names():
+        if name in listed or not (store.root / name / "config.json").is_file():
             continue
         try:
             Run(store.root / name).config  # noqa: B018 - reading it is the check
