@@ -143,11 +143,15 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
             )  # fmt: skip
             log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
             log_y = st.toggle("log y", key="compare_log", bind="query-params")
-            st.html('<span class="choice">smoothing</span>', width="content")
-            smooth = st.selectbox(
-                "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
-                label_visibility="collapsed", width=74, bind="query-params",
-            )  # fmt: skip
+            with st.container(  # of its own, so that a narrow window does not part the two
+                horizontal=True, key="curve_smoothing", vertical_alignment="center",
+                width="content", gap="small",
+            ):  # fmt: skip
+                st.html('<span class="choice">smoothing</span>', width="content")
+                smooth = st.selectbox(
+                    "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
+                    label_visibility="collapsed", width=74, bind="query-params",
+                )  # fmt: skip
         pair = outcomes.twins(shown.drawn, choice.focus)
         components.curves(
             [],
