@@ -110,9 +110,9 @@ def work(root: Path, log: Path) -> None:
         lock = run.lock()
         if lock.acquire() and queue.take(run.id) and run.status == "queued":
             run.write_status(Status(state="running"))
-            time.sleep(0.01)
-            with open(log, "a") as file:
+            with open(log, "a") as file:  # in the order of the beginnings
                 file.write(run.id + "\n")
+            time.sleep(0.01)
             run.write_status(Status(state="finished"))
         lock.release()
 
@@ -156,12 +156,14 @@ def test_whatever_is_killed_no_run_is_lost_or_trained_twice(
     done = log.read_text().split()
     assert len(done) == len(set(done))
     assert waiting(store) == []
-    # In order, but for what was killed and the two that work side by side.
+    # In order, but for what was killed and the two that work side by side. A run whose worker
+    # died before it began waits again at the end: it alone is late, not all that went before it.
     kept = [id for id in done if store.open(id).status == "finished"]
     turns = [expected.index(id) for id in kept]
-    assert sum(abs(one - two) > 1 for one, two in zip(turns, sorted(turns), strict=True)) <= (
-        3 * kills
-    )
+    late = [
+        turn for place, turn in enumerate(turns) if sum(other > turn for other in turns[:place]) > 2
+    ]
+    assert len(late) <= kills + 2
 
 
 def test_a_grid_starts_all_of_its_runs_from_one_checkpoint(
