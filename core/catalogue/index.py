@@ -268,7 +268,7 @@ def told(run: Run) -> dict[str, Any]:
 
 
 def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
-    flat = SETTINGS.get(run.place, stamps[0], lambda: _flat(run.place))
+    flat = SETTINGS.get(run.prefix, stamps[0], lambda: _flat(run.prefix))
     if flat is None:
         return None
     by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []

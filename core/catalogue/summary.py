@@ -28,8 +28,8 @@ from core.cache import Cache
 from core.files import read_json, replacing
 from core.metrics.segment import CADENCES
 from core.runs import schemas
+from core.runs.run import Run
 from core.runs.status import ENDED, State, Status
-from core.runs.store import Run
 from core.verdicts import judgement, labels
 from core.verdicts.labels import VerdictKind
 from core.verdicts.verdict import Verdict, diverged_at, judge
@@ -140,8 +140,8 @@ class _UnreadError(Exception):
 def summary_of(run: Run) -> RunSummary:
     """The run as it is now. Of a run that has ended it is kept, in memory and in its directory."""
     patience = _PATIENCE.get()
-    if patience is not None and run.place in patience.left:
-        return patience.left[run.place]
+    if patience is not None and run.prefix in patience.left:
+        return patience.left[run.prefix]
     return _summary(run, run.record, run.name)
 
 
@@ -167,7 +167,7 @@ def _summary(run: Run, record: Status, name: str) -> RunSummary:
     made_from = (name, record.state, record.changed, record.step, sizes)
     make = partial(_kept, run, record, name) if ended else partial(_measured, run, record)
     try:
-        return SUMMARIES.get(run.place, made_from, make)
+        return SUMMARIES.get(run.prefix, made_from, make)
     except _UnreadError as error:
         return error.told
 
@@ -179,7 +179,7 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
         return found
     patience = _PATIENCE.get()
     if patience is not None and patience.over:
-        patience.left[run.place] = told = _unread(run, record, name)
+        patience.left[run.prefix] = told = _unread(run, record, name)
         raise _UnreadError(told)
     made_from = _made_from(run, record)
     with patience.spent() if patience else contextlib.nullcontext():
@@ -193,7 +193,7 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
 
 def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
     try:
-        found = schemas.current(FILE, read_json(run.place + FILE))
+        found = schemas.current(FILE, read_json(run.prefix + FILE))
         if found["of"] == _made_from(run, record):
             return _from_json(found, record, name, run.first_step)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -249,7 +249,7 @@ def _made_from(run: Run, record: Status) -> dict[str, Any]:
 
 def _sizes(run: Run) -> dict[str, int]:
     try:
-        with os.scandir(f"{run.place}metrics") as entries:
+        with os.scandir(f"{run.prefix}metrics") as entries:
             files = {e.name: e.stat().st_size for e in entries if e.name.endswith(".arrow")}
     except OSError:
         return {}
@@ -296,7 +296,7 @@ def _measured(run: Run, record: Status) -> RunSummary:
 def _is_newer(run: Run) -> bool:
     """Whether a later release wrote the digest, whose it stays then."""
     try:
-        schemas.current(FILE, read_json(run.place + FILE))
+        schemas.current(FILE, read_json(run.prefix + FILE))
     except schemas.NewerSchemaError:
         return True
     except (OSError, ValueError):

@@ -319,7 +319,7 @@ def _runs_with_grids(store: RunStore) -> list[tuple[Run, str]]:
         run = Run(store.root / name)
         grid, _ = _grid_of(run)
         # The file of settings is written last: without it a run is still being made.
-        if grid and os.path.isfile(f"{run.place}config.json"):
+        if grid and os.path.isfile(f"{run.prefix}config.json"):
             found.append((run, grid))
     return found
 

@@ -38,7 +38,7 @@ def turn(store: RunStore, run: Run) -> Callable[[list[str]], int]:
 
     def grid(id: str) -> str:
         one = Run(store.root / id)
-        return GRIDS.get(one.place, "", lambda: str(one.meta.get("grid") or ""))
+        return GRIDS.get(one.prefix, "", lambda: str(one.meta.get("grid") or ""))
 
     return lambda ids: place_of(grid(run.id), [grid(id) for id in ids])
 

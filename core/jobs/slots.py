@@ -23,7 +23,7 @@ from core.files import NEW
 from core.jobs.room import Entry, Room, holds, room
 from core.machine import DeviceKind, cores, slots
 from core.runs.locks import Lock, is_locked
-from core.runs.store import RunError
+from core.runs.run import RunError
 
 
 def registry() -> Path:

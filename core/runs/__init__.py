@@ -1,6 +1,7 @@
 """Runs on disk: create, list, open, read while they grow."""
 
+from core.runs.run import Run, RunError
 from core.runs.status import Status
-from core.runs.store import Run, RunError, RunStore, describe
+from core.runs.store import RunStore, describe
 
 __all__ = ["Run", "RunError", "RunStore", "Status", "describe"]

@@ -14,7 +14,7 @@ from core.memory import was_killed
 from core.runs.status import NEEDS_WORKER, Status, goes_on
 
 if TYPE_CHECKING:
-    from core.runs.store import Run
+    from core.runs.run import Run
 
 
 def noticed(run: Run, status: Status) -> Status:

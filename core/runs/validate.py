@@ -15,8 +15,8 @@ from core.files import parse_json, read_json
 from core.heads.patterns import map_npy
 from core.metrics.segment import read_schema
 from core.runs import fork_files
+from core.runs.run import Run, RunError
 from core.runs.status import Status
-from core.runs.store import Run, RunError
 
 # What belongs to a run that moves; what else a run's directory has stays where it is.
 KEPT = re.compile(

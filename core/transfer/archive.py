@@ -20,8 +20,9 @@ from typing import Any
 
 from core.files import RefusedFileError, make_private, open_named, read_json, replacing, write_json
 from core.runs.locks import Lock
+from core.runs.run import Run, RunError
 from core.runs.status import Status
-from core.runs.store import Run, RunError, RunStore
+from core.runs.store import RunStore
 from core.runs.trash import IMPORTED
 from core.runs.validate import KEPT, files_of, problems_of
 

@@ -31,7 +31,7 @@ import pyarrow.parquet
 from core.catalogue.index import told
 from core.metrics.names import flat_names
 from core.metrics.segment import CADENCES
-from core.runs.store import Run, RunError
+from core.runs.run import Run, RunError
 from core.transfer.archive import import_runs, pack
 
 # What a spreadsheet would compute, in a name or note; with ' before it, it is text.

@@ -19,7 +19,7 @@ from typing import Any
 
 from core.metrics.names import flat_names
 from core.metrics.segment import CADENCES
-from core.runs.store import Run
+from core.runs.run import Run
 
 
 def to_tensorboard(

@@ -19,8 +19,8 @@ from core.config.fork_point import ForkPoint
 from core.config.rough import rough_times
 from core.config.units import Unit, unit
 from core.config.words import format_value
+from core.runs.run import Run
 from core.runs.status import ENDED, RESUMABLE, State, goes_on
-from core.runs.store import Run
 from core.verdicts.judgement import LITTLE, SIGMAS, WINDOW, scale
 from core.verdicts.labels import DEAD_KINDS
 from core.verdicts.verdict import Verdict

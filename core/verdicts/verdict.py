@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config.units import Unit, unit
-from core.runs.store import Run
+from core.runs.run import Run
 from core.verdicts.judgement import (
     BESIDE,
     LITTLE,

@@ -153,7 +153,7 @@ def _counted(root: Path) -> Counts:
     active = []
     for name in RunStore(root).names():
         run = Run(root / name)
-        if not os.path.exists(f"{run.place}config.json"):
+        if not os.path.exists(f"{run.prefix}config.json"):
             continue
         if word := ACTIVE.get(run.status):
             found[word] += 1

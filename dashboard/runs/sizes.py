@@ -26,8 +26,8 @@ class Sizes:
 
         Runs at work are counted anew at each call, the others once a minute at most.
         """
-        missing = [entry for entry in entries if entry.run.place not in self._known]
-        alive = [entry for entry in entries if entry.alive and entry.run.place in self._known]
+        missing = [entry for entry in entries if entry.run.prefix not in self._known]
+        alive = [entry for entry in entries if entry.alive and entry.run.prefix in self._known]
         if self._counter is None or not self._counter.is_alive():
             old = time.monotonic() - self._whole > AGAIN
             wanted = [*missing, *(entries if old else alive)]
@@ -39,13 +39,13 @@ class Sizes:
         if missing and self._counter is not None:
             self._counter.join(patience)
         known = self._known
-        return {e.id: known[e.run.place] for e in entries if e.run.place in known}
+        return {e.id: known[e.run.prefix] for e in entries if e.run.prefix in known}
 
     def _count(self, entries: Sequence[Entry]) -> None:
         if len(self._known) > MOST:
             self._known.clear()
         for entry in entries:
-            self._known[entry.run.place] = entry.run.size()
+            self._known[entry.run.prefix] = entry.run.size()
 
 
 @cache

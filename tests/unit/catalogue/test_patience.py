@@ -33,7 +33,7 @@ def test_without_time_a_run_is_told_as_its_status_says(three: RunStore) -> None:
         assert all(one.unread and one.words == "finished" and one.loss is None for one in told)
         assert [one.step for one in told] == [40] * 3
         assert not any(parse("loss < 9").matches(entry.values) for entry in found)
-    assert set(patience.left) == {entry.run.place for entry in found}
+    assert set(patience.left) == {entry.run.prefix for entry in found}
     assert all(unread(entry.run) for entry in found)
     # The same entries know all once they are asked by someone who waits.
     assert all(entry.summary.loss is not None for entry in found)

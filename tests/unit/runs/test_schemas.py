@@ -15,7 +15,7 @@ from core.config import Switch
 from core.heads.patterns import summed
 from core.metrics.segment import VERSION, read_schema
 from core.runs import Run, RunError, RunStore, Status, schemas
-from core.runs.store import FILES
+from core.runs.small_files import FILES
 from tests.fake_runs import finished
 
 SMALL = ("meta.json", "corpus.json", "tokenizer.json", "switches.json", "status.json")
