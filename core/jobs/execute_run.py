@@ -28,7 +28,8 @@ from core.runs import Run, RunError, Status
 from core.runs.status import Order, State, receive
 from core.training.devices import choose_device, is_out_of_memory
 from core.training.optimizers import build_optimizer
-from core.training.trainer import Trainer, in_megabytes
+from core.training.pauses import in_megabytes
+from core.training.trainer import Trainer
 
 Watch = Callable[[Status], None]
 SHARE_SECONDS = 0.25

@@ -17,6 +17,8 @@ from core.runs.status import Command, Order
 from core.training import metric_log
 from core.training.control import NullControl
 from core.training.optimizers import build_optimizer
+from core.training.state import TrainingState
+from core.training.step import Step
 from core.training.timing import Pace
 from core.training.trainer import Trainer
 
@@ -435,10 +437,10 @@ def test_out_of_memory_and_a_full_disk_say_what_to_do(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(error: Exception) -> Run:
-        def raising(self: Trainer) -> None:
+        def raising(self: Step, state: TrainingState) -> None:
             raise error
 
-        monkeypatch.setattr(Trainer, "_step", raising)
+        monkeypatch.setattr(Step, "take", raising)
         return do(store, small())
 
     short = fail(torch.OutOfMemoryError()).record

@@ -1,0 +1,83 @@
+"""What is measured on the probe text."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.probes import of_trace, snapshot_patterns
+from core.probes.gradients import UpdateRatios
+from core.runs import Run
+from core.runs.snapshots import due as snapshot_due
+from core.training.disk import Disk
+from core.training.hooks.evaluate import evaluating
+from core.training.hooks.hook import Hook
+from core.training.metric_log import MetricLog
+from core.training.objectives import Task
+from core.training.state import TrainingState
+
+
+class Probe(Hook):
+    """Statistics of the probe at θ_s, its attention where a snapshot is due, and update ratios."""
+
+    def __init__(
+        self,
+        run: Run,
+        task: Task,
+        disk: Disk,
+        log: MetricLog,
+        device: torch.device,
+        model: nn.Module,
+    ) -> None:
+        self._run, self._task, self._log, self._device = run, task, log, device
+        self._disk = disk
+        self._probes = run.config.probes
+        self._precision = run.config.training.precision
+        self._ratios = UpdateRatios(model)
+        self._found: dict[str, Tensor] | None = None
+
+    def on_rewired(self, state: TrainingState) -> None:
+        self._ratios = UpdateRatios(state.model)
+
+    def on_backward(self, state: TrainingState) -> None:
+        self._found = None
+        if state.step % self._probes.every:
+            return
+        trace = self._trace(state)
+        if snapshot_due(state.step // self._probes.every):
+            self._snapshot(state, trace)
+        self._found = of_trace.measure(trace)
+        self._ratios.before()
+
+    def on_update(self, state: TrainingState) -> None:
+        if self._found is None:
+            return
+        found = self._found | self._ratios.measure()
+        self._log.one("probe", state.step, state.stopwatch.seconds, in_one_copy(found))
+
+    def on_finish(self, state: TrainingState) -> None:
+        self._snapshot(state, self._trace(state))
+
+    def _trace(self, state: TrainingState) -> dict[str, Tensor]:
+        with evaluating(state.model, self._precision, self._device):
+            return state.model.trace(self._task.probe)  # type: ignore[operator, no-any-return]
+
+    def _snapshot(self, state: TrainingState, trace: dict[str, Tensor]) -> None:
+        if self._probes.attention and snapshot_patterns.present(trace):
+            pattern = snapshot_patterns.patterns(trace)
+            write = partial(self._run.snapshots.write, state.step, pattern, state.wiring.causal)
+            self._disk.later(write, pattern.nbytes)
+
+
+def in_one_copy(found: dict[str, Tensor]) -> dict[str, Any]:
+    """Tensors of the device as numbers and (L,) arrays: one synchronisation for all."""
+    flat = torch.cat([v.detach().float().reshape(-1) for v in found.values()]).cpu().numpy()
+    values, start = {}, 0
+    for name, value in found.items():
+        part = flat[start : start + value.numel()]
+        values[name] = part if value.ndim else part[0]
+        start += value.numel()
+    return values

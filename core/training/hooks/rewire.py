@@ -1,0 +1,63 @@
+"""Layers that change their wiring at a step of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from core.config import Switch
+from core.config.overrides import parse
+from core.runs import Run
+from core.training.disk import Disk
+from core.training.hooks.hook import Flush, Hook
+from core.training.objectives import Task
+from core.training.optimizers import build_optimizer
+from core.training.rewire import rewired
+from core.training.state import TrainingState
+
+
+class Rewire(Hook):
+    """Turns what is scheduled, or was asked for by hand, for this very step."""
+
+    def __init__(
+        self,
+        run: Run,
+        task: Task,
+        disk: Disk,
+        flush: Flush,
+        replaced: Callable[[], None],
+    ) -> None:
+        self._run, self._task, self._flush, self._replaced = run, task, flush, replaced
+        self._disk = disk
+        self._switches = run.switches
+
+    def plan(self, step: int, text: str) -> None:
+        """Write a switch down for the next step; one that can't be built is only noted."""
+        model = self._run.model_at(step + 1)
+        try:
+            for one in parse(text):
+                switch = Switch(step=step, **one)
+                model = model.switched(switch.override)
+                self._run.add_switch(switch)
+        except (ValueError, OSError) as error:
+            text = f"a switch was refused: {getattr(error, 'strerror', None) or error}"
+            self._disk.later(partial(self._run.add_event, "note", step, text=text))
+        self._switches = self._run.switches
+
+    def on_step_start(self, state: TrainingState) -> None:
+        config = self._run.config
+        due = [switch for switch in self._switches if switch.step == state.step]
+        if not due or state.step == config.training.steps:
+            return
+        self._flush()
+        for switch in due:
+            state.wiring = state.wiring.switched(switch.override)
+            state.model, state.optimizer = rewired(
+                state.model,
+                state.optimizer,
+                lambda: self._task.build(state.wiring),
+                lambda model: build_optimizer(model, config.optimizer),
+            )
+            told = partial(self._run.add_event, "switch", state.step, text=switch.words)
+            self._disk.later(partial(told, **switch.changes))
+        self._replaced()
