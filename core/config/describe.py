@@ -9,7 +9,7 @@ from core.config.alike import FORK
 from core.config.norms import norm_label
 from core.config.overrides import Switch
 from core.config.run import settings
-from core.config.words import file_name, format_value, words_of
+from core.config.words import file_name, format_value, title_in_sentence, words_of
 
 SHORT = {
     "model.residual": "residual",
@@ -28,10 +28,7 @@ Values = Mapping[str, Any]
 
 def short_title(dotted: str) -> str:
     """`optimizer.warmup_steps` -> `warm-up`."""
-    known = settings()
-    title = str(known[dotted].title) if dotted in known else dotted
-    kept = title[:1] if title.startswith(("QK", "β")) else title[:1].lower()
-    return SHORT.get(dotted, kept + title[1:])
+    return SHORT.get(dotted) or title_in_sentence(dotted)
 
 
 def described(values: Values) -> str:

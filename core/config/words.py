@@ -42,6 +42,13 @@ def title_of(dotted: str) -> str:
     return str(found.title) if found is not None else dotted
 
 
+def title_in_sentence(dotted: str) -> str:
+    """A setting's title as it stands within a sentence: `warm-up`; names such as QK keep theirs."""
+    known = settings()
+    title = str(known[dotted].title) if dotted in known else dotted
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
 def words_of(values: Mapping[str, Any]) -> str:
     """Settings by dotted name with their values: `residual off, placement post, depth 12`."""
     return ", ".join(

@@ -154,6 +154,12 @@ def warns(state: State, kind: VerdictKind | None) -> str:
     return kind if kind in BAD_KINDS else ""
 
 
+def nats(size: float) -> str:
+    """The size of a gap of losses in nats, with two figures or more; without its sign."""
+    size = abs(size)
+    return f"{size:.2f}" if size >= 0.1 else f"{size:.2g}"
+
+
 def _finished(kind: VerdictKind | None) -> str:
     return VERDICT_LABELS[kind].short if kind in BAD_KINDS else STATE_LABELS["finished"].word
 

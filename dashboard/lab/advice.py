@@ -12,7 +12,8 @@ from core.catalogue.summary import summary_of
 from core.config.fork_point import begin_together
 from core.runs import Run
 from core.runs.status import ENDED
-from core.verdicts.advice import Suggestion, measure, next_steps
+from core.verdicts.advice import Suggestion, next_steps
+from core.verdicts.measured import measure
 from core.verdicts.verdict import Verdict
 from dashboard.catalogue import run_names
 from dashboard.lab import actions

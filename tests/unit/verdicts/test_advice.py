@@ -12,8 +12,9 @@ from core.config.alike import experiment_key
 from core.config.fork_point import ForkPoint
 from core.config.units import unit
 from core.runs import RunStore
-from core.verdicts.advice import Measured, Suggestion, measure, next_steps
+from core.verdicts.advice import Suggestion, next_steps
 from core.verdicts.labels import KINDS
+from core.verdicts.measured import Measured, measure
 from core.verdicts.verdict import Verdict
 from tests.fake_runs import finished
 
