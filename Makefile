@@ -9,7 +9,7 @@ FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test inputs audit lint bench faults science pictures clean check-python chromium node
+.PHONY: lab test inputs audit lint bench faults science pictures translations clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -52,6 +52,10 @@ faults: .venv/tests
 # Trains the runs that README shows and takes its pictures anew.
 pictures: .venv/tests chromium
 	$(BIN)/python -m tests.pictures
+
+# Brings assets/languages up to date with the source and counts what is not translated.
+translations: .venv/tests
+	$(BIN)/python -m tests.translations
 
 # An hour of one processor; an interrupted round goes on where it was.
 science: .venv/tests

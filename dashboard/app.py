@@ -15,7 +15,7 @@ if str(ROOT) not in sys.path:
 
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
 from dashboard.catalogue import ahead  # noqa: E402
-from dashboard.ui import cards  # noqa: E402
+from dashboard.ui import cards, language  # noqa: E402, F401, language: so that it is asked
 from dashboard.web.lifespan import lifespan  # noqa: E402
 
 

@@ -11,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from core.language import catalogue, known
 from dashboard.api import attention_bytes, cells, inspections, live, points
-from dashboard.api.answers import FOREVER, route
+from dashboard.api.answers import FOREVER, as_json, route
 from dashboard.web import assets
 from dashboard.web.access import Door
 from dashboard.web.host_guard import Guard
 from dashboard.web.index_page import Shell
 from dashboard.web.security_headers import SecurityHeaders
+from dashboard.web.spoken import Spoken
 from dashboard.web.static_files import Statics
 
 
@@ -31,7 +33,17 @@ def asset(request: Request) -> Response:
     return Response(content, 200, headers, "text/javascript")
 
 
+@route
+def language(request: Request) -> Response:
+    """The translations of a language, `{template: [form, ...]}`, for what the browser says."""
+    name = known(request.path_params["language"])
+    if name is None:
+        raise KeyError("there is no such language")
+    return as_json(catalogue(name).forms, request=request)
+
+
 ROUTES: list[BaseRoute] = [
+    Route("/api/language/{language}", language),
     Route("/api/live", live.live),
     Route("/api/cells", cells.cells),
     Route("/api/series", points.series),
@@ -47,4 +59,4 @@ ROUTES: list[BaseRoute] = [
     Route("/api/assets/{name}", asset),
     Route("/api/assets/{version}/{name:path}", asset),
 ]
-MIDDLEWARE = [Middleware(one) for one in (SecurityHeaders, Guard, Door, Shell, Statics)]
+MIDDLEWARE = [Middleware(one) for one in (SecurityHeaders, Guard, Door, Spoken, Shell, Statics)]

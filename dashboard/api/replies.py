@@ -225,6 +225,15 @@ class Stream(Standing):
     """More is there already; ask again at once."""
 
 
+Words = TypeAliasType(
+    "Words",
+    Annotated[
+        dict[str, list[str]],
+        Field(description="/api/language/LANGUAGE: templates, and their forms in a language."),
+    ],
+)
+
+
 @with_config(EXACT)
 class Problem(TypedDict):
     """What went wrong, in one sentence; with status 400, 403 or 404."""
@@ -238,6 +247,7 @@ REPLIES: dict[str, Any] = {
     "/api/series": Range | Ranges,
     "/api/profile": Profiles,
     "/api/attention/{run}": Snapshots,
+    "/api/language/{language}": Words,
     "/api/attention/{run}/{source}/scores": Scores,
     "/api/inspections/{run}/{id}": Standing,
     "/api/inspections/{run}/{id}/stream": Stream,

@@ -5,8 +5,8 @@ server is (else it asks `/compare/_stcore/...` first and logs a 404), the ground
 dark page flashes white), `shell.js`, which mends the browser's history, and preloads of the modules
 that the page will need (they come while Streamlit starts). plotly.js is not among them: reading its
 4.8 MB takes a second of the one thread that draws the page, so charts load it, once the page has
-come to rest. The style sheets stand at the page's end: after Streamlit's, which they overrule, and
-before the first element is drawn.
+come to rest. The page's language is the reader's (`spoken.py`). The style sheets stand at the
+page's end: after Streamlit's, which they overrule, and before the first element is drawn.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.language import current
 from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files, style
 from dashboard.web.security_headers import POLICY, hashes, policy
 
+LANGUAGE = b'<html lang="en">'
 HEAD, HEAD_END, END = b"<head>", b"</head>", b"</body>"
 
 
@@ -74,6 +76,7 @@ class Shell:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
+                    body = body.replace(LANGUAGE, f'<html lang="{current()}">'.encode(), 1)
                     body = body.replace(HEAD, HEAD + head(), 1)
                     body = body.replace(HEAD_END, preloads() + HEAD_END, 1)
                     body = body.replace(END, style.of_pages().encode() + END, 1)

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "resources": set(),
+    "language": {"resources"},
     "memory": set(),
     "machine": {"memory"},
     "presets": {"config", "resources"},
@@ -77,6 +78,7 @@ FOR_THE_DASHBOARD = {
     *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
     "grids",
     *("heads", "jobs", "machine", "memory", "metrics", "presets", "resources", "runs", "transfer"),
+    "language",
     "shown",
     "verdicts",
 }

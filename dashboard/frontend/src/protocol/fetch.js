@@ -1,5 +1,7 @@
 // Asking the server.
 
+import { LANGUAGE } from "./words.js"
+
 const TIMEOUT = 15000 // ms
 
 /**
@@ -61,7 +63,8 @@ export async function fetchAnswer(address, names = []) {
  * @param {RequestInit} [how]
  */
 async function answered(address, how) {
-  const reply = await fetch(address, how)
+  // The page's language, not the browser's: two tabs may speak two of them.
+  const reply = await fetch(address, { ...how, headers: { "Accept-Language": LANGUAGE } })
   if (!reply.ok) throw new Error((await reply.json()).error)
   return reply
 }

@@ -176,3 +176,6 @@ export interface Stream {
 
 /** A metric at one step, or one value per layer; null: not finite. */
 export type Value = number | (number | null)[] | null
+
+/** /api/language/LANGUAGE: templates, and their forms in a language. */
+export type Words = Record<string, string[]>

@@ -1,0 +1,30 @@
+"""What people read, in their language: messages that know their parts, catalogues, the choice.
+
+The source is written in English. A sentence that reaches a user is a :class:`Message`: its English
+text, and beside it the template and the values it was made from, so that whoever shows it can say
+it in the reader's language, now or when it is read from a file a year later. Imports no other room.
+"""
+
+from core.language.catalogues import DRAFTS, LANGUAGES, SOURCE, Catalogue, catalogue
+from core.language.choice import ask, best, chosen, current, known, of_terminal, speaking, use
+from core.language.message import Message, mark, said, t
+
+__all__ = [
+    "DRAFTS",
+    "LANGUAGES",
+    "SOURCE",
+    "Catalogue",
+    "Message",
+    "ask",
+    "best",
+    "catalogue",
+    "chosen",
+    "current",
+    "known",
+    "mark",
+    "of_terminal",
+    "said",
+    "speaking",
+    "t",
+    "use",
+]
