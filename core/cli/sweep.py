@@ -18,6 +18,7 @@ from core.cli.options import UsageError, add_fork, add_store, fork_of, store_of
 from core.config.words import format_value
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
+from core.jobs.grid_progress import GridCounts, goes_on, progress
 from core.jobs.launcher import revive
 from core.memory import in_bytes
 from core.runs import RunStore
@@ -148,11 +149,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
     """A progress bar to the end, then what became of each run. Ctrl-C leaves the grid at work."""
-    total = jobs.progress(store, id).total
+    total = progress(store, id)["total"]
     shape = "{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}"
     with tqdm(total=total, bar_format=shape, desc=one_line(jobs.known(store)[id])) as bar:
         try:
-            while (now := jobs.progress(store, id)).at_work:
+            while goes_on(now := progress(store, id)):
                 revive(store)
                 show(bar, now)
                 time.sleep(POLL_SECONDS)
@@ -164,16 +165,16 @@ def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
     print("\n".join(results(store, id, axes)))
 
 
-def show(bar: tqdm[Any], now: jobs.Progress) -> None:
+def show(bar: tqdm[Any], now: GridCounts) -> None:
     """Follow the grid's progress."""
-    left = now.seconds_left
+    left = now["seconds_left"]
     words = [
-        f"{now.training} training" if now.training else "",
-        f"{now.paused} paused" if now.paused else "",
+        f"{now['training']} training" if now["training"] else "",
+        f"{now['paused']} paused" if now["paused"] else "",
     ]
     words.append(f"{durations.in_time(left)} left" if left is not None else "")
     bar.set_postfix_str(", ".join(word for word in words if word), refresh=False)
-    bar.n = now.total - now.training - now.waiting - now.paused
+    bar.n = now["total"] - now["training"] - now["waiting"] - now["paused"]
     bar.refresh()
 
 

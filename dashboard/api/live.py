@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.cache import Cache
-from core.jobs.grids import at_work
+from core.jobs.grid_progress import at_work
 from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError, RunStore
 from core.runs.status import Status
@@ -32,7 +32,6 @@ from dashboard.api.replies import (
     Counts,
     Events,
     Gone,
-    GridCounts,
     Headline,
     Live,
     LiveRun,
@@ -158,8 +157,8 @@ def _counted(root: Path) -> Counts:
         if word := ACTIVE.get(run.status):
             found[word] += 1
             active.append(name)
-    if grids := [grid.for_browser() for grid in at_work(store(), active)]:
-        found["grids"] = cast(list[GridCounts], grids)
+    if grids := at_work(store(), active):
+        found["grids"] = grids
     return found
 
 

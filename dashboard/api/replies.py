@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypeAliasType, TypedDict
 
 from core.catalogue.outcomes import Drawn
+from core.jobs.grid_progress import GridCounts
 from core.jobs.inspections import State as Asked
 from core.runs.status import State as Stands
 
@@ -112,23 +113,6 @@ class LiveRun(TypedDict):
     m: NotRequired[dict[str, Points | Missing]]
     latest: NotRequired[dict[str, At]]
     events: NotRequired[Events]
-
-
-@with_config(EXACT)
-class GridCounts(TypedDict):
-    """How far a grid of runs is; `done` came to their end, `diverged` are some of them."""
-
-    id: str
-    name: str
-    total: int
-    done: int
-    diverged: int
-    failed: int
-    stopped: int
-    training: int
-    waiting: int
-    paused: int
-    seconds_left: int | None
 
 
 @with_config(EXACT)

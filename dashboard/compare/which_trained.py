@@ -10,6 +10,7 @@ import streamlit as st
 from core.catalogue.index import Entry
 from core.config.describe import short_title
 from core.jobs import grids as jobs
+from core.jobs.grid_progress import goes_on, progress
 from core.jobs.queue import run_queue
 from core.runs import RunError
 from dashboard import components
@@ -117,14 +118,14 @@ def _select(title: str, key: str, words: Mapping[str, str], first: int, width: i
 def _steering(id: str) -> None:
     """Pause, resume and cancel, each only while it can do something."""
     try:
-        now = jobs.progress(store(), id)
+        now = progress(store(), id)
     except RunError:
         return  # its runs were deleted this very moment
-    if now.training or now.waiting:
+    if now["training"] or now["waiting"]:
         st.button("Pause", key="grid_pause", on_click=_steer, args=(jobs.pause, id))
-    if now.paused or now.stopped:
+    if now["paused"] or now["stopped"]:
         st.button("Resume", key="grid_resume", on_click=_steer, args=(jobs.resume, id))
-    if now.at_work:
+    if goes_on(now):
         st.button("Cancel", key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
 
 

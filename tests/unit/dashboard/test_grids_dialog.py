@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import RunConfig
 from core.jobs import grids as jobs
 from core.jobs import waiting
+from core.jobs.grid_progress import progress
 from core.runs import RunStore
 from dashboard.launch.grid_dialog import TICKABLE
 from dashboard.settings.form import SETTINGS
@@ -111,11 +112,11 @@ def test_the_card_steers_its_grid(folder):
     card.button(key="grid_pause").click().run()
     assert not card.exception
     assert waiting(folder) == []
-    assert jobs.progress(folder, id).paused == 3
+    assert progress(folder, id)["paused"] == 3
     card.button(key="grid_resume").click().run()
     assert len(waiting(folder)) == 3
     card.button(key="grid_cancel").click().run()
-    assert jobs.progress(folder, id).stopped == 3
+    assert progress(folder, id)["stopped"] == 3
     assert {b.key for b in card.button} == {"grid_resume"}
 
 

@@ -15,6 +15,7 @@ from conftest import small
 from core import grids
 from core.jobs import control, enqueue, environment, training_worker, waiting
 from core.jobs import grids as jobs
+from core.jobs.grid_progress import at_work, goes_on, progress
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.launcher import standby_lock
 from core.jobs.queue import run_queue
@@ -42,8 +43,9 @@ def states(store: RunStore, id: str) -> list[str]:
 
 
 def counts(store: RunStore, id: str) -> tuple[int, ...]:
-    now = jobs.progress(store, id)
-    return now.total, now.done, now.training, now.waiting, now.paused, now.stopped, now.failed
+    now = progress(store, id)
+    names = ("total", "done", "training", "waiting", "paused", "stopped", "failed")
+    return tuple(now[name] for name in names)  # type: ignore[literal-required]
 
 
 # Without workers
@@ -65,7 +67,7 @@ def test_a_grid_is_queued_in_its_order_and_every_run_says_so(still: RunStore) ->
     assert jobs.find(still, id[9:]) == id
     assert jobs.definition(still, id)["axes"]["model.residual"] == ["on", "off"]
     assert counts(still, id) == (8, 0, 0, 8, 0, 0, 0)
-    assert jobs.progress(still, id).seconds_left is None
+    assert progress(still, id)["seconds_left"] is None
 
 
 def test_impossible_cells_are_kept_with_their_reasons(still: RunStore) -> None:
@@ -114,7 +116,7 @@ def test_cancelling_stops_what_waits_and_resuming_queues_it_again(still: RunStor
     jobs.cancel(still, id)
     assert states(still, id) == ["stopped", "stopped"]
     assert waiting(still) == run_queue(still).held() == []
-    assert not jobs.progress(still, id).at_work
+    assert not goes_on(progress(still, id))
     jobs.resume(still, id)
     assert states(still, id) == ["queued", "queued"]
     assert len(waiting(still)) == 2
@@ -152,22 +154,22 @@ def test_progress_counts_every_state_and_knows_the_time_left(still: RunStore) ->
     for run, state in zip(runs, ends, strict=False):
         run.write_status(Status(state=state, step=30, steps=30))
     assert counts(still, id) == (7, 2, 0, 2, 0, 2, 1)
-    assert jobs.progress(still, id).diverged == 1
+    assert progress(still, id)["diverged"] == 1
     lock = runs[5].lock()
     assert lock.acquire()
     (runs[5].path / "corpus.json").write_text('{"vocabulary": 90}')
     runs[5].write_status(Status(state="running", step=10, steps=30, seconds_left=20))
-    one = jobs.progress(still, id)
-    assert (one.training, one.waiting) == (1, 1)
+    one = progress(still, id)
+    assert (one["training"], one["waiting"]) == (1, 1)
     places = slots("cpu")  # 20 steps of 1 s are ahead of it, 30 of the one that waits
-    assert one.seconds_left == pytest.approx(max(50 / places, 30), rel=0.01)
-    assert [grid.id for grid in jobs.at_work(still, [runs[5].id])] == [id]
-    assert jobs.at_work(still, ["no-such-run"]) == []
+    assert one["seconds_left"] == pytest.approx(max(50 / places, 30), rel=0.01)
+    assert [grid["id"] for grid in at_work(still, [runs[5].id])] == [id]
+    assert at_work(still, ["no-such-run"]) == []
     lock.release()
 
 
 def test_what_does_not_exist_is_named(still: RunStore) -> None:
-    for act in (jobs.pause, jobs.resume, jobs.cancel, jobs.progress, jobs.find):
+    for act in (jobs.pause, jobs.resume, jobs.cancel, progress, jobs.find):
         with pytest.raises(RunError, match="there is no grid"):
             act(still, "nothing")
     (still.root / "half-made").mkdir(parents=True)
@@ -227,12 +229,12 @@ def test_the_standby_leaves_the_queue_to_a_worker_between_two_runs(still: RunSto
 def test_a_grid_trains_to_its_end_in_few_processes(farm: RunStore) -> None:
     with one_core():
         id = jobs.start(farm, grid_of({"model.depth": [1, 2], "training.seed": [0, 1]}))
-        wait_until(lambda: jobs.progress(farm, id).done == 4)
+        wait_until(lambda: progress(farm, id)["done"] == 4)
     runs = jobs.members(farm, id)
     assert len({run.record.pid for run in runs}) == 1  # one worker took them all
     for run in runs:
         assert len(run.series("loss/train")[1]) == 30
-    assert jobs.progress(farm, id).seconds_left is None
+    assert progress(farm, id)["seconds_left"] is None
     assert len(waiting(farm)) == 0
     wait_until(lambda: is_locked(standby_lock(farm)))  # the standby waits as ever
 
@@ -270,7 +272,7 @@ def test_pause_resume_and_cancel_at_work(farm: RunStore) -> None:
         jobs.resume(farm, id)
         wait_until(lambda: first.status == "running" and first.record.step > at)
         assert counts(farm, id) == (3, 0, 1, 2, 0, 0, 0)
-        assert jobs.progress(farm, id).seconds_left is not None
+        assert progress(farm, id)["seconds_left"] is not None
         jobs.cancel(farm, id)
         wait_until(lambda: states(farm, id) == ["stopped"] * 3)
     assert first.checkpoints[-1] == first.record.step

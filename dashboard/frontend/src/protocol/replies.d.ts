@@ -49,7 +49,11 @@ export interface Gone {
   gone: true
 }
 
-/** How far a grid of runs is; `done` came to their end, `diverged` are some of them. */
+/**
+ * How far a grid of runs is; `done` came to their end, `diverged` are some of them. `paused` are
+ * paused or held back, `stopped` stopped or interrupted; `seconds_left` is for those that train or
+ * wait, null while nothing was measured.
+ */
 export interface GridCounts {
   id: string
   name: string
