@@ -1,5 +1,6 @@
 // A Plotly graph in a card, made once and kept.
 
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
 import { Card } from "../ui/card.js"
@@ -82,7 +83,7 @@ export class Chart extends Card {
       this.drawn()
     } catch (error) {
       console.error(error)
-      if (!this.ready) this.explain("The drawing library did not load. Reload the page.")
+      if (!this.ready) this.explain(t("The drawing library did not load. Reload the page."))
     } finally {
       this.busy = false
     }

@@ -1,6 +1,7 @@
 // One run's metric minus its twin's at equal steps, below their curves: `runs` holds the two.
 
 import { titleOf } from "../protocol/metrics.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { labelOf, number } from "../ui/format.js"
 import { aired, sensible } from "./axes.js"
@@ -46,12 +47,12 @@ export class Difference extends Curves {
 
   why() {
     const [first, second] = this.pair.map((r) => hub.run(r.id))
-    if (!second) return "Choose two runs to see their difference here."
-    if (first.gone || second.gone) return "One of the two runs was deleted."
+    if (!second) return t("Choose two runs to see their difference here.")
+    if (first.gone || second.gone) return t("One of the two runs was deleted.")
     const series = first.series.get(this.metric)
     if (series?.steps.length) return ""
-    if (series?.missing) return `One of the two runs does not record ${this.props.metric}.`
-    return first.loaded ? "The first step that both have appears in a moment." : "Loading…"
+    if (series?.missing) return t("One of the two runs does not record {metric}.", { metric: this.props.metric })
+    return first.loaded ? t("The first step that both have appears in a moment.") : t("Loading…")
   }
 
   name() {
@@ -64,10 +65,10 @@ export class Difference extends Curves {
     const now = lines[0]?.ys.findLast((v) => v !== null)
     const size = Number.isFinite(now) ? number(Math.abs(now), 3) : null
     const what = titleOf(props.metric).toLowerCase()
-    const title = size === null ? `${a} minus ${b}` : now === 0 ? `${a} and ${b} are equal so far`
-      : `${a} is ${size} ${now < 0 ? "below" : "above"} ${b}`
-    this.heading(props.title ?? title, props.subtitle ?? [`${what} of ${a} minus that of ${b}, at equal steps`,
-      this.unit(), props.smooth > 0 ? "raw and smoothed" : "raw"].filter((w) => w !== what).join(" · "))
+    const title = size === null ? t("{a} minus {b}", { a, b }) : now === 0 ? t("{a} and {b} are equal so far", { a, b })
+      : now < 0 ? t("{a} is {size} below {b}", { a, b, size }) : t("{a} is {size} above {b}", { a, b, size })
+    this.heading(props.title ?? title, props.subtitle ?? [t("{what} of {a} minus that of {b}, at equal steps", { what, a, b }),
+      this.unit(), props.smooth > 0 ? t("raw and smoothed") : t("raw")].filter((w) => w !== what).join(" · "))
   }
 
   range(lines) {

@@ -1,5 +1,6 @@
 // A chart as a picture file, with its title and what it shows in the picture.
 
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { buttonOf, el } from "../ui/dom.js"
 import { escaped } from "../ui/format.js"
@@ -13,7 +14,7 @@ export class Exports {
     this.node = el("div", "anl-exports")
     for (const format of ["png", "svg"]) {
       const button = buttonOf("anl-export", format.toUpperCase())
-      button.title = `Save this chart as ${format.toUpperCase()}`
+      button.title = t("Save this chart as {format}", { format: format.toUpperCase() })
       button.onclick = () => this.save(format)
       this.node.append(button)
     }
@@ -38,7 +39,7 @@ export class Exports {
   async save(format) {
     const { chart } = this
     if (!chart.ready) return
-    const words = [chart.title.textContent, chart.props.follow && hub.choice.step !== null ? `step ${hub.choice.step}` : ""]
+    const words = [chart.title.textContent, chart.props.follow && hub.choice.step !== null ? t("step {step}", { step: hub.choice.step }) : ""]
     const filename = words.join(" ").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 80) || "chart"
     const figure = this.figure()
     const { width, height } = figure.layout

@@ -2,6 +2,7 @@
 
 import { OBSERVABLES, STATISTICS } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { escaped, short } from "../ui/format.js"
 import { LEVEL_MARKS, ramp } from "../ui/theme.js"
@@ -34,8 +35,8 @@ export class Lines extends Chart {
     const what = OBSERVABLES[observable] ?? observable
     const unit = STATISTICS[statistic] ?? statistic
     this.explain(this.reason(runs, metric))
-    this.heading(props.title ?? `${what[0].toUpperCase()}${what.slice(1)} through training`,
-      props.subtitle ?? `${unit} of each layer${run ? " · " + short(run.name) : ""}`)
+    this.heading(props.title ?? t("{what} through training", { what: what[0].toUpperCase() + what.slice(1) }),
+      props.subtitle ?? [t("{unit} of each layer", { unit }), ...(run ? [short(run.name)] : [])].join(" · "))
     const series = live?.series.get(metric)
     const steps = series?.steps ?? []
     const rows = (series?.values ?? []).map((r) => (Array.isArray(r) ? r : [r]))
@@ -50,21 +51,21 @@ export class Lines extends Chart {
     const room = 0.15 * Math.max(Math.abs(bottom), Math.abs(top)) - (top - bottom) / 2
     if (!log && room > 0) [bottom, top] = [bottom - room, top + room]
     const y = aired(bottom, top, log)
-    const layout = this.layout(width, height, { x: [0, extent], y, yLog: log, xTitle: "step", yTitle: unit, right: 62 })
+    const layout = this.layout(width, height, { x: [0, extent], y, yLog: log, xTitle: t("step"), yTitle: unit, right: 62 })
     layout.hovermode = depth > 16 ? "closest" : "x unified"
-    layout.xaxis.unifiedhovertitle = { text: "step %{x}" }
+    layout.xaxis.unifiedhovertitle = { text: t("step {step:,}", { step: "%{x}" }) }
     const traces = Array.from({ length: depth }, (_, i) => ({ type: "scatter", mode: "lines", x: steps,
-      y: rows.map((r) => r[i]), name: `layer ${i + 1}`, hovertemplate: "%{y:.4~g}",
+      y: rows.map((r) => r[i]), name: t("layer {layer}", { layer: i + 1 }), hovertemplate: "%{y:.4~g}",
       line: { color: this.colour(i, depth), width: 1.7 } }))
     for (const [step, level, text] of live?.alarms ?? []) {
       if (level !== "switch" || step > extent) continue
       layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: step, x1: step,
         line: { color: this.theme.add, width: 1.2, dash: "dash" } })
       layout.annotations.push({ x: step, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-        text: LEVEL_MARKS.switch, font: { size: 12, color: this.theme.add }, hovertext: `step ${step}: ${escaped(text)}` })
+        text: LEVEL_MARKS.switch, font: { size: 12, color: this.theme.add }, hovertext: `${t("step {step:,}", { step })}: ${escaped(text)}` })
     }
     const named = depth > 1 ? [0, depth - 1] : depth ? [0] : []
-    this.endLabels(layout, named.map((i) => ({ x: steps.at(-1) ?? NaN, y: rows.at(-1)?.[i] ?? NaN, text: `layer ${i + 1}`,
+    this.endLabels(layout, named.map((i) => ({ x: steps.at(-1) ?? NaN, y: rows.at(-1)?.[i] ?? NaN, text: t("layer {layer}", { layer: i + 1 }),
       colour: this.theme.muted })))
     return { traces, layout }
   }

@@ -2,6 +2,7 @@
 
 import { GROUPS, OBSERVABLES, unitOf } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { contextOf, sized } from "../ui/canvas.js"
 import { Card } from "../ui/card.js"
@@ -48,10 +49,11 @@ export class LayerMap extends Card {
     const why = this.reason(runs, metric)
     this.explain(why)
     const group = metric.split("/").at(-1)
-    const kind = metric.startsWith("update") ? "Update size" : metric.startsWith("grad") ? "Gradient norm" : unitOf(metric)
+    const kind = metric.startsWith("update") ? t("Update size") : metric.startsWith("grad") ? t("Gradient norm") : unitOf(metric)
     const [low, high] = this.range(series).map((power) => number(10 ** power, 1))
-    this.heading(this.props.title ?? `${kind}, layer × step`,
-      this.props.subtitle ?? `${GROUPS[group] ?? OBSERVABLES[group] ?? group}, log colour ${low} to ${high}${run ? " · " + short(run.name) : ""}`)
+    this.heading(this.props.title ?? t("{kind}, layer × step", { kind }),
+      this.props.subtitle ?? [t("{what}, log colour {low} to {high}", { what: GROUPS[group] ?? OBSERVABLES[group] ?? group, low, high }),
+        ...(run ? [short(run.name)] : [])].join(" · "))
     this.draw(series, run && hub.run(run.id))
   }
 
@@ -97,7 +99,8 @@ export class LayerMap extends Card {
     this.bar(context, box, range)
     this.box = { ...box, depth, extent, series }
     this.canvas.setAttribute("aria-label",
-      `${this.title.textContent}: ${depth} layers to step ${last}, values ${number(10 ** range[0], 2)} to ${number(10 ** range[1], 2)}`)
+      t("{title}: {depth} layers to step {step:,}, values {low} to {high}",
+        { title: this.title.textContent, depth, step: last, low: number(10 ** range[0], 2), high: number(10 ** range[1], 2) }))
   }
 
   cells(context, box, series, depth, extent, [low, high]) {
@@ -135,7 +138,7 @@ export class LayerMap extends Card {
       context.fillStyle = this.theme.card
       context.fillRect(x - 50, y - 11, 100, 22)
       context.fillStyle = this.theme.warning_text
-      context.fillText("not a number", x, y)
+      context.fillText(t("not a number"), x, y)
     }
   }
 
@@ -191,12 +194,12 @@ export class LayerMap extends Card {
       context.fillText(step.toLocaleString("en-US"), Math.min(x, box.x + box.w - 8), box.y + box.h + 6)
     }
     context.font = `12px ${theme.font}`
-    context.fillText("step", box.x + box.w / 2, box.y + box.h + 22)
+    context.fillText(t("step"), box.x + box.w / 2, box.y + box.h + 22)
     context.save()
     context.translate(12, box.y + box.h / 2)
     context.rotate(-Math.PI / 2)
     context.textBaseline = "middle"
-    context.fillText("layer", 0, 0)
+    context.fillText(t("layer"), 0, 0)
     context.restore()
   }
 
@@ -233,7 +236,8 @@ export class LayerMap extends Card {
     }
     const value = values[k][layer]
     this.tip.hidden = false
-    say(this.tip, `step ${steps[k]}, layer ${layer + 1}: ${value === null ? "not a number" : number(value, 3)}`)
+    say(this.tip, t("step {step:,}, layer {layer}: {value}",
+      { step: steps[k], layer: layer + 1, value: value === null ? t("not a number") : number(value, 3) }))
     const left = Math.min(event.offsetX + 12, this.body.clientWidth - this.tip.offsetWidth - 4)
     this.tip.style.transform = `translate(${left}px, ${Math.max(event.offsetY - 30, 0)}px)`
   }

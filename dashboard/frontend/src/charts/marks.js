@@ -1,5 +1,6 @@
 // What is drawn around the lines of a chart: bands, levels, and marks of what happened at a step.
 
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { escaped, short } from "../ui/format.js"
 import { LEVEL_MARKS, levelColour, faded, runColour } from "../ui/theme.js"
@@ -41,7 +42,7 @@ export function divergences(chart, lines, named, layout) {
   return [{ type: "scatter", mode: "markers", x: found.map((f) => f.x), y: found.map((f) => f.y), cliponaxis: false,
     marker: { symbol: "x-thin", size: named.length ? 9 : 7,
       line: { width: named.length ? 2.4 : 1.6, color: found.map((f) => faded(theme.warning, back(f) ? 0.2 : 1)) } },
-    text: found.map((f) => `${escaped(short(f.run.name))} diverged at step ${f.step.toLocaleString("en-US")}`),
+    text: found.map((f) => t("{run} diverged at step {step:,}", { run: escaped(short(f.run.name)), step: f.step })),
     hovertemplate: "✕ %{text}<extra></extra>", name: "" }]
 }
 
@@ -62,7 +63,8 @@ export function branches(chart, lines) {
     hoverinfo: "skip", line: { color: colours[i], width: 1.4, dash: "dot" } }] : []))
   return [...dotted, { type: "scatter", mode: "markers", x: found.map((f) => f.x), y: found.map((f) => f.y), cliponaxis: Boolean(chart.zoom),
     marker: { symbol: "triangle-right", size: 10, color: colours, line: { width: 1.5, color: theme.card } }, name: "",
-    text: found.map((f) => `${escaped(short(f.line.run.name))}: forked from ${escaped(short(f.fork.name))} at step ${f.fork.step.toLocaleString("en-US")}`),
+    text: found.map((f) => t("{run}: forked from {parent} at step {step:,}",
+      { run: escaped(short(f.line.run.name)), parent: escaped(short(f.fork.name)), step: f.fork.step })),
     hovertemplate: "▸ %{text}<extra></extra>" }]
 }
 
@@ -82,7 +84,7 @@ export function marks(chart, layout, lines) {
         line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
       layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
         text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
-        hovertext: `${escaped(line.run.name)}, step ${step}<br>${wrapped(escaped(text), 44)}`,
+        hovertext: `${t("{run}, step {step:,}", { run: escaped(line.run.name), step })}<br>${wrapped(escaped(text), 44)}`,
         hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
     }
   }

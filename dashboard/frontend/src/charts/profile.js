@@ -3,6 +3,7 @@
 
 import { fetchText } from "../protocol/fetch.js"
 import { OBSERVABLES, PROFILES, unitOf } from "../protocol/metrics.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
 import { labelOf, escaped } from "../ui/format.js"
@@ -94,7 +95,7 @@ export class Profile extends Chart {
   why(runs) {
     const { metric } = this.props
     if (runs.some((r) => this.row(r, metric))) return ""
-    if (this.step !== null && runs.length && this.at.size) return `Nothing was measured up to step ${this.step}.`
+    if (this.step !== null && runs.length && this.at.size) return t("Nothing was measured up to step {step:,}.", { step: this.step })
     return this.reason(runs, metric)
   }
 
@@ -117,10 +118,11 @@ export class Profile extends Chart {
     }
     const left = this.runs.length - runs.length
     const when = this.when(lines)
-    const title = `${what[0].toUpperCase()}${what.slice(1)} by layer${props.cursor && when ? ", " + when.replace("at ", "") : ""}`
-    this.heading(props.title ?? title, props.subtitle ?? [unit + (when && !props.cursor ? " " + when : ""),
-      props.cursor ? (this.step === null ? "newest; follows the cursor of the curves" : "follows the cursor of the curves") : "",
-      start ? "layer 0 is the embedding" : "", left > 0 ? `${MOST_PROFILES} of ${this.runs.length} runs` : ""].filter(Boolean).join(", "))
+    const title = [t("{what} by layer", { what: what[0].toUpperCase() + what.slice(1) }), ...(props.cursor && when ? [when] : [])].join(", ")
+    this.heading(props.title ?? title, props.subtitle ?? [when && !props.cursor ? t("{unit} at {steps}", { unit, steps: when }) : unit,
+      props.cursor ? (this.step === null ? t("newest; follows the cursor of the curves") : t("follows the cursor of the curves")) : "",
+      start ? t("layer 0 is the embedding") : "",
+      left > 0 ? t("{n:,} of {all:,} runs", { n: MOST_PROFILES, all: this.runs.length }) : ""].filter(Boolean).join(", "))
     const all = lines.flatMap((l) => l.y).filter((v) => v !== null && isFinite(v))
     const [least, most] = [Math.min(...all), Math.max(...all)]
     const positive = all.length > 0 && least > 0
@@ -133,10 +135,10 @@ export class Profile extends Chart {
     let y = all.length ? aired(least, most, log) : aired(NaN, NaN, log)
     if (!log && positive) y = [0, y[1]] // a stream that stays as large is a flat line
     const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
-      xTitle: "layer", yTitle: unit, right })
+      xTitle: t("layer"), yTitle: unit, right })
     layout.xaxis.tickformat = "d"
     layout.xaxis.tickvals = ticks(start ? 0 : 1, depth, Math.min(depth, width / 50)).filter((v) => v % 1 === 0)
-    layout.xaxis.unifiedhovertitle = { text: "layer %{x}" }
+    layout.xaxis.unifiedhovertitle = { text: t("layer {layer}", { layer: "%{x}" }) }
     layout.hovermode = lines.length <= TOLD_TOGETHER ? "x unified" : "closest"
     const thin = lines.length > NAMED
     const order = focused ? [...lines.filter((l) => l !== focused), focused] : lines
@@ -153,9 +155,10 @@ export class Profile extends Chart {
 
   // Each run's row is its nearest at or before the cursor, so the steps may differ.
   when(lines) {
-    const steps = [...new Set(lines.map((l) => l.step))].sort((a, b) => a - b).map((s) => s.toLocaleString("en-US"))
+    const steps = [...new Set(lines.map((l) => l.step))].sort((a, b) => a - b)
     if (!steps.length) return ""
-    if (steps.length === 1) return `at step ${steps[0]}`
-    return steps.length <= 3 ? `at steps ${steps.join(", ")}` : `at steps ${steps[0]} to ${steps.at(-1)}`
+    if (steps.length === 1) return t("step {step:,}", { step: steps[0] })
+    const listed = steps.map((s) => s.toLocaleString("en-US")).join(", ")
+    return steps.length <= 3 ? t("steps {steps}", { steps: listed }) : t("steps {first:,} to {last:,}", { first: steps[0], last: steps.at(-1) })
   }
 }

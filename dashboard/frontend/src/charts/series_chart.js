@@ -1,6 +1,7 @@
 // What curves are made of: the course of a run or a group along the chosen axis.
 
 import { ENDED } from "../protocol/states.js"
+import { t } from "../protocol/words.js"
 import { acrossRuns, averageOf, cellsOf, onOneGrid, rangeOf, smoothed } from "../state/aggregate.js"
 import { experimentsOf } from "../state/groups.js"
 import { hub } from "../state/hub.js"
@@ -130,7 +131,7 @@ export class Courses extends Chart {
     if (!last) return ""
     const beyond = own.some((c) => (c.at(-1)?.begin ?? 0) > last.end)
     const ended = runs.some((r) => ENDED.has(hub.run(r.id).state))
-    return beyond && ended ? `to step ${last.end.toLocaleString("en-US")}` : ""
+    return beyond && ended ? t("to step {step:,}", { step: last.end }) : ""
   }
 
   // Who is drawn together: members of a group, of which two or more are drawn.

@@ -1,6 +1,7 @@
 // A dashed line at one step, shared by the page's parts: dragged anywhere, set by a click on the x
 // axis or beside the curves, moved with the arrow keys. It lies over the graph, so that moving it redraws nothing.
 
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { el, say } from "../ui/dom.js"
 import { boxOf } from "./plotly.js"
@@ -12,7 +13,7 @@ export class StepCursor {
     this.label = el("span", "anl-cursor-step")
     this.handle = el("div", "anl-cursor-handle")
     this.strip = el("div", "anl-cursor-strip")
-    this.strip.title = "Click or drag: the step at which profiles are drawn"
+    this.strip.title = t("Click or drag: the step at which profiles are drawn")
     this.grip = el("div", "anl-cursor-grip") // the whole line, as wide as a finger finds
     this.node.append(this.label, this.grip, this.handle)
     this.node.hidden = this.strip.hidden = true
@@ -91,7 +92,7 @@ export class StepCursor {
     if (node.hidden) return
     node.classList.toggle("anl-cursor-idle", step === null)
     Object.assign(node.style, { left: left + x + "px", top: top + "px", height: height + "px" })
-    say(this.label, step === null ? "" : `step ${step.toLocaleString("en-US")}`)
+    say(this.label, step === null ? "" : t("step {step:,}", { step }))
     this.label.classList.toggle("anl-cursor-left", x > width - 90)
   }
 }

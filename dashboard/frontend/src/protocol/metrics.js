@@ -1,23 +1,27 @@
 // What a metric is called and measured in, as core/metrics/names.py says.
 
 import { LABELS } from "./labels.js"
+import { said } from "./words.js"
 
 /** @typedef {Record<string, string>} Words */
 
 /** @type {Words} */
-export const GROUPS = LABELS.metrics.parameters
+export const GROUPS = said(LABELS.metrics.parameters)
 /** @type {Words} */
-export const OBSERVABLES = LABELS.metrics.observables
+export const OBSERVABLES = said(LABELS.metrics.observables)
 /** @type {Words} */
-export const PROFILES = LABELS.metrics.profiles
+export const PROFILES = said(LABELS.metrics.profiles)
 /** @type {Words} */
-export const STATISTICS = LABELS.metrics.statistics
+export const STATISTICS = said(LABELS.metrics.statistics)
 /** @type {Words} */
-const TITLES = LABELS.metrics.titles
+const TITLES = said(LABELS.metrics.titles)
+
+/** @type {Words} */
+const UNITS = said(LABELS.metrics.units)
 
 /** @param {string} metric */
 export function unitOf(metric) {
-  const found = Object.entries(LABELS.metrics.units).find(([start]) => metric.startsWith(start))
+  const found = Object.entries(UNITS).find(([start]) => metric.startsWith(start))
   return found ? found[1] : metric
 }
 

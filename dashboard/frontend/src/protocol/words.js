@@ -40,6 +40,19 @@ export function tn(one, many, n, values) {
 }
 
 /**
+ * A table of words with each of them in the page's language.
+ * @template T
+ * @param {T} table
+ * @returns {T}
+ */
+export function said(table) {
+  const value = /** @type {unknown} */ (table)
+  if (typeof value === "string") return /** @type {T} */ (/** @type {unknown} */ (t(value)))
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return table
+  return /** @type {T} */ (Object.fromEntries(Object.entries(value).map(([name, word]) => [name, said(word)])))
+}
+
+/**
  * A template with its values; `{loss:.3f}` and `{steps:,}` are written as Python writes them.
  * @param {string} template
  * @param {Record<string, unknown>} [values]

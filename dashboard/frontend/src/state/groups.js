@@ -1,5 +1,6 @@
 // Runs of one group: repeats of an experiment, and the spread of their values.
 
+import { tn } from "../protocol/words.js"
 import { averageOf, deviationOf, finite } from "./aggregate.js"
 
 /**
@@ -24,7 +25,7 @@ export function experimentsOf(rows) {
 export function timesOf(rows) {
   const seeds = experimentsOf(rows).length
   if (seeds === rows.length) return `×${rows.length}`
-  return `×${rows.length} (${seeds === 1 ? "one seed" : seeds + " seeds"})`
+  return `×${rows.length} (${tn("one seed", "{n:,} seeds", seeds)})`
 }
 
 /**

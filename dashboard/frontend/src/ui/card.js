@@ -1,6 +1,7 @@
 // A card: a title, a line below it, a body, and a note in place of a picture.
 
 import { ENDED } from "../protocol/states.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { el, say } from "./dom.js"
 import { applyTheme, themeOf } from "./theme.js"
@@ -85,16 +86,16 @@ export class Card {
    * @param {string} metric
    */
   reason(runs, metric) {
-    if (!runs.length) return "Choose a run to see it here."
+    if (!runs.length) return t("Choose a run to see it here.")
     const live = runs.map((r) => hub.run(r.id))
-    if (live.every((r) => r.gone)) return "This run was deleted."
-    if (!live.some((r) => r.loaded)) return hub.lost ? "Connection lost, retrying." : "Loading…"
+    if (live.every((r) => r.gone)) return t("This run was deleted.")
+    if (!live.some((r) => r.loaded)) return hub.lost ? t("Connection lost, retrying.") : t("Loading…")
     const series = live.map((r) => r.series.get(metric))
     if (series.some((s) => s?.steps.length)) return ""
-    if (series.some((s) => s?.missing)) return `These runs do not record ${metric}.`
-    if (live.every((r) => r.state === "queued")) return "Waiting for its turn to train."
-    if (live.every((r) => ENDED.has(r.state))) return "Ended before anything was recorded."
-    return "The first points appear in a moment."
+    if (series.some((s) => s?.missing)) return t("These runs do not record {metric}.", { metric })
+    if (live.every((r) => r.state === "queued")) return t("Waiting for its turn to train.")
+    if (live.every((r) => ENDED.has(r.state))) return t("Ended before anything was recorded.")
+    return t("The first points appear in a moment.")
   }
 
   /** A reply came, or with `force` the page changed. @param {boolean} [_force] */

@@ -3,6 +3,7 @@
 // runs wait or train anew between its reruns.
 
 import { fetchText } from "../../protocol/fetch.js"
+import { t, tn } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { buttonOf, el, say, taken } from "../../ui/dom.js"
@@ -161,10 +162,10 @@ export class Matrix extends Card {
   button(cell, r, c) {
     const { rows, columns } = this.props
     const node = buttonOf(`anl-cell anl-cell-${cell.kind}`)
-    const count = cell.of > 1 ? `${cell.of} runs` : ""
+    const count = cell.of > 1 ? tn("{n:,} run", "{n:,} runs", cell.of) : ""
     const what = [rows[r], columns[c]].filter(Boolean).join(", ")
-    node.setAttribute("aria-label", `${what}: ${[cell.said, cell.value !== null && cell.value !== undefined ? `loss ${cell.text}` : "", count].filter(Boolean).join(", ")}`)
-    node.title = [what, cell.said, count, cell.of ? "Press to draw" : ""].filter(Boolean).join("\n")
+    node.setAttribute("aria-label", `${what}: ${[cell.said, cell.value !== null && cell.value !== undefined ? t("loss {loss}", { loss: cell.text }) : "", count].filter(Boolean).join(", ")}`)
+    node.title = [what, cell.said, count, cell.of ? t("Press to draw") : ""].filter(Boolean).join("\n")
     node.append(el("span", "anl-cell-text", cell.text))
     if (cell.small) node.append(el("span", "anl-cell-small", cell.small))
     if (cell.kind === "learned" || cell.kind === "mixed") node.style.background = this.green(cell.value)
@@ -196,7 +197,7 @@ export class Matrix extends Card {
       nodes.push(el("span", "", known.low.toFixed(2)), ...(known.one ? [] : [bar, el("span", "", known.high.toFixed(2))]))
     }
     nodes.push(el("span", "anl-matrix-unit", this.props.unit))
-    for (const [kind, words] of [["mixed", "only some learned"], ["dead", "on the plateau"], ["diverged", "diverged"]]) {
+    for (const [kind, words] of [["mixed", t("only some learned")], ["dead", t("on the plateau")], ["diverged", t("diverged")]]) {
       if (!kinds.has(kind)) continue
       const one = el("span", "anl-matrix-key")
       one.append(el("i", `anl-cell-${kind}`), words)

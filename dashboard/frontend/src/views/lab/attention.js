@@ -2,6 +2,7 @@
 
 import { fetchText } from "../../protocol/fetch.js"
 import { ENDED } from "../../protocol/states.js"
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { patterns } from "../../state/patterns.js"
 import { contextOf, sized } from "../../ui/canvas.js"
@@ -80,14 +81,15 @@ export class Attention extends Card {
     const live = run && hub.run(run.id)
     const [L, H] = this.grid?.shape ?? [run?.layers, run?.heads]
     const at = this.steps.indexOf(this.step)
-    this.heading(title ?? (run ? `Attention, ${L} layers × ${H} heads` : "Attention"),
-      this.grid ? `probe text at step ${this.step} · snapshot ${at + 1} of ${this.steps.length} · [ ] earlier, later` : "probe text, colour √p")
+    this.heading(title ?? (run ? t("Attention, {L} layers × {H} heads", { L, H }) : t("Attention")),
+      this.grid ? t("probe text at step {step:,} · snapshot {n} of {all} · [ ] earlier, later", { step: this.step, n: at + 1, all: this.steps.length })
+        : t("probe text, colour √p"))
     let why = ""
-    if (!run) why = "Choose a run to see it here."
-    else if (live.gone) why = "This run was deleted."
-    else if (!this.grid && live.loaded && ENDED.has(live.state) && !live.snapshot && live.snapshot !== 0) why = "This run kept no attention."
-    else if (!this.grid && Number.isFinite(live.snapshot)) why = "Loading…"
-    else if (!this.grid) why = live.state === "queued" ? "Waiting for its turn to train." : "The first snapshot appears in a moment."
+    if (!run) why = t("Choose a run to see it here.")
+    else if (live.gone) why = t("This run was deleted.")
+    else if (!this.grid && live.loaded && ENDED.has(live.state) && !live.snapshot && live.snapshot !== 0) why = t("This run kept no attention.")
+    else if (!this.grid && Number.isFinite(live.snapshot)) why = t("Loading…")
+    else if (!this.grid) why = live.state === "queued" ? t("Waiting for its turn to train.") : t("The first snapshot appears in a moment.")
     this.explain(why)
   }
 
@@ -158,7 +160,8 @@ export class Attention extends Card {
     context.lineWidth = 2
     context.strokeRect(label + x * cell - 1, label + y * cell - 1, cell - gap + 2, cell - gap + 2)
     this.canvas.setAttribute("aria-label",
-      `Attention heads; chosen: layer ${this.layer + 1}, head ${this.head_ + 1} at step ${this.step}. Arrows choose a head, brackets a snapshot.`)
+      t("Attention heads; chosen: layer {layer}, head {head} at step {step:,}. Arrows choose a head, brackets a snapshot.",
+        { layer: this.layer + 1, head: this.head_ + 1, step: this.step }))
     this.enlarge()
   }
 

@@ -1,5 +1,6 @@
 // One head, enlarged over its tokens: who looks at whom.
 
+import { t } from "../../protocol/words.js"
 import { contextOf, sized } from "../../ui/canvas.js"
 import { el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
@@ -50,8 +51,8 @@ export class Head {
     Object.assign(this, { grid, tokens, theme, row: null })
     this.canvas.hidden = false
     this.skeleton.hidden = true
-    say(this.title, `layer ${layer + 1}, head ${head + 1}`)
-    this.canvas.setAttribute("aria-label", `Attention of layer ${layer + 1}, head ${head + 1}: ${this.summary()}`)
+    say(this.title, t("layer {layer}, head {head}", { layer: layer + 1, head: head + 1 }))
+    this.canvas.setAttribute("aria-label", t("Attention of layer {layer}, head {head}: {summary}", { layer: layer + 1, head: head + 1, summary: this.summary() }))
     this.paint()
   }
 
@@ -70,7 +71,8 @@ export class Head {
       first += p[i * n]
     }
     const share = (v) => (v / Math.max(n - 1, 1)).toFixed(2).replace(/^0/, "")
-    return `entropy ${meanEntropy(p, n).toFixed(2)} nats · previous token ${share(previous)} · first token ${share(first)}`
+    return t("entropy {entropy:.2f} nats · previous token {previous} · first token {first}",
+      { entropy: meanEntropy(p, n), previous: share(previous), first: share(first) })
   }
 
   paint() {
@@ -125,7 +127,8 @@ export class Head {
     this.paint()
     const value = this.grid.data[i * n + j]
     say(this.caption, j > i
-      ? `“${this.token(i)}” (${i + 1}) can't see later tokens`
-      : `“${this.token(i)}” (${i + 1}) looks at “${this.token(j)}” (${j + 1}): p = ${value.toFixed(3).replace(/^0/, "")}`)
+      ? t("“{from}” ({i}) can't see later tokens", { from: this.token(i), i: i + 1 })
+      : t("“{from}” ({i}) looks at “{to}” ({j}): p = {p}",
+        { from: this.token(i), i: i + 1, to: this.token(j), j: j + 1, p: value.toFixed(3).replace(/^0/, "") }))
   }
 }

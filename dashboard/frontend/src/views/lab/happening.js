@@ -1,6 +1,7 @@
 // What stood out in training, in words.
 
 import { ENDED } from "../../protocol/states.js"
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { el } from "../../ui/dom.js"
@@ -29,7 +30,7 @@ export class Happening extends Card {
     const now = JSON.stringify(live.map((l) => [l.events, l.state, l.gone]))
     if (!force && now === this.drawn) return
     this.drawn = now
-    this.heading(this.props.title ?? "What is happening")
+    this.heading(this.props.title ?? t("What is happening"))
     const alarms = runs.flatMap((run, i) => live[i].alarms.map((a) => ({ run, step: a[0], level: a[1], text: a[2] })))
     const verdicts = runs.flatMap((run, i) => {
       const said = (this.props.outcomes ?? {})[run.id]
@@ -43,17 +44,17 @@ export class Happening extends Card {
   }
 
   quiet(live) {
-    if (!live.length) return "Choose settings and press Train. What stands out is said here in words."
-    if (live.every((l) => l.gone)) return "This run was deleted."
-    if (live.every((l) => !l.loaded)) return "Loading…"
-    if (live.some((l) => l.state === "running")) return "Nothing stands out so far. Plateaus, vanishing gradients and breakthroughs are named here at their step."
-    if (live.every((l) => l.state === "queued" || l.state === "starting")) return "Waiting for the first step."
-    return "Nothing stood out."
+    if (!live.length) return t("Choose settings and press Train. What stands out is said here in words.")
+    if (live.every((l) => l.gone)) return t("This run was deleted.")
+    if (live.every((l) => !l.loaded)) return t("Loading…")
+    if (live.some((l) => l.state === "running")) return t("Nothing stands out so far. Plateaus, vanishing gradients and breakthroughs are named here at their step.")
+    if (live.every((l) => l.state === "queued" || l.state === "starting")) return t("Waiting for the first step.")
+    return t("Nothing stood out.")
   }
 
   alarm({ run, step, level, text }, several) {
     const node = el("div", "anl-event anl-event-" + (LEVELS.has(level) ? level : "warning"))
-    const head = el("b", "", `step ${step.toLocaleString("en-US")}`)
+    const head = el("b", "", t("step {step:,}", { step }))
     node.append(head)
     if (several) {
       const who = el("span", "anl-by", " " + labelOf(run))
@@ -66,7 +67,7 @@ export class Happening extends Card {
 
   sample(run, [step, text], several) {
     const node = el("div", "anl-sample")
-    node.append(el("div", "anl-sample-head", `Sample, step ${step.toLocaleString("en-US")}${several ? " · " + labelOf(run) : ""}`))
+    node.append(el("div", "anl-sample-head", [t("Sample, step {step:,}", { step }), ...(several ? [labelOf(run)] : [])].join(" · ")))
     node.append(el("pre", "", text))
     return node
   }

@@ -1,5 +1,6 @@
 // What is at work, in a word at the top of every page.
 
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { say } from "../../ui/dom.js"
@@ -19,7 +20,7 @@ export class Topbar extends Card {
   }
 
   tick() {
-    if (hub.lost) return say(this.body, "connection lost, retrying")
+    if (hub.lost) return say(this.body, t("connection lost, retrying"))
     const counts = hub.counts
     if (!counts) return
     const grids = counts.grids ?? []
@@ -27,7 +28,9 @@ export class Topbar extends Card {
     const inGrids = grids.reduce((sum, g) => sum + g.training + g.paused + g.waiting, 0)
     const alone = inGrids >= counts.training + counts.paused + counts.waiting
     if (grids.length === 1 && alone) return say(this.body, gridWords(grids[0]))
-    const parts = ["training", "paused", "waiting"].filter((n) => counts[n]).map((n) => `${counts[n]} ${n}`)
-    say(this.body, parts.join(" · ") || "nothing is training")
+    const parts = [counts.training && t("{n:,} training", { n: counts.training }),
+      counts.paused && t("{n:,} paused", { n: counts.paused }),
+      counts.waiting && t("{n:,} waiting", { n: counts.waiting })].filter(Boolean)
+    say(this.body, parts.join(" · ") || t("nothing is training"))
   }
 }
