@@ -1,5 +1,6 @@
 // Heads as cards, the highest score first; only those in view are in the page.
 
+import { t } from "../../protocol/words.js"
 import { isFiniteNumber } from "../../state/aggregate.js"
 import { sized } from "../../ui/canvas.js"
 import { el, say, taken } from "../../ui/dom.js"
@@ -9,9 +10,19 @@ const CARD_HEIGHT = 82
 const CARD_GAP = 8
 const PATTERNS = { previous: "previous token", first: "first token", duplicate: "duplicate token", induction: "induction" }
 
+// What a pattern, or what heads are sorted by, is called.
+export const CALLED = { "previous token": t("previous token"), "first token": t("first token"),
+  "duplicate token": t("duplicate token"), "induction": t("induction"), "entropy": t("entropy") }
+// The same in a word, before its number.
+export const IN_A_WORD = { "previous token": t("previous"), "first token": t("first"), "duplicate token": t("duplicate"),
+  "induction": t("induction"), "entropy": t("entropy") }
 // Where a head of a pattern looks.
-const LOOKS = { "previous token": "the token before", "first token": "the first token",
-  "duplicate token": "earlier tokens that are the same", "induction": "what followed the same token before" }
+const LOOKS = {
+  "previous token": t("At least 30 % of its attention goes to the token before"),
+  "first token": t("At least 30 % of its attention goes to the first token"),
+  "duplicate token": t("At least 30 % of its attention goes to earlier tokens that are the same"),
+  "induction": t("At least 30 % of its attention goes to what followed the same token before"),
+}
 
 const SORT_KEYS = { "induction": "induction", "previous token": "previous", "first token": "first",
   "duplicate token": "duplicate", "entropy": "entropy" }
@@ -20,8 +31,8 @@ const CLEAR = 0.3 // a share of attention from which a pattern gives a head its 
 
 // What is said of a head without a clear pattern: in short, and whole.
 export const UNCLEAR = {
-  uniform: ["spread evenly", "It looks at all tokens that it may see about equally: its entropy is above 90 % of the highest possible"],
-  mixed: ["mixed", "No clear pattern: no score reaches 30 % of its attention, and it is not spread evenly"],
+  uniform: [t("spread evenly"), t("It looks at all tokens that it may see about equally: its entropy is above 90 % of the highest possible")],
+  mixed: [t("mixed"), t("No clear pattern: no score reaches 30 % of its attention, and it is not spread evenly")],
 }
 
 // What a head mostly does, from its scores.
@@ -60,7 +71,7 @@ export class HeadCards {
     this.pick = pick
     this.node = el("div", "anl-cards")
     this.node.setAttribute("role", "listbox")
-    this.node.setAttribute("aria-label", "Heads, sorted")
+    this.node.setAttribute("aria-label", t("Heads, sorted"))
     this.node.tabIndex = 0
     this.spacer = el("div", "anl-cards-all")
     this.node.append(this.spacer)
@@ -163,20 +174,22 @@ export class HeadCards {
     const of = (name) => scores?.[name]?.[layer]?.[head]
     const name = scores ? strongest(scores, layer, head, this.uniform) : ""
     say(card.title, `${layer + 1}.${head + 1}`)
-    say(card.name, UNCLEAR[name]?.[0] ?? name)
-    card.name.title = UNCLEAR[name]?.[1] ?? (name && `At least 30 % of its attention goes to ${LOOKS[name]}`)
+    say(card.name, UNCLEAR[name]?.[0] ?? CALLED[name] ?? name)
+    card.name.title = UNCLEAR[name]?.[1] ?? LOOKS[name] ?? ""
     const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
-    const [key, what] = [SORT_KEYS[sort], sort.replace(" token", "")]
+    const [key, what] = [SORT_KEYS[sort], IN_A_WORD[sort]]
     const b = this.others?.[key]?.[layer]?.[head]
     const two = isFiniteNumber(b) && value !== null ? apart(value, b) : null
     const both = this.signed && value !== null
       ? two ? `${what} A − B ${two.difference} · A ${two.a}, B ${two.b}` : `${what} A ${portion(value)}` : ""
-    const shown = sort === "entropy" ? "" : `${sort.replace(" token", "")} ${portion(value)} · `
-    const said = scores ? `${shown}entropy ${portion(of("entropy"))}${sort === "entropy" ? ` · first ${portion(of("first"))}` : ""}` : "…"
+    const entropy = t("entropy {entropy}", { entropy: portion(of("entropy")) })
+    const parts = sort === "entropy" ? [entropy, `${IN_A_WORD["first token"]} ${portion(of("first"))}`] : [`${what} ${portion(value)}`, entropy]
+    const said = scores ? parts.join(" · ") : "…"
     say(card.more, both || said)
     card.more.classList.toggle("anl-more-both", Boolean(both))
-    card.node.setAttribute("aria-label", `layer ${layer + 1}, head ${head + 1}, ${name}: ${both || said}`)
+    card.node.setAttribute("aria-label", t("layer {layer}, head {head}, {pattern}: {scores}",
+      { layer: layer + 1, head: head + 1, pattern: CALLED[name] ?? name, scores: both || said }))
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
   }

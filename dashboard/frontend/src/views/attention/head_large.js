@@ -1,8 +1,9 @@
 // The chosen head: as a matrix or as lines, what is under the pointer, what is locked.
 
+import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
-import { UNCLEAR, uniformEntropy, strongest } from "./head_cards.js"
+import { UNCLEAR, uniformEntropy, strongest, CALLED, IN_A_WORD } from "./head_cards.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { PanelTitle } from "./panel.js"
@@ -41,15 +42,15 @@ export class HeadLarge {
     this.title = new PanelTitle()
     this.modes = el("div", "anl-form")
     this.modes.setAttribute("role", "group")
-    this.modes.setAttribute("aria-label", "How the head is drawn")
-    this.buttons = ["matrix", "lines"].map((name) => {
-      const button = buttonOf("", name)
+    this.modes.setAttribute("aria-label", t("How the head is drawn"))
+    this.buttons = [["matrix", t("matrix")], ["lines", t("lines")]].map(([name, label]) => {
+      const button = buttonOf("", label)
       button.onclick = () => this.mode(name === "lines")
       this.modes.append(button)
       return button
     })
     this.helpButton = buttonOf("anl-help", "?")
-    this.helpButton.setAttribute("aria-label", "Keys")
+    this.helpButton.setAttribute("aria-label", t("Keys"))
     this.title.node.append(this.modes, this.helpButton)
     const events = {
       hover: (spot) => this.hover(spot),
@@ -102,7 +103,7 @@ export class HeadLarge {
   clear(quiet) {
     clearTimeout(this.stale)
     this.head = this.asked = null
-    this.title.show("The chosen head", "")
+    this.title.show(t("The chosen head"), "")
     this.matrix.node.hidden = this.drawing.node.hidden = true
     this.skeleton.hidden = Boolean(quiet)
     say(this.caption, "")
@@ -132,7 +133,7 @@ export class HeadLarge {
   // The map together with what is said of it: title, caption and scores change with it, not before.
   take(head, props) {
     Object.assign(this, props)
-    this.title.show(`Layer ${props.layer + 1}, head ${props.index + 1}`, props.names.join(" − "))
+    this.title.show(t("Layer {layer}, head {head}", { layer: props.layer + 1, head: props.index + 1 }), props.names.join(" − "))
     clearTimeout(this.stale)
     this.asked = null
     this.head = head
@@ -161,7 +162,8 @@ export class HeadLarge {
     const view = this.lines ? this.drawing : this.matrix
     view.show(this.head, { tokens, theme, signed, locked })
     this.matrix.canvas.setAttribute("aria-label",
-      `Attention of layer ${this.layer + 1}, head ${this.index + 1} over ${tokens.length} tokens, rows are queries. ${this.summary()}`)
+      t("Attention of layer {layer}, head {head} over {n:,} tokens, rows are queries. {summary}",
+        { layer: this.layer + 1, head: this.index + 1, n: tokens.length, summary: this.summary() }))
   }
 
   hover(spot) {
@@ -192,24 +194,26 @@ export class HeadLarge {
     if (!this.spot) return say(this.caption, this.summary())
     const { query, key } = this.spot
     say(this.caption, this.causal && key > query
-      ? `query ${this.named(query)} can't see later tokens`
-      : `query ${this.named(query)} looks at ${this.named(key)}: ${this.value(this.head, query, key)}`)
+      ? t("query {query} can't see later tokens", { query: this.named(query) })
+      : t("query {query} looks at {key}: {value}", { query: this.named(query), key: this.named(key), value: this.value(this.head, query, key) }))
   }
 
   // What the head does, in numbers, and how to read the picture: of the run and the moment that is
   // drawn. Of a difference the scores of A, of B, and how they differ.
   summary() {
     const { scores, others, picture } = this
-    if (!scores) return this.signed ? "orange: A looks there more; blue: B does" : "rows are queries, columns the keys they look at"
+    if (!scores) return this.signed ? t("orange: A looks there more; blue: B does") : t("rows are queries, columns the keys they look at")
     if (!this.signed) {
-      const induced = scores.induced === undefined ? "" : ` · induction is measured at checkpoints, the nearest is step ${scores.induced}`
-      return `step ${picture.step}: ${this.does(scores)}${induced}`
+      const induced = scores.induced === undefined ? []
+        : [t("induction is measured at checkpoints, the nearest is step {step:,}", { step: scores.induced })]
+      return [t("step {step:,}: {what}", { step: picture.step, what: this.does(scores) }), ...induced].join(" · ")
     }
-    if (!others) return `A, step ${picture.steps[0]}: ${this.does(scores)}`
-    const differs = ["entropy", "previous", "first", "induction"].map((name) => [name, this.of(scores, name), this.of(others, name)])
-      .filter(([, a, b]) => Number.isFinite(a) && Number.isFinite(b)).map(([name, a, b]) => `${name} ${apart(a, b).difference}`)
-    return [`A, step ${picture.steps[0]}: ${this.does(scores)}`, `B, step ${picture.steps[1]}: ${this.does(others)}`,
-      `A − B: ${differs.join(" · ")}`].join("\n")
+    const at = (who, place, told) => t("{who}, step {step:,}: {what}", { who, step: picture.steps[place], what: this.does(told) })
+    if (!others) return at("A", 0, scores)
+    const differs = [["entropy", "entropy"], ["previous", "previous token"], ["first", "first token"], ["induction", "induction"]]
+      .map(([name, called]) => ({ called, a: this.of(scores, name), b: this.of(others, name) }))
+      .filter(({ a, b }) => Number.isFinite(a) && Number.isFinite(b)).map(({ called, a, b }) => `${IN_A_WORD[called]} ${apart(a, b).difference}`)
+    return [at("A", 0, scores), at("B", 1, others), `A − B: ${differs.join(" · ")}`].join("\n")
   }
 
   of(scores, name) {
@@ -219,10 +223,11 @@ export class HeadLarge {
   does(scores) {
     const uniform = uniformEntropy(this.tokens.length, this.causal)
     const pattern = strongest(scores, this.layer, this.index, uniform)
-    const said = [UNCLEAR[pattern]?.[0] ?? `mostly ${pattern}`, `entropy ${portion(this.of(scores, "entropy"))} of ${portion(uniform)} nats`,
-      `previous ${portion(this.of(scores, "previous"))}`, `first ${portion(this.of(scores, "first"))}`]
+    const said = [UNCLEAR[pattern]?.[0] ?? t("mostly {pattern}", { pattern: CALLED[pattern] ?? pattern }),
+      t("entropy {entropy} of {highest} nats", { entropy: portion(this.of(scores, "entropy")), highest: portion(uniform) }),
+      `${IN_A_WORD["previous token"]} ${portion(this.of(scores, "previous"))}`, `${IN_A_WORD["first token"]} ${portion(this.of(scores, "first"))}`]
     const induction = this.of(scores, "induction")
-    if (Number.isFinite(induction)) said.push(`induction ${portion(induction)}`)
+    if (Number.isFinite(induction)) said.push(`${IN_A_WORD.induction} ${portion(induction)}`)
     return said.join(" · ")
   }
 
@@ -236,19 +241,19 @@ export class HeadLarge {
     const at = (i) => (kind === "row" ? index * n + i : i * n + index)
     const top = [...Array(n).keys()].map((i) => [i, head.data[at(i)]]).filter(([, v]) => v !== 0)
       .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, LISTED)
-    const lead = el("span", "anl-lead", kind === "row" ? `query ${this.named(index)} looks at` : `key ${this.named(index)} is looked at by`)
+    const lead = el("span", "anl-lead", kind === "row" ? t("query {query} looks at", { query: this.named(index) }) : t("key {key} is looked at by", { key: this.named(index) }))
     const chips = top.map(([i, v]) => {
       const chip = el("span", "anl-looked")
       chip.append(el("b", "", shownToken(this.tokens[i] ?? "")), el("span", "", String(i + 1)), el("em", "", portion(v, this.signed)))
       return chip
     })
-    const free = buttonOf("anl-free", "release")
+    const free = buttonOf("anl-free", t("release"))
     free.title = "Escape"
     free.onclick = () => {
       this.release()
       this.draw()
     }
-    if (!top.length) chips.push(el("span", "", this.signed ? "no difference" : "nothing"))
+    if (!top.length) chips.push(el("span", "", this.signed ? t("no difference") : t("nothing")))
     this.list.replaceChildren(lead, ...chips, free)
   }
 }

@@ -1,5 +1,6 @@
 // One head as lines between two columns of tokens: queries at the left, keys at the right.
 
+import { t } from "../../protocol/words.js"
 import { sized } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
@@ -45,7 +46,7 @@ export class HeadLines {
   show(head, { tokens, theme, signed, locked }) {
     const moved = locked && (locked.index !== this.locked?.index || locked.kind !== this.locked?.kind)
     Object.assign(this, { head, tokens, theme, signed, locked })
-    this.node.setAttribute("aria-label", "Attention as lines from each query, left, to its keys, right")
+    this.node.setAttribute("aria-label", t("Attention as lines from each query, left, to its keys, right"))
     this.paint()
     if (moved) this.reveal(locked.index)
   }

@@ -1,6 +1,7 @@
 // One head over its tokens as a picture: rows are queries, columns the keys that they look at.
 
 import { ticks } from "../../charts/axes.js"
+import { t } from "../../protocol/words.js"
 import { contextOf, sized } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
@@ -129,11 +130,11 @@ export class HeadMatrix {
     context.font = `12px ${this.theme.font}`
     context.fillStyle = this.theme.muted
     context.textAlign = "center"
-    context.fillText(side < 200 ? "key" : "key: the token that is looked at", left + side / 2, side + below - AXIS / 2)
+    context.fillText(side < 200 ? t("key") : t("key: the token that is looked at"), left + side / 2, side + below - AXIS / 2)
     context.save()
     context.translate(AXIS / 2 - 1, side / 2)
     context.rotate(-Math.PI / 2)
-    context.fillText(side < 200 ? "query" : "query: the token that looks", 0, 0)
+    context.fillText(side < 200 ? t("query") : t("query: the token that looks"), 0, 0)
     context.restore()
   }
 

@@ -1,5 +1,6 @@
 // Small parts of a panel: its title, the colour's legend, the list of keys.
 
+import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 
 export class PanelTitle {
@@ -33,18 +34,18 @@ export class Legend {
     this.bar.style.background = `linear-gradient(90deg, ${stops.join()})`
     say(this.low, signed ? "−1" : "0")
     say(this.high, signed ? "+1" : "1")
-    say(this.what, signed ? "A − B, colour ±√|Δp|" : "attention p, colour √p")
+    say(this.what, signed ? t("A − B, colour ±√|Δp|") : t("attention p, colour √p"))
   }
 }
 
 export function keysDialog(rows) {
   const dialog = el("dialog", "anl-keys")
-  dialog.setAttribute("aria-label", "Keys")
+  dialog.setAttribute("aria-label", t("Keys"))
   const list = el("dl")
   for (const [keys, what] of rows) list.append(el("dt", "", keys), el("dd", "", what))
-  const close = buttonOf("", "Close")
+  const close = buttonOf("", t("Close"))
   close.onclick = () => dialog.close()
-  dialog.append(el("h3", "anl-title", "Keys of this page"), list, close)
+  dialog.append(el("h3", "anl-title", t("Keys of this page")), list, close)
   dialog.onclick = (event) => event.target === dialog && dialog.close()
   return dialog
 }

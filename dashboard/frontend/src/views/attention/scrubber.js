@@ -1,6 +1,7 @@
 // Training time at the foot: the loss curve, the snapshots on it, and the one that is shown.
 
 import { sensible, ticks } from "../../charts/axes.js"
+import { t } from "../../protocol/words.js"
 import { sized } from "../../ui/canvas.js"
 import { buttonOf, el, say, taken } from "../../ui/dom.js"
 import { faded } from "../../ui/theme.js"
@@ -54,7 +55,7 @@ export class Scrubber {
    */
   show({ stops, at, curves, total, theme, words }) {
     Object.assign(this, { stops, at, curves, total, theme, words })
-    this.canvas.setAttribute("aria-label", "Snapshot of training")
+    this.canvas.setAttribute("aria-label", t("Snapshot of training"))
     this.canvas.setAttribute("aria-valuemin", "1")
     this.canvas.setAttribute("aria-valuemax", String(Math.max(stops.length, 1)))
     this.canvas.setAttribute("aria-valuenow", String(at + 1))
@@ -66,7 +67,7 @@ export class Scrubber {
 
   label() {
     say(this.play, this.timer ? "❚❚" : "▶")
-    this.play.setAttribute("aria-label", this.timer ? "Pause" : "Play through the snapshots")
+    this.play.setAttribute("aria-label", this.timer ? t("Pause") : t("Play through the snapshots"))
   }
 
   toggle() {
@@ -116,7 +117,7 @@ export class Scrubber {
     context.fillStyle = theme.muted
     context.textAlign = "center"
     for (const step of ticks(0, this.total, width / 110)) {
-      context.fillText((step === 0 ? "step " : "") + step.toLocaleString("en-US"), Math.min(this.x(step) + (step === 0 ? 8 : 0), w - 16), h - 6)
+      context.fillText(step === 0 ? t("step {step:,}", { step }) : step.toLocaleString("en-US"), Math.min(this.x(step) + (step === 0 ? 8 : 0), w - 16), h - 6)
     }
     if (this.at >= 0) this.cursor(context, y, low, high)
   }

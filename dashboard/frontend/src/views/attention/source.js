@@ -2,6 +2,7 @@
 // two, or the answers about an own text.
 
 import { fetchText, sentenceOf } from "../../protocol/fetch.js"
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { patterns } from "../../state/patterns.js"
 import { REST_MS } from "./pixels.js"
@@ -86,7 +87,7 @@ export class AttentionSource {
       return { run: run.id, at: String(kept.steps[i]), step: kept.steps[i], v: kept.stamps[i] }
     })
     if (places.some((p) => !p)) return null
-    const apart = places[1] && places[1].step !== places[0].step ? `B at its step ${places[1].step}` : ""
+    const apart = places[1] && places[1].step !== places[0].step ? t("B at its step {step:,}", { step: places[1].step }) : ""
     return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: false, tokens: shown[0].tokens, note: apart }
   }
 
@@ -95,9 +96,11 @@ export class AttentionSource {
       const { id, step } = this.props.text.asked[run.id]
       return { run: run.id, at: "text-" + id, step, v: step }
     })
-    const apart = places[1] && places[1].step !== places[0].step ? ` (B ${places[1].step})` : ""
+    const [a, b] = places
+    const note = b && b.step !== a.step ? t("checkpoint {step:,} (B {other:,})", { step: a.step, other: b.step })
+      : t("checkpoint {step:,}", { step: a.step })
     return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: true, tokens: answers[0].result.tokens,
-      note: `checkpoint ${places[0].step}${apart}` }
+      note }
   }
 
   // The thumbnails; null when another picture was asked for meanwhile.
@@ -220,17 +223,17 @@ export class AttentionSource {
     const of = (asked) => shown.filter((run) => asked?.[run.id])
       .map((run) => ({ ...asked[run.id], ...(this.answer(run.id, asked[run.id]) ?? open) }))
     const about = [
-      ...of(text?.asked).map((a) => ({ ...a, what: `Your text at step ${a.step}` })),
-      ...(sort === "induction" ? of(induction).map((a) => ({ ...a, what: `Induction at step ${a.step}` })) : []),
+      ...of(text?.asked).map((a) => ({ ...a, what: t("Your text at step {step:,}", { step: a.step }) })),
+      ...(sort === "induction" ? of(induction).map((a) => ({ ...a, what: t("Induction at step {step:,}", { step: a.step }) })) : []),
     ]
     const found = about.find((a) => a.state !== "done")
     if (!found && sort === "induction" && !shown[0].checkpoints.length) {
-      return { text: "induction needs a checkpoint; there is none yet", progress: 0, failed: false }
+      return { text: t("induction needs a checkpoint; there is none yet"), progress: 0, failed: false }
     }
     if (!found) return null
     const failed = ["failed", "cancelled"].includes(found.state)
     const progress = found.state === "working" ? ` · ${Math.round(found.progress * 100)} %` : ""
-    return { text: `${found.what}: ${found.message || "is being computed"}${progress}`, progress: found.progress ?? 0, failed }
+    return { text: `${found.what}: ${found.message || t("is being computed")}${progress}`, progress: found.progress ?? 0, failed }
   }
 }
 
