@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # libgomp reads its environment when torch is imported, which the commands do late.
     os.environ.update(worker_environment())
     try:
-        cli.refuse_what_is_no_text(sys.argv[1:] if arguments is None else arguments)
+        cli.refuse_invalid_text(sys.argv[1:] if arguments is None else arguments)
         options = parser.parse_args(arguments)
         return int(options.run(options) or 0)
     except (cli.UsageError, CorpusError, RefusedFileError, RunError) as error:

@@ -108,7 +108,7 @@ def measured(run: Run) -> Measured | None:
 
 
 def together(seconds: Sequence[float], places: int) -> float:
-    """How long several jobs take when so many work at once: none is shorter than its longest."""
+    """Seconds until jobs of these seconds are done, `places` at once: at least the longest one."""
     return max(sum(seconds) / max(places, 1), max(seconds, default=0.0))
 
 

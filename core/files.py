@@ -30,10 +30,10 @@ def make_private(folder: Path) -> None:
 
 
 def keep_as_private_as(folder: Path) -> None:
-    """From now on, what this process and those that it starts make is for no more people than a
-    folder is: for its owner alone where it does not exist yet.
+    """Let this process, and those that it starts, make files only for those who may open a folder.
 
-    Never for more than the user's own umask allows; what is there already stays as it is.
+    For its owner alone where the folder does not exist yet, and never for more people than the
+    user's own umask allows. Files that exist stay as they are.
     """
     try:
         allowed = os.stat(folder).st_mode & OTHERS
@@ -43,7 +43,7 @@ def keep_as_private_as(folder: Path) -> None:
 
 
 def expanded(path: str | Path) -> Path:
-    """A path in which `~` is the home folder. Raises RefusedFileError for `~name` of nobody."""
+    """The path, its `~` replaced by a home folder. Raises RefusedFileError for an unknown user."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -37,7 +37,7 @@ NOT_AN_AXIS = ("data.path",)
 
 
 class GridError(ValueError):
-    """A grid that can't be; the sentence names the setting and what is accepted."""
+    """A grid that is not possible; the sentence names the setting and what is accepted."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ _DEFAULTS = RunConfig().flat()
 
 
 def known(dotted: str, place: str = "grid") -> str:
-    """The setting itself. Raises GridError with a hint when there is none of this name."""
+    """The dotted name, where a setting has it. Raises GridError with a hint at a similar one."""
     if place == "grid" and dotted in NOT_AN_AXIS:
         raise GridError(f"grid: {dotted} can't be tried in a grid; name one text file in base")
     if dotted not in settings():

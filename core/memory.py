@@ -40,7 +40,7 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Controller:
-    """Where one version of control groups says what a group may use, uses and has lost."""
+    """The files in which a version of control groups gives a group's limit, use and kills."""
 
     line: str  # of /proc/self/cgroup, as a pattern
     folder: str
@@ -71,7 +71,7 @@ CONTROLLERS = (
 
 
 def ram(root: Path = ROOT) -> Memory | None:
-    """The main memory as this process may use it; None where nothing says how much there is."""
+    """The main memory as this process may use it; None where its size is unknown."""
     machine = _numbers(root / "proc/meminfo")
     found = []
     if "MemTotal" in machine:

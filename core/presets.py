@@ -32,7 +32,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Preset:
-    """Raises ValueError with the names that exist."""
+    """The preset of this name. Raises ValueError with the names that exist."""
     if name not in names():
         raise ValueError(f"preset: there is no {name!r}; accepted: {', '.join(names())}")
     return _load(name)

@@ -161,7 +161,7 @@ def _operate(block: nn.Module, one: Operation, means: Means, replace: Replace) -
 
 
 def _within(sublayer: Any) -> Any:
-    """A sublayer's own F, under what was put around it."""
+    """A sublayer's own F, without what operations have put around it."""
     f: Any = sublayer.f
     while isinstance(f, (Gain, Fixed)):
         f = f.f

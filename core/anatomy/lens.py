@@ -29,7 +29,7 @@ STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
 
 
 class Lens:
-    """Turns the stream at a place of the network into what it would say there."""
+    """Reads logits from the stream at any place of the network, by its final norm and head."""
 
     def __init__(self, checkpoint: LoadedCheckpoint, middle: bool) -> None:
         self.model = checkpoint.transformer

@@ -61,7 +61,7 @@ class Moved:
 
 
 def random_direction(model: nn.Module, seed: int, which: int) -> dict[str, Tensor]:
-    """A filter-normalised Gaussian direction; what has one dimension stays where it is.
+    """A filter-normalised Gaussian direction; tensors with one dimension are left out.
 
     d_j <- d_j ‖w_j‖ / ‖d_j‖ for every row j (Li et al. 2018, section 4). Each tensor has its own
     generator, so that two networks share the draw of every tensor of one name and shape.

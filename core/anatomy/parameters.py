@@ -19,7 +19,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true, fal
 
 
 class Parameters(BaseModel):
-    """The parameters of a kind. Values have to be of their types: "8" is no number, 1 no truth."""
+    """The parameters of an analysis. Types are strict: "8" is refused for 8, and 1 for true."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 

@@ -135,8 +135,11 @@ class Entry:
         return cast(dict[str, Any], known)
 
     def told(self, people: bool) -> dict[str, Any]:
-        """Settings and `filter_fields.OWN`; layers that differ as people type them, counted from 1,
-        or as the command line takes them (`0-3: placement=post`)."""
+        """The values of the settings and of `filter_fields.OWN`, by name.
+
+        Layers that differ are written as `people` type them, counted from 1, or as the command
+        line takes them (`0-3: placement=post`).
+        """
         found = self.summary
         lists = {
             name: overrides.text(value, people=people)

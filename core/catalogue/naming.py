@@ -132,7 +132,7 @@ def _whole(one: Subject, told: str) -> str:
 
 
 def described_of(one: Subject) -> str:
-    """The name that its wiring makes; its own where that can't be."""
+    """The name made from its wiring; its own where settings are missing."""
     try:
         return described(one.settings)
     except KeyError:
@@ -242,12 +242,12 @@ def _rewired(switches: Sequence[Values]) -> str:
 
 @cache
 def cut(text: str, most: int = LABEL) -> str:
-    """A text with an ellipsis where it is longer than there is room, after a word if it can be."""
+    """The text, with an ellipsis where it is longer than `most`, after a whole word if possible."""
     return text if len(text) <= most else _beginning(text, most - 1) + "…"
 
 
 def _beginning(text: str, most: int) -> str:
-    """At most so many letters of a longer text: whole words where they fill half of the room."""
+    """The first `most` letters of a longer text; whole words where they fill half of that."""
     kept = text[:most]
     border = kept.rfind(" ")
     if text[most] not in " ,)" and border >= most / 2:

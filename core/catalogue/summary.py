@@ -40,7 +40,7 @@ RULES = 2  # changes when the same metrics would give another digest
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run at a glance. Numbers are finite; what there is none of is left out or None.
+    """One run at a glance. Numbers are finite; one that does not exist is left out or None.
 
     `last` and `best` have the scalar metrics by name; best is the least loss and the greatest
     accuracy. `metrics` gives every metric's width in layers (0 for a scalar), `seconds` the time
@@ -92,8 +92,10 @@ class RunSummary:
 
 
 class Patience:
-    """The time that somebody has for measuring runs; `left` are those left unread, by their places,
-    so that each is looked for once."""
+    """The time that a page has for measuring runs.
+
+    `left` are the runs that it left unread, by their prefixes, so that each is looked for once.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -101,12 +103,12 @@ class Patience:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up. Only measuring takes of it, so each time some runs are read."""
+        """Whether the time is up. Only measuring uses it, so some runs are always read."""
         return self._seconds <= 0
 
     @contextlib.contextmanager
     def spent(self) -> Iterator[None]:
-        """Take the time of what is done within it."""
+        """Take the time of the block from what is left."""
         started = time.monotonic()
         try:
             yield
@@ -119,7 +121,7 @@ _PATIENCE: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[Patience]:
-    """Within it, ended runs are measured for so many seconds; later ones are left unread."""
+    """Measure ended runs in this block for so many seconds at most; the others stay unread."""
     patience = Patience(seconds)
     before = _PATIENCE.set(patience)
     try:
@@ -129,8 +131,8 @@ def within(seconds: float) -> Iterator[Patience]:
 
 
 class _UnreadError(Exception):
-    """Nobody has measured the run, and there is no time to do so; raised past the cache, so that
-    what is `told` instead is not kept in it."""
+    """Nobody has measured the run, and there is no time to do so. Raised so that the cache does not
+    keep `told`, the summary that is shown instead."""
 
     def __init__(self, told: RunSummary) -> None:
         super().__init__()

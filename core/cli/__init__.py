@@ -1,7 +1,7 @@
 """One module a command of ``python -m core``."""
 
 from core.cli import bench, export, generate, inspect, runs, sweep, train
-from core.cli.options import Parser, UsageError, refuse_what_is_no_text
+from core.cli.options import Parser, UsageError, refuse_invalid_text
 
 __all__ = [
     "Parser",
@@ -10,7 +10,7 @@ __all__ = [
     "export",
     "generate",
     "inspect",
-    "refuse_what_is_no_text",
+    "refuse_invalid_text",
     "runs",
     "sweep",
     "train",

@@ -21,7 +21,7 @@ class UsageError(ValueError):
     """What was typed can't be done; the sentence names the setting and what is accepted."""
 
 
-def refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+def refuse_invalid_text(arguments: Sequence[str]) -> None:
     """Raises UsageError for an argument that is not UTF-8: no name or path of ours can hold it."""
     for argument in arguments:
         try:

@@ -30,7 +30,7 @@ class Group(BaseModel):
 
 def only_known(group: type[BaseModel], values: Any) -> Any:
     if isinstance(values, dict):
-        _refuse_what_is_no_text(values)
+        _refuse_invalid_text(values)
         known = [f.alias or name for name, f in group.model_fields.items()]
         for key in values:
             if key not in known:
@@ -46,7 +46,7 @@ def only_known(group: type[BaseModel], values: Any) -> Any:
     return values
 
 
-def _refuse_what_is_no_text(values: dict[str, Any]) -> None:
+def _refuse_invalid_text(values: dict[str, Any]) -> None:
     """Bytes that are not UTF-8 arrive as surrogates, which no file of settings can hold."""
     for key, value in values.items():
         if isinstance(value, str) and not value.isascii():
@@ -54,7 +54,7 @@ def _refuse_what_is_no_text(values: dict[str, Any]) -> None:
                 value.encode()
             except UnicodeEncodeError as error:
                 raise PydanticCustomError(
-                    "no_text",
+                    "invalid_text",
                     "{key}: it is not UTF-8 at character {place}; accepted: text",
                     {"key": str(key), "place": error.start + 1},
                 ) from error

@@ -19,7 +19,7 @@ def shown(layers: str) -> str:
 
 
 def typed(layers: str) -> str:
-    """The inverse: `1-4` -> `0-3`. Raises ValueError for layer 0, which people do not have."""
+    """The inverse: `1-4` -> `0-3`. Raises ValueError for layer 0: people count from 1."""
     found = _TYPED.fullmatch(re.sub(r"\s", "", layers))
     if found and int(found[1]) == 0:
         raise ValueError(f"{layers.strip()!r}: layers are counted from 1 here")

@@ -206,7 +206,7 @@ def explain(error: ValidationError) -> str:
     # A union reports each of its arms; "auto or a number" reads better than either.
     place = place.split(".literal[")[0].removesuffix(".")
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("impossible", "unknown_setting", "schema", "no_text"):
+    if first["type"] in ("impossible", "unknown_setting", "schema", "invalid_text"):
         field = message.split(":")[0] if first["type"] != "unknown_setting" else ""
         return message if "." in field or not place else f"{place}.{message}"
     message = message[:1].lower() + message[1:]

@@ -33,7 +33,7 @@ def file_name(dotted: str, value: Any) -> Any:
 
 
 def title_of(dotted: str) -> str:
-    """A setting's own title; of switches one that is true of those by hand too."""
+    """A setting's title; the schedule's holds for switches that were turned by hand too."""
     if dotted == SCHEDULE:
         return "Switches while training"
     if dotted == FORK:

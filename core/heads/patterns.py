@@ -120,7 +120,7 @@ SUM_BYTES = len(SUM) + hashlib.sha256().digest_size
 
 
 def summed(content: bytes) -> bytes:
-    """An array file with its checksum."""
+    """The bytes of an array file with its checksum appended."""
     return content + SUM + hashlib.sha256(content).digest()
 
 

@@ -1,4 +1,4 @@
-"""Sleeping until files come or go in a folder: Linux tells it, elsewhere one looks now and then.
+"""Sleep until files appear or vanish in a folder: by inotify on Linux, elsewhere by looking again.
 
 inotify through the C library, since its packages either poll in the process or start a thread;
 figures in tests/benchmarks/NOTES.md.
@@ -45,7 +45,7 @@ class Changes:
             os.close(self._fd)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until something changes, at most so long; whether something was told.
+        """Sleep until something changes, at most so long; returns whether something did.
 
         Where changes are not told of every folder it returns after half a second.
         """
@@ -61,7 +61,7 @@ class Changes:
         return told
 
     def missed(self) -> None:
-        """Work was there though nothing was told: from now on one looks now and then."""
+        """Work was found that no event had told of: look again at intervals from now on."""
         if not self._silent:
             logging.getLogger(__name__).warning(
                 "changes in %s are not told here (%s); it is looked at every %g s instead",
@@ -72,7 +72,7 @@ class Changes:
         self._silent, self._told = True, False
 
     def _watch(self) -> bool:
-        """Watch the folders as they are now; a known one stays watched. Whether all can be."""
+        """Watch the folders that exist now; returns whether all of them can be watched."""
         if self._fd < 0 or self._silent:
             return False
         watch = self._c.inotify_add_watch
@@ -80,7 +80,7 @@ class Changes:
         return all(watched)
 
     def _read(self) -> bool:
-        """Whether what was told is about a file that counts."""
+        """Take the events that have come; returns whether one is about a file that counts."""
         data, counts = os.read(self._fd, 65_536), False
         while data:
             size = _HEADER + int.from_bytes(data[12:_HEADER], sys.byteorder)

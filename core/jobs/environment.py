@@ -37,7 +37,7 @@ def read(text: str | None) -> dict[str, str] | None:
 
 
 def enter(text: str | None) -> None:
-    """Work in a marker's environment from now on, as the processes do that are started from here.
+    """Take over a marker's environment, for this process and all that it starts.
 
     Nothing changes where the marker holds none.
     """

@@ -97,7 +97,7 @@ def tidy() -> None:
 
 
 def warm() -> None:
-    """Pay once, before there is work, for what is put off to the first optimizer, step and row.
+    """Load, before there is work, what torch and Arrow load at their first optimizer, step and row.
 
     The first optimizer alone imports torch._dynamo, three seconds on a laptop; pyarrow imports 336
     modules for the first row, 0.3 seconds.

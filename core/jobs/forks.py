@@ -99,7 +99,7 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
 
 
 def named(text: str) -> tuple[str, int | None]:
-    """The run and the step of `RUN@STEP` or `RUN`. Raises RunError for a step that is no number."""
+    """The run and the step of `RUN@STEP` or `RUN`. Raises RunError where STEP is not a number."""
     run, at, step = text.partition("@")
     if at and not (step.isdecimal() and len(step) < 12):
         raise RunError(

@@ -212,7 +212,7 @@ class Desk:
         self._stream.write(line.encode())
 
     def close(self) -> None:
-        """Nothing more is streamed."""
+        """End the stream."""
         if self._stream is not None:
             self._stream.close()
 

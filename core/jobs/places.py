@@ -108,7 +108,7 @@ class _Slots:
 
     @classmethod
     def of(cls, kind: DeviceKind, active: Sequence[Run], known: Sequence[Measured]) -> Self | None:
-        """None where nothing tells how long the runs at work still take."""
+        """The slots beside these runs; None where it is unknown how long they still take."""
         made = cls(kind, known, [])
         left = [made.left(run) for run in active]
         ends = [one for one in left if one is not None]
@@ -120,7 +120,7 @@ class _Slots:
         return self._ends[0]
 
     def take(self, run: Run) -> bool:
-        """Give it to a run; False where nothing tells how long it would take."""
+        """Give it to a run; False where it is unknown how long the run would take."""
         took = self.left(run)
         if took is not None:
             heapq.heapreplace(self._ends, self.next + took)

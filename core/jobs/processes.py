@@ -24,7 +24,7 @@ WAITING = {"GOMP_SPINCOUNT": "1000"}
 
 @dataclass(frozen=True)
 class Service:
-    """A process of which a runs folder has one: the module that it runs, and its files there."""
+    """A kind of process of which a runs folder has at most one: its module, and its files there."""
 
     module: str
     name: str

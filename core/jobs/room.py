@@ -45,7 +45,7 @@ class Room(NamedTuple):
     where: str = MACHINE
 
     def lacks(self, need: int, waits: bool) -> str:
-        """What there is, in words, where `need` is more than a job can get; else nothing.
+        """How much there is, in words, where `need` is more than a job can get; else empty.
 
         A job that `waits` may have what those at work leave once they have ended.
         """
@@ -73,10 +73,10 @@ def holds(kind: DeviceKind, pid: int) -> int:
 
 
 def room(kind: DeviceKind, entries: Iterable[Entry]) -> Room | None:
-    """The room for a job of a kind beside these; None where nothing says how much memory there is.
+    """The room for a job of a kind beside these; None where the size of the memory is unknown.
 
-    Of a GPU in a container the processes that hold its memory may have numbers of another world:
-    then what is in use counts as that of the jobs at work.
+    In a container the processes that hold a GPU's memory may have other numbers than outside:
+    then all that is in use counts as that of the jobs at work.
     """
     mine = [entry for entry in entries if entry.kind == kind]
     gpu = memory.gpu() if kind == "cuda" else None

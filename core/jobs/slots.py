@@ -50,7 +50,7 @@ def registry() -> Path:
 
 
 def _not_private(folder: Path) -> str:
-    """Why a folder can't be trusted, or nothing; it is made where there is none."""
+    """Why a folder can't be trusted, else empty; one that is missing is made."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = os.lstat(folder)
@@ -69,7 +69,7 @@ def _not_private(folder: Path) -> str:
 
 @functools.cache
 def _warn(sentence: str) -> None:
-    """Once in a process, though the registry is looked up many times a second."""
+    """Log a warning once in a process: the registry is looked up many times a second."""
     logging.getLogger(__name__).warning("%s", sentence)
 
 

@@ -25,7 +25,7 @@ Job = TypeVar("Job")
 
 
 class Worker:
-    """A warm process that takes work from a queue; sleeps until a file tells that there is some.
+    """A warm process that takes work from a queue and sleeps until a change of files brings some.
 
     `others`: further folders whose changes may make work possible.
     """
@@ -40,8 +40,10 @@ class Worker:
 
     @property
     def outdated(self) -> bool:
-        """Whether something waits and the program has been changed since it was loaded: a warm
-        process must not work with old code."""
+        """Whether something waits although the program was changed after this process loaded it.
+
+        A warm process must not work with old code.
+        """
         return bool(self.queue.waiting()) and newest_source() != self._born
 
     def begin(self) -> bool:
@@ -65,7 +67,7 @@ class Worker:
         look: Callable[[], Job | None],
         busy: Callable[[], bool] = lambda: False,
     ) -> Job | None:
-        """The next job that `look` finds, looking again whenever a file tells of something.
+        """The next job that `look` finds; it is called again whenever files have changed.
 
         None after ten minutes without one in which nothing waited and `busy` said that no more will
         come; at once where the program is outdated, the runs folder is gone, or the lock's file was

@@ -41,7 +41,7 @@ def broken(
 
 
 def sentence(found: list[tuple[int, int]]) -> str:
-    """What is missing, for people; nothing where nothing is."""
+    """The holes in one sentence for people; empty where there are none."""
     if not found:
         return ""
     told = ", ".join(f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in found[:3])

@@ -97,7 +97,7 @@ PROFILES = {
 
 
 def unit_of(metric: str, per: str = "character") -> str:
-    """The unit of a metric; its own name where it is none of the table."""
+    """The unit of a metric; the metric's name where the table does not list it."""
     found = next((unit for start, unit in UNITS.items() if metric.startswith(start)), metric)
     return found.format(per=per) if found != metric else metric
 
@@ -109,14 +109,14 @@ def title_of(metric: str) -> str:
 
 
 def predicted(images: Iterable[bool]) -> str:
-    """What a loss in nats is for, of runs on images or on text: a character, an image, or a
-    prediction of either."""
+    """The word for one prediction, whose loss is in nats: `character` where all runs read text,
+    `image` where all read images, else `prediction`. `images` says it of each run."""
     found = {"image" if one else "character" for one in images}
     return found.pop() if len(found) == 1 else "prediction"
 
 
 def baseline_of(per: str) -> str:
-    """The name of the loss that a network has which ignores its input."""
+    """The name of the loss of a network that ignores its input; `per` is one prediction."""
     return "class entropy" if per == "image" else "unigram entropy"
 
 

@@ -209,8 +209,3 @@ def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
         width = max(widths)
         parts = [p if p.ndim == 2 else np.repeat(p[:, None], width, axis=1) for p in parts]
     return np.concatenate(parts)
-
-
-def flat_names(name: str, width: int) -> list[str]:
-    """A metric's columns: itself, or one for each layer."""
-    return [f"{name}/layer_{layer}" for layer in range(width)] if width else [name]

@@ -32,7 +32,7 @@ def file_name(cadence: str, segment: int) -> str:
 
 
 def is_newer(schema: pa.Schema) -> bool:
-    """Whether a later release wrote a file, of whose form nothing is known here."""
+    """Whether a later release wrote the file, in a form that this one can't read."""
     said = (schema.metadata or {}).get(VERSION, b"1")
     return said.isdigit() and int(said) > SCHEMA
 

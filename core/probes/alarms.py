@@ -44,14 +44,14 @@ READ = {
 
 
 class Alarm:
-    """Reads rows, says events."""
+    """Takes rows as they are measured, and returns the events that it finds in them."""
 
     def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
         """Events of these rows: columns by name, `step` among them."""
         raise NotImplementedError
 
     def forget(self) -> None:
-        """Layers were switched: what was seen before says nothing of the network any more."""
+        """Layers were switched: forget what was seen, it was another network."""
 
 
 def first_not_finite(rows: Rows) -> int | None:
@@ -69,7 +69,7 @@ class Divergence(Alarm):
         self.step: int | None = None
 
     def __call__(self, rows: Rows, cadence: str = "step") -> list[Event]:
-        """Once, at the first such step."""
+        """One event, at the first step that is not finite."""
         if self.step is not None or cadence != "step":
             return []
         loss, norm = rows["loss/train"], rows.get("grad_norm/total")

@@ -1,4 +1,4 @@
-"""Advisory locks that the kernel drops when their holder dies, however it dies.
+"""Locks on files: the kernel drops them when the process that holds them dies, however it dies.
 
 A pid with its start time counts zombies as alive and repeats after a reboot; ``flock`` does not.
 """
@@ -70,8 +70,8 @@ class Lock:
         False too where the file was moved away meanwhile, with the run that was deleted.
         Raises OSError where it can't be written, is a link, or is not a regular file: a link that
         somebody planted would have the holder's pid written over whatever it points to. With
-        `folder` what is no regular file is set aside. Raises OSError with a sentence where the file
-        system has no locks.
+        `folder` anything else than a regular file is set aside. Raises OSError with a sentence
+        where the file system has no locks.
         """
         if self.held:
             return True

@@ -1,4 +1,4 @@
-"""What became of a run whose process is gone without a word: killed for want of memory, or cut off.
+"""Why a run's process has gone without a last state: killed for want of memory, or cut off.
 
 The kernel that kills a process says so in its log and in a counter, which both forget: so the
 first who notices writes down what they say.
@@ -46,7 +46,7 @@ def _shortage(run: Run, status: Status) -> str:
 
 
 def _remember(run: Run, status: Status) -> None:
-    """Unless somebody has taken the run up meanwhile."""
+    """Write the status, unless a worker has taken the run up meanwhile."""
     lock = run.lock()
     with contextlib.suppress(OSError, ValueError):  # a folder that can't be written says it anew
         if lock.acquire() and Status.read(run.path / "status.json").state in NEEDS_WORKER:

@@ -175,7 +175,7 @@ class Run:
 
     @property
     def damaged(self) -> list[str]:
-        """Which of its small files can't be read or hold what none of them holds."""
+        """The names of its small files that can't be read or whose fields have wrong types."""
         return small_files.damaged(self.prefix)
 
     def series(self, name: str, max_points: int | None = None) -> tuple[Steps, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Which version of its form a file of a run's directory has, and what makes an older one today's.
+"""The versions of the files in a run's directory, and how an older file is brought up to date.
 
 Every file says its version, `schema`; one that says none is of version 1. A file of a later release
 is neither read nor overwritten.
@@ -48,7 +48,7 @@ def check(name: str, found: object, file: str = "") -> int:
 
 
 def current(name: str, content: Any) -> Any:
-    """What a file holds as this release knows it, without its version; what is no object is left.
+    """The content of a file in this release's form, without its version. Only objects have one.
 
     Raises NewerSchemaError.
     """
@@ -63,7 +63,7 @@ def current(name: str, content: Any) -> Any:
 
 
 def marked(name: str, content: dict[str, Any]) -> dict[str, Any]:
-    """What is written into a file: with its version first."""
+    """The content as it is written into a file: with its version first."""
     return {"schema": SCHEMAS[name], **content}
 
 

@@ -224,7 +224,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _gone(path: Path) -> bool:
-    """Remove a directory, or a link to one without what it points to; whether nothing is left."""
+    """Remove a directory, of a link only the link; returns whether nothing is left."""
     if path.is_symlink() or path.is_file():
         with contextlib.suppress(OSError):
             path.unlink()

@@ -73,7 +73,7 @@ def write(
 
 
 def size(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Bytes of a checkpoint, its few words left out."""
+    """Bytes of a checkpoint's tensors; its small JSON file is not counted."""
     states = (value for values in optimizer.state.values() for value in values.values())
     tensors = (*_kept(model).values(), *(one for one in states if isinstance(one, Tensor)))
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
@@ -119,7 +119,7 @@ def resume(
 
 
 def set_aside(folder: Path, step: int) -> None:
-    """A damaged checkpoint counts no more, so that another of its step can be written."""
+    """Rename a damaged checkpoint: it counts no more, and its step can be written again."""
     said = base_of(folder, step).with_suffix(".json")
     said.replace(said.with_suffix(".damaged"))
 

@@ -59,7 +59,7 @@ class NullControl:
         return self._threads
 
     def leave(self) -> None:
-        """There is no slot to give back."""
+        """Does nothing: it holds no slot."""
 
     def enter(self) -> bool:
         """Always True."""
@@ -90,6 +90,6 @@ class Steering:
         return self.mode
 
     def stepped(self) -> None:
-        """A step was taken."""
+        """Note that a step was taken: after a single one the loop is held."""
         if self.mode is Mode.STEP:
             self.mode = Mode.HELD

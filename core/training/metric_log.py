@@ -82,7 +82,7 @@ class MetricLog:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to flush: at once after the first step, then at most 4 times a s."""
+        """Whether it is time to flush: at once after the first step, then 4 times a second."""
         return time.perf_counter() - self._flushed >= FLUSH_SECONDS
 
     def flush(self, tokens_per_step: int) -> dict[str, np.ndarray] | None:

@@ -46,17 +46,17 @@ class Pace:
         self._spent = 0.0
 
     def evaluated(self, seconds: float) -> None:
-        """An evaluation took so long."""
+        """Note the seconds that an evaluation took."""
         self._evaluations = [*self._evaluations[-8:], seconds]
         self._spent += seconds
 
     def note(self, step: int, seconds: float) -> None:
-        """So many steps were done after so many seconds of training, pauses left out."""
+        """Note the steps done so far and the seconds of training, pauses left out."""
         self._marks.append((step, seconds, self._spent))
 
     @property
     def left(self) -> float | None:
-        """Seconds to the end; None before a second flush, when nothing tells."""
+        """Seconds to the end; None before the second flush, when no speed is known."""
         if len(self._marks) < 2:
             return None
         (first, began, before), (step, now, spent) = self._marks[0], self._marks[-1]

@@ -107,7 +107,7 @@ def import_runs(
 
 
 def _listed(archive: zipfile.ZipFile, source: Path, store: RunStore) -> list[_Found]:
-    """The runs that a zip says it has. Raises ArchiveError on the first look."""
+    """The runs that a zip lists, before anything is unpacked. Raises ArchiveError."""
     entries = archive.infolist()
     if len(entries) > MOST_FILES:
         raise ArchiveError([f"{source.name} has {len(entries):,} files; at most {MOST_FILES:,}"])
@@ -227,7 +227,7 @@ def _free_id(store: RunStore, id: str, taken: set[str]) -> str:
 
 
 def _same(folder: Path, one: _Found) -> bool:
-    """Whether a run's directory has the very content; names and the like may differ."""
+    """Whether a run's directory has the same content; what people may change can differ."""
     own = {name for name in files_of(folder) if name not in ABOUT}
     theirs = {name: info for name, info in one.files.items() if name not in ABOUT}
     return own == theirs.keys() and all(
@@ -266,7 +266,7 @@ def _renamed(fork: dict[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _settle(folder: Path, new: dict[str, str]) -> None:
-    """What refers to other runs follows their new ids, and nothing starts by itself."""
+    """Write the new ids of other runs where it refers to them; nothing starts by itself."""
     meta = read_json(folder / "meta.json") if (folder / "meta.json").exists() else {}
     twin = str(meta.get("twin_of"))
     if new.get(twin, twin) != twin:

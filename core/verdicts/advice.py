@@ -108,8 +108,9 @@ def _why(
     measured: Measured,
     twin: tuple[Verdict | None, RunConfig] | None,
 ) -> list[Suggestion]:
-    """The mechanism behind a dead run, and behind a pair of which one lives; it is that of weights
-    as they are drawn, so not of a fork.
+    """The mechanism behind a dead run, and behind a pair of which one learns.
+
+    It is known for weights as they are drawn, so nothing is said of a fork.
     """
     if measured.fork is not None:
         return []
@@ -123,7 +124,7 @@ def _why(
 
 
 def _wait(config: RunConfig, other: RunConfig, state: str, same_start: bool) -> Suggestion:
-    """A run beside it that has not ended."""
+    """The sentence on a run beside it that has not ended yet."""
     twins = same_start and are_twins(config.flat(), other.flat())
     what = "Its twin" if twins else "The run beside it"
     stands = f" ({state})" if state else ""
@@ -147,7 +148,7 @@ def possible(config: RunConfig, changes: Mapping[str, Any]) -> dict[str, Any] | 
 
 
 def _look(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterator[Suggestion]:
-    """What its own measurements show."""
+    """Suggestions that the run's own measurements give."""
     if verdict.kind in DEAD_KINDS or verdict.kind == "diverged":
         if sentence := _gradients(measured):
             yield Suggestion(sentence)
@@ -164,7 +165,7 @@ def _look(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterator[S
 
 
 def _gradients(measured: Measured) -> str:
-    """How the gradient of the first layer lies to that of the last."""
+    """A sentence that compares the gradient norms of the first and of the last layer."""
     if len(measured.gradients) < 2:
         return ""
     first, last = measured.gradients[0], measured.gradients[-1]
@@ -183,7 +184,7 @@ def _gradients(measured: Measured) -> str:
 
 
 def _resume(config: RunConfig, measured: Measured) -> Iterator[Suggestion]:
-    """To go on with a run that ended before its last step."""
+    """The suggestion to resume a run that ended before its last step."""
     if measured.state in RESUMABLE and measured.step < config.training.steps:
         yield Suggestion(
             f"It ended at step {measured.step:,} of {config.training.steps:,}. Resumed, it"

@@ -36,7 +36,7 @@ class Measured:
 
 
 def measure(run: Run) -> Measured:
-    """Read it from a run."""
+    """Read it from the run's directory."""
     record, floor = run.record, run.corpus.get("floor")
     gradients: tuple[float, ...] = ()
     at = 0

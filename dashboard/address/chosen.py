@@ -2,7 +2,7 @@
 
 One choice for each tab, held in its session: at most two runs, the one in focus first. The runs
 that a page's address names come before it, and become it. What a page shows of its own accord (the
-newest run) is no choice.
+newest run) does not count as a choice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST = 2
 
 
 def remember(*ids: str | None) -> None:
-    """These runs are the choice now, the first in focus; without any it stays as it was."""
+    """Make these runs the choice, the first in focus; without any it stays as it was."""
     kept = tuple(dict.fromkeys(id for id in ids if id))[:MOST]
     if kept:
         st.session_state[CHOSEN] = kept
@@ -31,7 +31,7 @@ def follow(*ids: str | None) -> None:
 
 
 def start(*ids: str) -> None:
-    """The Lab shows these because one of them was started here, which chooses nothing.
+    """Note that the Lab shows these because one of them was started there; it chooses nothing.
 
     An earlier choice is over: other pages open as they come, with the newest run.
     """
@@ -40,7 +40,7 @@ def start(*ids: str) -> None:
 
 
 def started() -> tuple[str, ...]:
-    """What :func:`start` was told last; empty before."""
+    """The runs of the last call of :func:`start`; empty before."""
     return tuple(st.session_state.get(STARTED, ()))
 
 
@@ -55,7 +55,7 @@ def remembered(known: Collection[str]) -> tuple[str, ...]:
 
 
 def own(page: str, *ids: str | None) -> None:
-    """A page shows these of its own accord and writes them into its address, for a link to it."""
+    """Note that a page chose these runs itself and writes them into its address, for links."""
     shown = tuple(id for id in ids if id)
     st.session_state[f"{page}_own"] = (shown, st.session_state.get(CHOSEN))
 
@@ -80,5 +80,5 @@ def news(page: str, named: Sequence[str], known: Collection[str]) -> tuple[str, 
 
 
 def told(page: str, *ids: str | None) -> None:
-    """A page shows these runs: its widgets said so."""
+    """Note that a page shows these runs, as its widgets say."""
     st.session_state[f"{page}_told"] = tuple(id for id in ids if id)

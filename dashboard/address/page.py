@@ -55,7 +55,7 @@ def blame(problems: Problems) -> None:
 
 
 def forgive(*names: str) -> None:
-    """Controls were changed: what the address said of them is history; without names, of all."""
+    """Drop the sentences on controls that were changed; without names, all of them."""
     for name in names or tuple(_kept()):
         _kept().pop(name, None)
 

@@ -74,7 +74,7 @@ class Param(Generic[T]):
         return value, sentences
 
     def complaint(self, name: str, text: str, why: str) -> str:
-        """The sentence on a text that can't be."""
+        """The sentence on a text that is refused."""
         nothing = self.default is None or self.default in ("", (), [])
         used = "" if nothing else f"; {self.format(self.default)} is used"
         said = f"The address says {self.called or name} = {text[:MOST]}"

@@ -50,7 +50,7 @@ def as_left(*names: str) -> None:
 
 
 def drop_unless(name: str, options: Sequence[str]) -> None:
-    """Forget what a widget holds where it is no option any more: its runs were deleted."""
+    """Forget a widget's value that is not among its options any more: its runs were deleted."""
     if st.session_state.get(name) not in (None, *options):
         del st.session_state[name]
 

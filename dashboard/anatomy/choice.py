@@ -100,7 +100,7 @@ def waits(run: Run) -> bool:
 
 @st.fragment(run_every=1.0)
 def waiting(run: Run) -> None:
-    """When a run can be looked into; the page is drawn anew as soon as it can, or never will."""
+    """Say when a run can be looked into; draws the page anew once it can, or once it never will."""
     if not waits(run):
         st.rerun()
     with cards.card("waiting"):

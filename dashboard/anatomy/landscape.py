@@ -108,7 +108,7 @@ def _latest(asked: list[Asked | None], choice: Choice, kind: str, look: str, mod
 
 
 def latest(inspection: Inspection) -> dict[str, Any]:
-    """The answer, or what of it there is."""
+    """The answer, or the part that has been streamed so far."""
     if inspection.state == "done":
         return inspection.result
     levels = inspection.stream()

@@ -148,7 +148,7 @@ def outliers(answers: list[Answered]) -> None:
 
 
 def _found(answer: dict[str, Any]) -> str:
-    """What was seen; nothing where the mark says all."""
+    """The sentence on what was seen; empty where the mark says it all."""
     if not answer["seen"]:
         return ""
     return str(answer["sentence"]).partition(":")[2].strip() or str(answer["sentence"])

@@ -26,7 +26,7 @@ FRESH = {"Cache-Control": "no-store"}
 
 
 class BadRequestError(ValueError):
-    """What was asked makes no sense; the sentence says what would."""
+    """A request that can't be answered; the sentence says what is accepted."""
 
 
 def as_json(value: Any, status: int = 200, request: Request | None = None) -> Response:

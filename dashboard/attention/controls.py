@@ -22,7 +22,7 @@ VIEW = word("attention_view", tuple(choices.SIDES))
 
 
 def top_line(model: Attention) -> Looked:
-    """Draw it; what it says."""
+    """Draw the line; returns what is chosen on it."""
     _arrive()
     names = model.names
     told = chosen.news("attention", chosen.named("attention", model.named), names)
@@ -78,7 +78,7 @@ def _remembered(key: str, options: Sequence[Any], default: Any) -> None:
 
 
 def _chose() -> None:
-    """Widgets say something new: the address follows, its mistakes are forgotten."""
+    """A widget was changed: write it into the address and drop the sentences on the old one."""
     page.forgive()
     held = st.session_state
     ids = [id for key in ("attention_run", "attention_other") if (id := held.get(key))]

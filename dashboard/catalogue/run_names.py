@@ -116,5 +116,5 @@ def forked(run: Run) -> dict[str, Any] | None:
 
 
 def label_of(run: Run) -> str:
-    """The same where room is short."""
+    """The name of a run, cut to what has room at the end of a line."""
     return everywhere().labels.get(run.id) or cut(run.name)

@@ -163,7 +163,7 @@ def show_beside(id: str) -> None:
 
 
 def _control(run: Run, command: Any, text: str = "", place: str = PROBLEM) -> bool:
-    """Whether the run took the command; why not is kept for the page to say."""
+    """Send a command; returns whether it was taken. A reason is kept for the page to show."""
     try:
         jobs.control(store(), run, command, text)
     except RunError as error:

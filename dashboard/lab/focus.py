@@ -33,7 +33,7 @@ def put(ids: Iterable[str]) -> None:
 
 
 def start(*started: Run | None) -> None:
-    """Show what was started, the first of them in focus; nothing where it could not be."""
+    """Show the runs that were started, the first in focus; nothing changes where that is None."""
     ids = list(dict.fromkeys(run.id for run in started if run is not None))[: model.MOST]
     if started[0] is not None:
         put(ids)

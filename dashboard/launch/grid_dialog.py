@@ -153,7 +153,7 @@ def _made_up(ticked: Mapping[str, Any]) -> str:
 def _queue(
     base: RunConfig, ticked: Mapping[str, Any], name: str, fork: ForkPoint | None = None
 ) -> bool:
-    """What the ticks come to, and the button; whether the runs were queued."""
+    """Draw what the ticked values cost, and the button; returns whether the runs were queued."""
     plan, problem = None, "Tick two values of a setting, or more."
     if ticked:
         try:

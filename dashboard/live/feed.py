@@ -48,7 +48,7 @@ class Feed:
         self._cadences: dict[str, str] = {}
 
     def cadence(self, metric: str) -> str | None:
-        """Where a metric lives; None while the run has no such metric."""
+        """The cadence of a metric; None while the run does not have the metric."""
         name, _ = layer_of(metric)
         if name not in self._cadences:
             try:
@@ -78,7 +78,7 @@ class Feed:
         return self._streams[cadence]
 
     def _difference(self, metric: str) -> Difference | None:
-        """None while one of the two runs has no such metric."""
+        """The stream of a difference; None while one of the two runs lacks the metric."""
         if not self._differences.get(metric):
             other, _, name = metric.removeprefix(DIFFERENCE).partition("/")
             self._differences[metric] = None

@@ -21,7 +21,7 @@ RUNS, TRASH = "runs_table", "trash_table"
 
 
 def attempt(act: Callable[[], object]) -> bool:
-    """Do it, or keep the sentence that says why not; whether it was done."""
+    """Do it, or keep the sentence that says why that fails; returns whether it was done."""
     try:
         act()
     except (RunError, OSError) as error:

@@ -39,7 +39,7 @@ def held() -> Iterator[None]:
 
 
 def reread(dotted: str) -> None:
-    """A setting's widget was drawn: from now on it may hold something else."""
+    """Read a setting's widget again: it may hold something else once it was drawn."""
     if _HELD.values is not None and key(dotted) in st.session_state:
         _HELD.values[dotted] = from_widget(dotted, st.session_state[key(dotted)])
 

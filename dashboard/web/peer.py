@@ -26,7 +26,7 @@ _known: dict[int, tuple[Address, int | None]] = {}
 
 
 def told() -> bool:
-    """Whether this machine says who is at the other end."""
+    """Whether the kernel of this machine tells whose the other end of a connection is."""
     return TABLES[0].is_file()
 
 

@@ -26,7 +26,7 @@ async def at_once(app: Any) -> AsyncIterator[None]:
 
 
 def _descriptors() -> list[int]:
-    """What this process has open; nothing where the system does not tell."""
+    """The file descriptors that this process has open; none where the system does not list them."""
     for folder in ("/proc/self/fd", "/dev/fd"):
         with contextlib.suppress(OSError):
             return [int(name) for name in os.listdir(folder) if name.isdecimal()]

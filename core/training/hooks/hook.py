@@ -19,7 +19,7 @@ class Hook:
         """Before the batch is read."""
 
     def on_measured(self, state: TrainingState) -> None:
-        """After the step's row was added; what is done here is no time of the step."""
+        """After the step's row was added; time spent here does not count as the step's."""
 
     def on_backward(self, state: TrainingState) -> None:
         """Between the gradients and the update."""

@@ -37,20 +37,22 @@ class ReportStatus(Hook):
         )
 
     def become(self, state: State, **changes: Any) -> None:
-        """Another state; it is written when this returns."""
+        """Change the state; it is on the disk when this returns."""
         self._disk.now(partial(self._run.write_status, self._become(state=state, **changes)))
         self._watch(self._status)
 
     def tell(self, state: State, step: int, message: str) -> None:
-        """Another state, with a sentence that goes with it, on a disk where nothing else can be
-        written; where this can't be either, it is left."""
+        """Change the state, with a sentence that goes with it, on a disk that may be full.
+
+        Where it can't be written, only who watches is told.
+        """
         status = self._become(state=state, step=step).model_copy(update={"message": message})
         with contextlib.suppress(OSError):
             self._run.write_status(status)
         self._watch(status)
 
     def say(self, message: str) -> None:
-        """Whatever becomes of the run, its message is this from now on."""
+        """Set the message that goes with every state from now on."""
         self._status = self._status.model_copy(update={"message": message})
 
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:

@@ -17,7 +17,7 @@ from core.training.state import TrainingState
 
 
 class Rewire(Hook):
-    """Turns what is scheduled, or was asked for by hand, for this very step."""
+    """Switches layers at the step for which it was scheduled, or asked for by hand."""
 
     def __init__(
         self,
