@@ -9,7 +9,7 @@ FRONTEND := dashboard/frontend
 NPM := npm --prefix $(FRONTEND)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test inputs audit lint bench faults science pictures translations clean check-python chromium node
+.PHONY: lab test inputs audit lint bench faults science evidence pictures translations clean check-python chromium node
 
 lab: .venv/product
 	$(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -60,6 +60,12 @@ translations: .venv/tests
 # An hour of one processor; an interrupted round goes on where it was.
 science: .venv/tests
 	$(BIN)/python -m tests.science.presets
+
+# Checks every published claim (most of an hour; an interrupted round goes on where it was), then
+# writes what was found into assets/evidence and README.
+evidence: .venv/tests
+	$(BIN)/python -m core evidence
+	$(BIN)/python -m tests.science.record
 
 check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11, 3.12 or 3.13, or name one with PYTHON=..."; exit 1; }

@@ -1,4 +1,5 @@
-"""The command line: ``python -m core train|sweep|runs|export|import|generate|inspect|bench``.
+"""The command line: ``python -m core train|sweep|runs|export|import|generate|inspect|bench`` and
+``evidence``.
 
 Bad input ends with one line that names the setting and exit status 2.
 """
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cli.generate.add_parser(commands)
     cli.inspect.add_parser(commands)
     cli.bench.add_parser(commands)
+    cli.evidence.add_parser(commands)
     # libgomp reads its environment when torch is imported, which the commands do late.
     os.environ.update(worker_environment())
     try:

@@ -1,5 +1,5 @@
 """The detached processes of a runs folder: one standby that trains, one inspector, one that reads
-runs that nobody has measured. Without torch.
+runs that nobody has measured, one that checks claims. Without torch.
 
 Each holds a lock for its life. Whoever starts one takes the lock first and hands it over, so that
 nobody starts a second one while the first still imports torch.
@@ -41,6 +41,7 @@ class Service:
 STANDBY = Service("core.jobs.training_worker", ".standby")
 INSPECTOR = Service("core.jobs.inspection_worker", ".inspector")
 DIGESTS = Service("core.jobs.digest_worker", ".digests")
+CHECKS = Service("core.jobs.check_worker", ".checks")
 
 
 def ensure(service: Service, root: Path) -> None:

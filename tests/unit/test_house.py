@@ -42,9 +42,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"config", "metrics", "models", "verdicts"},
     "training": {"config", "data", "files", "memory", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
+    "evidence": {
+        *("anatomy", "cache", "config", "data", "files", "models", "presets", "probes"),
+        *("resources", "runs", "training"),
+    },
     "jobs": {
-        *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
-        *("fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
+        *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
+        *("files", "fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
         *("models", "runs", "training"),
     },
 }
@@ -75,8 +79,8 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
-    *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "files"),
-    "grids",
+    *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
+    *("files", "grids"),
     *("heads", "jobs", "machine", "memory", "metrics", "presets", "resources", "runs", "transfer"),
     "language",
     "shown",

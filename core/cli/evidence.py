@@ -1,0 +1,173 @@
+"""``python -m core evidence``: do published claims hold here?"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from core.cli.options import UsageError, add_store, store_of
+from core.data.downloads import CorpusError
+from core.evidence import CLAIMS, GROUPS, Claim, Record, kept, named
+from core.evidence.record import counts
+from core.evidence.words import expected_and_measured, markdown
+from core.machine import cores
+from core.runs import RunError, RunStore
+from core.shown import one_line, printable_json
+
+Answered = tuple[str, Record | None, str]
+
+
+def add_parser(commands: Any) -> None:
+    """``evidence`` and its options."""
+    parser = commands.add_parser(
+        "evidence",
+        help="check published claims on this machine",
+        description="Check published claims on this machine. What was measured with the same code"
+        " and settings is not measured again. The status is 1 where something lies outside its"
+        " band or can't be measured.",
+    )
+    parser.add_argument("--quick", action="store_true", help="only checks that take seconds")
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these claims alone")
+    parser.add_argument("--again", action="store_true", help="measure even what is known")
+    parser.add_argument("--list", action="store_true", help="the claims; measures nothing")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="as a table in Markdown")
+    add_store(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure what is not known, print a table."""
+    store = store_of(options)
+    try:
+        claims = named(options.only) if options.only else list(CLAIMS)
+    except ValueError as error:
+        raise UsageError(f"only: {error}") from error
+    if options.quick:
+        claims = [claim for claim in claims if claim.quick]
+        if not claims:
+            raise UsageError("only: none of these is a quick check; leave out --quick")
+    if options.list:
+        records = {c.name: r for c in claims if (r := kept.here(store.root, c) or kept.shipped(c))}
+        return _print(options, claims, records, {})
+    records, failed = _answers(claims, store, options.again)
+    _print(options, claims, records, failed)
+    return int(bool(failed) or counts(records)["outside the band"] > 0)
+
+
+def _answers(
+    claims: Sequence[Claim], store: RunStore, again: bool
+) -> tuple[dict[str, Record], dict[str, str]]:
+    """Every claim's record, and a sentence for each that can't be measured."""
+    records: dict[str, Record] = {}
+    failed: dict[str, str] = {}
+    # The longest first, so that no core waits long for the last.
+    order = sorted(claims, key=lambda claim: -claim.seconds)
+    with tqdm(total=len(order), unit="check", file=sys.stderr, mininterval=0.2) as bar:
+        for name, record, sentence in _done(order, store.root, again):
+            bar.set_postfix_str(name, refresh=False)
+            bar.update()
+            if record is None:
+                failed[name] = sentence
+            else:
+                records[name] = record
+    return records, failed
+
+
+def _done(claims: Sequence[Claim], root: Path, again: bool) -> Iterator[Answered]:
+    """Answers as they come, one process a core."""
+    workers = min(cores(), len(claims))
+    if workers < 2:
+        yield from (_answer(claim.name, root, again) for claim in claims)
+        return
+    # Before torch is imported there: one thread each, or they take the cores from one another.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting = [pool.submit(_answer, claim.name, root, again) for claim in claims]
+        for one in as_completed(waiting):
+            yield one.result()
+
+
+def _answer(name: str, root: Path, again: bool) -> Answered:
+    import torch
+
+    from core.evidence.run import answer
+
+    torch.set_num_threads(1)
+    (claim,) = named([name])
+    try:
+        record, _ = answer(claim, RunStore(root), again=again)
+    except (CorpusError, RunError, OSError) as error:
+        return name, None, str(error)
+    return name, record, ""
+
+
+def _print(
+    options: argparse.Namespace,
+    claims: Sequence[Claim],
+    records: dict[str, Record],
+    failed: dict[str, str],
+) -> int:
+    if options.json:
+        found = [
+            {
+                "claim": claim.name,
+                "group": claim.group,
+                "sentence": claim.sentence,
+                "paper": claim.paper.short,
+                "link": claim.paper.link,
+                "where": claim.where,
+                "quick": claim.quick,
+                "expected": {q.name: q.expected for q in claim.quantities},
+                "record": records[claim.name].model_dump(mode="json", by_alias=True)
+                if claim.name in records
+                else None,
+                "problem": failed.get(claim.name),
+            }
+            for claim in claims
+        ]
+        print(printable_json(found, 1))
+    elif options.markdown:
+        print(markdown(claims, records))
+    else:
+        print("\n".join(_table(claims, records, failed)))
+    return 0
+
+
+def _table(
+    claims: Sequence[Claim], records: dict[str, Record], failed: dict[str, str]
+) -> Iterator[str]:
+    group = ""
+    for claim in claims:
+        if claim.group != group:
+            group = claim.group
+            yield f"\n{GROUPS[group]}"
+        record = records.get(claim.name)
+        if claim.name in failed:
+            verdict = f"can't be measured: {one_line(failed[claim.name])}"
+        else:
+            verdict = record.verdict if record else "not measured yet"
+        taken = f", {record.seconds:.1f} s" if record else "" if claim.quick else ", takes minutes"
+        yield f"  {claim.name}: {verdict}{taken}"
+        yield f"    {claim.sentence} ({claim.paper.short}, {claim.where})"
+        if record:
+            for words, expected, measured, inside in expected_and_measured(claim, record):
+                mark = " " if inside else "!"
+                yield f"  {mark}   {words}: {measured}, expected {expected}"
+    found = counts(records)
+    yield ""
+    yield (
+        f"{found['shown']} shown, {found['not shown here']} not shown here,"
+        f" {found['outside the band']} outside the band"
+        + (f", {len(failed)} not measured" if failed else "")
+    )

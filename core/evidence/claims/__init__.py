@@ -1,0 +1,1 @@
+"""The claims, a module a group. Without torch."""

@@ -1,0 +1,1 @@
+"""What measures the claims: one module a group, with torch."""

@@ -1,0 +1,38 @@
+"""Every claim, in the order in which they are shown."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from core.evidence.claim import Claim
+from core.evidence.claims import attention, collapse, gradients, norms, sizes, training
+
+# The groups by their words, in order.
+GROUPS: dict[str, str] = {
+    "norms": "What a norm does",
+    "sizes": "Size of the stream",
+    "gradients": "Gradients",
+    "collapse": "Tokens that become alike",
+    "attention": "Attention",
+    "training": "Training",
+}
+CLAIMS: tuple[Claim, ...] = (
+    *norms.CLAIMS,
+    *sizes.CLAIMS,
+    *gradients.CLAIMS,
+    *collapse.CLAIMS,
+    *attention.CLAIMS,
+    *training.CLAIMS,
+)
+
+
+def named(names: Sequence[str]) -> list[Claim]:
+    """The claims of these names, in the registry's order. Raises ValueError with a hint."""
+    known = {claim.name: claim for claim in CLAIMS}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `evidence --list` shows all"
+            raise ValueError(f"there is no claim {name!r}{hint}")
+    return [claim for claim in CLAIMS if claim.name in names]
