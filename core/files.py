@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -274,6 +275,18 @@ def signature(path: str | Path) -> Signature | None:
     try:
         found = os.stat(path)
     except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+SETTLED = 0.05  # seconds: a folder's time stamp tells changes apart only this far
+
+
+def names_stamp(folder: str | Path) -> Signature | None:
+    """A signature that changes whenever a folder's list of names does; None just after a change,
+    while its time would not tell another one. Raises OSError where there is no folder."""
+    found = os.stat(folder)
+    if time.time() - found.st_mtime_ns / 1e9 <= SETTLED:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 

@@ -16,6 +16,7 @@ from core.metrics.limits import COLUMNS, POINTS
 
 Steps = NDArray[np.int64]
 WAITING = 256  # rows that may wait to be thinned
+FIRST = np.zeros(1, dtype=np.intp)
 
 
 def bucket_width(first: int, last: int, rows: int, max_points: int, each: int = 2) -> int:
@@ -44,16 +45,23 @@ def thin(
     starts, begin = buckets_of(steps, width)
     if values.ndim == 2:
         return begin, np.maximum.reduceat(values, starts, axis=0)  # NaN wins, as it should
-    bucket = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(steps))))
+    opens = np.zeros(len(steps), dtype=np.intp)
+    opens[starts[1:]] = 1
+    bucket = opens.cumsum()
     finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf)
-    high = np.where(finite, values, -np.inf)
-    keep = [
-        _firsts(finite & (low == np.minimum.reduceat(low, starts)[bucket]), bucket),
-        _firsts(finite & (high == np.maximum.reduceat(high, starts)[bucket]), bucket),
-    ]
-    if not finite.all():
-        keep.append(_firsts(~finite, bucket))
+    if finite.all():
+        keep = [
+            _firsts(values == np.minimum.reduceat(values, starts)[bucket], bucket),
+            _firsts(values == np.maximum.reduceat(values, starts)[bucket], bucket),
+        ]
+    else:
+        low = np.where(finite, values, np.inf)
+        high = np.where(finite, values, -np.inf)
+        keep = [
+            _firsts(finite & (low == np.minimum.reduceat(low, starts)[bucket]), bucket),
+            _firsts(finite & (high == np.maximum.reduceat(high, starts)[bucket]), bucket),
+            _firsts(~finite, bucket),
+        ]
     chosen = np.unique(np.concatenate(keep))
     return steps[chosen], values[chosen]
 
@@ -92,15 +100,17 @@ def band(
 def buckets_of(steps: Steps, width: int) -> tuple[NDArray[np.intp], Steps]:
     """The first row of each bucket, and the step at which each bucket begins."""
     bucket = steps // width
-    starts = np.flatnonzero(np.diff(bucket, prepend=bucket[:1] - 1))
+    starts = np.concatenate([FIRST, (bucket[1:] != bucket[:-1]).nonzero()[0] + 1])[: len(steps)]
     return starts, bucket[starts] * width
 
 
 def _firsts(mask: NDArray[np.bool_], bucket: NDArray[np.intp]) -> NDArray[np.intp]:
     """The first marked row of each bucket."""
-    rows = np.flatnonzero(mask)
+    rows = mask.nonzero()[0]
     of = bucket[rows]
-    return rows[np.concatenate([[True], of[1:] != of[:-1]])] if len(rows) else rows
+    first = np.ones(len(rows), dtype=np.bool_)
+    first[1:] = of[1:] != of[:-1]
+    return rows[first]
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,7 @@ class Series:
         """
         if not len(steps):
             return
-        if (self.rows and steps[0] <= self._newest) or (np.diff(steps) <= 0).any():
+        if (self.rows and steps[0] <= self._newest) or (steps[1:] <= steps[:-1]).any():
             before = f" after step {self._newest}" if self.rows else ""
             raise ValueError(f"steps {_few(steps)} do not rise{before}; accepted: each step once")
         self.rows += len(steps)
@@ -176,7 +186,7 @@ class Series:
 
     def _remember(self, steps: Steps, values: NDArray[Any]) -> None:
         at = len(steps) - 1
-        if self.layers:
+        if self.layers and not np.isfinite(values[at]).any():
             # Some profiles are not measured at every row, and a diverged one says nothing.
             told = np.flatnonzero(np.isfinite(values).any(axis=1))
             if not len(told) and self.last is not None:
@@ -199,7 +209,8 @@ class Series:
     def _sums_at(self, width: int, step: int = 0) -> Sums:
         """In buckets of a width, from the one on that begins at a step."""
         if self._sums is not None:
-            return self._sums.merged(width, step)
+            sums = self._sums.since(step)
+            return sums if width == self.width else sums.merged(width)
         start = int(np.searchsorted(self._steps, step))
         return Sums.of(self._steps[start:], self._values[start:], width)
 
@@ -244,14 +255,17 @@ class Sums:
         total = np.add.reduceat(np.where(finite, values, 0).astype(np.float64), starts)
         return cls(first, total, np.add.reduceat(finite.astype(np.int64), starts))
 
-    def merged(self, width: int, step: int = 0) -> Sums:
-        """In wider buckets, from the one on that begins at a step."""
-        begin = int(np.searchsorted(self.steps, step))
-        steps, total, count = self.steps[begin:], self.total[begin:], self.count[begin:]
-        if not len(steps):
-            return Sums(steps, total, count)
-        starts, first = buckets_of(steps, width)
-        return Sums(first, np.add.reduceat(total, starts), np.add.reduceat(count, starts))
+    def since(self, step: int) -> Sums:
+        """From the bucket on that begins at a step."""
+        begin = int(np.searchsorted(self.steps, step)) if step > 0 else 0
+        return Sums(self.steps[begin:], self.total[begin:], self.count[begin:])
+
+    def merged(self, width: int) -> Sums:
+        """In wider buckets."""
+        if not len(self.steps):
+            return self
+        starts, first = buckets_of(self.steps, width)
+        return Sums(first, np.add.reduceat(self.total, starts), np.add.reduceat(self.count, starts))
 
     def then(self, more: Sums) -> Sums:
         """Followed by others, of which the first may belong to the last bucket."""

@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 from core.metrics.downsample import Steps
 
 
-def holes(steps: Steps, every: int) -> list[tuple[int, int]]:
-    """The first and the last step of each hole; `every` is 0 where rows come at no interval."""
-    at = _behind(steps, every)
-    return [(int(steps[i - 1]) + 1, int(steps[i]) - 1) for i in at]
+def holes(steps: Steps, every: int, before: int | None = None) -> list[tuple[int, int]]:
+    """The first and the last step of each hole; `every` is 0 where rows come at no interval.
+
+    `before` is the step of the row that came before the first of these.
+    """
+    if _is_whole(steps, every, before):
+        return []
+    joined = steps if before is None else np.concatenate([[before], steps])
+    at = _behind(joined, every)
+    return [(int(joined[i - 1]) + 1, int(joined[i]) - 1) for i in at]
 
 
 def broken(
@@ -27,6 +33,8 @@ def broken(
 
     (n,) or (n, L); `before` is the step of the row that came before the first of these.
     """
+    if _is_whole(steps, every, before):
+        return steps, values
     if before is None or not len(steps):
         joined, first = steps, 0
     else:
@@ -47,6 +55,17 @@ def sentence(found: list[tuple[int, int]]) -> str:
     told = ", ".join(f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in found[:3])
     more = f" and of {len(found) - 3:,} more places" if len(found) > 3 else ""
     return f"The rows of steps {told}{more} are missing: a part of its metrics is damaged."
+
+
+def _is_whole(steps: Steps, every: int, before: int | None) -> bool:
+    """Whether rows lie so close that no hole can be among them: their steps rise by 1 at least.
+
+    True of most rows that were just written, which are looked at each second.
+    """
+    if every < 1 or not len(steps):
+        return True
+    first, more = (int(steps[0]), len(steps) - 1) if before is None else (before, len(steps))
+    return int(steps[-1]) - first <= every + more - 1
 
 
 def _behind(steps: Steps, every: int) -> NDArray[np.intp]:

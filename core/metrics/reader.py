@@ -5,7 +5,6 @@ its first step. A reader keeps its place and no rows: who reads anew reads from 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.cache import Cache
+from core.files import Signature, names_stamp
 from core.metrics.downsample import Steps
 from core.metrics.segment import CADENCES, SegmentFile, file_name, is_newer, read_schema
 
-SETTLED = 0.05  # seconds: a folder's time stamp tells changes apart only this far
 Columns = dict[str, NDArray[np.generic]]
 
 
@@ -47,16 +46,16 @@ class Segments:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp = 0
+        self._stamp: Signature | None = None
         self._numbers: dict[str, list[int]] = {}
 
     def numbers(self, cadence: str) -> list[int]:
         """The numbers of a cadence's segments, in order."""
         try:
-            stamp = os.stat(self.path).st_mtime_ns
+            stamp = names_stamp(self.path)
         except OSError:
             return []
-        if stamp != self._stamp:
+        if stamp is None or stamp != self._stamp:
             found: dict[str, list[int]] = {}
             for name in sorted(os.listdir(self.path)):
                 stem, _, kind = name.partition(".")
@@ -64,7 +63,7 @@ class Segments:
                 if kind == "arrow" and number.isdecimal():
                     found.setdefault(start, []).append(int(number))
             self._numbers = found
-            self._stamp = stamp if time.time() - stamp / 1e9 > SETTLED else 0
+            self._stamp = stamp
         return self._numbers.get(cadence, [])
 
     def newer(self) -> list[str]:

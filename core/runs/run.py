@@ -26,6 +26,7 @@ from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
 from core.metrics.segment import CADENCES
 from core.runs import lost, schemas, small_files
+from core.runs.events import append_event
 from core.runs.locks import Lock, is_at_work
 from core.runs.schemas import NewerSchemaError
 from core.runs.small_files import SWITCHES
@@ -37,7 +38,6 @@ from core.runs.status import (
     Command,
     State,
     Status,
-    append_event,
     send,
 )
 

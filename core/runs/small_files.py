@@ -7,7 +7,6 @@ listing does it thousands of times.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from core.cache import Cache
@@ -15,14 +14,15 @@ from core.config import RunConfig, Switch
 from core.config.fork_point import ForkPoint
 from core.files import read_bytes, read_json, signature
 from core.runs import fork_files, schemas
+from core.runs.events import EventLog
 from core.runs.schemas import NewerSchemaError
-from core.runs.status import Status, read_events
+from core.runs.status import Status
 
 SWITCHES = "switches.json"
 
 # For all runs of a program: a page makes its store anew at each of its runs.
 FILES: Cache[Any] = Cache(100_000)  # as they were read
-EVENTS: Cache[list[dict[str, Any]]] = Cache(1000)
+EVENTS: Cache[EventLog] = Cache(1000)
 
 # What readers take for granted of the small files of a run, where a file has the field.
 SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -61,8 +61,7 @@ def status(prefix: str) -> Status:
 
 def events(prefix: str) -> list[dict[str, Any]]:
     """The whole lines of `events.jsonl`, in their order."""
-    path = f"{prefix}events.jsonl"
-    return EVENTS.get(path, signature(path), lambda: read_events(Path(path)))
+    return EVENTS.get(prefix, 0, lambda: EventLog(f"{prefix}events.jsonl")).read()
 
 
 def fork(prefix: str) -> ForkPoint | None:

@@ -1,18 +1,15 @@
-"""What a run says of itself: its state, its events, and the commands it is sent."""
+"""What a run says of itself, its state, and the commands it is sent."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.files import append_whole, parse_json, read_bytes, read_json, write_atomically
+from core.files import read_json, write_atomically
 from core.marker_queue import MarkerQueue
 from core.runs import schemas
 
@@ -85,72 +82,6 @@ class Status(BaseModel):
         """Raises OSError or ValueError when it is missing or unreadable, the latter as
         NewerSchemaError where a later release wrote it."""
         return cls.model_validate(schemas.current("status.json", read_json(path)))
-
-
-def append_event(path: Path, event: dict[str, Any]) -> None:
-    """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`."""
-    said = schemas.marked("events.jsonl", event)
-    line = (json.dumps({**said, "crc32": _sum(said)}, ensure_ascii=False) + "\n").encode()
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-    fd = os.open(path, flags, 0o644)
-    try:
-        size = os.fstat(fd).st_size
-        if size and os.pread(fd, 1, size - 1) != b"\n":  # the last writer was killed at it
-            line = b"\n" + line
-        append_whole(fd, line)
-    finally:
-        os.close(fd)
-
-
-def _sum(event: dict[str, Any]) -> int:
-    """What an event is checked against, whatever the order of its fields."""
-    return zlib.crc32(json.dumps(event, sort_keys=True).encode())
-
-
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """All events in order. Torn lines are left out, and what a resumed run did anew counts once.
-
-    A `start` event marks each start of the run: events of earlier starts from its step on are
-    forgotten, as the metrics of an earlier segment are.
-    """
-    events: list[dict[str, Any]] = []
-    try:
-        data = read_bytes(path)
-    except OSError:
-        return events
-    for line in data.split(b"\n"):
-        try:
-            said = parse_json(line)
-            known = said.pop("crc32", None) if isinstance(said, dict) else None
-            if known is not None and known != _sum(said):
-                continue  # a bit of it is another
-            event = schemas.current("events.jsonl", said)
-        except ValueError:
-            continue  # torn, or of a later release
-        if not _is_event(event):
-            continue
-        if event["kind"] == "start":
-            events = [e for e in events if e["step"] < event["step"]]
-        events.append(event)
-    return events
-
-
-# What readers take for granted of the fields of an event, where it has them.
-EVENT_TYPES = {"kind": str, "step": int, "segment": int, "text": str, "level": str, "name": str}
-
-
-def _is_event(event: Any) -> bool:
-    """Whether a line of `events.jsonl` holds an event of the types that its readers expect."""
-    return (
-        isinstance(event, dict)
-        and "kind" in event
-        and "step" in event
-        and all(
-            isinstance(event[name], kind) and not isinstance(event[name], bool)
-            for name, kind in EVENT_TYPES.items()
-            if name in event
-        )
-    )
 
 
 @dataclass(frozen=True)

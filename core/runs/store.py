@@ -21,6 +21,7 @@ from core.files import (
     Reserve,
     expanded,
     make_private,
+    names_stamp,
     signature,
     write_atomically,
     write_json,
@@ -35,6 +36,7 @@ COLOURS = 32  # looks, given out in order: eight Okabe-Ito colours, then each in
 
 # For all stores of a program: a page makes a store anew at each of its runs.
 RUNS: Cache[Run] = Cache(20_000)
+NAMES: Cache[dict[str, None]] = Cache(16)  # of a folder, in order
 
 
 class RunStore:
@@ -106,10 +108,17 @@ class RunStore:
 
     def names(self) -> list[str]:
         """The folders' names of what may be runs, oldest first; none is opened."""
+        return list(self._names())
+
+    def _names(self) -> dict[str, None]:
         try:
-            return sorted(name for name in os.listdir(self.root) if not name.startswith("."))
+            return NAMES.get(self.root, names_stamp(self.root), self._listed)
         except OSError:
-            return []  # nothing was ever written there
+            return {}  # nothing was ever written there
+
+    def _listed(self) -> dict[str, None]:
+        found = os.listdir(self.root)
+        return dict.fromkeys(sorted(name for name in found if not name.startswith(".")))
 
     def list(self) -> list[Run]:
         """Every readable run, oldest first; damaged ones are in :meth:`unreadable`."""
@@ -131,13 +140,13 @@ class RunStore:
 
     def open(self, id: str) -> Run:
         """The run with this id. Raises RunError when there is none."""
-        if id not in self.names() or not (self.root / id / "config.json").is_file():
+        if id not in self._names() or not os.path.isfile(f"{self.root}/{id}/config.json"):
             raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
         return self._run(id)
 
     def _run(self, id: str) -> Run:
         path = self.root / id
-        return RUNS.get(path, signature(path / "config.json"), lambda: Run(path))
+        return RUNS.get(path, signature(f"{path}/config.json"), lambda: Run(path))
 
     @property
     def trash(self) -> Trash:

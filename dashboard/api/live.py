@@ -88,10 +88,10 @@ class _Asked:
     snapshot: bool
 
 
-def _live_run(asked: _Asked) -> LiveRun | Gone:
+def _live_run(runs: RunStore, asked: _Asked) -> LiveRun | Gone:
     with LOCK:  # one run at a time, so that pages are not held up by 250
         try:
-            source = feed(asked.id)
+            source = feed(asked.id, runs)
             # Before its rows: an ended run is not asked again, so its last rows have to be with it.
             record = source.run.record
             source.refresh(
@@ -141,9 +141,8 @@ COUNT_EVERY = 1.5  # seconds, for all tabs
 COUNTS: Cache[Counts] = Cache(8)
 
 
-def _counts() -> Counts:
+def _counts(root: Path) -> Counts:
     """How many runs train, pause and wait, and the grids that are at work."""
-    root = store().root
     return COUNTS.get(root, time.monotonic() // COUNT_EVERY, lambda: _counted(root))
 
 
@@ -157,7 +156,7 @@ def _counted(root: Path) -> Counts:
         if word := ACTIVE.get(run.status):
             found[word] += 1
             active.append(name)
-    if grids := at_work(store(), active):
+    if grids := at_work(RunStore(root), active):
         found["grids"] = grids
     return found
 
@@ -199,6 +198,7 @@ def live(request: Request) -> Response:
         )
         for place, id in enumerate(ids)
     ]
-    runs = [_live_run(one) for one in asked]
-    reply: Live = {"counts": _counts(), "runs": runs}
+    folder = store()
+    runs = [_live_run(folder, one) for one in asked]
+    reply: Live = {"counts": _counts(folder.root), "runs": runs}
     return as_json(reply, request=request)

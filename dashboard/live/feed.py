@@ -148,7 +148,10 @@ class Feed:
 FEEDS: Cache[Feed] = Cache(1000)  # at 250 runs in one tab
 
 
-def feed(id: str) -> Feed:
-    """The feed of a run, kept between ticks. Raises RunError when the run does not exist."""
-    run = store().open(id)
-    return FEEDS.get(run.path, signature(run.path / "config.json"), lambda: Feed(run))
+def feed(id: str, runs: RunStore | None = None) -> Feed:
+    """The feed of a run, kept between ticks. Raises RunError when the run does not exist.
+
+    `runs` spares looking for the folder of runs: a tick asks for many.
+    """
+    run = (runs or store()).open(id)
+    return FEEDS.get(run.prefix, signature(f"{run.prefix}config.json"), lambda: Feed(run))

@@ -133,8 +133,9 @@ class Stream:
             self.holes, self._last = [], None
         if not len(steps) or (self._last is not None and steps[-1] <= self._last):
             return  # another reader of these rows has told
-        joined = steps if self._last is None else np.append(self._last, steps[steps > self._last])
-        self.holes += holes(joined, self.every)
+        if self._last is not None and steps[0] <= self._last:
+            steps = steps[steps > self._last]
+        self.holes += holes(steps, self.every, self._last)
         self._last = int(steps[-1])
 
     def news(self, metric: str, cursor: str, points: int) -> News | None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from streamlit import config
+from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 from streamlit.web.server import server_util
 
 from core.files import keep_as_private_as
@@ -24,10 +25,22 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
     What is written from here on is as private as the runs folder.
     """
+    stop_watching()
     async with at_once(app):
         keep_as_private_as(RunStore().root)
         print(f"  {entrance()}\n", flush=True)
         yield
+
+
+def stop_watching() -> None:
+    """Have Streamlit look no more at its settings files, unless its sources are watched too.
+
+    It does so five times a second for each that there may be, whatever is said of watching: two
+    thirds of the processor that a server uses which nobody asks for anything.
+    """
+    looking = getattr(PollingPathWatcher, "_executor", None)  # Streamlit has no name for it
+    if looking is not None and config.get_option("server.fileWatcherType") == "none":
+        looking.shutdown(wait=False, cancel_futures=True)
 
 
 def entrance() -> str:

@@ -6,16 +6,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import small
 
 from core.files import write_atomically
-from core.runs import RunError, RunStore, Status
+from core.runs import RunError, RunStore, Status, events
+from core.runs.events import EventLog, append_event
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
-from core.runs.status import goes_on, read_events, receive, send
+from core.runs.status import goes_on, receive, send
 
 
 def test_a_new_run_is_queued_and_complete(store: RunStore) -> None:
@@ -147,7 +149,71 @@ def test_events_after_a_resume_count_once(tmp_path: Path) -> None:
         {"kind": "alarm", "step": 12, "text": "anew"},
     ]
     path.write_text("\n".join(json.dumps(x) for x in lines) + '\n{"kind": "al')
-    assert [e.get("text") for e in read_events(path)] == [None, "kept", None, "anew"]
+    assert [e.get("text") for e in EventLog(path).read()] == [None, "kept", None, "anew"]
+
+
+def test_a_growing_log_of_events_reads_as_one_read_at_once(tmp_path: Path) -> None:
+    path, grown = tmp_path / "events.jsonl", EventLog(tmp_path / "events.jsonl")
+    assert grown.read() == []
+    for step, kind in enumerate(("start", "alarm", "sample", "alarm", "alarm")):
+        append_event(path, {"kind": kind, "step": step, "text": f"{kind} at {step}"})
+        assert [e["step"] for e in grown.read()] == list(range(step + 1))
+    kept = grown.read()
+    with open(path, "ab") as file:
+        file.write(b'{"kind": "alarm", "step": 5}')  # whole, but its line is not ended
+    assert [e["step"] for e in grown.read()] == [0, 1, 2, 3, 4, 5]
+    with open(path, "ab") as file:
+        file.write(b'\n{"kind": "al')
+    append_event(path, {"kind": "start", "step": 3})  # it takes up again there
+    assert [e["step"] for e in grown.read()] == [0, 1, 2, 3]
+    assert grown.read() == EventLog(path).read()
+    assert len(kept) == 5
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"alarm at 1", b"alarm xt 1"))  # a line read long ago
+    os.utime(path, (1, 1))  # sizes are equal, so the times must differ
+    assert [e["step"] for e in grown.read()] == [0, 2, 3]
+    path.write_bytes(whole)
+    os.utime(path, (2, 2))
+    assert [e["step"] for e in grown.read()] == [0, 1, 2, 3]
+    path.write_bytes(b"\n".join(whole.split(b"\n")[:2]) + b"\n")  # cut to its beginning
+    assert [e["step"] for e in grown.read()] == [0, 1]
+    path.unlink()
+    assert grown.read() == []
+
+
+def test_of_a_log_that_grows_only_new_lines_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    parsed: list[bytes] = []
+    read = events.parse_json
+    monkeypatch.setattr(events, "parse_json", lambda line: parsed.append(line) or read(line))
+    for step in range(20):
+        append_event(path, {"kind": "sample", "step": step, "text": "To be"})
+        assert len(log.read()) == step + 1
+    assert len([line for line in parsed if line]) == 20
+
+
+def test_the_list_of_runs_is_read_again_only_when_it_changes(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.create(small())
+    os.utime(store.root, (1, 1))  # long ago
+    assert store.names() == [first.id]
+    listed: list[Any] = []
+    names = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or names(path))
+    assert store.names() == [first.id]
+    assert store.open(first.id).id == first.id
+    assert not listed
+    second = store.create(small())
+    for _ in range(2):  # just after a change it is read each time
+        assert set(store.names()) == {first.id, second.id}
+    assert len(listed) >= 2
+    store.delete(second.id)
+    with pytest.raises(RunError, match="no run"):
+        store.open(second.id)
 
 
 def test_commands_are_obeyed_in_order_and_once(tmp_path: Path) -> None:
