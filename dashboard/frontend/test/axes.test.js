@@ -7,7 +7,8 @@ import { test } from "node:test"
 
 import { frameOf, logTicks, aired, drawable, sensible, ticks } from "../src/charts/axes.js"
 import { fitting } from "../src/charts/chart.js"
-import { Curves, below, framed } from "../src/charts/curves.js"
+import { below, framed } from "../src/charts/curve_traces.js"
+import { Curves } from "../src/charts/curves.js"
 import { hub } from "../src/state/hub.js"
 
 test("ticks are round, inside the range and no more than asked for", () => {

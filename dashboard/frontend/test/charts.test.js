@@ -6,6 +6,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 
 import { Chart } from "../src/charts/chart.js"
+import { tell } from "../src/charts/curve_traces.js"
 import { Curves } from "../src/charts/curves.js"
 import { Difference } from "../src/charts/difference.js"
 import { LayerMap } from "../src/charts/layer_map.js"
@@ -58,7 +59,7 @@ test("a mean says of how many of its runs it is", () => {
 
 test("the pointer is told the line's value and, beside it, what was smoothed", () => {
   const cells = [{ begin: 0, span: 1, mean: 3.1, low: 2.9, high: 3.3 }]
-  const told = (runs, smooth) => view(Curves, { props: { metric: "grad_norm/total", smooth } }).tell({ runs, run: runs[0], cells, ys: [3.24] })[0]
+  const told = (runs, smooth) => tell(view(Curves, { props: { metric: "grad_norm/total", smooth } }), { runs, run: runs[0], cells, ys: [3.24] })[0]
   assert.equal(told([{ id: "1" }, { id: "2" }], 0.9), "3.24 smoothed, mean 3.1 (2.9 to 3.3)")
   assert.equal(told([{ id: "1" }], 0.9), "3.24 smoothed, raw 3.1")
   assert.equal(told([{ id: "1" }, { id: "2" }], 0), "3.1 (2.9 to 3.3)")

@@ -5,16 +5,16 @@ import { titleOf, unitOf } from "../protocol/metrics.js"
 import { timesOf } from "../state/groups.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
-import { el } from "../ui/dom.js"
 import { labelOf, escaped, number, short } from "../ui/format.js"
-import { runColour, runDash, faded } from "../ui/theme.js"
+import { runColour } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
-import { area, branches, divergences, level, marks } from "./marks.js"
+import { MANY, framed, isDead, tracesOf } from "./curve_traces.js"
+import { EndNames } from "./end_names.js"
+import { branches, divergences, level, marks } from "./marks.js"
 import { heightOf } from "./plotly.js"
 import { Courses } from "./series_chart.js"
 import { StepCursor } from "./step_cursor.js"
 
-const MANY = 30 // lines: above, only their smoothed course is drawn, and thin
 export const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
 export const NAMED = 12 // lines with their names at the ends and their marks
 
@@ -32,9 +32,8 @@ export class Curves extends Courses {
     super(root)
     this.cursor = new StepCursor(this)
     this.only = null // the run that stands out, where the page's parts choose none together
-    this.ends = el("div", "anl-ends")
-    this.body.append(this.ends)
-    this.ends.addEventListener("click", (event) => this.named(/** @type {HTMLElement} */ (event.target)))
+    this.ends = new EndNames(this)
+    this.body.append(this.ends.node)
   }
 
   destroy() {
@@ -136,7 +135,7 @@ export class Curves extends Courses {
     layout.xaxis.showspikes = together
     layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
     layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
-    const traces = this.traces(lines, together)
+    const traces = tracesOf(this, lines, together)
     for (const line of lines) traces.push(...this.validation(line))
     traces.push(...branches(this, lines), ...divergences(this, lines, named, layout))
     this.endLabels(layout, named.map((line) => this.end(line, layout)))
@@ -157,32 +156,6 @@ export class Curves extends Courses {
     if (this.props.follow) return hub.focusRun(now)
     this.only = now
     this.redraw()
-  }
-
-  // A press on a name does what a press on its line does.
-  named({ dataset }) {
-    if (dataset.run) this.standOut(dataset.run)
-  }
-
-  // A button over each name at a line's end, so that names can be pressed and reached by Tab.
-  nameButtons() {
-    const { width, margin } = this.plot.layout
-    const root = /** @type {Document | ShadowRoot} */ (this.ends.getRootNode())
-    const active = /** @type {HTMLElement | null} */ (root.activeElement)
-    const held = active && this.ends.contains(active) ? active.dataset.run : null
-    const labels = this.labelled.filter((label) => label.run)
-    while (this.ends.children.length > labels.length) this.ends.lastElementChild?.remove()
-    labels.forEach((label, i) => {
-      const button = /** @type {HTMLButtonElement} */ (this.ends.children[i] ?? this.ends.appendChild(el("button")))
-      button.type = "button"
-      const on = Boolean(this.chosen?.runs.some((r) => r.id === label.run))
-      button.dataset.run = label.run
-      button.setAttribute("aria-pressed", String(on))
-      button.ariaLabel = label.text
-      button.title = `${label.full}\n${on ? "Press: all runs again" : "Press: only this run stands out"}`
-      Object.assign(button.style, { left: `${width - margin.r + 3}px`, width: `${margin.r - 5}px`, top: `${margin.t + label.at - 8}px` })
-      if (held === label.run) button.focus({ preventScroll: true })
-    })
   }
 
   extras(_layout) {}
@@ -219,9 +192,8 @@ export class Curves extends Courses {
   // What diverged leaves the frame rather than flattening the others.
   range(lines) {
     const { log_y: yLog, baseline } = this.props
-    const dead = (l) => l.runs.some((r) => hub.run(r.id).state === "diverged")
-    const alive = lines.filter((l) => !dead(l))
-    const all = framed(lines, dead, lines.length <= MANY)
+    const alive = lines.filter((l) => !isDead(l))
+    const all = framed(lines, isDead, lines.length <= MANY)
     const held = alive.map((l) => [...this.evaluations(l)?.values ?? []])
     all.push(...held)
     if (baseline) all.push([baseline[1]])
@@ -231,45 +203,6 @@ export class Curves extends Courses {
       if (Number.isFinite(now)) [bottom, top] = [Math.min(bottom, now), Math.max(top, now)]
     }
     return aired(bottom, top, yLog)
-  }
-
-  traces(lines, together) {
-    const { theme, chosen } = this
-    const thin = lines.length > MANY
-    const under = []
-    const over = []
-    for (const line of lines.filter((l) => l !== chosen)) {
-      const colour = runColour(theme, line.run)
-      if (chosen) over.push(this.main(line, faded(colour, thin ? 0.13 : 0.25), thin ? 1 : 2, together))
-      else {
-        under.push(...this.around(line, colour, thin))
-        over.push(this.main(line, thin ? faded(colour, 0.75) : colour, thin ? 1 : 2.2, together))
-      }
-    }
-    const last = chosen ? [...this.around(chosen, runColour(theme, chosen.run), false),
-      this.main(chosen, runColour(theme, chosen.run), 2.8, together)] : []
-    return [...under, ...(together ? over : bundled(over)), ...last]
-  }
-
-  // What lies under a line: bands of a group, and the raw values.
-  around(line, colour, thin) {
-    const found = []
-    const dead = line.runs.some((r) => hub.run(r.id).state === "diverged")
-    const band = (range) => (dead ? { ...range, high: below(range.high, this.top) } : range)
-    if (line.whole && !thin) found.push(area(line.xs, band(line.whole), faded(colour, 0.08)))
-    if (line.band) found.push(area(line.xs, band(line.band), faded(colour, thin ? 0.1 : 0.2)))
-    if (this.props.smooth > 0 && line.raw && !thin) {
-      found.push({ type: "scatter", mode: "lines", x: line.raw.xs, y: line.raw.ys, hoverinfo: "skip",
-        line: { color: faded(colour, this.theme.dark ? 0.42 : 0.36), width: 1 } })
-    }
-    return found
-  }
-
-  main(line, color, width, together) {
-    const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(this.name(line)),
-      meta: line.run.id, line: { color, width, dash: runDash(line.run) } }
-    if (together) return { ...shared, customdata: this.told(line), hovertemplate: "%{customdata}" }
-    return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${this.props.x} %{x}: %{y:.4~g}<extra></extra>` }
   }
 
   // Where a line leaves the frame, or ends: there its name stands.
@@ -283,30 +216,6 @@ export class Curves extends Courses {
       }
     }
     return null
-  }
-
-  // What the pointer is told: the value, or the mean of a bucket with its range, and validation
-  // where it was measured.
-  told(line) {
-    const made = this.made.get(line.key)
-    return (made.told ??= this.tell(line))
-  }
-
-  tell(line) {
-    const series = this.props.metric === "loss/train" && line.runs.length === 1 && hub.run(line.run.id).series.get("loss/validation")
-    const thinned = line.cells.some((c) => c.span > 1)
-    if (!(this.props.smooth > 0) && line.raw) return line.raw.ys.map((v) => number(v))
-    let k = 0
-    const smoothed = this.props.smooth > 0
-    return line.cells.map((cell, i) => {
-      let held = null
-      for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
-        if (series.steps[k] >= cell.begin) held = /** @type {number | null} */ (series.values[k])
-      }
-      const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
-      const raw = number(cell.mean) + range
-      return (smoothed ? `${number(line.ys[i])} smoothed, ${line.runs.length > 1 ? "mean" : "raw"} ${raw}` : raw) + (held === null ? "" : `, validation ${number(held)}`)
-    })
   }
 
   // Of the training loss of few runs: what was measured on other text, drawn as circles.
@@ -366,7 +275,7 @@ export class Curves extends Courses {
 
   drawn() {
     this.cursor.place()
-    this.nameButtons()
+    this.ends.place()
   }
 
   // Zoomed in on thinned series: their exact points in that range are fetched.
@@ -389,53 +298,4 @@ export class Curves extends Courses {
     const to = Math.ceil(Math.max(...runs.map((r) => this.stepAt(r, right))))
     if (await this.details.fetch(runs, (r) => this.seriesOf(r), this.metric, from, to)) this.redraw()
   }
-}
-
-/**
- * The values whose range is the frame's: those of the lines that did not diverge with all around
- * them; where every one did, the bare lines, as their bands and raw values are what runs away.
- * @param {any[]} lines
- * @param {(line: any) => boolean} dead
- * @param {boolean} few
- * @returns {(number | null)[][]}
- */
-export function framed(lines, dead, few) {
-  const alive = lines.filter((l) => !dead(l))
-  if (!alive.length) return lines.map((l) => l.ys)
-  return alive.flatMap((l) => [l.ys, ...(few && l.raw ? [l.raw.ys] : []), ...(l.band ? [l.band.low, l.band.high] : [])])
-}
-
-/**
- * The upper edge of a band as far as it stays in the frame: what a diverging member opens above it
- * would fill the chart.
- * @param {(number | null)[]} edge
- * @param {number} top
- */
-export function below(edge, top) {
-  const out = edge.findIndex((v) => v !== null && v > top)
-  return out < 0 ? edge : edge.map((v, i) => (i < out ? v : null))
-}
-
-// Many thin lines of one colour are one trace with gaps, which Plotly draws several times as fast.
-function bundled(traces) {
-  const found = new Map()
-  for (const trace of traces) {
-    const look = `${trace.line.color} ${trace.line.dash}`
-    if (!found.has(look)) {
-      found.set(look, { ...trace, meta: null, name: "", x: [], y: [], customdata: [], text: [],
-        hovertemplate: trace.hovertemplate.replace(/<b>.*?<\/b>/, "<b>%{text}</b>") })
-    }
-    const { x, y, customdata, text } = found.get(look)
-    for (let i = 0; i < trace.x.length; i++) {
-      x.push(trace.x[i])
-      y.push(trace.y[i])
-      customdata.push(trace.meta)
-      text.push(trace.name)
-    }
-    x.push(null)
-    y.push(null)
-    customdata.push(null)
-    text.push("")
-  }
-  return [...found.values()]
 }

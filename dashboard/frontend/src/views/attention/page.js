@@ -7,11 +7,12 @@ import { targetOf, el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
 import { isForPart } from "../../ui/streamlit.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
-import { HeadCards, UNCLEAR, uniformEntropy, strongest } from "./head_cards.js"
+import { HeadCards } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
 import { HeadsGrid } from "./heads_grid.js"
 import { Legend, PanelTitle, keysDialog } from "./panel.js"
-import { REST_MS, portion } from "./pixels.js"
+import { gridWords, headWords, missingWords, stepWords } from "./page_words.js"
+import { REST_MS } from "./pixels.js"
 import { Scrubber, lossAt, nearest } from "./scrubber.js"
 import { AttentionSource } from "./source.js"
 
@@ -250,20 +251,13 @@ export class AttentionPage {
 
   titles() {
     const [run] = this.shown
-    const [L, H] = this.picture?.grid.shape ?? [run.layers, run.heads]
-    const title = `${L} ${L === 1 ? "layer" : "layers"} × ${H} ${H === 1 ? "head" : "heads"}`
-    const text = this.picture?.own ? "your text" : "probe text"
-    const tokens = this.picture?.tokens.length
-    this.gridTitle.show(title, this.picture ? [`${text}, ${tokens} ${tokens === 1 ? "token" : "tokens"}`, this.picture.note].filter(Boolean).join(" · ") : "")
+    const { picture } = this
+    this.gridTitle.show(...gridWords(picture?.grid.shape ?? [run.layers, run.heads], picture))
   }
 
   about(layer, head) {
     const scores = this.source.known(this.picture)
-    const name = `layer ${layer + 1}, head ${head + 1}`
-    if (!scores) return name
-    const [L, H] = this.picture.grid.shape
-    const mostly = strongest(scores, layer, head, uniformEntropy(this.picture.tokens.length, this.runs[0].causal))
-    return L * H === 1 ? name : `${name} · ${UNCLEAR[mostly]?.[0] ?? mostly} · entropy ${portion(scores.entropy[layer][head])}`
+    return headWords(layer, head, scores, this.picture, this.runs[0].causal)
   }
 
   // Why there is no picture, or "".
@@ -271,14 +265,7 @@ export class AttentionPage {
     const [run] = this.shown
     const live = hub.run(run.id)
     this.ended = live.gone || ENDED.has(live.state)
-    if (live.gone || run.state === "gone") return "This run was deleted. Choose another above."
-    if (this.picture) return ""
-    if (this.source.failed) return this.source.failed
-    if (hub.lost) return "Connection lost, retrying."
-    if (!live.loaded || this.source.stops.length) return ""
-    if (live.state === "queued") return "Waiting for its turn to train."
-    if (ENDED.has(live.state)) return "This run kept no attention. Train one with probes.attention on."
-    return "The first snapshot appears in a moment."
+    return missingWords(run, live, this.source, Boolean(this.picture))
   }
 
   // How far the answer to an own text has come.
@@ -307,10 +294,8 @@ export class AttentionPage {
     const planned = live.steps || (first.steps ?? 0)
     const total = Math.max(ended ? last : frameOf(last, planned), 1)
     const loss = lossAt(curves[0], step)
-    const kind = this.source.own ? "checkpoint" : "snapshot"
-    const words = step === undefined ? "" : [`step ${step.toLocaleString("en-US")} of ${planned.toLocaleString("en-US")}`,
-      Number.isFinite(loss) ? `loss ${loss.toFixed(2)}` : "", `${kind} ${this.at + 1} of ${stops.length}`,
-      this.following && !ended ? "follows the training" : ""].filter(Boolean).join(" · ")
+    const stop = { at: this.at, count: stops.length, own: this.source.own, follows: this.following && !ended }
+    const words = step === undefined ? "" : stepWords(step, planned, loss, stop)
     this.scrubber.show({ stops, at: step === undefined ? -1 : this.at, curves, total, theme: this.theme, words })
   }
 

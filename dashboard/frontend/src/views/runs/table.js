@@ -9,10 +9,10 @@ import { Card } from "../../ui/card.js"
 import { el, say, taken } from "../../ui/dom.js"
 import { markDash, runColour } from "../../ui/theme.js"
 import { drawnOf, lossOf, stateOf, standing } from "./cells.js"
+import { Sight } from "./sight.js"
 import { columnsOf, fillHeader, fillLine } from "./table_row.js"
 import { linesOf, sortOf, sortText } from "./table_rows.js"
 
-const LINE = 34 // height of a line in pixels, as the style sheet has it
 const TELL_AFTER = 400 // ms of quiet before Python is told
 
 /** @import { Component, Line, Row } from "../../types" */
@@ -53,8 +53,7 @@ export class RunsTable extends Card {
     this.foot.setAttribute("role", "status")
     this.grid.append(this.header, this.sheet)
     this.body.append(this.grid, this.foot)
-    /** @type {Map<string, HTMLElement & { key?: string, shows?: string }>} by the key of a line */
-    this.nodes = new Map()
+    this.sight = new Sight(this.grid, this.sheet)
     /** @type {Set<string>} groups whose runs are shown */
     this.open = new Set()
     this.ticks = new Ticks()
@@ -216,7 +215,7 @@ export class RunsTable extends Card {
     const { style } = this.grid
     style.setProperty("--rt-columns", `30px ${wide.join(" ")}`)
     style.setProperty("--rt-width", whole + "px")
-    this.sheet.style.height = this.lines.length * LINE + "px"
+    this.sight.measure(this.lines.length)
     this.titles()
   }
 
@@ -255,23 +254,10 @@ export class RunsTable extends Card {
     if (this.wanted && this.byId.has(this.wanted)) this.reveal(this.wanted)
     // What others chose is looked for.
     const first = this.lost ? this.lines.findIndex((l) => l.rows.some((r) => this.ticked.has(r.id))) : -1
-    if (first >= 0) this.intoSight(first)
+    if (first >= 0) this.sight.bring(first)
     this.wanted = null
     this.lost = false
-    const top = this.grid.scrollTop
-    const from = Math.max(0, Math.floor(top / LINE) - 6)
-    const until = Math.min(this.lines.length, Math.ceil((top + this.grid.clientHeight) / LINE) + 6)
-    const kept = new Set()
-    for (let i = from; i < until; i++) {
-      const line = this.lines[i]
-      kept.add(line.key)
-      this.draw(line, i)
-    }
-    for (const [key, node] of this.nodes) {
-      if (kept.has(key)) continue
-      node.remove()
-      this.nodes.delete(key)
-    }
+    this.sight.show(this.lines, (line, node, i) => this.draw(line, node, i))
     const { rows } = this.props
     const drawn = this.ticked.size
     this.every.checked = drawn > 0 && drawn === Math.min(rows.length, this.most)
@@ -291,17 +277,10 @@ export class RunsTable extends Card {
       this.arrange()
     }
     this.active = id
-    this.intoSight(this.at.get(id) ?? 0)
+    this.sight.bring(this.at.get(id) ?? 0)
   }
 
-  intoSight(index) {
-    const { grid } = this
-    const [top, bottom] = [index * LINE, (index + 1) * LINE + LINE] // below the header, which stays
-    if (top < grid.scrollTop) grid.scrollTop = top
-    else if (bottom > grid.scrollTop + grid.clientHeight) grid.scrollTop = bottom - grid.clientHeight
-  }
-
-  draw(line, index) {
+  draw(line, node, index) {
     const { focus } = hub.choice
     const on = line.rows.filter((r) => this.ticked.has(r.id)).length
     const state = stateOf(line)
@@ -311,27 +290,16 @@ export class RunsTable extends Card {
     const opened = line.group ? this.open.has(line.group) : null
     const now = JSON.stringify([index, on, state, focused, figures, opened, line.name, line.level, this.titled,
       this.theme.dark, line.rows.length, line.rows.map((r) => [r.colour, r.settings, r.tags, r.note, r.on_disk, r.created, r.left, standing(r).step]), line.key === this.active])
-    let node = this.nodes.get(line.key)
-    if (node?.shows === now) return
-    if (!node) {
-      node = el("div", "rt-line")
-      node.setAttribute("role", "row")
-      node.key = line.key
-      this.nodes.set(line.key, node)
-    }
+    if (node.shows === now) return
     node.shows = now
-    node.id = `rt-${index}`
-    node.style.transform = `translateY(${index * LINE}px)`
     node.style.setProperty("--run", runColour(this.theme, line.rows[0]))
     markDash(node, line.rows[0])
     node.className = ["rt-line", on && "rt-on", focused && "rt-focus", line.level && "rt-member",
       line.key === this.active && "rt-active", state.bad && "rt-dead"].filter(Boolean).join(" ")
-    node.setAttribute("aria-rowindex", index + 2)
     node.setAttribute("aria-selected", String(on === line.rows.length))
     if (focused) node.setAttribute("aria-current", "true")
     else node.removeAttribute("aria-current")
     fillLine(node, line, { on, state, figures, opened, parts: this.parts, edits: this.props.names !== "tick" })
-    if (!node.parentNode) this.sheet.append(node)
     if (line.key === this.active) this.grid.setAttribute("aria-activedescendant", node.id)
   }
 
@@ -395,13 +363,13 @@ export class RunsTable extends Card {
     const inside = event.target !== this.grid && !event.target.closest(".rt-sheet")
     if (inside || event.ctrlKey || event.metaKey || !this.lines.length) return
     const index = this.at.get(this.active) ?? 0
-    const page = Math.max(1, Math.floor(this.grid.clientHeight / LINE) - 2)
+    const { page } = this.sight
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }
     const line = this.lines[index]
     if (event.key in moves) {
       const to = Math.min(Math.max(index + moves[event.key], 0), this.lines.length - 1)
       this.active = this.lines[to].key
-      this.intoSight(to)
+      this.sight.bring(to)
       if (event.shiftKey) this.mark(this.lines[to])
       else this.show()
     } else if (event.key === " ") this.mark(line, { only: event.altKey })
