@@ -13,10 +13,10 @@ from core.jobs import grids as jobs
 from core.jobs.grid_progress import goes_on, progress
 from core.jobs.queue import run_queue
 from core.runs import RunError
-from dashboard import components
 from dashboard.address import page
 from dashboard.address.param import word
 from dashboard.compare import matrix, outcomes
+from dashboard.components.mount import mount
 from dashboard.launch.grid_dialog import CHOSEN, PROBLEM
 from dashboard.live.feed import store
 from dashboard.ui import cards
@@ -154,7 +154,7 @@ def _matrix(
         if pressed and on_cell:
             on_cell(list(pressed["ids"]))
 
-    components.mount(
+    mount(
         "matrix",
         "which_trained",
         None,

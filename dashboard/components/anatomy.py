@@ -15,17 +15,11 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
-from dashboard import components
 from dashboard.catalogue import run_names
+from dashboard.components.mount import mount, nothing
 from dashboard.live.feed import store
-from dashboard.ui import palette
-from dashboard.web import assets
 
 HEAD = 56  # pixels of a card's border, padding and title
-
-
-def _nothing() -> None:
-    """Asks Streamlit for the trigger's attribute on the result."""
 
 
 def _mount(
@@ -33,28 +27,15 @@ def _mount(
     acts: dict[str, Callable[[], None]] | None = None, **data: Any,
 ) -> Any:  # fmt: skip
     """Mount one view; `acts` are called when the view asks for them, by trigger."""
-    callbacks: dict[str, Any] = {f"on_{name}_change": act for name, act in (acts or {}).items()}
-    return components._LIVE(
-        key=key,
-        data={
-            "view": view,
-            "hub": assets.hub_url(),
-            "plotly": assets.plotly_url(),
-            "palette": palette.for_browser(),
-            "height": height,
-            **data,
-        },
-        height=height or "content",
-        **callbacks,
-    )
+    callbacks = {f"on_{name}_change": act for name, act in (acts or {}).items()}
+    return mount(view, key, height, data, **callbacks)
 
 
 def _following(key: str, asked: Sequence[tuple[Inspection, Run]]) -> dict[str, Any]:
     """What every view that follows questions has in common."""
     return {
         "acts": {
-            "state": _nothing,
-            "news": _nothing,
+            "news": nothing,
             "cancel": lambda: _cancel(st.session_state[key].cancel),
             "again": lambda: _again(st.session_state[key].again),
         },

@@ -13,15 +13,10 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
-from dashboard import components
-from dashboard.ui import palette
-from dashboard.web import assets
+from dashboard.components.facts import about
+from dashboard.components.mount import mount, nothing
 
 KEY = "attention_live"
-
-
-def _nothing() -> None:
-    """Asks Streamlit for the value's attribute on the result."""
 
 
 def chosen_checkpoint() -> int | None:
@@ -43,12 +38,11 @@ def attention_page(
     checkpoint: int | None = None,
 ) -> None:
     """`side` is a, b or difference; `asked` and `induction` are questions by run id."""
-    components._LIVE(
-        key=KEY,
-        data={
-            "view": "attention_page",
-            "hub": assets.hub_url(),
-            "palette": palette.for_browser(),
+    mount(
+        "attention_page",
+        KEY,
+        None,
+        {
             "runs": [_about(run) for run in runs],
             "side": side,
             "sort": sort,
@@ -57,9 +51,7 @@ def attention_page(
             "induction": _questions(induction),
             "checkpoint": checkpoint,
         },
-        height="content",
-        on_state_change=_nothing,
-        on_checkpoint_change=_nothing,
+        on_checkpoint_change=nothing,
     )
 
 
@@ -68,5 +60,5 @@ def _questions(asked: Mapping[str, Inspection] | None) -> dict[str, dict[str, An
 
 
 def _about(run: Run) -> dict[str, Any]:
-    about = components.about(run, tokens=True)
-    return {**about, "causal": run.config.model.causal, "checkpoints": run.checkpoints}
+    facts = about(run, tokens=True)
+    return {**facts, "causal": run.config.model.causal, "checkpoints": run.checkpoints}

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.metrics import limits
 from core.verdicts.labels import LIVE
-from dashboard import components
+from dashboard.components.mount import mount, nothing
 
 # The columns of a table in their order, as line.js knows them. `settings` are those that fit into
 # the room, `more` the others.
@@ -42,7 +42,7 @@ def runs_table(
     `shows` are the columns, `most` how many runs may be ticked (None for all), `chosen` what a
     ticked run is called, and `names` what a press on a name does.
     """
-    return components.mount(
+    return mount(
         "runs",
         key,
         height,
@@ -61,5 +61,5 @@ def runs_table(
             ],
         },
         on_choice_change=on_choice,
-        on_edit_change=components.nothing,
+        on_edit_change=nothing,
     )

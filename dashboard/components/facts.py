@@ -1,0 +1,64 @@
+"""The facts of a run that live views are told, since they do not come with the live replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.catalogue.summary import summary_of
+from core.runs import Run, RunError
+from core.runs.status import ENDED
+from core.verdicts.labels import BAD_KINDS
+from dashboard.catalogue import run_names
+from dashboard.live.feed import store
+from dashboard.ui.cost import step_work
+
+
+def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[str, Any]:
+    """The facts of a run that a view shows and that do not change while it trains.
+
+    Runs of one `group` are drawn as their mean with a band. `flops_per_step` is None until the run
+    knows its alphabet; `tokens` adds the characters of the probe text.
+    """
+    meta, config = run.meta, run.config
+    vocabulary = run.corpus.get("vocabulary")
+    told: dict[str, Any] = {
+        "id": run.id,
+        "name": run_names.name_of(run),
+        "label": run_names.label_of(run),
+        "given": str(meta["name"]),
+        "colour": meta["colour"],
+        "state": run.status,
+        "steps": config.training.steps,
+        "detail": f"seed {config.training.seed}",
+        "tokens_per_step": config.tokens_per_step,
+        "layers": config.model.blocks,
+        "unit": "images" if config.image else "tokens",
+        "heads": config.model.heads,
+        "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
+        "group": group,
+    }
+    if fork := run_names.forked(run):
+        told["fork"] = fork
+    if meta["twin_of"]:
+        try:
+            told["twin"] = run_names.name_of(store().open(str(meta["twin_of"])))
+        except RunError:
+            told["twin"] = "a deleted run"
+    if tokens:
+        told["tokens"] = list(str(run.corpus.get("probe_text", "")))[: config.probe_length]
+    return told
+
+
+def outcome(run_id: str) -> list[Any] | None:
+    """Step, level and verdict of a run that has ended; None of one under way or gone."""
+    try:
+        run = store().open(run_id)
+        found = summary_of(run)
+    except RunError:
+        return None
+    if found.state not in ENDED:
+        return None
+    kind = found.verdict.kind
+    level = "good" if kind == "learned" else "warning" if kind in BAD_KINDS else "note"
+    said = found.verdict.sentence.removeprefix(run.name).lstrip(": ")
+    return [found.step, level, said[:1].upper() + said[1:]]

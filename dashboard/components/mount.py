@@ -1,0 +1,46 @@
+"""The one way in which a live view gets onto a page, from any room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.ui import palette
+from dashboard.web import assets
+
+# Not isolated: plotly.js puts its rules into the document, a shadow root would not see them.
+_LIVE = st.components.v2.component(
+    "addnorm_live",
+    js=assets.text("loader.js"),
+    css=assets.text("css/live.css"),
+    isolate_styles=False,
+)
+
+
+def nothing() -> None:
+    """Asks Streamlit for the trigger's attribute on the result."""
+
+
+def mount(
+    view: str, key: str, height: int | None, data: Mapping[str, Any], **callbacks: Any
+) -> Any:
+    """Mount a view of `frontend/src/mount.js` with its data, in a card of `height` pixels.
+
+    `callbacks` are called when the view triggers them (`on_edit_change`). The result has an
+    attribute for each trigger, `state` among them.
+    """
+    return _LIVE(
+        key=key,
+        data={
+            "view": view,
+            "hub": assets.hub_url(),
+            "plotly": assets.plotly_url(),
+            "palette": palette.for_browser(),
+            "height": height,
+            **data,
+        },
+        height=height or "content",
+        **{"on_state_change": nothing, **callbacks},
+    )
