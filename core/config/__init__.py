@@ -18,7 +18,7 @@ from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, Traini
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
 from core.config.overrides import Override, Switch
-from core.config.resolving import impossible, resolve
+from core.config.resolving import idle, impossible, resolve
 from core.config.rules import conflicts
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
 from core.config.wiring import PLACEMENTS
@@ -46,6 +46,7 @@ __all__ = [
     "choices",
     "conflicts",
     "explain",
+    "idle",
     "impossible",
     "nested",
     "resolve",

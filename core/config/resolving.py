@@ -12,6 +12,9 @@ from core.config.run import RunConfig, choices
 from core.config.wiring import NEEDS
 
 DEFAULTS = RunConfig().flat()
+# Settings of one sublayer: nothing reads them where it is absent.
+ATTENTION = ("model.qk_norm", "model.value_residual", "model.causal", "model.heads")
+FEEDFORWARD = ("model.feedforward_width", "model.activation")
 
 
 def resolve(values: Mapping[str, Any], changed: str) -> dict[str, Any]:
@@ -62,3 +65,24 @@ def impossible(values: Mapping[str, Any], field: str) -> dict[str, str]:
         if new and word != values.get(field):
             found[word] = new[0]
     return found
+
+
+def idle(dotted: str, values: Mapping[str, Any]) -> str:
+    """Why nothing reads a setting beside the others, by dotted name; empty where something does.
+
+    Unlike a setting that does not apply (`families.applies`), an idle one is of this family.
+    """
+    norm, sublayers = values["model.norm"], values["model.sublayers"]
+    if dotted in ("model.norm_epsilon", "model.qk_norm", "model.embedding_norm"):
+        if norm == "none" and values[dotted] == DEFAULTS[dotted]:
+            return "there is no norm (model.norm is none)"
+        if dotted == "model.norm_epsilon" and norm == "dyt":
+            return "DyT has no ε (model.norm is dyt)"
+    if dotted in ATTENTION and sublayers == "feedforward":
+        return "the blocks have no attention (model.sublayers is feedforward)"
+    if dotted in FEEDFORWARD and sublayers == "attention":
+        return "the blocks have no feed-forward (model.sublayers is attention)"
+    positions = values["model.positions"]
+    if dotted == "model.rotary_base" and positions != "rotary":
+        return f"only rotary positions have one (model.positions is {positions})"
+    return ""

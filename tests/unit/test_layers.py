@@ -10,7 +10,7 @@ from core.config import RunConfig, layers, overrides
 from core.config.command import command
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation, plain
-from dashboard.lab.switches import COUNTED_FROM_1, PLACEHOLDERS
+from dashboard.lab.switch import COUNTED_FROM_1, PLACEHOLDERS
 from dashboard.settings import form
 
 

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, settings
 from dashboard.lab import actions, switches
+from dashboard.lab.switch import COUNTED_FROM_1
 from dashboard.launch import twins
 from dashboard.settings import form
 from dashboard.settings.address import from_address
@@ -67,7 +68,7 @@ def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
     switch = widget(fresh, form.key(dotted))
     assert switch is not None
     assert switch.label == settings()[dotted].title
-    assert switches.COUNTED_FROM_1.get(dotted, str(settings()[dotted].description)) in switch.help
+    assert COUNTED_FROM_1.get(dotted, str(settings()[dotted].description)) in switch.help
     assert form.from_widget(dotted, switch.value) == DEFAULTS[dotted]
 
 
