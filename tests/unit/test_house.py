@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests import house
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # What each room of `core` may import of the others. `core.cli` and `core.__main__` stand above all.
@@ -231,3 +233,24 @@ def test_core_knows_no_dashboard_and_the_dashboard_only_what_knows_no_torch():
         if other.startswith("core.")
     }
     assert used <= FOR_THE_DASHBOARD
+
+
+def test_the_picture_shows_every_room_and_each_row_imports_only_rows_below_it():
+    rows = [(top, row) for top, rows in house.ROWS.items() for row in rows]
+    boxes = {
+        f"{top}.{room}": (height, box.rooms)
+        for height, (top, row) in enumerate(rows)
+        for box in row
+        for room in box.rooms.split()
+    }
+    sources = {name for name in rooms() if "." in name}
+    assert set(boxes) == sources | {"dashboard.frontend"}  # whose own tests hold it
+    upwards = [
+        f"{name} imports {other}"
+        for name, others in rooms().items()
+        for other in others & set(boxes)
+        if name in boxes and boxes[other] != boxes[name] and boxes[other][0] <= boxes[name][0]
+    ]
+    assert upwards == []
+    text = house.PICTURE.read_text("utf-8")
+    assert text == house.svg(), "python -m tests.house draws it anew"
