@@ -9,8 +9,8 @@ from core.metrics import limits
 from core.verdicts.labels import LIVE
 from dashboard.components.mount import mount, nothing
 
-# The columns of a table in their order, as line.js knows them. `settings` are those that fit into
-# the room, `more` the others.
+# The columns of a table in their order, as `views/runs/table_row.js` knows them. `settings` are
+# those that fit into the room, `more` the others.
 COMPARE = ("run", "settings", "validation", "state", "training", "more", "tags")
 RUNS = ("run", "state", "step", "training", "validation", "size", "created", "tags", "note")
 TRASH = ("run", "state", "training", "validation", "size", "deleted", "left", "tags", "note")

@@ -7,6 +7,7 @@ sees (`if TYPE_CHECKING`) does not.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -254,3 +255,16 @@ def test_the_picture_shows_every_room_and_each_row_imports_only_rows_below_it():
     assert upwards == []
     text = house.PICTURE.read_text("utf-8")
     assert text == house.svg(), "python -m tests.house draws it anew"
+
+
+def test_contributing_names_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    top = r"`((?:core|dashboard|tests|assets|frontend)/[\w./-]*)`"
+    written = set(re.findall(top, text)) - {"core/probes/growth.py", "dashboard/app_pages/notes.py"}
+    assert len(written) > 40
+    missing = [
+        path
+        for path in written
+        if not (ROOT / path).exists() and not (ROOT / "dashboard" / path).exists()
+    ]
+    assert missing == []
