@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses, window_means
 from core.anatomy.operate import mean_and_error
 
 STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
@@ -71,7 +71,7 @@ def lens(
         report(len(own) / max(1, len(inputs)), "reads held-out text")
         rows = [_window_nats(one, y) for one in look.read(x).values()]
         means.append(torch.stack(rows))
-        own.append(token_losses(checkpoint.model, x, y).double().mean(1).cpu())
+        own.append(window_means(token_losses(checkpoint.model, x, y), y).cpu())
     losses = [mean_and_error(row) for row in torch.cat(means, 1)]
     split = [checkpoint.tokenizer.decode([i]) for i in ids]
     found: results.Lens = {
@@ -94,7 +94,7 @@ def lens(
 def _window_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean nats of each window, (B, T, V) and (B, T) -> (B,) float64 on the processor."""
     flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
-    return flat.view(targets.shape).double().mean(1).cpu()
+    return window_means(flat.view(targets.shape), targets).cpu()
 
 
 def _places(logits: Tensor, ids: Tensor, top: int) -> dict[str, np.ndarray]:

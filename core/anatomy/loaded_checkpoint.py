@@ -25,6 +25,7 @@ from core.models.observe import See, no_observer
 from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
 from core.training.checkpoints import CheckpointError, load_weights
+from core.training.objectives import IGNORED
 
 BATCH_TOKENS = 8192  # of a forward pass over many windows
 KEPT = 8  # measurements of the untouched network
@@ -169,11 +170,16 @@ class LoadedCheckpoint:
         """Inputs and next tokens, each (B, T): windows evenly spread over the validation part.
 
         The same at every call; B is smaller where the text has no more. `length` is the context
-        unless said otherwise.
+        unless said otherwise. Targets that do not count are `IGNORED`.
         """
-        found = self.text.windows(length or self.context, windows)
+        length = length or self.context
+        found = self.text.windows(length, windows)
         pairs = torch.from_numpy(np.ascontiguousarray(found)).to(self.device)  # (B, T + 1)
-        return pairs[:, :-1], pairs[:, 1:]
+        targets, scored = pairs[:, 1:], self.text.scored(length)
+        if scored is not None:
+            counts = torch.from_numpy(scored).to(self.device)
+            targets = targets.where(counts, IGNORED)
+        return pairs[:, :-1], targets
 
     def batches(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
         """Windows in portions of at most about 8,000 tokens."""
@@ -184,10 +190,16 @@ class LoadedCheckpoint:
 def token_losses(
     model: nn.Module, inputs: Tensor, targets: Tensor, see: See = no_observer
 ) -> Tensor:
-    """Cross-entropy of every prediction in nats, (B, T) and (B, T) -> (B, T)."""
+    """Cross-entropy of every prediction in nats, (B, T) and (B, T) -> (B, T); 0 of ignored ones."""
     logits = model(inputs, see)  # (B, T, V)
     flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
     return flat.view(targets.shape)
+
+
+def window_means(nats: Tensor, targets: Tensor) -> Tensor:
+    """The mean of the predictions that count, (B, T) and (B, T) -> (B,) float64."""
+    counts = (targets != IGNORED).sum(1)
+    return nats.double().mean(1) * (targets.shape[1] / counts)
 
 
 def device_of(config: RunConfig) -> torch.device:

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import mean_outputs, operated
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses, window_means
 from core.anatomy.operations import read
 from core.models.sampling import sample
 
@@ -108,7 +108,7 @@ def window_losses(
     losses = []
     for x, y in checkpoint.batches(inputs, targets):
         tick()
-        losses.append(token_losses(model, x, y).double().mean(1).cpu())
+        losses.append(window_means(token_losses(model, x, y), y).cpu())
     return torch.cat(losses)
 
 

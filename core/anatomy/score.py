@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.training.objectives import IGNORED
 
 LONGEST = 100_000  # characters of a typed text
 
@@ -47,6 +48,10 @@ def score(
             parts.append(_measured(checkpoint, inputs, targets))
             done += len(inputs)
     rows = [row for part in parts for row in part.unbind(1)]  # each (3, T), one window
+    places = torch.arange(positions)
+    if not typed:  # of a task of which only answers count, these alone
+        places = (windows[0][1][0] != IGNORED).nonzero()[:, 0].cpu()
+        rows = [row[:, places] for row in rows]
     flat = torch.cat(rows, 1)  # (3, predictions)
     nats = float(flat[0].mean())
     means = torch.stack([row[0].mean() for row in rows])
@@ -64,14 +69,14 @@ def score(
         "tokens": _tokens(typed, flat) if typed else [],
         "step": checkpoint.step,
     }
-    return Answer(found, _by_position(rows, positions))
+    return Answer(found, _by_position(rows, places))
 
 
 def _measured(checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor) -> Tensor:
     """Nats, rank and probability of each right token, (B, T) and (B, T) -> (3, B, T) float64."""
     logits = checkpoint.model(inputs)  # (B, T, V), or (B, V) of a network that predicts one token
     logits = logits.reshape(*targets.shape, -1)
-    right = logits.gather(-1, targets[..., None])
+    right = logits.gather(-1, targets[..., None].clamp(min=0))
     nats = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
     nats = nats.view(targets.shape).double()
     # As argmax breaks ties: the first of equals is the likeliest.
@@ -106,8 +111,9 @@ def _tokens(text: str, flat: Tensor) -> list[results.Scored]:
     return [first, *others]
 
 
-def _by_position(rows: list[Tensor], positions: int) -> dict[str, Any]:
-    """Means over the windows that reach a position, (T,) each."""
+def _by_position(rows: list[Tensor], places: Tensor) -> dict[str, Any]:
+    """Means over the windows that reach a place, of those that count (T,), counted from 0."""
+    positions = len(places)
     padded = [F.pad(row[:2], (0, positions - row.shape[1])) for row in rows]
     nats, rank = torch.stack(padded, 1)  # (windows, T) each
     lengths = torch.tensor([row.shape[1] for row in rows])
@@ -117,7 +123,7 @@ def _by_position(rows: list[Tensor], positions: int) -> dict[str, Any]:
     spread = ((nats - mean) * reached).square().sum(0) / (count - 1)
     right = ((rank == 0) & reached).sum(0) / count
     return {
-        "position": torch.arange(1, positions + 1, dtype=torch.int32).numpy(),
+        "position": (places + 1).int().numpy(),
         "position_nats": mean.float().numpy(),
         "position_accuracy": right.float().numpy(),
         "position_error": (spread / count).sqrt().float().numpy(),

@@ -35,7 +35,7 @@ from core.verdicts.labels import VerdictKind
 from core.verdicts.verdict import Verdict, diverged_at, judge
 
 FILE = "digest.json"
-RULES = 2  # changes when the same metrics would give another digest
+RULES = 3  # changes when the same metrics would give another digest
 
 
 @dataclass(frozen=True)

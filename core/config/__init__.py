@@ -8,7 +8,6 @@ from core.config.families import (
     CLASSES,
     IMAGES,
     SMALL_IMAGE,
-    SYNTHETIC,
     Shape,
     accepted,
     adapt,
@@ -21,6 +20,7 @@ from core.config.overrides import Override, Switch
 from core.config.resolving import idle, impossible, resolve
 from core.config.rules import conflicts
 from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
+from core.config.tasks import SYNTHETIC
 from core.config.wiring import PLACEMENTS
 
 __all__ = [

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import BaseModel
 
 from core.config.norms import NORMS
+from core.config.tasks import OWNER, SYNTHETIC
 
 Family = Literal["transformer", "mlp", "resnet"]
 
@@ -38,7 +39,6 @@ IMAGES: dict[str, Shape] = {
     "fashion-mnist": Shape(1, 28, 28),
     "cifar-10": Shape(3, 32, 32),
 }
-SYNTHETIC = ("repeat", "copy", "sort")  # the tasks of core.data.tasks
 SMALL_IMAGE = 32  # `stem: auto` keeps the resolution of images up to this size
 
 EVERYWHERE = ("family", "residual", "norm", "width", "init", "head_bias", "norm_epsilon")
@@ -89,6 +89,8 @@ def applies(dotted: str, config: Any) -> str | None:
             return f"{NAMES.get(family, family)} does not read it"
         if name == "context" and corpus in IMAGES:
             return f"an image has no context, and data.corpus is {corpus}"
+    if group == "data" and OWNER.get(name, corpus) != corpus:
+        return f"only {OWNER[name]} reads it, and data.corpus is {corpus}"
     if dotted == "training.switches" and family != "transformer":
         return f"{NAMES.get(family, family)} has no overrides"
     if group == "probes" and name in ("text", "tokens", "attention") and family != "transformer":

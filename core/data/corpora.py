@@ -41,7 +41,7 @@ def load_text(data: DataConfig) -> Text:
             stamp = Path(data.path).expanduser().stat().st_mtime_ns
         except (OSError, RuntimeError, ValueError):
             stamp = -1  # reading it gives the sentence
-    return _load_text(data.corpus, data.path, stamp)
+    return _load_text(data, stamp)
 
 
 def load_corpus(config: RunConfig) -> Text | Images:
@@ -69,9 +69,10 @@ def letters(data: DataConfig, context: int) -> int:
 
 
 @functools.lru_cache(maxsize=8)
-def _load_text(corpus: str, path: str | None, stamp: int) -> Text:
+def _load_text(data: DataConfig, stamp: int) -> Text:
+    corpus, path = data.corpus, data.path
     if corpus in SYNTHETIC:
-        return synthetic(corpus)
+        return synthetic(data)
     name = Path(path).name if path else corpus
     content = _content(corpus, path)
     sha = hashlib.sha256(content).hexdigest()
@@ -99,7 +100,7 @@ def _load_text(corpus: str, path: str | None, stamp: int) -> Text:
 def check_length(text: Text, context: int) -> None:
     """Raises :class:`CorpusError` when the training part has no window of `context` tokens."""
     if isinstance(text, Synthetic):
-        check_context(text.name, context)
+        check_context(text, context)
         return
     _check_characters(text.name, text.length, context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,27 @@ class Source(Protocol):
 
     def at(self, step: int) -> np.ndarray:
         """The windows of a step, (B, T + 1) int64: a function of (seed, step) alone."""
+
+
+class Baseline(NamedTuple):
+    """What can be known of the targets without reading the input. Entropies in nats.
+
+    `log` has the natural logarithm of each token's share among the targets of training, by place
+    (T, V), or (1, V) where all places are alike. `entropy` is the mean loss that these shares have
+    in training, `validation` that on the validation part. `words` is how sentences call them, a key
+    of `core.config.units`; None: as the unit says.
+    """
+
+    log: np.ndarray
+    entropy: float
+    validation: float
+    words: str | None = None
+
+    def loss(self, targets: np.ndarray, counts: np.ndarray | None = None) -> float:
+        """The mean loss of targets (B, T) or (B,) under these shares, where they count, (B, T)."""
+        there = targets if counts is None else np.where(counts, targets, 0)
+        log = self.log[0][there] if len(self.log) == 1 else self.log[range(len(self.log)), there]
+        return -float((log if counts is None else log[counts]).mean())
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,18 @@ class Text:
         """Held-out windows, the same at every call: (N, T + 1) int64, N at most `count`."""
         return evaluation_windows(self.validation, context, count)
 
-    def floor(self, context: int) -> float | None:
-        """The lowest mean loss that any network can have, in nats; None where nobody knows it."""
+    def scored(self, context: int) -> np.ndarray | None:
+        """Which predictions count, (T,); None where all of them do."""
+        return None
+
+    def baseline(self, context: int, last: bool = False) -> Baseline:
+        """The training part's frequencies; `last`: of a network that predicts the last token."""
+        return Baseline(self.log_unigram[None], self.unigram_entropy, self.unigram_validation)
+
+    def optimal(self, context: int, last: bool = False) -> float | None:
+        """The lowest mean loss that any network can have, in nats.
+
+        None here: the entropy of what people wrote is not known, and a run's own best loss is no
+        bound.
+        """
         return None

@@ -120,6 +120,9 @@ def baseline_of(per: str) -> str:
     return "class entropy" if per == "image" else "unigram entropy"
 
 
+OPTIMAL = "optimal loss"  # the line of the lowest loss that any network can have
+
+
 def for_browser() -> dict[str, Any]:
     """The table as the live views are given it."""
     return {

@@ -164,7 +164,8 @@ class Run:
     @property
     def corpus(self) -> dict[str, Any]:
         """The facts of its corpus: corpus, length, sha256, vocabulary, unigram_entropy (nats, of
-        the training part), unigram_validation, probe_text, probe_tokens; {} until its first
+        the training part), unigram_validation, probe_text, probe_tokens; of a task floor, its
+        optimal loss in nats, and baseline, which words its frequencies have; {} until its first
         start."""
         return dict(small_files.fields(self.prefix, "corpus.json"))  # the caller's own
 

@@ -33,7 +33,7 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},
         **{"unigram_entropy": (int, float), "unigram_validation": (int, float)},
-        **{"probe_text": str, "probe_tokens": list},
+        **{"probe_text": str, "probe_tokens": list, "baseline": str, "floor": (int, float)},
     },
     "tokenizer.json": {"kind": str, "alphabet": str},
 }

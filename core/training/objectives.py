@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,7 +19,7 @@ from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.batches import ImageBatches
 from core.data.images import Images
-from core.data.texts import Text
+from core.data.texts import Baseline, Text
 from core.data.tokenizers import CharacterTokenizer, log_frequencies
 from core.models import build_model
 from core.models.mlp import MLP
@@ -33,6 +32,7 @@ EVALUATION_BATCH = 4096  # tokens or windows: large enough for speed, small enou
 EVALUATION_WINDOWS = 2048  # one prediction each: the standard error is near 0.05 nats
 EVALUATION_IMAGES = 1000
 PROBE_EXAMPLES = 64
+IGNORED = -100  # a target that does not count, as torch's cross-entropy has it
 PROBE_PLACES = 4096  # of feature maps, so that probing large images stays cheap
 
 
@@ -53,6 +53,7 @@ class Task(ABC):
     """One family on one corpus; built without a device, `to` moves what is measured again."""
 
     corpus: Text | Images
+    known: Baseline  # what can be known of the targets without the input
     probe: Tensor
     evaluation: tuple[Tensor, Tensor]  # inputs and targets, the same at every evaluation
     per_batch: int  # examples that an evaluation takes at once
@@ -90,8 +91,8 @@ class Task(ABC):
         return F.cross_entropy(flat, targets.flatten(), reduction=reduction)
 
     def baseline(self, targets: Tensor) -> float:
-        """The loss of these targets under the training part's frequencies alone."""
-        return -float(self._log_unigram[targets.numpy()].mean())
+        """The loss of these targets under what is known of them without the input."""
+        return self.known.loss(targets.numpy())
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """The metrics of an evaluation, by name; the caller sees to eval mode and gradients."""
@@ -102,8 +103,12 @@ class Task(ABC):
             # Synchronisations, at evaluations only.
             total += self.loss(logits, targets, "sum").item()
             right += self.right(logits, targets)
-            count += targets.numel()
+            count += self.counted(targets)
         return self.report(total / count, right / count)
+
+    def counted(self, targets: Tensor) -> int:
+        """How many of these predictions count."""
+        return targets.numel()
 
     def right(self, logits: Tensor, targets: Tensor) -> int:
         """How many predictions are right, where that is reported."""
@@ -126,29 +131,31 @@ class Task(ABC):
             "sha256": corpus.sha256,
             "vocabulary": corpus.vocabulary,
             "unit": corpus.unit,
-            "unigram_entropy": corpus.unigram_entropy,
-            "unigram_validation": corpus.unigram_validation,
+            "unigram_entropy": self.known.entropy,
+            "unigram_validation": self.known.validation,
+            **({"baseline": self.known.words} if self.known.words else {}),
             **self.description(),
         }
-
-    _log_unigram: NDArray[np.float64]
 
 
 class LanguageTask(Task):
     """A Transformer predicts every next character of its sequences."""
+
+    last = False  # whether only the last token of a window is predicted
 
     def __init__(self, config: RunConfig, text: Text) -> None:
         super().__init__(config, text)
         self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
         training = config.training
         self.batches = text.batches(config.model.context, training.batch_size, training.seed)
-        self._log_unigram = text.log_unigram
+        self.known = text.baseline(config.model.context, self.last)
+        self._scored = text.scored(config.model.context)
         self._set_out()
 
     def _set_out(self) -> None:
         context = self.config.model.context
         windows = torch.from_numpy(self.text.windows(context))
-        self.evaluation = (windows[:, :-1], windows[:, 1:])  # each (N, T)
+        self.evaluation = (windows[:, :-1], self._targets(windows))  # each (N, T)
         self.per_batch = max(1, EVALUATION_BATCH // windows.shape[1])
         self.probe_text = self._probe_text()
         self.probe = torch.tensor([self.tokenizer.encode(self.probe_text)])  # (1, T)
@@ -161,13 +168,31 @@ class LanguageTask(Task):
     def batch(self, step: int) -> Batch:
         """(B, T) tokens and the ones after each."""
         windows = torch.from_numpy(self.batches.at(step))  # (B, T + 1)
-        return Batch(windows[:, :-1], windows[:, 1:])
+        return Batch(windows[:, :-1], self._targets(windows))
+
+    def _targets(self, windows: Tensor) -> Tensor:
+        """What follows each token, (B, T + 1) -> (B, T); `IGNORED` where that does not count."""
+        targets = windows[:, 1:]
+        if self._scored is None:
+            return targets
+        return targets.where(torch.from_numpy(self._scored), IGNORED)
+
+    def baseline(self, targets: Tensor) -> float:
+        """The loss of these targets under what is known of them without the input."""
+        known = targets.numpy()
+        if self._scored is None:
+            return self.known.loss(known)
+        return self.known.loss(known, known != IGNORED)
+
+    def counted(self, targets: Tensor) -> int:
+        """All of them, but on tasks of which only answers count."""
+        return int((targets != IGNORED).sum()) if self._scored is not None else targets.numel()
 
     def description(self) -> dict[str, Any]:
-        """The probe text, its tokens, and the lowest possible loss in nats where it is known."""
+        """The probe text, its tokens, and the optimal loss in nats where it is known."""
         tokens = self.tokenizer.encode(self.probe_text)
-        floor = self.text.floor(self.config.model.context)
-        known = {} if floor is None else {"floor": floor}
+        optimal = self.text.optimal(self.config.model.context, self.last)
+        known = {} if optimal is None else {"floor": optimal}
         return {"probe_text": self.probe_text, "probe_tokens": tokens, **known}
 
     @property
@@ -176,7 +201,12 @@ class LanguageTask(Task):
         return self.text.tokens.alphabet
 
     def sample(self, model: nn.Module) -> str:
-        """A few dozen characters that continue the start of the held-out text, or of a sequence."""
+        """A few dozen characters that continue the start of the held-out text, or of a sequence.
+
+        Of a task of which only answers count, held-out sequences with the network's own answers.
+        """
+        if self._scored is not None:
+            return self._answered(model)
         ids = sample(
             model,
             self.text.windows(self.config.model.context, 1)[0, : self._prompt].tolist(),
@@ -186,6 +216,16 @@ class LanguageTask(Task):
         )
         return self.tokenizer.decode(list(ids))
 
+    def _answered(self, model: nn.Module) -> str:
+        inputs, targets = (part[: self.per_batch] for part in self.evaluation)
+        rows = max(1, SAMPLE_TOKENS // (inputs.shape[1] + 2))
+        inputs, targets = inputs[:rows], targets[:rows].reshape(rows, -1)
+        answers = model(inputs).reshape(rows, -1, self.text.vocabulary).argmax(-1)  # (N, T or 1)
+        shown = torch.cat([inputs, inputs[:, :1]], 1)  # (N, T + 1), its last place to be filled
+        own = shown[:, -targets.shape[1] :]
+        own[targets != IGNORED] = answers[targets != IGNORED]
+        return "\n".join(self.tokenizer.decode(row) for row in shown.tolist())
+
     @property
     def _prompt(self) -> int:
         return 1 if self.text.length else self.config.model.context
@@ -193,6 +233,8 @@ class LanguageTask(Task):
 
 class WindowTask(LanguageTask):
     """A feed-forward network predicts the character after a window of a fixed length."""
+
+    last = True
 
     def _set_out(self) -> None:
         context = self.config.model.context
@@ -221,7 +263,9 @@ class ImageTask(Task):
         self.images = images
         training = config.training
         self.batches = ImageBatches(len(images.training), training.batch_size, training.seed)
-        self._log_unigram = log_frequencies(images.training_labels, images.vocabulary)
+        frequencies = log_frequencies(images.training_labels, images.vocabulary)
+        entropies = images.unigram_entropy, images.unigram_validation
+        self.known = Baseline(frequencies[None], *entropies)
         chosen = np.linspace(0, len(images.validation) - 1, EVALUATION_IMAGES).astype(np.int64)
         chosen = np.unique(chosen)  # all of them, in order, where there are fewer
         self.evaluation = (

@@ -173,9 +173,9 @@ class Trainer:
 
 def _alarms(run: Run, task: Task) -> list[Alarm]:
     return all_alarms(
-        task.corpus.unigram_entropy,
-        unit(task.corpus.unit),
+        task.known.entropy,
+        unit(task.corpus.unit, task.known.words),
         run.corpus.get("floor"),
-        task.corpus.unigram_validation,
+        task.known.validation,
         uniform_entropy(run.config.probe_length, run.config.model.causal),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.config.fork_point import ForkPoint
-from core.config.units import Unit, unit
+from core.config.units import Unit, corpus_unit
 from core.runs.run import Run
 from core.runs.status import RESUMABLE, State
 
@@ -52,7 +52,7 @@ def measure(run: Run) -> Measured:
     return Measured(
         record.state,
         record.step,
-        unit(run.corpus.get("unit")),
+        corpus_unit(run.corpus),
         gradients,
         at,
         bool(run.switches),

@@ -6,12 +6,12 @@ falls to that of these frequencies and stays there. That plateau is the sign of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config.units import Unit, unit
+from core.config.units import Unit, corpus_unit
 from core.runs.run import Run
 from core.verdicts.judgement import (
     BESIDE,
@@ -33,7 +33,7 @@ class Verdict:
 
     `last_mean` is the mean of the last training losses, `entropy` that of single letters. `gap` is
     how far the losses lie from those of frequencies on the same batches (negative: below), `error`
-    its standard error.
+    its standard error. `optimal` is the lowest loss that any network can have.
     """
 
     kind: VerdictKind
@@ -42,6 +42,7 @@ class Verdict:
     sentence: str
     gap: float | None = None
     error: float | None = None
+    optimal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class _Losses:
 
 def judge(run: Run) -> Verdict:
     """Judge a run by its last training losses and its last validation loss."""
+    found, optimal = _judged(run), _number(run.corpus.get("floor"))
+    if optimal is None:
+        return found
+    said = f" The optimal loss of its task is {optimal:.3f}." if found.gap is not None else ""
+    return replace(found, optimal=optimal, sentence=found.sentence + said)
+
+
+def _judged(run: Run) -> Verdict:
     known = _losses(run)
     losses = known.training
     entropy = _number(run.corpus.get("unigram_entropy"))
@@ -74,7 +83,7 @@ def judge(run: Run) -> Verdict:
         return Verdict("too_early", None, entropy, f"{name} has no training loss yet.")
     if mean is None or len(finite) < WINDOW:
         return Verdict("too_early", mean, entropy, _too_few(name, len(finite), mean, known.since))
-    words = unit(run.corpus.get("unit"))
+    words = corpus_unit(run.corpus)
     if entropy is None:
         sentence = f"{name}: the mean of its last {WINDOW} training losses is {mean:.2f}."
         unknown = f"The {words.source} entropy is unknown, so it can't be judged."

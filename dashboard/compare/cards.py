@@ -164,6 +164,7 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
             smooth=float(smooth),
             height=476 if not pair else 300,
             baseline=outcomes.baseline(shown.listed) if metric.startswith("loss/") else None,
+            optimal=outcomes.optimal(shown.listed) if metric.startswith("loss/") else None,
             subtitle=outcomes.unit(shown.listed, metric),
             frame=False,
         )

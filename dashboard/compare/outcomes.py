@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from core.catalogue.index import Entry
+from core.config.units import corpus_unit
 from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
@@ -58,7 +59,7 @@ def together(entries: Sequence[Entry]) -> str:
 
 
 def _singles(entries: Sequence[Entry]) -> str:
-    return "classes" if predicts(entries) == "image" else "single letters"
+    return "classes" if predicts(entries) == "image" else corpus_unit(entries[0].run.corpus).singles
 
 
 def predicts(entries: Sequence[Entry]) -> str:
@@ -78,7 +79,17 @@ def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
     known = {round(e, 3): e for run in entries if (e := run.summary.verdict.entropy) is not None}
     if len(known) != 1:
         return None
-    return metric_names.baseline_of(predicts(entries)), known.popitem()[1]
+    # Where it is the same for all of them, the first one's corpus says what it is called.
+    return corpus_unit(entries[0].run.corpus).entropy, known.popitem()[1]
+
+
+def optimal(entries: Sequence[Entry]) -> tuple[str, float] | None:
+    """The lowest loss that any network can have, where it is known and the same for all of them."""
+    all_of_them = [entry.summary.verdict.optimal for entry in entries]
+    known = {round(one, 3): one for one in all_of_them if one is not None}
+    if len(known) != 1 or None in all_of_them:
+        return None
+    return metric_names.OPTIMAL, known.popitem()[1]
 
 
 def twins(entries: Sequence[Entry], focus: str | None) -> tuple[Entry, Entry] | None:

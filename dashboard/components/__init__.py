@@ -62,13 +62,16 @@ def curves(
     smooth: float = 0.9,
     height: int = 300,
     baseline: tuple[str, float] | None = None,
+    optimal: tuple[str, float] | None = None,
     title: str | None = None,
     subtitle: str | None = None,
     frame: bool = True,
     follow: bool = False,
     groups: Mapping[str, str] | None = None,
 ) -> Any:
-    """A metric through training. `x` is step, tokens, seconds or flops; `baseline` (label, value).
+    """A metric through training. `x` is step, tokens, seconds or flops.
+
+    `baseline` (label, value) is a dotted line, `optimal` a dashed one.
 
     `follow` draws the runs that the page's parts choose together (`hub.choose` in the browser);
     until the first choice `run_ids`. `groups` gives runs, by id, the name of their group.
@@ -86,6 +89,7 @@ def curves(
         log_y=log_y,
         smooth=smooth,
         baseline=list(baseline) if baseline else None,
+        optimal=list(optimal) if optimal else None,
         title=title,
         subtitle=subtitle,
         frame=frame,

@@ -37,6 +37,9 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
         "group": group,
     }
+    optimal = run.corpus.get("floor")
+    if isinstance(optimal, int | float):
+        told["optimal"] = optimal
     if fork := run_names.forked(run):
         told["fork"] = fork
     if meta["twin_of"]:

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.config import ModelConfig, RunConfig, choices, layers
 from core.config.fork_point import ForkPoint
-from core.metrics.names import OBSERVABLES, SPLIT_BY_HEADS, STATISTICS
+from core.metrics.names import OBSERVABLES, OPTIMAL, SPLIT_BY_HEADS, STATISTICS
 from core.runs import Run, RunError
 from core.verdicts.why import NORM
 from dashboard import components
@@ -151,15 +151,17 @@ def _rewire(run: Run) -> None:
 def loss(lab: Lab) -> None:
     """The curves, with the plateau of a network that ignores its input."""
     entropy, left_out = headline.baseline(lab.verdicts)
-    unit = f"nats per {units.unit_name(lab.shown)}"
+    optimal, others = headline.optimal(lab.verdicts)
+    said = [f"nats per {units.unit_name(lab.shown)}", left_out, others if not left_out else ""]
     components.curves(
         lab.ids,
         key="loss",
         metric="loss/train",
         height=320,
         baseline=(units.baseline(lab.shown), entropy) if entropy else None,
+        optimal=None if optimal is None else (OPTIMAL, optimal),
         title=headline.loss_title(lab.shown, lab.verdicts),
-        subtitle=f"{unit} · {left_out}" if left_out else unit,
+        subtitle=" · ".join(filter(None, said)),
     )
 
 

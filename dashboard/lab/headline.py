@@ -18,6 +18,7 @@ SAID = {
     "memorised": ("memorises its training data", "both memorise"),
 }
 LEFT_OUT = "dotted line left out: the runs learn from different data"
+OTHERS = "dashed line left out: the runs have different optimal losses"
 
 
 def twins(shown: Sequence[Run]) -> bool:
@@ -50,3 +51,11 @@ def baseline(verdicts: Sequence[Verdict]) -> tuple[float | None, str]:
     if len(known) > 1:
         return None, LEFT_OUT
     return (known.popitem()[1] if known else None), ""
+
+
+def optimal(verdicts: Sequence[Verdict]) -> tuple[float | None, str]:
+    """The optimal loss that all runs share, else None and why no line is drawn, if one has any."""
+    known = {round(one.optimal, 3): one.optimal for one in verdicts if one.optimal is not None}
+    if not known or any(one.optimal is None for one in verdicts):
+        return None, ""
+    return (known.popitem()[1], "") if len(known) == 1 else (None, OTHERS)

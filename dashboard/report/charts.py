@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from core.config.units import corpus_unit
 from core.metrics.names import unit_of
 from dashboard.figures.curves import Line, curves
 from dashboard.report.series import BANDED, Group, lines, profiles
@@ -84,9 +85,9 @@ class Charts:
         }
         if len(known) != 1:
             return None
-        name = "class frequencies alone" if self.per == "image" else "letter frequencies alone"
         level = known.pop()
-        return level, f"{name}, {level:.3f}"
+        words = corpus_unit(self.groups[0].runs[0].run.corpus)
+        return level, f"{words.frequencies} alone, {level:.3f}"
 
     def _chart(
         self,

@@ -103,6 +103,7 @@ def _facts(found: Sequence[Group]) -> list[str]:
     rows = [
         f"{corpus.get('corpus')}: {corpus.get('length', 0):,} {corpus.get('unit', 'character')}s,"
         f" vocabulary {corpus.get('vocabulary')}, SHA-256 {sha}"
+        + (f", optimal loss {corpus['floor']:.3f} nats" if corpus.get("floor") is not None else "")
         for sha, corpus in corpora.items()
     ]
     seeds = sorted({run.config.training.seed for run in runs})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.config.units import corpus_unit
 from core.metrics.names import baseline_of, predicted
 from core.runs import Run
 
@@ -15,4 +16,5 @@ def unit_name(runs: Sequence[Run]) -> str:
 
 def baseline(runs: Sequence[Run]) -> str:
     """The name of the loss that a network has which ignores its input."""
-    return baseline_of(unit_name(runs))
+    own = {corpus_unit(run.corpus).entropy for run in runs if run.corpus}
+    return own.pop() if len(own) == 1 else baseline_of(unit_name(runs))

@@ -109,7 +109,7 @@ export class Curves extends Courses {
 
   build(width, height) {
     const { props, theme } = this
-    const { log_x: xLog, log_y: yLog, baseline } = props
+    const { log_x: xLog, log_y: yLog } = props
     const runs = this.runs.filter((r) => !hub.run(r.id).gone)
     const extent = this.extent(runs)
     const least = this.least(runs)
@@ -139,10 +139,17 @@ export class Curves extends Courses {
     for (const line of lines) traces.push(...this.validation(line))
     traces.push(...branches(this, lines), ...divergences(this, lines, named, layout))
     this.endLabels(layout, named.map((line) => this.end(line, layout)))
-    if (baseline) level(layout, theme, baseline[1], "dot")
+    for (const [, value, dash] of this.levels()) level(layout, theme, value, dash)
     this.extras(layout)
     marks(this, layout, named)
     return { traces, layout }
+  }
+
+  // The losses that are known beforehand: name, value, how the line is drawn. A log axis has no 0.
+  levels() {
+    const { baseline, optimal, log_y: yLog } = this.props
+    const all = [[...(baseline ?? []), "dot"], [...(optimal ?? []), "dash"]]
+    return all.filter(([, value]) => Number.isFinite(value) && (!yLog || value > 0))
   }
 
   // The run that stands out.
@@ -180,7 +187,8 @@ export class Curves extends Courses {
     const circles = lines.some((l) => this.validation(l).length) ? "circles: validation" : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
-      props.baseline && `dotted: ${props.baseline[0]} ${number(props.baseline[1])}`].filter(Boolean).join(" · "))
+      ...this.levels().map(([name, value, dash]) => `${dash === "dot" ? "dotted" : "dashed"}: ${name} ${number(value)}`)]
+      .filter(Boolean).join(" · "))
   }
 
   name(line) {
@@ -191,12 +199,12 @@ export class Curves extends Courses {
 
   // What diverged leaves the frame rather than flattening the others.
   range(lines) {
-    const { log_y: yLog, baseline } = this.props
+    const { log_y: yLog } = this.props
     const alive = lines.filter((l) => !isDead(l))
     const all = framed(lines, isDead, lines.length <= MANY)
     const held = alive.map((l) => [...this.evaluations(l)?.values ?? []])
     all.push(...held)
-    if (baseline) all.push([baseline[1]])
+    all.push(...this.levels().map(([, value]) => [value]))
     let [bottom, top] = sensible(all.flat(), yLog)
     for (const ys of [...alive.map((l) => l.ys), ...held]) { // where each stands now is in the frame, however young it is
       const now = ys.findLast((v) => v !== null && (!yLog || v > 0))

@@ -29,6 +29,9 @@ export class RunState extends Card {
     this.of = el("span", "anl-of")
     this.now = el("span")
     this.cells.step.append(this.now, this.of)
+    this.optimal = el("dd", "anl-optimal")
+    this.optimal.title = "The lowest loss that any network can have on this task"
+    this.cells.loss.after(this.optimal)
     this.bar = el("div", "anl-bar")
     this.fill = el("div")
     this.bar.append(this.fill)
@@ -63,6 +66,7 @@ export class RunState extends Card {
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))
     this.cells.loss.classList.toggle("anl-bad", typeof live.loss === "string" || live.stuck)
+    say(this.optimal, run.optimal === undefined ? "" : `optimal ${headline(run.optimal)}`) // of tasks
     say(this.cells.grad, headline(live.grad))
     say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
