@@ -33,6 +33,7 @@ from core.models.block import Sublayer
 from core.models.observe import no_observer
 from core.models.skips import NoSkip
 from core.models.transformer import Transformer
+from core.training.objectives import IGNORED
 
 ByLength = dict[int, Tensor]  # a gradient for each path length that occurs
 
@@ -218,8 +219,10 @@ def contributions(model: Transformer, inputs: Tensor, targets: Tensor) -> dict[s
     model.first.values = None
     parts, _ = _normed(model.final_norm, parts, x)
     weight = model.head.weight  # (V, D)
-    direction = weight[targets] - weight.mean(0)  # (B, T, D)
-    found = {source: float((part * direction).sum(-1).mean()) for source, part in parts.items()}
+    counts = targets != IGNORED  # (B, T), N of them
+    targets = targets[counts]
+    direction = weight[targets] - weight.mean(0)  # (N, D)
+    found = {name: float((part[counts] * direction).sum(-1).mean()) for name, part in parts.items()}
     if model.head.bias is not None:
         bias = model.head.bias
         found["bias"] += float((bias[targets] - bias.mean()).mean())

@@ -195,6 +195,37 @@ def test_without_a_telling_validation_it_is_learned(make, validation, at):
     assert summary_of(memorising(make, validation, at)).verdict.kind == "learned"
 
 
+SORTED = {"unigram_entropy": 3.488, "unit": "token", "baseline": "places", "floor": 2.079}
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "said"),
+    [
+        (2.12, "learned", "it uses its input"),
+        (3.488, "plateau", "it has learned the token frequencies of each place"),
+        (4.159, "above", "it knows less than the token frequencies of each place"),
+    ],
+)
+def test_a_task_is_judged_by_what_its_places_say(make, loss, kind, said):
+    """Sorting: a network that only knows where it is does better than one that knows nothing."""
+    run = make(noise(loss, 200, 0.005), unigram=noise(3.488, 200, 0.005))
+    write_json(run.path / "corpus.json", SORTED)
+    found = summary_of(run).verdict
+    assert found.kind == kind
+    assert said in found.sentence
+    assert "the entropy of single tokens at their places is 3.488" in found.sentence
+    assert found.sentence.endswith("The optimal loss of its task is 2.079.")
+    assert found.optimal == 2.079
+
+
+def test_half_the_way_to_the_optimum_is_measured_from_there(make):
+    """.01 nats below the frequencies is a little of 3 nats, and a third of .03."""
+    for floor, kind in ((0.0, "plateau"), (3.10, "learned")):
+        run = make(noise(3.12, 200, 0.001), unigram=noise(3.13, 200, 0.001))
+        write_json(run.path / "corpus.json", {**SORTED, "unigram_entropy": 3.13, "floor": floor})
+        assert summary_of(run).verdict.kind == kind
+
+
 def test_a_slow_learner_has_learned_a_little(make):
     unigram = noise(3.309, 200, 0.06)
     found = summary_of(make(unigram - 0.051 + noise(0, 200, 0.03), unigram=unigram)).verdict

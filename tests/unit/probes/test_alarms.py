@@ -103,6 +103,18 @@ def test_memorising_is_said_once_and_with_both_losses():
     assert alarm(row, "evaluation") == []
 
 
+def test_an_alarm_of_a_task_has_the_words_of_its_baseline():
+    alarm = Plateau(3.135, unit("token", "answer"), 0.0, 3.2)
+    base = np.full(100, 3.135)
+    (event,) = alarm({"step": np.arange(100), "loss/train": base, "loss/unigram": base})
+    assert "stayed at that of answer frequencies on the same batches" in event["text"]
+    assert "the entropy of the answers is 3.135" in event["text"]
+    feed(alarm, np.full(60, -3.1), 3.135)
+    (event,) = alarm({"step": np.array([160]), "loss/validation": np.array([6.3])}, "evaluation")
+    assert event["name"] == "memorised"
+    assert "answer frequencies" in event["text"]
+
+
 def starve(cosine=None, entropy=None, ratio=1e-4, uniform=3.2):
     """The text for a last layer that was probed so; None where nothing is said."""
     alarm = Starvation(uniform)
