@@ -65,6 +65,14 @@ test("the pointer is told the line's value and, beside it, what was smoothed", (
   assert.equal(told([{ id: "1" }, { id: "2" }], 0), "3.1 (2.9 to 3.3)")
 })
 
+test("what is known of a loss beforehand is a line each, and 0 has no place on a log axis", () => {
+  const known = { baseline: ["answer entropy", 3.135], optimal: ["optimal loss", 0] }
+  const levels = (props) => view(Curves, { props }).levels().map(([name, value, dash]) => `${dash} ${name} ${value}`)
+  assert.deepEqual(levels(known), ["dot answer entropy 3.135", "dash optimal loss 0"])
+  assert.deepEqual(levels({ ...known, log_y: true }), ["dot answer entropy 3.135"])
+  assert.deepEqual(levels({ baseline: null, optimal: null }), [])
+})
+
 test("a difference that shows everything again gives up the zoom of its curves too", () => {
   const one = view(Difference, { props: { follow: true } })
   hub.set({ zoom: [0, 10, 1, 2] })
@@ -84,16 +92,18 @@ test("the loss is marked while the newest that is said of it is bad, and the car
   const { RunState } = await import("../src/views/lab/run_state.js")
   const part = () => ({ style: {}, dataset: {}, classes: {}, previousSibling: {}, setAttribute() {},
     classList: { toggle() {} } })
-  const marked = (live) => {
+  const marked = (live, about = {}) => {
     Object.assign(hub.run("now"), newRun(), { state: "running", loaded: true, loss: 3, steps: 10 }, live)
-    const parts = Object.fromEntries(["dot", "name", "state", "now", "of", "fill", "bar", "message"].map((name) => [name, part()]))
+    const parts = Object.fromEntries(["dot", "name", "state", "now", "of", "fill", "bar", "message", "optimal"].map((name) => [name, part()]))
     const cells = Object.fromEntries(["loss", "grad", "rate", "left"].map((name) => [name, part()]))
     let bad
     cells.loss.classList.toggle = (_, on) => (bad = on)
-    view(RunState, { props: { runs: [{ id: "now", name: "now" }] }, cells, ...parts }).tick()
-    return [bad, parts.state.textContent]
+    view(RunState, { props: { runs: [{ id: "now", name: "now", ...about }] }, cells, ...parts }).tick()
+    return about.optimal === undefined ? [bad, parts.state.textContent] : parts.optimal.textContent
   }
   assert.deepEqual(marked({ alarms: [[20, "warning", "the queries starve"]] }), [false, "training"])
   assert.deepEqual(marked({ stuck: true, alarms: [[20, "switch", ""]] }), [true, "training · rewired at step 20"])
   assert.equal(marked({ loss: "NaN" })[0], true)
+  assert.equal(marked({}, { optimal: 0.8718 }), "optimal 0.872")
+  assert.equal(marked({}, { optimal: 0 }), "optimal 0.000")
 })

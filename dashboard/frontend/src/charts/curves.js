@@ -3,6 +3,7 @@
 
 import { titleOf, unitOf } from "../protocol/metrics.js"
 import { timesOf } from "../state/groups.js"
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
 import { labelOf, escaped, number, short } from "../ui/format.js"
@@ -187,7 +188,9 @@ export class Curves extends Courses {
     const circles = lines.some((l) => this.validation(l).length) ? "circles: validation" : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
-      ...this.levels().map(([name, value, dash]) => `${dash === "dot" ? "dotted" : "dashed"}: ${name} ${number(value)}`)]
+      ...this.levels().map(([name, value, dash]) => (dash === "dot"
+        ? t("dotted: {name} {value}", { name: t(name), value: number(value) })
+        : t("dashed: {name} {value}", { name: t(name), value: number(value) })))]
       .filter(Boolean).join(" · "))
   }
 

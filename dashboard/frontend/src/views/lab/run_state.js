@@ -1,6 +1,7 @@
 // The card of the run that trains: where it stands, in numbers.
 
 import { BAD, ENDED, STATES } from "../../protocol/states.js"
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { el, say } from "../../ui/dom.js"
@@ -30,7 +31,7 @@ export class RunState extends Card {
     this.now = el("span")
     this.cells.step.append(this.now, this.of)
     this.optimal = el("dd", "anl-optimal")
-    this.optimal.title = "The lowest loss that any network can have on this task"
+    this.optimal.title = t("The lowest loss that any network can have on this task")
     this.cells.loss.after(this.optimal)
     this.bar = el("div", "anl-bar")
     this.fill = el("div")
@@ -66,7 +67,7 @@ export class RunState extends Card {
     say(this.of, ` / ${(live.steps || run.steps || 0).toLocaleString("en-US")}`)
     say(this.cells.loss, headline(live.loss))
     this.cells.loss.classList.toggle("anl-bad", typeof live.loss === "string" || live.stuck)
-    say(this.optimal, run.optimal === undefined ? "" : `optimal ${headline(run.optimal)}`) // of tasks
+    say(this.optimal, run.optimal === undefined ? "" : t("optimal {loss}", { loss: headline(run.optimal) }))
     say(this.cells.grad, headline(live.grad))
     say(this.cells.rate.previousSibling, `${run.unit ?? "tokens"}/s`)
     say(this.cells.rate, live.rate ? Math.round(live.rate).toLocaleString("en-US") : "–")
