@@ -78,6 +78,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     },
     "attention": {"address", "catalogue", "ui"},
     "anatomy": {"address", "catalogue", "components", "figures", "live", "ui"},
+    "evidence": {"address", "components", "figures", "live", "ui"},
     "runs": {"catalogue", "compare", "components", "live", "ui"},
 }
 # What of `core` the dashboard may use: rooms that know no torch.

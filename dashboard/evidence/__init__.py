@@ -1,0 +1,1 @@
+"""The Evidence page: published claims, and what was measured of each."""
