@@ -32,7 +32,7 @@ from tests.browser.walking import Walk, until
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=90_000)
 
-PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Runs")
+PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Evidence", "Runs")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
 FIELD = ".st-key-{} input"
 
@@ -140,7 +140,7 @@ def test_a_first_run_and_its_twin(dashboard: Dashboard, browser: Browser) -> Non
     walk.stop("a twin trains")
     ended(twin)
     walk.stop("twins")
-    for name in ("Runs", "Attention", "Compare", "Anatomy", "Lab"):
+    for name in ("Runs", "Attention", "Compare", "Anatomy", "Evidence", "Lab"):
         walk.go(name)
         walk.stop("twins")
         if name == "Compare":
@@ -337,7 +337,7 @@ def test_all_pages_in_the_dark_and_in_narrow_windows(
         walk.page.context.close()
         walk.open_tab(width, scheme)
         opened(walk, f"?lab_runs={walk.runs[0].id}")
-        for name in ("Compare", "Attention", "Anatomy", "Runs", "Lab"):
+        for name in ("Compare", "Attention", "Anatomy", "Evidence", "Runs", "Lab"):
             walk.stop("all runs")
             walk.go(name)
         walk.stop("all runs")
