@@ -171,13 +171,13 @@ class Claim:
 
 
 def number(value: float) -> str:
-    """A number as the tables say it, with three digits: "0.0031", "1.2e-07", "80,000"."""
+    """A number as the tables say it, with four digits: "0.0031", "1.2e-07", "80,000"."""
     if math.isnan(value):
         return "not finite"
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.2g}".replace("-", "−")
-    digits = 0 if size >= 1000 else max(0, 2 - math.floor(math.log10(size))) if size else 0
+    digits = 0 if size >= 1000 else max(0, 3 - math.floor(math.log10(size))) if size else 0
     text = f"{value:,.{digits}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")

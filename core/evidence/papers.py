@@ -25,7 +25,9 @@ BACHLECHNER = Paper("Bachlechner et al.", 2020, "ReZero is All You Need", "2003.
 LIU = Paper(
     "Liu et al.", 2020, "Understanding the Difficulty of Training Transformers", "2004.08249"
 )
-HENRY = Paper("Henry et al.", 2020, "Query-Key Normalization for Transformers", "2010.04245")
+DEHGHANI = Paper(
+    "Dehghani et al.", 2023, "Scaling Vision Transformers to 22 Billion Parameters", "2302.05442"
+)
 DONG = Paper(
     "Dong et al.", 2021, "Attention is not all you need: pure attention loses rank doubly"
     " exponentially with depth", "2103.03404",

@@ -23,10 +23,8 @@ HOME = Path(__file__).resolve().parents[2]
 # What every check's numbers are made by, below `core`; a thorough one's by the training too.
 NETWORKS = ("models", "config/wiring.py", "config/model.py", "evidence/measure/networks.py")
 TRAINING = (
-    "training/trainer.py",
-    "training/step.py",
-    "training/optimizers.py",
-    "training/objectives.py",
+    "evidence/measure/trained.py",
+    *(f"training/{name}.py" for name in ("trainer", "step", "optimizers", "objectives")),
 )
 
 
@@ -50,7 +48,7 @@ class Value(_Frozen):
             return "not finite"
         if len(self.by_seed) < 2 or not self.spread:
             return number(self.middle)
-        return f"{number(self.middle)} ± {number(self.spread)}"
+        return f"{number(self.middle)} ± {number(float(f'{self.spread:.2g}'))}"
 
 
 class Line(_Frozen):

@@ -18,25 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from core import grids, presets
 from core.config import RunConfig
+from core.evidence.measure.trained import UNWATCHED, gap
 from core.runs import RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
 
 SEEDS = (0, 1, 2)
-LAST = 50  # steps that are judged
-# What decides nothing but the time it takes.
-UNWATCHED = {
-    "training.evaluate_every": 0,
-    "training.checkpoint_every": 0,
-    "training.device": "cpu",
-    "training.threads": 1,
-    "probes.every": 0,
-}
 SLOW = ("nanogpt-gpu",)  # hours on a processor
 
 
@@ -64,7 +55,7 @@ class Row(NamedTuple):
 def changed(config: RunConfig, **changes: object) -> RunConfig:
     """The config without what only watches; dots of the names as double underscores."""
     dotted = {name.replace("__", "."): value for name, value in changes.items()}
-    return RunConfig.from_flat({**config.flat(), **UNWATCHED, **dotted})
+    return RunConfig.from_flat({**config.flat(), **UNWATCHED, "training.device": "cpu", **dotted})
 
 
 def one_thread() -> None:
@@ -80,10 +71,8 @@ def outcome(config: RunConfig) -> Outcome:
         started = time.perf_counter()
         Trainer(run, NullControl()).train()
         seconds = time.perf_counter() - started
-        loss, unigram = (run.series(f"loss/{name}")[1] for name in ("train", "unigram"))
         validation = run.series("loss/validation")[1]
-    gap = np.asarray(loss[-LAST:]) - np.asarray(unigram[-LAST:])
-    return Outcome(float(gap.mean()), float(validation[-1]), seconds)
+        return Outcome(gap(run), float(validation[-1]), seconds)
 
 
 def rows() -> Iterator[Row]:

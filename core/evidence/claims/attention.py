@@ -1,7 +1,7 @@
 """Attention at initialisation, and its identities."""
 
 from core.evidence.claim import Axes, Claim, Quantity
-from core.evidence.papers import HENRY, VASWANI, ZHOU
+from core.evidence.papers import DEHGHANI, VASWANI, ZHOU
 
 _MEASURE = "core.evidence.measure.attention"
 
@@ -54,8 +54,8 @@ CLAIMS = (
         group="attention",
         sentence="With QK-norm scores can't grow with the weights, and attention keeps its entropy;"
         " without it larger weights make attention look at one token alone.",
-        paper=HENRY,
-        where="Equation 2",
+        paper=DEHGHANI,
+        where="QK normalization",
         formula=r"|\hat{q}\cdot\hat{k}|/\sqrt{d} \le \sqrt{d},\quad"
         r" \hat{q} = \mathrm{LN}(q),\ \hat{k} = \mathrm{LN}(k)",
         setting="One layer, d = 64, 4 heads, Xavier; W_Q and W_K multiplied by 1 to 32. QK-norm is"
@@ -90,7 +90,7 @@ CLAIMS = (
         group="attention",
         sentence="Value residual gives every layer half of the first layer's values.",
         paper=ZHOU,
-        where="Equation 7",
+        where="value residual",
         formula=r"V_l \leftarrow \tfrac12 V_l + \tfrac12 V_1",
         setting="6 layers, d = 64, Xavier, 8 x 64 random tokens.",
         quantities=(

@@ -163,11 +163,11 @@ CLAIMS = (
     ),
     _similar(
         "similarity-pre", "Tokens of a deep pre-LN network are similar at initialisation, not"
-        " equal.", "pre-LN", NOCI, "Section 3", 0.80, 32, r"x + F(\mathrm{LN}(x))",
+        " equal.", "pre-LN", NOCI, "rank collapse at initialisation", 0.80, 32, r"x + F(\mathrm{LN}(x))",
     ),
     _similar(
         "similarity-post", "Tokens of a deep post-LN network are all alike at initialisation.",
-        "post-LN", NOCI, "Section 3", 1.00, 1.2, r"\mathrm{LN}(x + F(x))", 0.01,
+        "post-LN", NOCI, "rank collapse at initialisation", 1.00, 1.2, r"\mathrm{LN}(x + F(x))", 0.01,
         "Under Xavier's initialisation. With GPT-2's they are not, and post-LN trains.",
     ),
     _similar(
@@ -176,15 +176,15 @@ CLAIMS = (
     ),
     _similar(
         "similarity-lns", "LNS keeps tokens further apart than pre-LN.", "LNS", SUN_LNS,
-        "Section 4", 0.44, 47, r"x + F(\mathrm{LN}(x)/\sqrt{l})",
+        "LayerNorm Scaling", 0.44, 47, r"x + F(\mathrm{LN}(x)/\sqrt{l})",
     ),
     _similar(
         "similarity-peri", "Peri-LN's tokens are about as similar as pre-LN's.", "Peri-LN", KIM,
-        "Section 3", 0.81, 31, r"x + \mathrm{LN}(F(\mathrm{LN}(x)))",
+        "Peri-LN at initialisation", 0.81, 31, r"x + \mathrm{LN}(F(\mathrm{LN}(x)))",
     ),
     _similar(
         "similarity-deepnorm", "DeepNorm, a post-LN, keeps its tokens apart: its small"
-        " initialisation does.", "DeepNorm", WANG, "Section 3", 0.03, 55,
+        " initialisation does.", "DeepNorm", WANG, "DeepNorm of a decoder", 0.03, 55,
         r"\mathrm{LN}(\alpha x + F(x)),\quad \beta = (8L)^{-1/4}",
     ),
     Claim(

@@ -80,7 +80,7 @@ CLAIMS = (
         group="gradients",
         sentence="DeepNorm's gradients are equally large in every layer.",
         paper=WANG,
-        where="Section 3 and figure 2",
+        where="the bounded update of DeepNorm",
         formula=r"\alpha = (2L)^{1/4},\quad \beta = (8L)^{-1/4}",
         setting="24 layers, " + _PLAIN,
         quantities=(
@@ -98,7 +98,7 @@ CLAIMS = (
         group="gradients",
         sentence="Where tokens have become alike, queries and keys get hardly any gradient.",
         paper=NOCI,
-        where="Theorem 3.2",
+        where="vanishing gradients of queries and keys",
         formula=r"\left\|\partial\mathcal{L}/\partial W_Q\right\| \ll"
         r" \left\|\partial\mathcal{L}/\partial W_V\right\|",
         setting="The last of 24 layers, " + _PLAIN.partition(";")[0] + ".",
@@ -118,7 +118,7 @@ CLAIMS = (
         sentence="A small change of all weights moves the output of post-LN in proportion to its"
         " depth, that of pre-LN by less, and that of DeepNorm no more than a shallow one's.",
         paper=LIU,
-        where="Theorem 2; DeepNet, Theorem 3.2",
+        where="Theorem 2 and its corollary",
         formula=r"\mathrm{Var}\!\left[f(W)-f(W^*)\right] ="
         r" O(\log L)\ \text{(pre)},\quad O(L)\ \text{(post)}",
         setting="L = 4, 8, 16, 32, d = 64, Xavier, 4 x 64 random tokens, float64; every matrix of"

@@ -95,7 +95,7 @@ CLAIMS = (
         sentence="With a norm at both ends of each branch the stream grows by exactly one for each"
         " of the two sublayers, whatever the weights are.",
         paper=KIM,
-        where="Section 3",
+        where="Peri-LN at initialisation",
         formula=r"x_{l+1} = x_l + \mathrm{LN}(F(\mathrm{LN}(x_l))),\quad \|x_L\|^2/d \approx 1+2L",
         setting=_PLAIN,
         quantities=_sizes((13, 25, 49), 1.1, "2L + 1"),
@@ -111,7 +111,7 @@ CLAIMS = (
         group="sizes",
         sentence="OLMo 2's reordered norm lets the stream grow by one for each sublayer too.",
         paper=OLMO,
-        where="Section 3",
+        where="the reordered norm",
         formula=r"x_{l+1} = x_l + \mathrm{RMSNorm}(F(x_l)),\quad \|x_L\|^2/d \approx 1+2L",
         setting=_PLAIN + " RMSNorm, QK-norm over the width.",
         quantities=_sizes((13, 25, 49), 1.1, "2L + 1"),
@@ -126,7 +126,7 @@ CLAIMS = (
         group="sizes",
         sentence="LayerNorm Scaling keeps the stream of pre-LN from growing with depth.",
         paper=SUN_LNS,
-        where="Equation 6",
+        where="LayerNorm Scaling",
         formula=r"x_{l+1} = x_l + F\!\left(\mathrm{LN}(x_l)/\sqrt{l}\right)",
         setting=_PLAIN,
         quantities=_sizes((2.4, 2.9, 3.4), 1.1),
@@ -141,7 +141,7 @@ CLAIMS = (
         group="sizes",
         sentence="DeepNorm hands on a stream of size one at every depth, as post-LN does.",
         paper=WANG,
-        where="Equation 1",
+        where="DeepNorm of a decoder",
         formula=r"x_{l+1} = \mathrm{LN}(\alpha x_l + F(x_l)),\quad \alpha = (2L)^{1/4}",
         setting=_PLAIN,
         quantities=_sizes((1, 1, 1), 1.001, "1"),
@@ -187,7 +187,7 @@ CLAIMS = (
         sentence="Mix-LN is post-LN in its first quarter, of size one, and grows like pre-LN from"
         " there on.",
         paper=LI_MIX,
-        where="Section 3",
+        where="Mix-LN with a quarter of post-LN",
         formula=r"x_{l+1} = \begin{cases}\mathrm{LN}(x_l+F(x_l)) & l \le L/4\\"
         r" x_l+F(\mathrm{LN}(x_l)) & l > L/4\end{cases}",
         setting=_PLAIN + " 24 layers.",
@@ -225,7 +225,7 @@ CLAIMS = (
         sentence="ReZero starts as the identity: no branch adds anything, no gradient enters one,"
         " only the α move.",
         paper=BACHLECHNER,
-        where="Equation 2",
+        where="the ReZero layer",
         formula=r"x_{l+1} = x_l + \alpha_l F(x_l),\quad \alpha_l = 0",
         setting=_PLAIN + " 24 layers.",
         quantities=(

@@ -136,7 +136,7 @@ CLAIMS = (
         sentence="At 12 layers without warm-up DeepNorm, pre-LN, Peri-LN, LayerScale, ReZero and"
         " OLMo 2 train; post-LN and whatever has no residual connection do not.",
         paper=WANG,
-        where="and Bachlechner et al. 2020, Touvron et al. 2021, Kim et al. 2025, OLMo 2",
+        where="with Bachlechner et al. 2020, Touvron et al. 2021, Kim et al. 2025, OLMo 2",
         formula=r"y = post(skip(x) + scale \cdot inner(F(pre(x))))",
         setting="12 layers, no warm-up, 400 steps. " + _SETTING,
         quantities=(
@@ -199,7 +199,7 @@ CLAIMS = (
         sentence="Induction heads need two layers: one layer of attention can't look up what"
         " followed the same token before.",
         paper=OLSSON,
-        where="Argument 1; Elhage et al. 2021",
+        where="one layer against two; Elhage et al. 2021",
         formula=r"[A][B] \dots [A] \to [B]",
         setting="The presets induction and induction-one-layer: attention alone on random tokens"
         " that repeat with a random period.",
@@ -268,7 +268,7 @@ CLAIMS = (
         group="training",
         sentence="The variance of pre-LN's stream grows exponentially with depth after training.",
         paper=SUN_LNS,
-        where="Lemma 3.2",
+        where="the growth of pre-LN's variance",
         formula=r"\sigma^2_{x_l} = \sigma^2_{x_1}\,\Theta\!\left(e^{l}\right)",
         setting="Pre-LN, 8 layers, 500 steps, held-out text; growth of log variance in the last"
         " four layers over that in the first four: 1 where it is exponential. " + _SETTING,
@@ -296,7 +296,7 @@ CLAIMS = (
         group="training",
         sentence="LNS trains to a lower loss than pre-LN.",
         paper=SUN_LNS,
-        where="Table 1",
+        where="its comparison of losses",
         formula=r"\mathcal{L}_{pre} - \mathcal{L}_{LNS} > 0",
         setting="8 layers, 500 steps. " + _SETTING,
         quantities=(
@@ -349,7 +349,7 @@ CLAIMS = (
         group="training",
         sentence="Value residual lowers the loss.",
         paper=ZHOU,
-        where="Section 4",
+        where="its comparison of losses",
         formula=r"\mathcal{L}_{plain} - \mathcal{L}_{V_1} > 0",
         setting="Pre-LN, 6 layers, 400 steps. " + _SETTING,
         quantities=(

@@ -17,7 +17,7 @@ from core.config import RunConfig
 from core.data import corpora
 from core.evidence.claim import Measured, Series
 from core.evidence.measure.networks import Lab, curve, points
-from core.evidence.measure.trained import gap, last_loss, settings, smoothed, trained
+from core.evidence.measure.trained import UNWATCHED, gap, last_loss, settings, smoothed, trained
 from core.runs import Run
 
 UNIGRAM = 3.309  # nats, of the training part of tiny-shakespeare
@@ -218,12 +218,8 @@ def induction(lab: Lab) -> Measured:
     networks: dict[str, tuple[str, Made]] = {}
     for key, preset in {"two": "induction", "one": "induction-one-layer"}.items():
         base = presets.load(preset).config.flat()
-        unwatched = {
-            "name": "", "training.threads": 1, "training.evaluate_every": 0, "probes.every": 0,
-            "training.precision": "float32", "training.checkpoint_every": 0,
-        }  # fmt: skip
 
-        def made(seed: int, flat: dict[str, Any] = {**base, **unwatched}) -> RunConfig:  # noqa: B006
+        def made(seed: int, flat: dict[str, Any] = {**base, **UNWATCHED, "name": ""}) -> RunConfig:  # noqa: B006
             return RunConfig.from_flat({**flat, "training.seed": seed})
 
         networks[key] = (f"induction, {key} layer{'s' * (key == 'two')}", made)

@@ -94,7 +94,7 @@ def test_a_band_in_words(low: float, high: float, theory: str, words: str) -> No
 
 def test_numbers_as_tables_say_them() -> None:
     values = (1, 0.0001234, 80_000, 1e10, -0.5, 3.206, 12.34, 0, math.nan)
-    words = ["1", "0.00012", "80,000", "1e+10", "−0.5", "3.21", "12.3", "0", "not finite"]
+    words = ["1", "0.00012", "80,000", "1e+10", "−0.5", "3.206", "12.34", "0", "not finite"]
     assert [number(v) for v in values] == words
 
 
@@ -144,11 +144,11 @@ def test_a_record_is_read_as_it_was_written(store: RunStore) -> None:
     assert kept.here(store.root, one) == record
     assert "NaN" not in path.read_text()
     assert json.loads(path.read_text())["schema"] == 1
-    assert record.values[0].words == "1.25 ± 0.354"
+    assert record.values[0].words == "1.25 ± 0.35"
     assert record.values[1].middle is None
     assert record.series[0].y == (1.0, None)
     rows = expected_and_measured(one, record)
-    assert rows[0] == ("words", "0 to 2", "1.25 ± 0.354", True)
+    assert rows[0] == ("words", "0 to 2", "1.25 ± 0.35", True)
     assert rows[1][2:] == ("not finite", False)
     assert "| not shown here |" in markdown([one], {one.name: record})
 
