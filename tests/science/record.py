@@ -16,7 +16,7 @@ from core.evidence.words import markdown, measured_where
 from core.runs import RunStore
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-MARKED = re.compile(r"(<!-- evidence -->\n).*?(<!-- end of evidence -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- evidence -->\n).*?(<!-- /evidence -->)", re.DOTALL)
 
 
 def shipped() -> dict[str, Record]:
@@ -30,13 +30,16 @@ def table() -> str:
     places = sorted({measured_where(record) for record in records.values()})
     found = counts(records)
     said = ", ".join(f"{number} {verdict}" for verdict, number in found.items())
-    return f"Measured {'; '.join(places)}: {said}.\n\n{markdown(CLAIMS, records)}\n"
+    papers = len({claim.paper for claim in CLAIMS})
+    said = f"{len(CLAIMS)} claims of {papers} papers: {said}"
+    title = f"<summary>{said} (measured {'; '.join(places)})</summary>"
+    return f"<details>{title}\n\n{markdown(CLAIMS, records)}\n\n</details>\n"
 
 
 def write() -> None:
     """README with the table of the records that ship."""
     text = README.read_text("utf-8")
-    README.write_text(MARKED.sub(lambda m: m[1] + "\n" + table() + "\n" + m[2], text), "utf-8")
+    README.write_text(MARKED.sub(lambda m: m[1] + table() + m[2], text), "utf-8")
 
 
 def main() -> int:

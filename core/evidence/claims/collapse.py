@@ -163,11 +163,13 @@ CLAIMS = (
     ),
     _similar(
         "similarity-pre", "Tokens of a deep pre-LN network are similar at initialisation, not"
-        " equal.", "pre-LN", NOCI, "rank collapse at initialisation", 0.80, 32, r"x + F(\mathrm{LN}(x))",
+        " equal.", "pre-LN", NOCI, "rank collapse at initialisation", 0.80, 32,
+        r"x + F(\mathrm{LN}(x))",
     ),
     _similar(
         "similarity-post", "Tokens of a deep post-LN network are all alike at initialisation.",
-        "post-LN", NOCI, "rank collapse at initialisation", 1.00, 1.2, r"\mathrm{LN}(x + F(x))", 0.01,
+        "post-LN", NOCI, "rank collapse at initialisation", 1.00, 1.2,
+        r"\mathrm{LN}(x + F(x))", 0.01,
         "Under Xavier's initialisation. With GPT-2's they are not, and post-LN trains.",
     ),
     _similar(

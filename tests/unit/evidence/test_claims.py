@@ -19,6 +19,7 @@ from core.evidence.record import made
 from core.evidence.run import answer, measure
 from core.evidence.words import expected_and_measured, markdown
 from core.runs import RunStore
+from tests.science import record as recording
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -195,3 +196,23 @@ def test_a_check_can_be_cancelled_and_draws_from_no_generator_of_others(store: R
     with pytest.raises(CancelledError):
         measure(one, store, Cancelling())
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("one", [c for c in CLAIMS if c.quick], ids=lambda one: one.name)
+def test_a_record_of_each_claim_ships(one: Claim) -> None:
+    record = kept.shipped(one)
+    assert record is not None, "make evidence"
+    assert record.verdict != "outside the band"
+    assert {v.name for v in record.values} == {q.name for q in one.quantities}
+    assert record.runs == (), "they stay on the machine that trained them"
+    # Its verdict by the band of today, which may have been changed since.
+    assert one.verdict(
+        {v.name: [v for v in v.by_seed if v is not None] for v in record.values}
+    ) == (record.verdict)
+
+
+def test_readme_has_the_table_of_what_ships() -> None:
+    """Else: `make evidence`."""
+    found = recording.MARKED.search(recording.README.read_text("utf-8"))
+    assert found is not None
+    assert found[0] == f"{found[1]}{recording.table()}{found[2]}"
