@@ -36,7 +36,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="only checks that take seconds")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these claims alone")
-    parser.add_argument("--again", action="store_true", help="measure even what is known")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="measure even what is known; of runs that are there, from their files",
+    )
     parser.add_argument("--list", action="store_true", help="the claims; measures nothing")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as JSON")

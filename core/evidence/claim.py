@@ -9,8 +9,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
 
+from core.language import Message, mark
+
 Verdict = Literal["shown", "not shown here", "outside the band"]
-VERDICTS: tuple[Verdict, ...] = ("shown", "not shown here", "outside the band")
+VERDICTS = (mark("shown"), mark("not shown here"), mark("outside the band"))
 Average = Literal["mean", "geometric"]
 
 
@@ -56,13 +58,18 @@ class Quantity:
     @property
     def expected(self) -> str:
         """The band in words: "1.3 to 1.7", "below 0.003", "−½ (−0.7 to −0.3)"."""
+        low, high = number(self.low), number(self.high)
         if math.isinf(self.low):
-            band = f"below {number(self.high)}"
+            band = Message("below {high}", high=high)
         elif math.isinf(self.high):
-            band = f"above {number(self.low)}"
+            band = Message("above {low}", low=low)
+        elif self.low == self.high:
+            band = Message("exactly {value}", value=low)
         else:
-            band = f"{number(self.low)} to {number(self.high)}"
-        return f"{self.theory} ({band})" if self.theory else band
+            band = Message("{low} to {high}", low=low, high=high)
+        if not self.theory:
+            return band
+        return Message("{theory} ({band})", theory=self.theory, band=band)
 
     def middle(self, values: Sequence[float]) -> float:
         """One number for all seeds; NaN where one of them is not finite."""
@@ -172,8 +179,8 @@ class Claim:
 
 def number(value: float) -> str:
     """A number as the tables say it, with four digits: "0.0031", "1.2e-07", "80,000"."""
-    if math.isnan(value):
-        return "not finite"
+    if not math.isfinite(value):
+        return Message("not finite")
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.2g}".replace("-", "−")

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from core.evidence.claim import Claim, Measured, Quantity, Series, Verdict, number, spread
+from core.language import Message
 
 SCHEMA = 1
 HOME = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ class Value(_Frozen):
     def words(self) -> str:
         """`0.503 ± 0.012`."""
         if self.middle is None:
-            return "not finite"
+            return Message("not finite")
         if len(self.by_seed) < 2 or not self.spread:
             return number(self.middle)
         return f"{number(self.middle)} ± {number(float(f'{self.spread:.2g}'))}"
@@ -149,14 +150,20 @@ def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
 
 def made_from(claim: Claim, seeds: Sequence[int], device: str) -> str:
     """The hash of what decides the numbers: code, settings, seeds, torch and kind of device."""
-    parts = [
-        *NETWORKS,
-        claim.module.removeprefix("core/"),
-        *(() if claim.quick else TRAINING),
-    ]
-    digest = hashlib.sha256(repr((claim.name, claim.version, tuple(seeds), device)).encode())
-    digest.update(repr((claim.function, sorted(claim.arguments.items()))).encode())
-    digest.update(_version("torch").encode())
+    settings = (claim.name, claim.version, tuple(seeds), device)
+    asked = (claim.function, sorted(claim.arguments.items()))
+    training = () if claim.quick else TRAINING
+    parts = (*NETWORKS, claim.module.removeprefix("core/"), *training)
+    return _hash(repr((settings, asked, _version("torch"))), parts)
+
+
+def training_code() -> str:
+    """The hash of what decides a run that a check trains, its settings aside."""
+    return _hash(_version("torch"), (*NETWORKS, *TRAINING))
+
+
+def _hash(start: str, parts: Iterable[str]) -> str:
+    digest = hashlib.sha256(start.encode())
     for part in parts:
         path = HOME / "core" / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from core.evidence.claim import Claim
 from core.evidence.claims import attention, collapse, gradients, norms, sizes, training
+from core.language import mark
 
 # The groups by their words, in order.
 GROUPS: dict[str, str] = {
-    "norms": "What a norm does",
-    "sizes": "Size of the stream",
-    "gradients": "Gradients",
-    "collapse": "Tokens that become alike",
-    "attention": "Attention",
-    "training": "Training",
+    "norms": mark("What a norm does"),
+    "sizes": mark("Size of the stream"),
+    "gradients": mark("Gradients"),
+    "collapse": mark("Tokens that become alike"),
+    "attention": mark("Attention"),
+    "training": mark("Training"),
 }
 CLAIMS: tuple[Claim, ...] = (
     *norms.CLAIMS,

@@ -65,9 +65,10 @@ class Shown:
     def rows(self) -> list[tuple[str, str, str, bool]]:
         """Each quantity in words, what is expected, what was measured, whether it is inside."""
         if self.record:
-            return expected_and_measured(self.claim, self.record)
+            rows = expected_and_measured(self.claim, self.record)
+            return [(t(words), t(band), t(value), fits) for words, band, value, fits in rows]
         nothing = t("not measured yet")
-        return [(q.words, q.expected, nothing, False) for q in self.claim.quantities]
+        return [(t(q.words), t(q.expected), nothing, False) for q in self.claim.quantities]
 
     @property
     def first(self) -> str:

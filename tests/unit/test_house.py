@@ -46,8 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"config", "data", "files", "memory", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "evidence": {
-        *("anatomy", "cache", "config", "data", "files", "models", "presets", "probes"),
-        *("resources", "runs", "training"),
+        *("anatomy", "cache", "config", "data", "files", "language", "models", "presets"),
+        *("probes", "resources", "runs", "training"),
     },
     "jobs": {
         *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),

@@ -1,6 +1,7 @@
 """Runs that a check trains: ordinary ones in the runs folder, tagged `evidence`, trained once.
 
-What was trained before with the very same settings is read again; what was interrupted goes on.
+What was trained before by the very same code and settings is read again; what was interrupted goes
+on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from core.anatomy import CancelledError
 from core.config import RunConfig
 from core.evidence.measure.networks import WIRINGS, Lab
+from core.evidence.record import training_code
 from core.runs import Run, RunError
 from core.runs.status import Order
 from core.training.control import NullControl
@@ -76,7 +78,7 @@ def trained(lab: Lab, config: RunConfig, title: str, done: float = 0.0, share: f
     while True:
         run = _known(lab, config)
         if run is None:
-            run = lab.store.create(config, title, tags=[TAG])
+            run = lab.store.create(config, title, tags=[TAG], trained_by=training_code())
         if run.status in ("finished", "diverged"):
             lab.report(done + share)
             return run
@@ -98,9 +100,10 @@ def trained(lab: Lab, config: RunConfig, title: str, done: float = 0.0, share: f
 
 
 def _known(lab: Lab, config: RunConfig) -> Run | None:
-    """The newest run of these very settings that a check trained, or began to."""
+    """The newest run of this code and these settings that a check trained, or began to."""
+    code = training_code()
     for run in reversed(lab.store.list()):
-        if TAG in run.meta["tags"] and run.config == config:
+        if run.meta.get("trained_by") == code and run.config == config:
             return run
     return None
 
