@@ -29,7 +29,9 @@ OPENED, PROBLEM = "evidence_open", "evidence_problem"
 
 def opened() -> str:
     """The claim that is open: the one last pressed, else the address's, else the first."""
-    if page.take_arrival() or OPENED not in st.session_state:
+    arrival = page.take_arrival()
+    named = model.OPEN.name in st.query_params
+    if OPENED not in st.session_state or arrival == "by_address" or (arrival and named):
         st.session_state[OPENED] = page.read(model.OPEN)[model.OPEN.name]
     name = str(st.session_state[OPENED])
     page.write(model.OPEN, name)
