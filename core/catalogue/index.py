@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -214,7 +213,6 @@ SETTINGS: Cache[dict[str, Any] | None] = Cache(20_000)
 
 def listing(store: RunStore) -> Listing:
     """The runs of a store as they are now."""
-    root = str(store.root)
     found, problems = [], {}
     for id in reversed(store.names()):
         try:
@@ -226,7 +224,7 @@ def listing(store: RunStore) -> Listing:
             found.append(entry)
             if entry.damaged:
                 problems[id] = f"{entry.name} ({id}), damaged: {', '.join(entry.damaged)}"
-        elif os.path.isfile(f"{root}/{id}/config.json"):
+        elif store.is_run(id):
             problems[id] = f"run {id} can't be read"
     return Listing(tuple(found), problems)
 

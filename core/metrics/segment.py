@@ -3,11 +3,19 @@
 One file per cadence and per start of the run: ``metrics/<cadence>-<segment>.arrow``. (A second
 stream appended to one file is silently ignored by readers.) Every record batch carries a CRC32 of
 each of its columns, because a flipped bit reads without error otherwise; a reader leaves out what
-is torn or wrong and goes on with the next whole batch.
+is torn or wrong and goes on with the next whole batch. The first carries a copy of the header, too,
+see :mod:`core.metrics.header`.
+
+A segment that has ended is read through a memory map: of hundreds of runs a chart needs a column
+or two of a hundred. The program replaces such a file and never cuts it; who cuts it by hand in the
+very moment in which it is read ends the reader (SIGBUS), which nothing but reading all of it would
+prevent. One that still grows is read as it is, because a full disk makes its writer cut off what
+was half written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import zlib
@@ -18,12 +26,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from core.files import read_bytes, read_tail
+from core.metrics.header import MESSAGE, header_of
+
 CADENCES = ("step", "probe", "evaluation")
 CHECKSUMS = b"crc32"
 SCHEMA = 1  # of this form; a file that says none is of 1
 VERSION = b"schema"
-MESSAGE = b"\xff\xff\xff\xff"  # begins each message of a stream; a length of 0 ends the stream
 END = MESSAGE + bytes(4)
+LAST = 64  # bytes that tell what was read from what stands there now
 
 
 def file_name(cadence: str, segment: int) -> str:
@@ -43,7 +54,7 @@ def read_schema(path: Path) -> pa.Schema | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None  # a pipe would be waited for
         with pa.OSFile(str(path)) as file:
-            return pa.ipc.open_stream(file).schema
+            return pa.ipc.open_stream(header_of(file)).schema
     except (pa.ArrowException, OSError, ValueError):
         return None
 
@@ -57,6 +68,7 @@ class SegmentFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._identity = (0, 0)
+        self._written = 0
         self._header = b""
         self.restart()
 
@@ -64,6 +76,7 @@ class SegmentFile:
         """Read from the first row again."""
         self.rows = self.offset = 0
         self.damaged = self.cut = False
+        self._last = b""
 
     def changed(self) -> bool:
         """Whether there is something to read; `replaced` says that compaction was here, `cut` that
@@ -77,13 +90,23 @@ class SegmentFile:
         # Compaction replaces the file, so its inode tells; the rows stay the same.
         self.replaced = (state.st_dev, state.st_ino) != self._identity
         self._identity = (state.st_dev, state.st_ino)
-        self.cut = not self.replaced and state.st_size < self.offset
+        written, self._written = state.st_mtime_ns != self._written, state.st_mtime_ns
+        self.cut = not self.replaced and (
+            state.st_size < self.offset or (written and self._before() != self._last)
+        )
         return self.replaced or self.cut or state.st_size > self.offset
+
+    def _before(self) -> bytes:
+        """The last bytes that were read; others where the file was cut and has grown since."""
+        with contextlib.suppress(OSError), open(self.path, "rb", buffering=0) as file:
+            file.seek(max(self.offset - LAST, 0))
+            return file.read(min(self.offset, LAST))
+        return b""
 
     def read(self, names: Iterable[str]) -> dict[str, list[NDArray[np.generic]]]:
         """The new batches of some columns; columns that the file lacks are left out.
 
-        From the start of the file through a memory map, of which only these columns are touched.
+        From the start of a file that has ended only these columns are read.
         """
         taken: dict[str, list[NDArray[np.generic]]] = {}
         try:
@@ -93,10 +116,12 @@ class SegmentFile:
                     data = file.read()
                 self._read(pa.BufferReader(self._header + data), taken, list(names))
             else:
-                with _mapped(self.path) as file:
-                    self._read(file, taken, list(names))
+                with _opened(self.path) as file:
+                    self._header = header_of(file)
+                    self._read(_whole(file, self._header), taken, list(names))
         except (pa.ArrowException, OSError, ValueError):
             return taken  # empty, gone, or its header is not complete yet
+        self._last = self._before()
         return taken
 
     def _read(
@@ -113,10 +138,10 @@ class SegmentFile:
                 return
             if not self.offset:
                 self.offset = source.tell()
-                self._header = source.read_at(self.offset, 0)
-                source.seek(self.offset)
-            self._batches(reader, source, shift, taken, names)
-            source = self._behind_damage(source, shift, reader.schema)
+            end = self._batches(reader, source, shift, taken, names)
+            source = self._behind_damage(source, shift)
+            if source is None:
+                self.offset = end
 
     def _batches(
         self,
@@ -125,27 +150,33 @@ class SegmentFile:
         shift: int,
         taken: dict[str, list[NDArray[np.generic]]],
         names: list[str],
-    ) -> None:
-        """Take all batches up to the end, or to what can't be read."""
+    ) -> int:
+        """Take all batches up to the end, or to what can't be read; where that ends.
+
+        What was cut off and appended to looks like one batch, in which a whole one begins.
+        """
         places = {n: reader.schema.get_field_index(n) for n in names}
         places = {n: i for n, i in places.items() if i >= 0}
+        begin = self.offset
         while True:
             try:
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
             except (StopIteration, pa.ArrowException, OSError, ValueError):
-                return
+                end = self.offset
+                follows = source.read_at(len(MESSAGE), end - shift)
+                if len(follows) == len(MESSAGE) and follows != MESSAGE:
+                    self.offset = begin  # what was cut off it begins in the last batch
+                return end
             values = _checked(batch, metadata, places)
-            self.offset = shift + source.tell()
             if values is None:
                 self.damaged = True
-                continue
+                return shift + int(source.tell())
+            begin, self.offset = self.offset, shift + source.tell()
             for name, column in values.items():
                 taken.setdefault(name, []).append(column)
             self.rows += batch.num_rows
 
-    def _behind_damage(
-        self, source: pa.NativeFile, shift: int, schema: pa.Schema
-    ) -> pa.NativeFile | None:
+    def _behind_damage(self, source: pa.NativeFile, shift: int) -> pa.NativeFile | None:
         """What follows a part that can't be read; None where that is the torn end, of which the
         rest may still be on its way."""
         begin, end = self.offset - shift, source.size()
@@ -160,14 +191,24 @@ class SegmentFile:
         return None
 
 
-def _mapped(path: Path) -> pa.NativeFile:
-    """A file in memory, where its file system can do that, else open for reading."""
+def _opened(path: Path) -> pa.NativeFile:
+    """A file for reading: mapped where it has ended and its file system can do that."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(f"{path} is not a regular file")  # a pipe would be waited for
+    if read_tail(path, len(END)) != END:
+        return pa.BufferReader(read_bytes(path))
     try:
         return pa.memory_map(str(path))
     except OSError:
         return pa.OSFile(str(path))
+
+
+def _whole(source: pa.NativeFile, header: bytes) -> pa.NativeFile:
+    """The stream with its own header, where what stands in the file is another."""
+    if source.read_at(len(header), 0) == header:
+        source.seek(0)
+        return source
+    return pa.BufferReader(header + source.read_at(source.size() - len(header), len(header)))
 
 
 def _is_batch(content: bytes, at: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.files import append_whole, replacing, write_atomically
+from core.metrics.header import COPY, copied
 from core.metrics.segment import (
     CHECKSUMS,
     END,
@@ -57,8 +57,14 @@ class SeriesWriter:
             self._schema = batch.schema
             self._writer = pa.ipc.new_stream(self._made, batch.schema)
             self._header = batch.schema.serialize().to_pybytes()  # what a stream begins with
-        self._writer.write_batch(batch, custom_metadata={CHECKSUMS: checksums(batch)})
-        self._append(self._taken())
+        copy = {} if self._size else {COPY: copied(self._header)}
+        self._writer.write_batch(batch, custom_metadata={CHECKSUMS: checksums(batch), **copy})
+        try:
+            self._append(self._taken())
+        except OSError:
+            if not self._size:  # the header went with it
+                self._writer, self._made = None, io.BytesIO()
+            raise
         self._rows += batch.num_rows
 
     def _taken(self) -> bytes:
@@ -87,12 +93,11 @@ class SeriesWriter:
     def _bring_back(self) -> None:
         """Somebody removed the file, or put another in its place: what was flushed is still here.
 
-        Whatever stands in its place is set aside. Raises OSError.
+        Whatever stands in its place is set aside: it may be of a later release. Raises OSError.
         """
         content = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
         with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISREG(os.lstat(self.path).st_mode):
-                os.rename(self.path, self.path.with_suffix(".damaged"))
+            os.rename(self.path, self.path.with_suffix(".damaged"))
         write_atomically(self.path, content)
         os.close(self._fd)
         self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -149,6 +154,7 @@ def _compact(source: Path, target: Path, rows: int) -> None:
         for start in range(0, segment.rows, COMPACT_ROWS):
             part = {name: values[start : start + COMPACT_ROWS] for name, values in columns.items()}
             batch = _to_batch(part, schema)
-            writer.write_batch(batch, custom_metadata={CHECKSUMS: checksums(batch)})
+            copy = {} if start else {COPY: copied(schema.serialize().to_pybytes())}
+            writer.write_batch(batch, custom_metadata={CHECKSUMS: checksums(batch), **copy})
         file.flush()
         os.fsync(file.fileno())

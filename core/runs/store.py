@@ -101,10 +101,15 @@ class RunStore:
                 return path
 
     def _ids(self) -> Iterator[str]:
-        root = str(self.root)
-        for name in self.names():
-            if os.path.exists(f"{root}/{name}/config.json"):
-                yield name
+        return (name for name in self.names() if self.is_run(name))
+
+    def is_run(self, name: str) -> bool:
+        """Whether a folder is a run: it has settings, or a state that tells that it had some.
+
+        What stands in their place may be anything.
+        """
+        folder = f"{self.root}/{name}"
+        return any(os.path.lexists(f"{folder}/{file}") for file in ("config.json", "status.json"))
 
     def names(self) -> list[str]:
         """The folders' names of what may be runs, oldest first; none is opened."""
@@ -140,7 +145,7 @@ class RunStore:
 
     def open(self, id: str) -> Run:
         """The run with this id. Raises RunError when there is none."""
-        if id not in self._names() or not os.path.isfile(f"{self.root}/{id}/config.json"):
+        if id not in self._names() or not self.is_run(id):
             raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
         return self._run(id)
 

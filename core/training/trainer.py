@@ -14,7 +14,7 @@ import contextlib
 
 from core.config.units import unit
 from core.probes.alarms import Alarm, all_alarms, uniform_entropy
-from core.runs import Run
+from core.runs import Run, recalled
 from core.runs.status import State
 from core.training import hooks
 from core.training.control import Mode, RunControl, Steering
@@ -40,6 +40,7 @@ class Trainer:
     ) -> None:
         self.run, self.config = run, run.config
         run.check_release()
+        recalled.bring_back(run)
         self.device = choose_device(self.config)
         keep_heap_small(self.config.training.recompute and self.device.type == "cpu")
         self.disk = Disk()

@@ -37,7 +37,7 @@ def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
     listed = {entry.id for entry in entries}
     found = {}
     for name in store.names():
-        if name in listed or not (store.root / name / "config.json").is_file():
+        if name in listed or not store.is_run(name):
             continue
         try:
             Run(store.root / name).config  # noqa: B018 - reading it is the check

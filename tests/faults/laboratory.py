@@ -12,17 +12,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from core.config import RunConfig
+from core.jobs import forks
 from core.metrics.segment import CADENCES
 from core.runs import Run, RunStore
 from core.runs.status import Order
 
 TIMES = ("seconds", "tokens_per_second")  # no two runs have the same
 STEPS, CHECKPOINTS, INTERRUPTED = 30, 10, 24
+# The fork goes on from the whole run; somebody switches a layer of it by hand while it trains.
+FORKED, FORK_STEPS, SWITCHED, FORK_INTERRUPTED = 20, 44, 4, 18
+SWITCH = "0: residual=off"
+Reference = Literal["whole", "killed", "fork", "fork killed"]
 SETTINGS: dict[str, Any] = {
     "model.depth": 2,
     "model.width": 8,
@@ -44,16 +49,21 @@ class LostError(AssertionError):
 
 
 class At:
-    """A control that does something when the trainer asks for the n-th time."""
+    """A control that does something when the trainer asks for the n-th time, or gives an order."""
 
     def __init__(self, acts: dict[int, Callable[[], object]] | None = None) -> None:
-        self.acts, self.asked, self.stopping = acts or {}, -1, False
+        self._acts = {n: [act] for n, act in (acts or {}).items()}
+        self.asked, self.stopping = -1, False
+
+    def also(self, n: int, act: Callable[[], object]) -> None:
+        """Do this, too."""
+        self._acts.setdefault(n, []).append(act)
 
     def commands(self) -> list[Order]:
         self.asked += 1
-        if self.asked in self.acts:
-            self.acts[self.asked]()
-        return [Order("stop")] if self.stopping else []
+        done = [act() for act in self._acts.get(self.asked, [])]
+        orders = [one for one in done if isinstance(one, Order)]
+        return [Order("stop")] if self.stopping else orders
 
     def threads(self) -> int:
         return 1
@@ -69,7 +79,8 @@ class At:
 
 
 class Laboratory:
-    """A folder of its own with two runs of reference: one ended, one that was killed."""
+    """A folder of its own with runs of reference: one ended and one that was killed, and the same
+    of a fork whose layers were switched by hand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,25 +108,61 @@ class Laboratory:
         """Train the references; in a process of its own, since forks must not follow autograd."""
         train(self.reference.create(self.config(), "warms up"))
         began = time.monotonic()
-        train(self.reference.create(self.config(), "whole"))
-        (self.folder / "seconds").write_text(str(time.monotonic() - began))
-        killed = self.reference.create(self.config(), "killed")
-        pid = os.fork()
-        if not pid:
-            train(killed, At({INTERRUPTED: lambda: os._exit(0)}))
-            os._exit(1)
-        os.waitpid(pid, 0)
+        for name, steps in (("killed", INTERRUPTED), ("fork killed", FORK_INTERRUPTED)):
+            whole, _ = self.pair(name == "fork killed")
+            if train(*self.fresh(self.reference, whole, whole)) != "finished":
+                raise RuntimeError("a run of reference does not finish")
+            if whole == "whole":
+                (self.folder / "seconds").write_text(str(time.monotonic() - began))
+            killed, control = self.fresh(self.reference, whole, name)
+            control.also(steps, lambda: os._exit(0))
+            pid = os.fork()
+            if not pid:
+                train(killed, control)
+                os._exit(1)
+            os.waitpid(pid, 0)
+
+    def pair(self, forked: bool) -> tuple[Reference, Reference]:
+        """The uninterrupted run and the one that was killed."""
+        return ("fork", "fork killed") if forked else ("whole", "killed")
+
+    def polls(self, like: Reference) -> int:
+        """How many steps such a run trains."""
+        return FORK_STEPS - FORKED if like == "fork" else STEPS
+
+    def fresh(self, store: RunStore, like: Reference, name: str = "trains") -> tuple[Run, At]:
+        """A new run like one of reference, and the control that makes it so."""
+        if like != "fork":
+            return store.create(self.config(), name), At()
+        parent = self.named("whole")
+        if not (store.root / parent.id).exists():
+            shutil.copytree(parent.path, store.root / parent.id)
+        point = forks.point(Run(store.root / parent.id), FORKED)
+        config = point.settings({"training.steps": FORK_STEPS})
+        made = store.create(config, name, point)
+        return made, At({SWITCHED: lambda: Order("switch", SWITCH)})
 
     def named(self, name: str) -> Run:
         return next(run for run in self.reference.list() if run.name == name)
 
+    def truth(self, like: Reference = "whole") -> dict[str, Any]:
+        """What a run of reference has: the uninterrupted ones are what the others must become."""
+        if like not in self._truths:
+            self._truths[like] = content(self.named(like))
+        return self._truths[like]
+
     @cached_property
-    def truth(self) -> dict[str, Any]:
-        """What the uninterrupted run has."""
-        return content(self.named("whole"))
+    def _truths(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def known(self) -> None:
+        """Read all of it once, before cases are forked."""
+        self.seconds  # noqa: B018
+        for like in get_args(Reference):
+            self.truth(like)
 
     @contextlib.contextmanager
-    def store(self, *copies: str) -> Iterator[RunStore]:
+    def store(self, *copies: Reference) -> Iterator[RunStore]:
         """A runs folder for one case, with copies of the references."""
         root = self.folder / f"case-{os.getpid()}" / "runs"
         root.mkdir(parents=True)
@@ -130,7 +177,7 @@ class Laboratory:
             shutil.rmtree(root, ignore_errors=True)
 
     def copies(self, store: RunStore) -> list[Run]:
-        """The copies of references in a store, in the order whole, killed as they were asked."""
+        """The copies of references in a store, in the order in which they were asked for."""
         found = {run.name: run for run in store.list()}
         return [found[name] for name in self._asked]
 
@@ -195,9 +242,10 @@ def look(store: RunStore) -> None:
     from dashboard.live import feed
     from tests import routes
 
-    ids = sorted(p.name for p in store.root.iterdir() if not p.name.startswith("."))
+    there = [p for p in store.root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    ids = sorted(p.name for p in there)
     listed = {run.id for run in store.list()} | set(store.unreadable())
-    absent = [id for id in ids if id not in listed and (store.root / id / "config.json").exists()]
+    absent = [id for id in ids if id not in listed]
     if absent:
         raise LostError(f"{absent} is in no list")
     known = {entry.id for entry in index.entries(store)} | set(index.problems(store))

@@ -140,11 +140,11 @@ def server(port: socket.socket) -> None:
     uvicorn.Server(uvicorn.Config(app, log_level="critical")).run([port])
 
 
-def get(port: socket.socket, address: str) -> str:
+def get(port: socket.socket | tuple[str, int], address: str) -> str:
     """What a server says, once it says something."""
     import urllib.request
 
-    host, number = port.getsockname()
+    host, number = port if isinstance(port, tuple) else port.getsockname()
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:

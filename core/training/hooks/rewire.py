@@ -59,5 +59,5 @@ class Rewire(Hook):
                 lambda model: build_optimizer(model, config.optimizer),
             )
             told = partial(self._run.add_event, "switch", state.step, text=switch.words)
-            self._disk.later(partial(told, **switch.changes))
+            self._disk.later(partial(told, layers=switch.layers, **switch.changes))
         self._replaced()

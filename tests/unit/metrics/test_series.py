@@ -1,5 +1,6 @@
 """Metrics on disk: appended, read while they grow, damaged, resumed, thinned."""
 
+import errno
 import os
 import resource
 import signal
@@ -11,8 +12,10 @@ import pyarrow as pa
 import pytest
 
 from core.metrics.downsample import thin, thinned
+from core.metrics.header import header_of
 from core.metrics.limits import CHART_POINTS, POINTS, points_for
 from core.metrics.reader import Cursor, Reader, Rows, Segments
+from core.metrics.segment import SegmentFile, read_schema
 from core.metrics.writer import SeriesWriter
 
 
@@ -126,7 +129,7 @@ def test_what_can_not_be_read_in_the_middle_ends_at_the_next_whole_batch(
     assert read(tmp_path, "loss").steps.tolist() == found.steps.tolist()
 
 
-@pytest.mark.parametrize("left", [0, 100, 3000])
+@pytest.mark.parametrize("left", [0, 100, 1000, 2000, 2600, 3000, 3240])
 def test_a_file_that_is_cut_while_it_grows_goes_on(tmp_path: Path, left: int) -> None:
     writer = write(tmp_path, 0, 0, 32)
     reader = Reader(Segments(tmp_path), "step", ["loss"])
@@ -305,3 +308,65 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
     write(tmp_path, 0, 0, 16).close()
     os.mkfifo(tmp_path / "step-0001.arrow")
     assert read(tmp_path, "loss").steps.tolist() == list(range(16))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_no_flipped_bit_of_a_header_costs_a_row(tmp_path: Path, ended: bool) -> None:
+    writer = SeriesWriter(tmp_path, "step", 0)
+    for first in (0, 10, 20):
+        steps = np.arange(first, first + 10)
+        layers = np.arange(30, dtype=np.float32).reshape(10, 3)
+        writer.write({"step": steps, "seconds": steps / 3, "loss/train": steps, "norm": layers})
+    if ended:
+        writer.close()
+    content = writer.path.read_bytes()
+    with pa.OSFile(str(writer.path)) as file:
+        size = len(header_of(file))
+    known = read_schema(writer.path)
+    for bit in range(0, 8 * size, 5):
+        harmed = bytearray(content)
+        harmed[bit // 8] ^= 1 << bit % 8
+        writer.path.write_bytes(harmed)
+        segment = SegmentFile(writer.path)
+        assert segment.changed()
+        found = segment.read(["step", "norm"])
+        assert read_schema(writer.path) == known, f"bit {bit}"
+        assert np.concatenate(found["step"]).tolist() == list(range(30)), f"bit {bit}"
+        assert np.concatenate(found["norm"]).shape == (30, 3)
+
+
+def test_a_disk_that_is_full_at_the_first_flush_costs_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    writer = SeriesWriter(tmp_path, "step", 0)
+    rows = [{"step": np.arange(n, n + 5), "loss/train": np.ones(5)} for n in (0, 5)]
+    with monkeypatch.context() as patched:
+        patched.setattr("core.metrics.writer.append_whole", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="no room"):
+                writer.write(rows[0])
+    for one in rows:
+        writer.write(one)
+    segment = SegmentFile(writer.path)
+    assert segment.changed()
+    assert np.concatenate(segment.read(["step"])["step"]).tolist() == list(range(10))
+
+
+def test_what_still_grows_is_read_without_a_memory_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped: list[str] = []
+    real = pa.memory_map
+    monkeypatch.setattr(pa, "memory_map", lambda path: mapped.append(path) or real(path))
+    writer = SeriesWriter(tmp_path, "step", 0)
+    writer.write({"step": np.arange(5), "loss/train": np.ones(5)})
+    for many in (0, 1):
+        segment = SegmentFile(writer.path)
+        assert segment.changed()
+        assert segment.read(["step"])
+        assert len(mapped) == many, "its writer may cut it, which would end who reads a map"
+        writer.close()
+        mapped.clear()

@@ -1,0 +1,64 @@
+"""What the events of a run still tell of a file that was removed or damaged.
+
+Without `switches.json` a run would go on with layers that nobody chose, and without `fork.json`
+with another network than was forked: its numbers would be other ones, and nobody would know.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.config import Switch
+from core.config.overrides import CHANGES
+from core.files import signature, write_json
+from core.runs import fork_files, schemas
+from core.runs.run import Run, RunError
+
+FILE = "switches.json"
+
+
+def bring_back(run: Run) -> None:
+    """Make sure that a run which is taken up knows its switches and where it was forked.
+
+    Switches that were carried out are written anew from the events. Raises RunError where they
+    can't be told, or where `fork.json` is gone; OSError.
+    """
+    if signature(run.path / fork_files.FILE) is None and _has(run, "fork"):
+        raise RunError(
+            f"run {run.id} was forked, but its {fork_files.FILE} is gone; bring it back from a"
+            " copy, or fork its parent again"
+        )
+    path = run.path / FILE
+    if signature(path) is not None and FILE not in run.damaged:
+        return
+    scheduled = {(one.step, one.words) for one in run.config.training.switches}
+    carried_out = [event for event in run.events if event["kind"] == "switch"]
+    by_hand = [
+        _switch(run, event)
+        for event in carried_out
+        if (event["step"], event.get("text")) not in scheduled
+    ]
+    if os.path.lexists(path):  # as a link to nothing is, too
+        path.rename(path.with_suffix(".damaged"))
+    if by_hand:
+        write_json(path, [schemas.marked(FILE, one.model_dump()) for one in by_hand])
+
+
+def _has(run: Run, kind: str) -> bool:
+    return any(event["kind"] == kind for event in run.events)
+
+
+def _switch(run: Run, event: dict[str, Any]) -> Switch:
+    said = {name: event[name] for name in ("step", "layers", *CHANGES) if name in event}
+    try:
+        if "layers" not in said:  # an earlier release wrote it
+            raise ValueError
+        return Switch(**said)
+    except (ValidationError, ValueError) as error:
+        raise RunError(
+            f"run {run.id} was rewired at step {event['step']:,}, but its {FILE} is gone or damaged"
+            " and its events do not say how; bring the file back from a copy"
+        ) from error
