@@ -9,9 +9,9 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 # What is being made begins with this, until it is whole and gets its name.
 NEW = ".new-"
@@ -291,13 +291,45 @@ def names_stamp(folder: str | Path) -> Signature | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def folder_size(path: str | Path) -> int:
-    """Bytes of a folder's files, of links their own; what vanishes meanwhile is not counted."""
-    total = 0
+class Usage(NamedTuple):
+    """What a folder takes on the disk. `shared`: bytes of its files that have other names, too, by
+    device and inode; a fork has its parent's checkpoint so.
+    """
+
+    bytes: int
+    shared: Mapping[tuple[int, int], int]
+
+    @property
+    def own(self) -> int:
+        """What is free once the folder is removed."""
+        return self.bytes - sum(self.shared.values())
+
+
+def usage(path: str | Path) -> Usage:
+    """Of a folder's files, of links their own; what vanishes meanwhile is not counted."""
+    total, shared = 0, {}
     for folder, _, files in os.walk(path):
         for file in files:
             try:
-                total += os.lstat(os.path.join(folder, file)).st_size
+                found = os.lstat(os.path.join(folder, file))
             except OSError:
                 continue
-    return total
+            total += found.st_size
+            if found.st_nlink > 1:
+                shared[found.st_dev, found.st_ino] = found.st_size
+    return Usage(total, shared)
+
+
+def folder_size(path: str | Path) -> int:
+    """Bytes of a folder, as :func:`usage` counts them."""
+    return usage(path).bytes
+
+
+def together(folders: Iterable[Usage]) -> int:
+    """Bytes of several folders, of which each file counts once."""
+    every: dict[tuple[int, int], int] = {}
+    own = 0
+    for one in folders:
+        own += one.own
+        every |= one.shared
+    return own + sum(every.values())

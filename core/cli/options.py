@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from core.config import RunConfig, adapt, choices, explain, settings
 from core.config.fork_point import ForkPoint
 from core.files import keep_as_private_as
 from core.jobs import forks
+from core.jobs.queue import HIGHEST
 from core.runs import Run, RunError, RunStore
 
 
@@ -82,6 +84,28 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs-dir", metavar="DIR", help="the runs folder (default: ADDNORM_RUNS or ./runs)"
     )
+
+
+def add_priority(parser: argparse.ArgumentParser, what: str) -> None:
+    """Who goes first in the queue."""
+    parser.add_argument(
+        "--priority",
+        metavar="N",
+        default="0",
+        help=f"{what} before all that wait with a lower number, -{HIGHEST} to {HIGHEST}"
+        " (default: 0); within one number grids take turns",
+    )
+
+
+def priority_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What a run is queued with, for its `meta.json`; nothing where it is 0. Raises UsageError."""
+    text = str(options.priority)
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or abs(int(text)) > HIGHEST:
+        raise UsageError(
+            f"priority: {text[:40]!r} is none; accepted: a whole number from -{HIGHEST} to"
+            f" {HIGHEST}, the higher first"
+        )
+    return {"priority": int(text)} if int(text) else {}
 
 
 def store_of(options: argparse.Namespace) -> RunStore:

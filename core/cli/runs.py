@@ -13,13 +13,16 @@ from core.catalogue.summary import summary_of
 from core.cli import export
 from core.cli.options import (
     UsageError,
+    add_priority,
     add_settings,
     add_store,
     config_of,
     find,
     fork_of,
+    priority_of,
     store_of,
 )
+from core.files import together, usage
 from core.jobs import control, delete, enqueue, move, revive
 from core.jobs.places import Place, places
 from core.marker_queue import WHERE
@@ -69,6 +72,7 @@ def add_parser(commands: Any) -> None:
         " something to train)",
     )  # fmt: skip
     one.add_argument("--name", default="", help="what the new run is called")
+    add_priority(one, "it waits")
     one.add_argument("--json", action="store_true", help="as JSON")
     add_settings(one)
     add_store(one)
@@ -117,10 +121,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _fork(store: RunStore, options: argparse.Namespace) -> int:
     at = "" if options.at is None else f"@{options.at}"
-    parent = find(store, options.id).id
+    parent, priority = find(store, options.id).id, priority_of(options)
     start = fork_of(store, parent + at, getattr(options, "training.steps"))
     config = config_of(options, start)
-    made = enqueue(store, config, options.name, fork=start)
+    made = enqueue(store, config, options.name, fork=start, **priority)
     if options.json:
         about = {"id": made.id, "done": "queued", "fork": {"run": start.run, "step": start.step}}
         print(json.dumps(about))
@@ -213,7 +217,7 @@ def _trash(store: RunStore, options: argparse.Namespace) -> int:
         for deleted, size, days in rows:
             left = f"{days} day{'s' * (days != 1)} left"
             print(f"{one_line(deleted.id):<60} {in_bytes(size):>10}   {left}")
-        total = in_bytes(sum(size for _, size, _ in rows))
+        total = in_bytes(together(usage(deleted.path) for deleted in found))
         print(f"{counted(len(found))}, {total}" if found else "the trash is empty")
     _tell(cleared)
     return 0

@@ -14,7 +14,15 @@ from tqdm import tqdm
 
 from core import durations, grids
 from core.catalogue.summary import summary_of
-from core.cli.options import UsageError, add_fork, add_store, fork_of, store_of
+from core.cli.options import (
+    UsageError,
+    add_fork,
+    add_priority,
+    add_store,
+    fork_of,
+    priority_of,
+    store_of,
+)
 from core.config.words import format_value
 from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
@@ -62,6 +70,7 @@ def add_parser(commands: Any) -> None:
     there = ", ".join(grids.examples())
     parser.add_argument("file", nargs="?", help=f"a TOML file, or one of: {there}")
     add_fork(parser, "let all of its runs go on")
+    add_priority(parser, "its runs wait")
     parser.add_argument("--dry-run", action="store_true", help="only print what it would be")
     parser.add_argument("--wait", action="store_true", help="follow it to its end")
     for verb in VERBS:
@@ -73,6 +82,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the cells and what they cost, queue them; the grid's id last."""
     store = store_of(options)
+    priority = priority_of(options)
     asked = [(verb, part) for verb in VERBS if (part := getattr(options, verb))]
     if len(asked) + bool(options.file) != 1:
         raise UsageError("sweep: name one TOML file, or one of --pause, --resume, --cancel GRID")
@@ -95,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     print("\n".join(listing(plan, list(grid.axes))))
     if options.dry_run:
         return 0
-    id = jobs.start(store, grid)
+    id = jobs.start(store, grid, **priority)
     if options.wait:
         follow(store, id, list(grid.axes))
     print(id)

@@ -12,10 +12,12 @@ from tqdm import tqdm
 from core.cli.options import (
     UsageError,
     add_fork,
+    add_priority,
     add_settings,
     add_store,
     config_of,
     fork_of,
+    priority_of,
     store_of,
 )
 from core.data import corpora
@@ -37,12 +39,13 @@ def add_parser(commands: Any) -> None:
     add_fork(parser, "go on")
     add_store(parser)
     parser.add_argument("--name", default="", help="what the run is called")
+    add_priority(parser, "it trains at once; resumed later, it waits")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train in the foreground; prints the run's id last. Ctrl-C stops with a checkpoint."""
-    store = store_of(options)
+    store, priority = store_of(options), priority_of(options)
     steps = getattr(options, "training.steps")
     fork = fork_of(store, options.fork, steps) if options.fork else None
     config = config_of(options, fork)
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
     if sentence := admission.refused(config, kind, waits=False):
         raise UsageError(sentence)
-    made = store.create(config, options.name, fork)
+    made = store.create(config, options.name, fork, **priority)
     lock, slot = made.lock(), Slot(kind, admission.needed(config, kind))
     lock.acquire()
     slot.enter(wait=False)  # in the foreground somebody waits for it

@@ -55,9 +55,10 @@ def admitted(plan: Plan, read: bool = True) -> Plan:
     )
 
 
-def start(store: RunStore, grid: Grid) -> str:
+def start(store: RunStore, grid: Grid, **meta: Any) -> str:
     """Queue every run of a grid for which there is memory; returns the grid's id.
 
+    `meta` is what each run's `meta.json` says besides, as its `priority`.
     Raises RunError when nothing could be written, GridStartError when only a part could.
     """
     plan = admitted(grid.plan())
@@ -84,9 +85,8 @@ def start(store: RunStore, grid: Grid) -> str:
     for queued, cell in enumerate(plan.runs):
         assert cell.config is not None
         try:
-            launcher.add(
-                store, cell.config, cell.name, fork=grid.fork, grid=id, grid_name=grid.name
-            )
+            about_it = {**meta, "grid": id, "grid_name": grid.name}
+            launcher.add(store, cell.config, cell.name, fork=grid.fork, **about_it)
         except RunError as error:
             if not queued:
                 (_folder(store) / f"{id}.json").unlink(missing_ok=True)

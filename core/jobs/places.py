@@ -17,7 +17,7 @@ from core.durations import (
     step_work,
 )
 from core.jobs.admission import device_of
-from core.jobs.queue import waiting
+from core.jobs.queue import rank_of, waiting
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
 
@@ -30,20 +30,23 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 class Place:
     """A run's place among those that wait, 1 for the next one, and the seconds until it starts.
 
-    None while nothing tells how long those before it take.
+    None while nothing tells how long those before it take. `priority` is what it was queued with.
     """
 
     number: int
     seconds: float | None
+    priority: int = 0
 
     @property
     def words(self) -> str:
-        """`third, starts in about 4 min`."""
+        """`third, starts in about 4 min`; `first, priority 5`."""
         if self.number <= len(ORDINALS):
             which = ORDINALS[self.number - 1]
         else:
             teens = self.number % 100 in (11, 12, 13)
             which = f"{self.number}{'th' if teens else ENDINGS.get(self.number % 10, 'th')}"
+        if self.priority:
+            which += f", priority {self.priority}"
         if self.seconds is None:
             return which
         when = "now" if self.seconds < 1 else f"in about {in_time(self.seconds)}"
@@ -52,7 +55,12 @@ class Place:
     def for_json(self) -> dict[str, Any]:
         """Plain values, in whole seconds."""
         left = None if self.seconds is None else round(self.seconds)
-        return {"number": self.number, "starts_in": left, "words": self.words}
+        return {
+            "number": self.number,
+            "starts_in": left,
+            "priority": self.priority,
+            "words": self.words,
+        }
 
 
 def places(store: RunStore) -> Mapping[str, Place]:
@@ -85,7 +93,8 @@ def places(store: RunStore) -> Mapping[str, Place]:
         run = by_id.get(id)
         kind = "cpu" if run is None else device_of(run.config)
         clock = clocks[kind]
-        told[id] = Place(number, clock.next if clock else None)
+        priority = 0 if run is None else rank_of(run).priority
+        told[id] = Place(number, clock.next if clock else None, priority)
         if clock and run is not None and not clock.take(run):
             clocks[kind] = None
     return told

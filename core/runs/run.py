@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.fork_point import ForkPoint
-from core.files import Reserve, folder_size, write_json
+from core.files import Reserve, Usage, usage, write_json
 from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
 from core.metrics.names import layer_of
@@ -348,5 +348,9 @@ class Run:
         return model
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return folder_size(self.path)
+        """Bytes on disk, with what a fork shares with its parent."""
+        return self.usage().bytes
+
+    def usage(self) -> Usage:
+        """What it takes on the disk."""
+        return usage(self.path)

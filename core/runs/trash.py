@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.files import NEW, folder_size, read_json
+from core.files import NEW, folder_size, read_json, usage
 from core.runs.locks import is_at_work
 
 FOLDER = ".trash"
@@ -148,11 +148,12 @@ class Trash:
         return Cleared(bytes=sum(self.destroy(one.path) for one in deleted))
 
     def destroy(self, folder: Path) -> int:
-        """Remove a directory for good, a run's or one of the trash; returns its bytes.
+        """Remove a directory for good, a run's or one of the trash; returns the bytes that are
+        free then: what a fork shares with it stays.
 
         Raises OSError where it can't even be renamed, and then it is as it was.
         """
-        size = folder_size(folder)
+        size = usage(folder).own
         doomed = self.root / f"{DOOMED}{time.time_ns()}-{folder.name}"
         os.rename(folder, doomed)  # at once: from here on it is nothing but a remnant
         return size if _gone(doomed) else 0
@@ -161,7 +162,7 @@ class Trash:
         """Clear remnants, and what :meth:`expire` removes."""
         remnants = size = 0
         for path in self._remnants(time.time() if now is None else now):
-            bytes_ = folder_size(path)
+            bytes_ = usage(path).own
             if _gone(path):
                 remnants, size = remnants + 1, size + bytes_
         old = self.expire(now, free)

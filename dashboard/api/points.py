@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,20 +28,23 @@ from dashboard.live.feed import DIFFERENCE, store
 
 
 def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
-    """Every row of a metric; also of `difference/<run>/<metric>`.
+    """Every row of a metric, broken at holes; also of `difference/<run>/<metric>`.
 
     Raises KeyError with the names that exist, RunError for an unknown run.
     """
+    return broken(*_rows(id, metric))
+
+
+def _rows(id: str, metric: str) -> tuple[Steps, NDArray[Any], int]:
+    """The rows, and the steps from one to the next: of a difference, from one that both have."""
     if metric.startswith(DIFFERENCE):
         other, _, name = metric.removeprefix(DIFFERENCE).partition("/")
-        steps, values = read(id, name)
-        others, subtracted = read(other, name)
+        (steps, values, every), (others, subtracted, of_other) = _rows(id, name), _rows(other, name)
         both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
         with np.errstate(invalid="ignore"):
-            return both, values[here] - subtracted[there]
+            return both, values[here] - subtracted[there], math.lcm(every, of_other)
     run = store().open(id)
-    steps, values = run.series(metric)
-    return broken(steps, values, run.every(run.cadence_of(layer_of(metric)[0])[0]))
+    return *run.series(metric), run.every(run.cadence_of(layer_of(metric)[0])[0])
 
 
 @route

@@ -8,6 +8,7 @@ bucket: a reply replaces the reader's points from there on. Rows themselves are 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -89,7 +90,8 @@ class Feed:
             cadences = {side.cadence(name) for side in sides}
             if len(cadences) == 1 and (cadence := cadences.pop()):
                 segments = [side.segments for side in sides]
-                self._differences[metric] = Difference(segments, cadence, name)
+                every = math.lcm(*(side.run.every(cadence) for side in sides))
+                self._differences[metric] = Difference(segments, cadence, name, every)
         return self._differences[metric]
 
     def news(self, metric: str, cursor: str, points: int) -> News | None:

@@ -148,10 +148,14 @@ class Stream:
 
 
 class Difference:
-    """One run's metric minus another's, at the steps that both have."""
+    """One run's metric minus another's, at the steps that both have; broken at holes of either.
 
-    def __init__(self, segments: list[Segments], cadence: str, metric: str) -> None:
+    `every` are the steps from one such row to the next, 0 where they come at no interval.
+    """
+
+    def __init__(self, segments: list[Segments], cadence: str, metric: str, every: int = 0) -> None:
         self._segments, self._cadence, self._metric = segments, cadence, metric
+        self._every = every
         self._begun = 0
         self._begin()
 
@@ -163,6 +167,7 @@ class Difference:
             (np.zeros(0, dtype=np.int64), np.zeros(0)) for _ in self._readers
         ]
         self.series = Series(0)
+        self._last: int | None = None
 
     def refresh(self) -> None:
         """Read what is new of both; a run that was taken up again begins both anew."""
@@ -184,7 +189,9 @@ class Difference:
         both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
         if len(both):
             with np.errstate(invalid="ignore"):
-                self.series.append(both, values[here] - subtracted[there])
+                apart = values[here] - subtracted[there]
+            self.series.append(*broken(both, apart, self._every, self._last))
+            self._last = int(both[-1])
             self._waiting = [(s[s > both[-1]], v[s > both[-1]]) for s, v in self._waiting]
 
     def news(self, cursor: str, points: int) -> News | None:

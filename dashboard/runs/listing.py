@@ -10,6 +10,7 @@ from typing import Any
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
+from core.files import Usage, together
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.trash import counted
@@ -55,7 +56,7 @@ def created(id: str) -> float | None:
         return None
 
 
-def table(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+def table(entries: Sequence[Entry], sizes: Mapping[str, Usage]) -> list[dict[str, Any]]:
     """The rows of the runs in the folder, without their settings."""
     names = run_names.everywhere().names  # as every other page calls them
     made = rows.rows(entries, [], {}, names)
@@ -64,7 +65,7 @@ def table(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[dict[str, 
     return made
 
 
-def trash_table(store: RunStore, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+def trash_table(store: RunStore, sizes: Mapping[str, Usage]) -> list[dict[str, Any]]:
     """The rows of the deleted runs: when each was deleted, and how many days it stays."""
     known = {one.key: one for one in store.trash.list()}
     entries = [entry for entry in deleted(store) if entry.id in known]
@@ -77,13 +78,15 @@ def trash_table(store: RunStore, sizes: Mapping[str, int]) -> list[dict[str, Any
     return made
 
 
-def _size(sizes: Mapping[str, int], id: str) -> dict[str, Any]:
-    size = sizes.get(id)
-    return {"size": size, "on_disk": None if size is None else in_bytes(size)}
+def _size(sizes: Mapping[str, Usage], id: str) -> dict[str, Any]:
+    found = sizes.get(id)
+    if found is None:
+        return {"size": None, "on_disk": None}
+    return {"size": found.bytes, "on_disk": in_bytes(found.bytes)}
 
 
-def total(entries: Sequence[Entry], sizes: Mapping[str, int]) -> str:
+def total(entries: Sequence[Entry], sizes: Mapping[str, Usage]) -> str:
     """`60 runs, 1.2 GB`; says where not all are counted yet."""
-    size = in_bytes(sum(sizes[entry.id] for entry in entries if entry.id in sizes))
+    size = in_bytes(together(sizes[entry.id] for entry in entries if entry.id in sizes))
     known = all(entry.id in sizes for entry in entries)
     return f"{counted(len(entries))}, {size if known else f'{size} counted so far'}"

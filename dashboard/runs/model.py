@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.catalogue import index as catalogue
 from core.catalogue.index import Entry
+from core.files import Usage
 from core.runs import RunStore
 from dashboard.runs import listing
 from dashboard.runs.sizes import sizes
@@ -14,7 +15,7 @@ from dashboard.runs.sizes import sizes
 
 @dataclass(frozen=True)
 class Folder:
-    """`on_disk` are bytes by id as far as they are counted.
+    """`on_disk` is what runs take, by id, as far as they are counted.
 
     `unreadable` are sentences by id on folders that are listed nowhere, `damaged` those on listed
     runs of which a part can't be read.
@@ -23,7 +24,7 @@ class Folder:
     store: RunStore
     entries: list[Entry]
     trashed: list[Entry]
-    on_disk: Mapping[str, int]
+    on_disk: Mapping[str, Usage]
     unreadable: Mapping[str, str]
     damaged: list[str]
 

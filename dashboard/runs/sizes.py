@@ -8,21 +8,22 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from core.catalogue.index import Entry
+from core.files import Usage
 
 MOST = 20_000  # runs remembered
 AGAIN = 60  # seconds after which all are counted anew: answers of inspections lie with the runs
 
 
 class Sizes:
-    """Bytes by run, as last counted."""
+    """What each run takes, as last counted."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._known: dict[str, Usage] = {}
         self._counter: threading.Thread | None = None
         self._whole = 0.0  # when all were counted last
 
-    def of(self, entries: Sequence[Entry], patience: float = 0.2) -> Mapping[str, int]:
-        """Bytes by id of those that are counted; waits at most `patience` seconds for the others.
+    def of(self, entries: Sequence[Entry], patience: float = 0.2) -> Mapping[str, Usage]:
+        """What runs take, by id, of those that are counted; waits at most `patience` seconds for the others.
 
         Runs at work are counted anew at each call, the others once a minute at most.
         """
@@ -45,7 +46,7 @@ class Sizes:
         if len(self._known) > MOST:
             self._known.clear()
         for entry in entries:
-            self._known[entry.run.prefix] = entry.run.size()
+            self._known[entry.run.prefix] = entry.run.usage()
 
 
 @cache

@@ -4,6 +4,7 @@ runs."""
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from conftest import small
 from streamlit.testing.v1 import AppTest
 
 from core.catalogue import index as catalogue
+from core.files import Usage, together
 from core.jobs import launcher, waiting
+from core.memory import in_bytes
 from core.runs import Run, RunStore
 from dashboard.compare.address import Choice
 from dashboard.components import table
@@ -65,7 +68,7 @@ def test_rows_have_what_the_columns_show(store: RunStore) -> None:
     key = store.delete(other.id).key
     entries = catalogue.entries(store)
     size = run.size()
-    (row,) = listing.table(entries, {run.id: size})
+    (row,) = listing.table(entries, {run.id: run.usage()})
     assert (row["size"], row["step"], row["steps"], row["note"]) == (size, 40, 40, "why")
     assert row["on_disk"].endswith("B")
     assert abs(row["created"] - run.path.stat().st_ctime) < 100
@@ -86,11 +89,11 @@ def test_sizes_are_counted_once_and_those_of_live_runs_anew(store: RunStore, mon
     queued = store.create(small())
     entries = catalogue.entries(store)
     sizes = Sizes()
-    expected = {run.id: run.size() for run in [*runs, queued]}
+    expected = {run.id: run.usage() for run in [*runs, queued]}
     assert dict(sizes.of(entries, 60)) == expected
     counted: list[str] = []
-    real = Run.size
-    monkeypatch.setattr(Run, "size", lambda run: counted.append(run.id) or real(run))
+    real = Run.usage
+    monkeypatch.setattr(Run, "usage", lambda run: counted.append(run.id) or real(run))
     assert dict(sizes.of(entries, 60)) == expected
     sizes._counter.join()
     assert counted == [queued.id], "of runs that ended nothing is read again"
@@ -101,13 +104,30 @@ def test_a_page_does_not_wait_for_sizes(store: RunStore, monkeypatch) -> None:
 
     finished(store, "slow", steps=10)
     free = threading.Event()
-    monkeypatch.setattr(Run, "size", lambda run: free.wait(60) and 7)
+    monkeypatch.setattr(Run, "usage", lambda run: free.wait(60) and Usage(7, {}))
     sizes, entries = Sizes(), catalogue.entries(store)
     assert dict(sizes.of(entries, 0)) == {}
     assert "counted so far" in listing.total(entries, {})
     free.set()
-    assert dict(sizes.of(entries, 60)) == {entries[0].id: 7}
-    assert listing.total(entries, {entries[0].id: 7}) == "1 run, 7 B"
+    assert dict(sizes.of(entries, 60)) == {entries[0].id: Usage(7, {})}
+    assert listing.total(entries, {entries[0].id: Usage(7, {})}) == "1 run, 7 B"
+
+
+def test_what_a_fork_shares_with_its_parent_counts_once_in_totals(store: RunStore) -> None:
+    parent, fork = finished(store, "parent", steps=10), finished(store, "fork", steps=10)
+    (parent.path / "checkpoints" / "big").write_bytes(bytes(5 * 10**6))
+    os.link(parent.path / "checkpoints" / "big", fork.path / "checkpoints" / "big")
+    entries = catalogue.entries(store)
+    sizes = Sizes().of(entries, 60)
+    assert all(one.bytes > 5 * 10**6 for one in sizes.values()), "each of them needs it"
+    assert all(one.own < 10**6 for one in sizes.values()), "and neither frees it alone"
+    total = together(sizes.values())
+    assert total == sum(one.own for one in sizes.values()) + 5 * 10**6
+    assert listing.total(entries, sizes) == f"2 runs, {in_bytes(total)}"
+    alone = {fork.id: sizes[fork.id]}
+    assert together(alone.values()) == fork.size()
+    freed = store.trash.destroy(fork.path)
+    assert freed == sizes[fork.id].own
 
 
 def test_only_unlisted_folders_are_opened_to_say_what_is_wrong(store, monkeypatch) -> None:

@@ -47,6 +47,43 @@ def test_a_turn_respects_what_was_moved_by_hand() -> None:
     assert place_of("b", ["a", "a", "b"]) == 3  # never before its own
 
 
+def test_a_higher_priority_goes_first_and_grids_take_turns_within_one(store: RunStore) -> None:
+    queued(store, "a", 2)
+    for grid, priority in (("b", 5), ("c", 5), ("late", -1)):
+        for i in range(2):
+            meta = {"grid": grid, "grid_name": grid, "priority": priority}
+            launcher.add(store, small(), f"{grid} {i}", **meta)
+    queued(store, "", 1)
+    assert order(store) == ["b 0", "c 0", "b 1", "c 1", "a 0", "one 0", "a 1", "late 0", "late 1"]
+    words = [place.words for place in places.places(store).values()]
+    assert words[0] == "first, priority 5"
+    assert words[4] == "fifth"
+    # One that was moved down by hand is no reason to wait for all that it stands behind.
+    launcher.move(store, store.open(waiting(store)[0]), "last")
+    launcher.add(store, small(), "urgent", priority=7)
+    launcher.add(store, small(), "soon", priority=5)
+    assert order(store)[:2] == ["urgent", "c 0"]
+    assert order(store)[-2:] == ["b 0", "soon"], "behind its equals, wherever they were moved"
+
+
+def test_a_priority_is_typed_and_one_that_is_none_is_refused(
+    store: RunStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text("[base]\ntraining.steps = 5\n[grid]\nmodel.depth = [1, 2]\n")
+    assert main(["sweep", str(grid)]) == 0
+    assert main(["sweep", str(grid), "--priority", "3"]) == 0
+    assert [store.open(id).meta.get("priority", 0) for id in waiting(store)] == [3, 3, 0, 0]
+    capsys.readouterr()
+    assert main(["runs", "list"]) == 0
+    assert "(first, priority 3)" in capsys.readouterr().out
+    for wrong in ("high", "1.5", "101", "", "٣", "9" * 400):
+        for command in (["sweep", str(grid)], ["train"]):
+            assert main([*command, f"--priority={wrong}"]) == 2
+            assert "priority:" in capsys.readouterr().err
+    assert len(store.list()) == 4
+
+
 def test_a_run_is_moved_and_its_place_is_told(
     store: RunStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,7 +93,7 @@ def test_a_run_is_moved_and_its_place_is_told(
     assert waiting(store) == [third.id, first.id, second.id]
     assert main(["runs", "list", "--json"]) == 0
     rows = {row["id"]: row["queue"] for row in json.loads(capsys.readouterr().out)}
-    assert rows[second.id] == {"number": 3, "starts_in": None, "words": "third"}
+    assert rows[second.id] == {**{"number": 3, "starts_in": None, "priority": 0, "words": "third"}}
     assert main(["runs", "list"]) == 0
     assert "(second)" in capsys.readouterr().out
     done = finished(store, "done", steps=20)

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from core.cli.runs import _details
 from core.metrics.holes import broken, holes, sentence
+from core.metrics.writer import SeriesWriter
 from core.runs import Run, RunStore
 from core.verdicts.verdict import judge
 from dashboard.live import feed
@@ -71,6 +72,39 @@ def test_a_damaged_flush_is_a_gap_and_a_sentence(store: RunStore, damaged: Run) 
     assert None in zoom["v"]
     assert json.loads(json.dumps(_details(damaged)))["holes"] == {"step": [[30, 39]]}
     assert judge(damaged).kind != "diverged"
+
+
+@pytest.mark.parametrize("first", ["damaged", "whole"])
+def test_a_difference_breaks_where_a_row_of_either_is_missing(
+    store: RunStore, damaged: Run, first: str
+) -> None:
+    pair = [damaged, finished(store, steps=100)]
+    one, other = pair if first == "damaged" else reversed(pair)
+    metric = f"difference/{other.id}/loss/train"
+    client = routes.client()
+    feed.FEEDS.clear()
+    [told] = client.get(f"/api/live?runs={one.id}&metrics={metric}").json()["runs"]
+    zoom = client.get(f"/api/series?run={one.id}&metric={metric}&to=1000").json()
+    for points in (told["m"][metric], zoom):
+        drawn = dict(zip(np.cumsum(points["s"]).tolist(), points["v"], strict=True))
+        assert [step for step, value in drawn.items() if value is None] == [30]
+        assert len(drawn) == 91
+
+
+def test_a_difference_of_evaluations_at_other_intervals_has_no_holes(store: RunStore) -> None:
+    """Every 10 and every 15 steps: both have rows every 30."""
+    runs = []
+    for every in (10, 15):
+        run = store.create(config("evaluated", steps=100, training__evaluate_every=every))
+        writer = SeriesWriter(run.path / "metrics", "evaluation", 0)
+        steps = np.arange(0, 101, every)
+        writer.write({"step": steps, "seconds": steps / 9, "loss/validation": steps / every})
+        writer.close()
+        runs.append(run)
+    metric = f"difference/{runs[1].id}/loss/validation"
+    found = routes.client().get(f"/api/series?run={runs[0].id}&metric={metric}").json()
+    assert np.cumsum(found["s"]).tolist() == [0, 30, 60, 90]
+    assert found["v"] == [0, 1, 2, 3]
 
 
 def test_a_whole_run_has_no_holes(store: RunStore) -> None:
