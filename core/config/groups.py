@@ -177,7 +177,8 @@ class TrainingConfig(Group):
         1,
         "Accumulate",
         "Equal parts that a batch is read in, one after the other; their gradients are added up to"
-        " the batch's own, and less memory is needed. It divides training.batch_size.",
+        " the batch's own, and less memory is needed. It divides training.batch_size. The losses"
+        " are the whole batch's but for rounding, of which a high learning rate makes more.",
         "parts",
         ge=1,
         le=16384,

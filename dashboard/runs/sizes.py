@@ -23,7 +23,7 @@ class Sizes:
         self._whole = 0.0  # when all were counted last
 
     def of(self, entries: Sequence[Entry], patience: float = 0.2) -> Mapping[str, Usage]:
-        """What runs take, by id, of those that are counted; waits at most `patience` seconds for the others.
+        """What runs take, by id, as far as it is counted; waits at most `patience` seconds.
 
         Runs at work are counted anew at each call, the others once a minute at most.
         """
