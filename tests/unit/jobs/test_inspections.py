@@ -37,6 +37,19 @@ LONG = {"windows": 10_000, "seconds": 86_400.0}
 def farm(store: RunStore) -> Iterator[RunStore]:
     """A store whose processes are ended after the test."""
     yield store
+    end(store)
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
+    """A store whose one inspector answers several tests, as it answers several questions."""
+    store = RunStore(tmp_path_factory.mktemp("inspected"))
+    yield store
+    end(store)
+
+
+def end(store: RunStore) -> None:
+    """Kill whatever works in a folder."""
     locks = [run.path / "lock" for run in store.list()]
     locks += [standby_lock(store), inspections.inspector_lock(store.root), standby_lock(store)]
     for lock in locks:
@@ -68,9 +81,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 # Answered by the process that is there for it.
 
 
-def test_a_question_is_answered_and_kept(farm: RunStore) -> None:
-    run = trained(farm)
-    inspection = ask(farm, run, "attention", text="in the value")
+def test_a_question_is_answered_and_kept(inspected: RunStore) -> None:
+    run = trained(inspected)
+    inspection = ask(inspected, run, "attention", text="in the value")
     assert settle(inspection) == Record("done", 1.0, "")
     here = attention(
         LoadedCheckpoint(run, 4), asking("attention", {"text": "in the value"}), Silent()
@@ -82,17 +95,17 @@ def test_a_question_is_answered_and_kept(farm: RunStore) -> None:
     assert find(run, inspection.id).result == here.result
     # The same question is not asked twice, however it is put.
     written = (inspection.folder / "result.json").stat().st_mtime_ns
-    again = ask(farm, run, "attention", step=4, text="in the value")
+    again = ask(inspected, run, "attention", step=4, text="in the value")
     assert (again.id, again.state) == (inspection.id, "done")
-    assert marks(farm) == []
+    assert marks(inspected) == []
     assert (again.folder / "result.json").stat().st_mtime_ns == written
-    assert ask(farm, run, "attention", text="another value").id != inspection.id
+    assert ask(inspected, run, "attention", text="another value").id != inspection.id
     assert slots.active() == [] or settle(look(run, "attention", text="another value"))
 
 
-def test_text_streams_while_it_is_written(farm: RunStore) -> None:
-    run = trained(farm)
-    inspection = ask(farm, run, "generate", prompt="The ", length=1000, temperature=1)
+def test_text_streams_while_it_is_written(inspected: RunStore) -> None:
+    run = trained(inspected)
+    inspection = ask(inspected, run, "generate", prompt="The ", length=1000, temperature=1)
     assert inspection.parameters["temperature"] == 1.0
     seen: list[dict[str, Any]] = []
     early = 0
@@ -105,9 +118,9 @@ def test_text_streams_while_it_is_written(farm: RunStore) -> None:
     assert seen == inspection.result["tokens"]
 
 
-def test_cancel_ends_the_work_and_asking_again_starts_anew(farm: RunStore) -> None:
-    run = trained(farm)
-    inspection = ask(farm, run, "lesion", **LONG)
+def test_cancel_ends_the_work_and_asking_again_starts_anew(inspected: RunStore) -> None:
+    run = trained(inspected)
+    inspection = ask(inspected, run, "lesion", **LONG)
     wait_until(lambda: inspection.progress > 0)
     assert inspection.state == "working"
     assert inspection.progress < 1
@@ -116,18 +129,18 @@ def test_cancel_ends_the_work_and_asking_again_starts_anew(farm: RunStore) -> No
     assert settle(inspection).state == "cancelled"
     assert not (inspection.folder / "result.json").exists()
     assert look(run, "lesion", **LONG).state == "cancelled"  # looking asks nobody
-    again = ask(farm, run, "lesion", **LONG)
+    again = ask(inspected, run, "lesion", **LONG)
     assert again.id == inspection.id
     wait_until(lambda: again.stream())
     again.cancel()
     settle(again)
 
 
-def test_a_quick_question_is_answered_while_a_slow_one_works(farm: RunStore) -> None:
-    run = trained(farm)
-    slow = ask(farm, run, "lesion", **LONG)
+def test_a_quick_question_is_answered_while_a_slow_one_works(inspected: RunStore) -> None:
+    run = trained(inspected)
+    slow = ask(inspected, run, "lesion", **LONG)
     wait_until(lambda: slow.stream())
-    quick = ask(farm, run, "attention", text="in")
+    quick = ask(inspected, run, "attention", text="in")
     assert settle(quick).state == "done"
     assert slow.state == "working"
     slow.cancel()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,11 +14,11 @@ from core import presets
 from core.catalogue.summary import summary_of
 from core.config import RunConfig
 from core.runs import Run, RunStore
-from core.runs.status import Order
 from core.training import checkpoints
 from core.training.control import NullControl
 from core.training.objectives import task_of
 from core.training.trainer import Trainer
+from tests.loops import Script, losses, train
 
 COMMON = {
     "model.width": 8,
@@ -57,31 +59,15 @@ def settings(name: str, **changes: object) -> RunConfig:
     return RunConfig.from_flat({**COMMON, **FAMILIES[name], **dotted})
 
 
-def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
-    run = store.create(config)
-    Trainer(run, control or NullControl()).train()
-    return run
-
-
-class StopAt(NullControl):
-    """A control that says stop when it is asked for the n-th time."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(1)
-        self._left = step
-
-    def commands(self):
-        self._left -= 1
-        return [Order("stop")] if self._left == -1 else []
-
-
-def losses(run: Run) -> np.ndarray:
-    return run.series("loss/train")[1]
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """The run of a family's settings that nothing stopped, trained when it is first asked for."""
+    return cache(lambda name: train(RunStore(tmp_path_factory.mktemp(name)), settings(name)))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_run_from_start_to_end(store: RunStore, name: str) -> None:
-    run = train(store, settings(name))
+def test_a_run_from_start_to_end(ended: Callable[[str], Run], name: str) -> None:
+    run = ended(name)
     assert run.status == "finished"
     assert np.isfinite(losses(run)).all()
     assert losses(run)[-5:].mean() < losses(run)[:5].mean()
@@ -102,8 +88,8 @@ def test_a_run_from_start_to_end(store: RunStore, name: str) -> None:
     assert run.corpus["unit"] == ("character" if text else "image")
 
 
-def test_metrics_of_a_resnet(store: RunStore) -> None:
-    run = train(store, settings("resnet"))
+def test_metrics_of_a_resnet(ended: Callable[[str], Run]) -> None:
+    run = ended("resnet")
     for group in ("conv1", "conv2", "norm"):
         assert run.series(f"grad_norm/{group}")[1].shape == (30, 4)
         assert (run.series(f"update_ratio/{group}")[1] > 0).all()
@@ -128,9 +114,11 @@ def test_probes_and_evaluations_do_not_change_the_losses(store: RunStore, name: 
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("stop", [4, 17])
-def test_a_stopped_run_resumes_exactly(store: RunStore, name: str, stop: int) -> None:
-    whole = train(store, settings(name))
-    run = train(store, settings(name), StopAt(stop))
+def test_a_stopped_run_resumes_exactly(
+    store: RunStore, ended: Callable[[str], Run], name: str, stop: int
+) -> None:
+    whole = ended(name)
+    run = train(store, settings(name), Script({stop: "stop"}))
     assert (run.status, run.record.step) == ("stopped", stop)
     Trainer(run, NullControl()).train()
     assert run.status == "finished"

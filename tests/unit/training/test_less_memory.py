@@ -9,12 +9,12 @@ from conftest import small
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
-from core.runs import Run, RunStore
-from core.runs.status import Order
+from core.runs import RunStore
 from core.training.control import NullControl
 from core.training.objectives import task_of
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer
+from tests.loops import Script, losses, train
 
 STEPS = 50
 LONG = {
@@ -55,29 +55,6 @@ BATCHNORM = {**RESNET, "model.norm": "batch"}
 def settings(network: dict[str, object], **changes: object) -> RunConfig:
     dotted = {name.replace("__", "."): value for name, value in changes.items()}
     return RunConfig.from_flat({**small().flat(), **LONG, **network, **dotted})
-
-
-def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
-    run = store.create(config)
-    Trainer(run, control or NullControl()).train()
-    assert run.status in ("finished", "stopped")
-    return run
-
-
-def losses(run: Run, name: str = "loss/train") -> np.ndarray:
-    return run.series(name)[1]
-
-
-class StopAt(NullControl):
-    """A control that says stop when it is asked for the n-th time."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(1)
-        self._left = step
-
-    def commands(self) -> list[Order]:
-        self._left -= 1
-        return [Order("stop")] if self._left == -1 else []
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -145,7 +122,7 @@ def test_probes_change_no_loss_and_a_stopped_run_resumes_exactly(store: RunStore
     whole = train(store, settings(network))
     silent = train(store, settings(network, probes__every=0, training__evaluate_every=0))
     np.testing.assert_array_equal(losses(silent), losses(whole))
-    run = train(store, settings(network), StopAt(17))
+    run = train(store, settings(network), Script({17: "stop"}))
     assert (run.status, run.record.step) == ("stopped", 17)
     Trainer(run, NullControl()).train()
     for metric in ("loss/train", "loss/validation", "grad_norm/block"):

@@ -1,6 +1,7 @@
 """The training loop: exact, resumable, and honest about what goes wrong."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from core.config import RunConfig
 from core.jobs.execute_run import FileControl, work
 from core.jobs.slots import Slot
 from core.runs import Run, RunError, RunStore, Status
-from core.runs.status import Command, Order
 from core.training import metric_log
 from core.training.control import NullControl
 from core.training.optimizers import build_optimizer
@@ -21,37 +21,29 @@ from core.training.state import TrainingState
 from core.training.step import Step
 from core.training.timing import Pace
 from core.training.trainer import Trainer
+from tests.loops import Script, losses, train
 
 
-class Script(NullControl):
-    """A control that gives its commands when the trainer asks for the n-th time."""
-
-    def __init__(self, commands: dict[int, Command]) -> None:
-        super().__init__(1)
-        self._script = commands
-        self._asked = -1
-        self.left = 0
-
-    def commands(self) -> list[Order]:
-        self._asked += 1
-        return [Order(self._script[self._asked])] if self._asked in self._script else []
-
-    def leave(self) -> None:
-        self.left += 1
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the small settings from start to end; tests only read it."""
+    return train(RunStore(tmp_path_factory.mktemp("plain")), small())
 
 
-def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
-    run = store.create(config)
-    Trainer(run, control or NullControl()).train()
-    return run
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(RunStore(tmp_path_factory.mktemp("stopped")), small(), Script({25: "stop"}))
 
 
-def losses(run: Run) -> np.ndarray:
-    return run.series("loss/train")[1]
+@pytest.fixture
+def stopped(store: RunStore, stopped_once: Run) -> Run:
+    """A copy of one that was stopped after step 25, to damage and to resume."""
+    shutil.copytree(stopped_once.path, store.root / stopped_once.id)
+    return store.open(stopped_once.id)
 
 
-def test_a_run_from_start_to_end(store: RunStore) -> None:
-    run = train(store, small())
+def test_a_run_from_start_to_end(plain: Run) -> None:
+    run = plain
     assert run.status == "finished"
     assert run.record.step == 30
     steps, values = run.series("loss/train")
@@ -119,17 +111,24 @@ def test_evaluation_and_sampling_do_not_change_the_losses(store: RunStore) -> No
     np.testing.assert_array_equal(losses(often), losses(never))
 
 
-def test_same_seed_same_losses_other_seed_others(store: RunStore) -> None:
-    one, two = train(store, small()), train(store, small())
-    np.testing.assert_array_equal(losses(one), losses(two))
-    assert (losses(train(store, small(training__seed=1))) != losses(one)).any()
+def test_same_seed_same_losses_other_seed_others(store: RunStore, plain: Run) -> None:
+    np.testing.assert_array_equal(losses(train(store, small())), losses(plain))
+    assert (losses(train(store, small(training__seed=1))) != losses(plain)).any()
+
+
+DROPPING = {"model__dropout": 0.2, "optimizer__schedule": "cosine", "optimizer__warmup_steps": 5}
+
+
+@pytest.fixture(scope="module")
+def dropping(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that draws random numbers at every step, and was never stopped."""
+    return train(RunStore(tmp_path_factory.mktemp("dropping")), small(**DROPPING))
 
 
 @pytest.mark.parametrize("stop_after", [4, 10, 17])
-def test_a_stopped_run_resumes_exactly(store: RunStore, stop_after: int) -> None:
-    config = small(model__dropout=0.2, optimizer__schedule="cosine", optimizer__warmup_steps=5)
-    whole = train(store, config)
-    run = train(store, config, Script({stop_after: "stop"}))
+def test_a_stopped_run_resumes_exactly(store: RunStore, dropping: Run, stop_after: int) -> None:
+    whole = dropping
+    run = train(store, small(**DROPPING), Script({stop_after: "stop"}))
     assert run.status == "stopped"
     assert run.record.step == stop_after
     Trainer(run, NullControl()).train()
@@ -143,9 +142,8 @@ def test_a_stopped_run_resumes_exactly(store: RunStore, stop_after: int) -> None
     assert samples[0] == samples[1]
 
 
-def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore) -> None:
-    whole = train(store, small())
-    run = train(store, small(), Script({25: "stop"}))
+def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(plain: Run, stopped: Run) -> None:
+    whole, run = plain, stopped
     newest = run.path / "checkpoints" / "step-000000025.safetensors"
     newest.write_bytes(newest.read_bytes()[:100])
     Trainer(run, NullControl()).train()
@@ -154,9 +152,10 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(store: RunStore)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".state.safetensors", ".json"])
-def test_a_flipped_bit_in_a_checkpoint_falls_back_and_is_said(store: RunStore, suffix: str) -> None:
-    whole = train(store, small())
-    run = train(store, small(), Script({25: "stop"}))
+def test_a_flipped_bit_in_a_checkpoint_falls_back_and_is_said(
+    plain: Run, stopped: Run, suffix: str
+) -> None:
+    whole, run = plain, stopped
     newest = run.path / "checkpoints" / f"step-000000025{suffix}"
     content = bytearray(newest.read_bytes())
     content[-20] ^= 1
@@ -171,8 +170,8 @@ def test_a_flipped_bit_in_a_checkpoint_falls_back_and_is_said(store: RunStore, s
     assert "goes on from step 20" in notes[0]
 
 
-def test_a_checkpoint_of_a_later_release_is_neither_used_nor_overwritten(store: RunStore) -> None:
-    run = train(store, small(), Script({25: "stop"}))
+def test_a_checkpoint_of_a_later_release_is_neither_used_nor_overwritten(stopped: Run) -> None:
+    run = stopped
     newest = run.path / "checkpoints" / "step-000000025.json"
     newest.write_text(newest.read_text().replace('"schema": 1', '"schema": 2'))
     kept = newest.read_bytes()
@@ -181,9 +180,8 @@ def test_a_checkpoint_of_a_later_release_is_neither_used_nor_overwritten(store: 
     assert newest.read_bytes() == kept
 
 
-def test_a_checkpoint_without_checksums_still_resumes(store: RunStore) -> None:
-    whole = train(store, small())
-    run = train(store, small(), Script({25: "stop"}))
+def test_a_checkpoint_without_checksums_still_resumes(plain: Run, stopped: Run) -> None:
+    whole, run = plain, stopped
     newest = run.path / "checkpoints" / "step-000000025.json"
     newest.write_text('{"schema": 1, "step": 25, "seconds": 1.0}')
     Trainer(run, NullControl()).train()
@@ -327,8 +325,8 @@ def test_divergence_ends_the_run_and_keeps_what_it_measured(store: RunStore) -> 
     assert len(steps) > alarm["step"]
 
 
-def test_twins_share_batches_and_common_tensors(store: RunStore) -> None:
-    pre, post = train(store, small()), train(store, small(model__placement="post"))
+def test_twins_share_batches_and_common_tensors(store: RunStore, plain: Run) -> None:
+    pre, post = plain, train(store, small(model__placement="post"))
     np.testing.assert_array_equal(pre.series("loss/unigram")[1], post.series("loss/unigram")[1])
 
 

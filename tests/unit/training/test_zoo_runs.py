@@ -4,36 +4,12 @@ import numpy as np
 import pytest
 from conftest import small
 
-from core.config import RunConfig
 from core.models import build_model
-from core.runs import Run, RunStore
-from core.runs.status import Order
+from core.runs import RunStore
 from core.training import checkpoints
 from core.training.control import NullControl
 from core.training.trainer import Trainer
-
-
-class StopAfter(NullControl):
-    """A control that stops the run at a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(1)
-        self._left = step
-
-    def commands(self) -> list[Order]:
-        self._left -= 1
-        return [Order("stop")] if self._left < 0 else []
-
-
-def train(store: RunStore, config: RunConfig, control: NullControl | None = None) -> Run:
-    run = store.create(config)
-    Trainer(run, control or NullControl()).train()
-    return run
-
-
-def losses(run: Run) -> np.ndarray:
-    return run.series("loss/train")[1]
-
+from tests.loops import Script, losses, train
 
 ADMIN = {"model__placement": "post", "model__scaling": "admin"}
 ZOO = [
@@ -46,14 +22,14 @@ ZOO = [
 
 
 @pytest.mark.parametrize("settings", ZOO, ids=str)
-@pytest.mark.parametrize("stop_after", [0, 13])
-def test_resumes_exactly(store: RunStore, settings: dict[str, object], stop_after: int) -> None:
+def test_resumes_exactly(store: RunStore, settings: dict[str, object]) -> None:
     config = small(**settings, training__steps=20)
     whole = losses(train(store, config))
-    run = train(store, config, StopAfter(stop_after))
-    assert run.record.step == stop_after
-    Trainer(run, NullControl()).train()
-    np.testing.assert_array_equal(losses(run), whole)
+    for stop_after in (0, 13):
+        run = train(store, config, Script({stop_after: "stop"}))
+        assert run.record.step == stop_after
+        Trainer(run, NullControl()).train()
+        np.testing.assert_array_equal(losses(run), whole)
 
 
 def test_omega_is_measured_once_and_kept(store: RunStore) -> None:
