@@ -11,10 +11,10 @@ from core.language import mark
 
 # The groups by their words, in order.
 GROUPS: dict[str, str] = {
-    "norms": mark("What a norm does"),
-    "sizes": mark("Size of the stream"),
+    "norms": mark("Norms"),
+    "sizes": mark("Stream"),
     "gradients": mark("Gradients"),
-    "collapse": mark("Tokens that become alike"),
+    "collapse": mark("Collapse"),
     "attention": mark("Attention"),
     "training": mark("Training"),
 }

@@ -22,7 +22,6 @@ from dashboard.ui.markdown import literal
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
 
-TABLE = 610  # pixels; it scrolls inside
 PICTURE = 300
 OPENED, PROBLEM = "evidence_open", "evidence_problem"
 
@@ -48,13 +47,9 @@ def _open(name: str) -> None:
 def summary(evidence: Evidence) -> None:
     """How many claims are shown, are not, or lie outside."""
     number = len(evidence.every)
-    here = evidence.measured_here
-    origin = (
-        t("{here} of {number} measured here, the others recorded for this release",
-          here=here, number=number)
-        if here
-        else t("all recorded for this release; none measured here yet")
-    )  # fmt: skip
+    here, recorded = evidence.measured_here, evidence.recorded
+    origin = t("{here} measured here, {recorded} recorded for this release",
+               here=here, recorded=recorded)  # fmt: skip
     title = t("{number} published claims, checked", number=number)
     st.html(render("evidence/summary", title=title, counts=evidence.counts, origin=origin))
 
@@ -64,7 +59,7 @@ def claims(evidence: Evidence) -> None:
     with cards.card("claims"):
         group = segments("evidence_group", t("Group"), evidence.groups,
                          label_visibility="collapsed")  # fmt: skip
-        with st.container(height=TABLE, border=False, key="claims_table"):
+        with st.container(key="claims_table"):
             for one in evidence.of_group(group):
                 _row(one, one.claim.name == evidence.open.claim.name)
 

@@ -124,6 +124,11 @@ class Evidence:
         """How many answers are of this machine."""
         return sum(one.here for one in self.every)
 
+    @property
+    def recorded(self) -> int:
+        """How many answers are those that ship."""
+        return sum(one.record is not None and not one.here for one in self.every)
+
 
 def shown(root: Path, claim: Claim) -> Shown:
     """A claim as it stands now."""

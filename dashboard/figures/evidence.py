@@ -12,6 +12,8 @@ from core.evidence.record import Line
 from dashboard.figures.layout import Curve, axis, lines, log_ticks, span
 from dashboard.ui.palette import Mode
 
+MANY = 30  # points of a line, whose error bars have no ends
+
 
 def picture(series: Sequence[Line], axes: Axes, mode: Mode, height: int) -> go.Figure:
     """Every series by its kind: measured ones with points and error bars in the colours of runs,
@@ -35,8 +37,8 @@ def picture(series: Sequence[Line], axes: Axes, mode: Mode, height: int) -> go.F
             trace.line.width = 1.6
         elif one.spread is not None and any(one.spread):
             trace.error_y = {
-                "type": "data", "array": _floats(one.spread), "thickness": 1.2, "width": 3,
-                "color": trace.line.color,
+                "type": "data", "array": _floats(one.spread), "thickness": 1.2,
+                "width": 3 if len(one.x) <= MANY else 0, "color": trace.line.color,
             }  # fmt: skip
     return figure
 

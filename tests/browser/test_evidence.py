@@ -53,7 +53,7 @@ def test_a_claim_opens_is_measured_here_and_shows_its_value(
     press(page, "run_check")
     expect(card.locator(".ev-origin")).to_contain_text("measured here on", timeout=120_000)
     expect(card.locator(".ev-values td.ev-in")).to_contain_text("inside")
-    expect(page.locator(".ev-summary")).to_contain_text("1 of")
+    expect(page.locator(".ev-summary")).to_contain_text("1 measured here")
 
     page.reload()  # what was measured stays, and so does what was open
     expect(card.locator(".ev-origin")).to_contain_text("measured here on")

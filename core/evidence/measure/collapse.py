@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -74,8 +75,13 @@ def rank(lab: Lab, networks: tuple[str, ...], layers: int = LAYERS) -> Measured:
     middle = [sum(column) / len(column) for column in zip(*ratios, strict=True)]
     values["slowest"] = [max(middle)]
     values["fastest"] = [min(middle)]
+    # What float64 can't tell apart any more is no measurement.
+    drawn = {
+        name: [[v if v > FLOOR else math.nan for v in row] for row in some]
+        for name, some in found.items()
+    }
     layer = range(1, layers + 1)
-    return Measured(values, [points(name, layer, some) for name, some in found.items()])
+    return Measured(values, [points(name, layer, some) for name, some in drawn.items()])
 
 
 @torch.no_grad()
