@@ -39,6 +39,7 @@ PROMISED = {
     "Compare": ("runs_table", "compare_curves", "compare_profiles", "outcome"),
     "Attention": ("attention_bar", "attention_live"),
     "Anatomy": ("anatomy_line",),
+    "Evidence": ("claims_table", "card_claim", "fig_evidence", "card_repeat"),
     "Runs": ("card_runs",),
 }
 PARTS = """keys => Object.fromEntries(keys.map(key => {
