@@ -11,6 +11,7 @@ from dashboard.catalogue import unread
 from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.navigation import pages
+from dashboard.web import signed_in
 
 
 def draw() -> None:
@@ -28,6 +29,7 @@ def draw() -> None:
     with within(unread.PATIENCE) as patience:
         page.run()
     unread.tell(list(patience.left))
+    signed_in.tell()
 
 
 if runtime.exists():  # importing it elsewhere draws nothing and starts nothing

@@ -3,6 +3,8 @@
 A request is let in that carries the token, or the cookie that an address with the token left; and,
 unless ADDNORM_TOKEN asks everyone for it, one that comes straight from a process of the very user
 whose server this is (`peer.py`). The token is ADDNORM_TOKEN, else made anew at each start.
+Where people sign in (`sign_in.py`) they do so on every page, the server's own user too, and the
+token is left to scripts.
 
 The cookie is not the token but made from it, and it is good for one user of this machine only: a
 browser sends the cookies of 127.0.0.1 to every port, another user's server among them.
@@ -25,7 +27,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.ui.templates import render
-from dashboard.web import peer, style
+from dashboard.web import peer, sign_in, style
 from dashboard.web.host_guard import is_of_this_machine
 from dashboard.web.index_page import is_for_a_page
 
@@ -35,6 +37,7 @@ OPEN = ("/static/", "/_stcore/health")  # Streamlit's own files, and whether it 
 SLOW = 0.5  # s that a wrong token waits for its answer
 FRESH = {"Cache-Control": "no-store"}
 REFUSED = "This dashboard is for the user who started it, or with its token"
+SIGN_IN = 'Sign in on a page of this dashboard; a script sends "Authorization: Bearer TOKEN".'
 HOW = f'{REFUSED}: send "Authorization: Bearer TOKEN" with the one that its terminal printed.'
 
 
@@ -111,8 +114,11 @@ class Door:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        known = is_own_user(scope, headers) or has_cookie(scope, headers)
         page = is_for_a_page(scope)
+        if sign_in.configured():
+            await self._signed_in(scope, receive, send, headers)
+            return
+        known = is_own_user(scope, headers) or has_cookie(scope, headers)
         offered = dict(_parameters(scope)).get(PARAMETER) if page else None
         if not known and offered is None:
             offered = _sent(headers)
@@ -125,11 +131,36 @@ class Door:
         else:
             if offered is not None:
                 await asyncio.sleep(SLOW)
-            if kind == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": REFUSED})
-            else:
-                answer = _question(scope, offered is not None) if page else _refusal()
-                await answer(scope, receive, send)
+            answer = _question(scope, offered is not None) if page else _refusal(HOW)
+            await _refuse(answer, REFUSED, scope, receive, send)
+
+    async def _signed_in(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers
+    ) -> None:
+        """Whoever has signed in and may come in; else the token of a script, or the way to it."""
+        claims, offered = sign_in.user(headers), _sent(headers)
+        may = claims is not None and sign_in.may_enter(claims)
+        page = is_for_a_page(scope)
+        if may or (offered is not None and is_token(offered)):
+            way = sign_in.way_on(scope, headers) if page else None
+            await (way or self.app)(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] in sign_in.OPEN:
+            await (sign_in.begins(scope) or self.app)(scope, receive, send)
+        else:
+            if offered is not None:
+                await asyncio.sleep(SLOW)
+            answer = sign_in.page(scope, claims) if page else _refusal(SIGN_IN)
+            await _refuse(answer, SIGN_IN, scope, receive, send)
+
+
+async def _refuse(
+    answer: Response, reason: str, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """`reason` is told a websocket, to which there is no answer."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+    else:
+        await answer(scope, receive, send)
 
 
 def _parameters(scope: Scope) -> list[tuple[str, str]]:
@@ -160,5 +191,5 @@ def _question(scope: Scope, wrong: bool) -> Response:
     return HTMLResponse(page, 403, FRESH)
 
 
-def _refusal() -> Response:
-    return Response(json.dumps({"error": HOW}), 403, FRESH, "application/json")
+def _refusal(sentence: str) -> Response:
+    return Response(json.dumps({"error": sentence}), 403, FRESH, "application/json")

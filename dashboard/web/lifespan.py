@@ -13,7 +13,7 @@ from streamlit.web.server import server_util
 
 from core.files import keep_as_private_as
 from core.runs import RunStore
-from dashboard.web import access, peer
+from dashboard.web import access, peer, sign_in
 from dashboard.web.sockets import at_once
 
 SHORT = 16  # characters, below which a token can be found by trying
@@ -45,6 +45,10 @@ def stop_watching() -> None:
 
 def entrance() -> str:
     """One line: who gets in by which address."""
+    if sign_in.configured():
+        return sign_in.problem() or (
+            f"Whoever opens {_address()} signs in. Scripts send the token {access.token()}."
+        )
     if given := access.given():
         more = f" It is short; {SHORT} letters or more can't be found by trying."
         return (
