@@ -30,7 +30,7 @@ export class RunState extends Card {
     this.of = el("span", "anl-of")
     this.now = el("span")
     this.cells.step.append(this.now, this.of)
-    this.optimal = el("dd", "anl-optimal")
+    this.optimal = el("span", "anl-optimal")
     this.optimal.title = t("The lowest loss that any network can have on this task")
     this.cells.loss.after(this.optimal)
     this.bar = el("div", "anl-bar")
