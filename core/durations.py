@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core import estimate
 from core.config import CLASSES, RunConfig
@@ -70,7 +71,7 @@ def measurements(store: RunStore, device: str, look_at: int = NEWEST) -> list[Me
     """Measured times of the newest runs on the same kind of device, newest first."""
     speeds = (
         measured(run)
-        for run in reversed(store.list()[-look_at:])
+        for run in islice(store.newest(), look_at)
         if (run.config.training.device == "cuda") == (device == "cuda")
     )
     return [speed for speed in speeds if speed is not None]

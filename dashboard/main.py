@@ -3,11 +3,12 @@
 import streamlit as st
 from streamlit import runtime
 
+from core.catalogue import index
 from core.catalogue.summary import within
-from core.jobs import revive
 from dashboard import components
 from dashboard.address import page as address
-from dashboard.catalogue import unread
+from dashboard.catalogue import ahead, unread
+from dashboard.launch import standby
 from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.navigation import pages
@@ -25,12 +26,13 @@ def draw() -> None:
         components.topbar(key="counts")
         components.preload()
     address.arrive(page.title)
-    revive(store())  # a warm worker, so that the next run starts at once
-    with within(unread.PATIENCE) as patience:
+    standby.soon(store())  # a warm worker, so that the next run starts at once
+    with index.once() as once, within(unread.PATIENCE) as patience:
         page.run()
-    unread.tell(list(patience.left))
+    unread.tell(list(patience.left), once.later)
     signed_in.tell()
 
 
 if runtime.exists():  # importing it elsewhere draws nothing and starts nothing
-    draw()
+    with ahead.resting():
+        draw()

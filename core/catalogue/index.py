@@ -6,9 +6,12 @@ small files has changed; its metrics are never read here but by `core.catalogue.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -201,10 +204,71 @@ def _flops_per_token(text: str, vocabulary: int, image: Shape | None) -> float:
 
 @dataclass(frozen=True)
 class Listing:
-    """A folder's readable runs, newest first, and a sentence for each damaged one by its id."""
+    """A folder's readable runs, newest first, and a sentence for each damaged one by its id.
+
+    `later` are so many older ones that there was no time to read (see :class:`Once`).
+    """
 
     entries: tuple[Entry, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
+    later: int = 0
+
+
+class Once:
+    """Each folder is listed once: a page asks a dozen times for its runs, and shows one state of
+    them.
+
+    Where there are `seconds`, runs that are not known yet are read for so long, newest first; the
+    others are left for later.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self.listings: dict[Path, Listing] = {}
+
+    def read(self, run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
+        """A run that is not known yet. Raises _LaterError where the time is up."""
+        if self.seconds is None:
+            return _entry(run, stamps)
+        if self.seconds <= 0:
+            raise _LaterError
+        started = time.monotonic()
+        try:
+            entry = _entry(run, stamps)
+            _ = entry and entry.damaged
+            return entry
+        finally:
+            self.seconds -= time.monotonic() - started
+
+    @property
+    def later(self) -> int:
+        """How many runs were left."""
+        return sum(listing.later for listing in self.listings.values())
+
+
+class _LaterError(Exception):
+    """There is no time to read a run that is not known yet."""
+
+
+_ONCE: ContextVar[Once | None] = ContextVar("once", default=None)
+
+
+@contextlib.contextmanager
+def once() -> Iterator[Once]:
+    """Within it, folders are listed as :class:`Once` says; nobody changes them there."""
+    kept = Once()
+    before = _ONCE.set(kept)
+    try:
+        yield kept
+    finally:
+        _ONCE.reset(before)
+
+
+def hurry(seconds: float) -> None:
+    """Within :func:`once`: from here on, read no longer than that what is not known yet."""
+    kept = _ONCE.get()
+    if kept is not None:
+        kept.seconds = seconds
 
 
 ENTRIES: Cache[Entry | None] = Cache(20_000)
@@ -212,11 +276,26 @@ SETTINGS: Cache[dict[str, Any] | None] = Cache(20_000)
 
 
 def listing(store: RunStore) -> Listing:
-    """The runs of a store as they are now."""
-    found, problems = [], {}
-    for id in reversed(store.names()):
+    """The runs of a store as they are now, or as they were within :func:`once`."""
+    kept = _ONCE.get()
+    if kept is None:
+        return _listed(store)
+    if store.root not in kept.listings:
+        kept.listings[store.root] = _listed(store, kept)
+    return kept.listings[store.root]
+
+
+def _listed(store: RunStore, kept: Once | None = None) -> Listing:
+    names = store.names()
+    if len(names) > ENTRIES.most:  # they are never all known
+        kept = None
+    found: list[Entry] = []
+    problems: dict[str, str] = {}
+    for number, id in enumerate(reversed(names)):
         try:
-            entry = entry_of(store, id)
+            entry = entry_of(store, id, kept)
+        except _LaterError:
+            return Listing(tuple(found), problems, len(names) - number)
         except Exception:  # one damaged run must not take the others of the list with it
             logging.exception("run %s", id)
             entry = None
@@ -239,13 +318,14 @@ def problems(store: RunStore) -> Mapping[str, str]:
     return listing(store).problems
 
 
-def entry_of(store: RunStore, id: str) -> Entry | None:
+def entry_of(store: RunStore, id: str, once: Once | None = None) -> Entry | None:
     """One run, made anew where one of its small files or its state has changed."""
     folder = f"{store.root}/{id}"
     stamps = tuple(signature(f"{folder}/{name}") for name in FILES)
     if stamps[0] is None:  # a folder without config.json is not a run
         return None
-    entry = ENTRIES.get(folder, stamps, lambda: _entry(Run(store.root / id), stamps))
+    make = once.read if once else _entry
+    entry = ENTRIES.get(folder, stamps, lambda: make(Run(store.root / id), stamps))
     if entry is None or not entry.alive:
         return entry
     state = entry.run.status  # its worker may have died, of which no file tells

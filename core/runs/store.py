@@ -54,7 +54,7 @@ class RunStore:
         """
         title = name or config.name or describe(config, fork)
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
-        newest = max(self._ids(), default=None)
+        newest = next(self._ids(), None)
         last = self._run(newest).meta["colour"] if newest else -1
         colour = (last + 1) % COLOURS if isinstance(last, int) else 0
         # Under a name that nobody lists until it is whole, so that no reader meets half a run.
@@ -101,7 +101,8 @@ class RunStore:
                 return path
 
     def _ids(self) -> Iterator[str]:
-        return (name for name in self.names() if self.is_run(name))
+        """Newest first."""
+        return (name for name in reversed(self.names()) if self.is_run(name))
 
     def is_run(self, name: str) -> bool:
         """Whether a folder is a run: it has settings, or a state that tells that it had some.
@@ -127,14 +128,18 @@ class RunStore:
 
     def list(self) -> list[Run]:
         """Every readable run, oldest first; damaged ones are in :meth:`unreadable`."""
-        return [run for run, problem in self._all() if problem is None]
+        return list(self.newest())[::-1]
+
+    def newest(self) -> Iterator[Run]:
+        """Every readable run, newest first; each is read when it is asked for."""
+        return (run for run, problem in self._all() if problem is None)
 
     def unreadable(self) -> dict[str, str]:
         """Directories that look like runs but can't be read, each with a sentence."""
         return {run.id: problem for run, problem in self._all() if problem is not None}
 
     def _all(self) -> Iterator[tuple[Run, str | None]]:
-        for name in sorted(self._ids()):
+        for name in self._ids():
             run = self._run(name)
             try:
                 run.config  # noqa: B018 - reading it is the check

@@ -1,4 +1,5 @@
-"""Runs that ended without a digest (elsewhere, or of an older release): read beside the page."""
+"""What a page did not wait for, read beside it: runs that ended without a digest (elsewhere, or of
+an older release), and of very many those that nobody has listed since the server's start."""
 
 from __future__ import annotations
 
@@ -11,16 +12,29 @@ from core.catalogue.summary import FILE
 from core.files import signature
 from core.jobs import digest_worker
 from core.runs import RunStore
+from dashboard.catalogue import ahead
 
 PATIENCE = 0.6  # seconds that a page waits for runs that nobody has measured
 
 
-def tell(left: Collection[str]) -> None:
-    """Have the runs at these places read, and draw the page anew as they are."""
+def tell(left: Collection[str], later: int = 0) -> None:
+    """Have the runs at these places read, and so many older ones listed; draw the page anew as they
+    are."""
     for store in _stores(left):
         digest_worker.begin(store)
-    if left:
+    if later:
+        ahead.begin()
+        _listing(later)
+    elif left:
         _waiting(left)
+
+
+@st.fragment(run_every=1.5)
+def _listing(later: int) -> None:
+    """Says how many are not listed yet; draws the page anew once they are known."""
+    if not ahead.at_work():
+        st.rerun()
+    _say(later_words(later))
 
 
 @st.fragment(run_every=1.5)
@@ -29,8 +43,12 @@ def _waiting(left: Collection[str]) -> None:
     missing = sum(signature(Path(place, FILE)) is None for place in left)
     if missing <= len(left) // 2 or not any(map(digest_worker.at_work, _stores(left))):
         st.rerun()
+    _say(words(missing))
+
+
+def _say(text: str) -> None:
     with st.container(key="reading"):
-        st.html(f'<div role="status">{words(missing)}</div>')
+        st.html(f'<div role="status">{text}</div>')
 
 
 def _stores(left: Collection[str]) -> list[RunStore]:
@@ -43,3 +61,10 @@ def words(count: int) -> str:
     if count == 1:
         return "1 run is being read for the first time; its losses and verdict follow."
     return f"{count:,} runs are being read for the first time; their losses and verdicts follow."
+
+
+def later_words(count: int) -> str:
+    """`7,412 older runs are being looked through; they follow in the list.`"""
+    if count == 1:
+        return "1 older run is being looked through; it follows in the list."
+    return f"{count:,} older runs are being looked through; they follow in the list."

@@ -1,6 +1,8 @@
 // What Streamlit runs at each change of data or theme: it keeps the place and hands over to the
 // module that all live parts of the tab share.
-export default function (component) {
+export default function (streamlits) {
+  // In a list, in which Streamlit does not look for tables.
+  const component = { ...streamlits, data: streamlits.data[0] }
   const { data, parentElement } = component
   let root = parentElement.querySelector(":scope > .anl")
   if (!root) {

@@ -84,14 +84,15 @@ def shown(
     values, problems = param.read([named], address)
     if ids := values[named.name]:
         return tuple(store.open(id) for id in ids[:MOST]), problems
-    every = store.list()
-    by_id = {run.id: run for run in every}
+    readable = _Readable(store)
     for ids in kept:
-        if found := [by_id[id] for id in ids if id in by_id]:
+        if found := [store.open(id) for id in ids if id in readable]:
             return tuple(found[:MOST]), problems
-    newest = every[-1:]
-    beside = {_beside(run) for run in newest}
-    return (*newest, *(run for run in every if run.id in beside)), problems
+    newest = next(store.newest(), None)
+    if newest is None:
+        return (), problems
+    beside = _beside(newest)
+    return (newest, *(store.open(id) for id in [str(beside)] if id in readable)), problems
 
 
 def _beside(run: Run) -> object:

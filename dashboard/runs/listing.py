@@ -37,8 +37,8 @@ def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
     """
     listed = {entry.id for entry in entries}
     found = {}
-    for name in store.names():
-        if name in listed or not store.is_run(name):
+    for name in catalogue.problems(store):
+        if name in listed:
             continue
         try:
             Run(store.root / name).config  # noqa: B018 - reading it is the check

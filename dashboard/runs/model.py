@@ -12,6 +12,8 @@ from core.runs import RunStore
 from dashboard.runs import listing
 from dashboard.runs.sizes import sizes
 
+PATIENCE = 0.8  # seconds that the page waits for runs that nobody has listed since the start
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -50,7 +52,8 @@ class Folder:
 
 
 def load(store: RunStore) -> Folder:
-    """A folder of runs as it is now."""
+    """A folder of runs as it is now; on a page that waits, as far as it is known soon."""
+    catalogue.hurry(PATIENCE)
     entries, trashed = catalogue.entries(store), listing.deleted(store)
     unreadable = listing.damaged(store, entries)
     problems = catalogue.problems(store)

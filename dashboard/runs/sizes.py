@@ -9,6 +9,7 @@ from functools import cache
 
 from core.catalogue.index import Entry
 from core.files import Usage
+from dashboard.catalogue import ahead
 
 MOST = 20_000  # runs remembered
 AGAIN = 60  # seconds after which all are counted anew: answers of inspections lie with the runs
@@ -45,8 +46,10 @@ class Sizes:
     def _count(self, entries: Sequence[Entry]) -> None:
         if len(self._known) > MOST:
             self._known.clear()
-        for entry in entries:
+        for number, entry in enumerate(entries, 1):
             self._known[entry.run.prefix] = entry.run.usage()
+            if number % ahead.PIECE == 0:
+                time.sleep(ahead.REST)  # the page that shows them is being drawn
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,9 @@ from core.runs import RunStore
 from dashboard.web import access, peer, sign_in
 from dashboard.web.sockets import at_once
 
+# Seconds after which a thread that computes gives way. A page's script does so for half a second
+# while the loop sends the browser 160 files; with Python's 5 ms each of them waits that long.
+TURN = 0.001
 SHORT = 16  # characters, below which a token can be found by trying
 
 
@@ -26,6 +30,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     What is written from here on is as private as the runs folder.
     """
     stop_watching()
+    sys.setswitchinterval(TURN)
     async with at_once(app):
         keep_as_private_as(RunStore().root)
         print(f"  {entrance()}\n", flush=True)

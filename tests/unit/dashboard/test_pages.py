@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +199,20 @@ def test_what_rewire_offers_changes_something_and_says_what_is_wrong_as_it_was_t
         assert "overrides:" not in said
     finally:
         live.stop()
+
+
+WITHOUT_PANDAS = """
+import sys
+from streamlit.testing.v1 import AppTest
+for page in sys.argv[1:]:
+    at = AppTest.from_file(page, default_timeout=120).run()
+    assert not at.exception, page
+    assert "pandas" not in sys.modules, page
+"""
+
+
+def test_no_page_waits_for_pandas(store: RunStore) -> None:
+    """Streamlit imports it wherever it meets what might be a table: a third of a second, 40 MB."""
+    finished(store)
+    pages = [str(PAGES / f"{page}.py") for page in NAMES]
+    subprocess.run([sys.executable, "-c", WITHOUT_PANDAS, *pages], check=True, timeout=240)

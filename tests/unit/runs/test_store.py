@@ -13,7 +13,7 @@ import pytest
 from conftest import small
 
 from core.files import write_atomically
-from core.runs import RunError, RunStore, Status, events
+from core.runs import RunError, RunStore, Status, events, small_files
 from core.runs.events import EventLog, append_event
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
@@ -193,6 +193,21 @@ def test_of_a_log_that_grows_only_new_lines_are_parsed(
         append_event(path, {"kind": "sample", "step": step, "text": "To be"})
         assert len(log.read()) == step + 1
     assert len([line for line in parsed if line]) == 20
+
+
+def test_the_newest_runs_are_read_without_the_others(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [store.create(small()).id for _ in range(3)]
+    (store.root / ids[-1] / "config.json").write_text("{")
+    read: list[str] = []
+    whole = small_files.config
+    monkeypatch.setattr(small_files, "config", lambda path: read.append(path) or whole(path))
+    fresh = RunStore(store.root)
+    assert next(fresh.newest()).id == ids[1]  # the damaged one is left out
+    assert len({*read}) == 2
+    assert [run.id for run in fresh.newest()] == [ids[1], ids[0]]
+    assert [run.id for run in fresh.list()] == ids[:2]
 
 
 def test_the_list_of_runs_is_read_again_only_when_it_changes(
