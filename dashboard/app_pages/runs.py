@@ -6,8 +6,6 @@ from dashboard.runs import actions, cards, model
 
 actions.sweep()
 folder = model.load(store())
-if not folder.counted:
-    cards.counting(folder)
 page.show(also=folder.damaged)
 cards.news()
 if folder.every:
@@ -16,3 +14,5 @@ elif not folder.unreadable:
     cards.first_run()
 if folder.unreadable:
     cards.unreadable(folder)
+if not folder.counted:
+    cards.counting(folder)

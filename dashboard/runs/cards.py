@@ -307,6 +307,10 @@ def news() -> None:
 
 @st.fragment(run_every=1.0)
 def counting(folder: Folder) -> None:
-    """Draw the page anew when more sizes are counted."""
-    if len(sizes().of(folder.every, 0)) > len(folder.on_disk):
+    """Draw the page anew once half of the missing sizes are counted, and so on to the last.
+
+    At the end of the page: one that is drawn anew before its table is never seen.
+    """
+    missing = len(folder.every) - len(folder.on_disk)
+    if len(folder.every) - len(sizes().of(folder.every, 0)) <= missing // 2:
         st.rerun()

@@ -18,7 +18,7 @@ from core.memory import in_bytes
 from core.runs import Run, RunStore
 from dashboard.compare.address import Choice
 from dashboard.components import table
-from dashboard.runs import actions, listing
+from dashboard.runs import actions, cards, listing
 from dashboard.runs.sizes import Sizes
 from tests.fake_runs import finished
 
@@ -128,6 +128,26 @@ def test_what_a_fork_shares_with_its_parent_counts_once_in_totals(store: RunStor
     assert together(alone.values()) == fork.size()
     freed = store.trash.destroy(fork.path)
     assert freed == sizes[fork.id].own
+
+
+def test_sizes_that_arrive_do_not_keep_the_table_from_the_screen(store, monkeypatch) -> None:
+    """Each look finds one more: the page is drawn anew for half of them, not for each."""
+    for i in range(32):
+        finished(store, f"run {i}", steps=4)
+    looks: list[int] = []
+    drawn: list[int] = []
+
+    def of(self, entries, patience=0.2):
+        looks.append(1)
+        return {entry.id: 1 for entry in entries[: len(looks)]}
+
+    monkeypatch.setattr(Sizes, "of", of)
+    table_of = cards.lists.table
+    monkeypatch.setattr(cards.lists, "table", lambda *a: drawn.append(1) or table_of(*a))
+    at = opened()
+    while len(looks) < 32:  # as the browser asks each second
+        at.run()
+    assert len(looks) <= 2 * len(drawn) + 1, "each time the table stands before sizes are looked at"
 
 
 def test_only_unlisted_folders_are_opened_to_say_what_is_wrong(store, monkeypatch) -> None:
