@@ -139,7 +139,7 @@ def test_sizes_that_arrive_do_not_keep_the_table_from_the_screen(store, monkeypa
 
     def of(self, entries, patience=0.2):
         looks.append(1)
-        return {entry.id: 1 for entry in entries[: len(looks)]}
+        return {entry.id: Usage(1, {}) for entry in entries[: len(looks)]}
 
     monkeypatch.setattr(Sizes, "of", of)
     table_of = cards.lists.table
