@@ -119,6 +119,12 @@ def test_inspect(id: str, kind: str, words: list[str]) -> None:
 
 
 @some(100)
+@given(strategies.lists(texts, min_size=1, max_size=3))
+def test_evidence(names: list[str]) -> None:
+    answered(["evidence", "--list", "--only", *names])
+
+
+@some(100)
 @given(texts)
 def test_files_that_are_named(name: str) -> None:
     name = name.replace("\0", "")  # which no argument can hold
