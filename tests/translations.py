@@ -78,7 +78,8 @@ def in_template(source: str) -> Iterator[tuple[str, str]]:
     for _, _, said in Environment(extensions=["jinja2.ext.i18n"]).extract_translations(
         source, ["t"]
     ):
-        texts = [said] if isinstance(said, str) else [one for one in said if one]
+        # None of t(name), where a name of a table is shown.
+        texts = [said] if isinstance(said, str) else [one for one in said or () if one]
         if texts:
             yield texts[0], texts[1] if len(texts) > 1 else ""
 
@@ -86,6 +87,7 @@ def in_template(source: str) -> Iterator[tuple[str, str]]:
 def in_tables() -> Iterator[tuple[str, str]]:
     """The room and each text of the tables that say what things are called."""
     from core.config import settings
+    from core.glossary import terms
     from core.metrics import names
     from core.verdicts.labels import STATE_LABELS, VERDICT_LABELS
 
@@ -98,6 +100,9 @@ def in_tables() -> Iterator[tuple[str, str]]:
     for label in (*STATE_LABELS.values(), *VERDICT_LABELS.values()):
         for text in label:
             yield "core.verdicts", text if isinstance(text, str) else ""
+    for term in terms().values():
+        for text in (term.name, term.group, term.also, term.text, *(said for said, _ in term.see)):
+            yield "assets.glossary", text
     for folder in ("presets", "sweeps"):
         for path in sorted((ROOT / "assets" / folder).glob("*.toml")):
             told = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -37,10 +37,14 @@ WIDTHS = {
 }
 
 
-def diagram(model: ModelConfig) -> str:
-    """The drawing as SVG; layers that differ follow as smaller ones, with their names."""
+def diagram(model: ModelConfig, times: bool = True) -> str:
+    """The drawing as SVG; layers that differ follow as smaller ones, with their names.
+
+    `times`: how many layers are like it is written beside it.
+    """
     base = usual(model)
-    main = _drawing(base, 18.0, f"× {alike(model)}", describe(model), final=model.has_final_norm)
+    many = f"× {alike(model)}" if times else ""
+    main = _drawing(base, 18.0, many, describe(model), final=model.has_final_norm)
     small = "".join(
         f'<div class="exception"><span>{escape(layers)}: {escape(_short(one))}</span>'
         + _drawing(one, 18.0, "", f"{layers}: {describe(one)}", small=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 FOLDER = Path(__file__).resolve().parents[1] / "app_pages"
-FIRST = ("lab", "compare", "attention", "anatomy", "evidence", "runs")  # others follow by name
+# Others follow by name.
+FIRST = ("lab", "compare", "attention", "anatomy", "evidence", "runs", "glossary")
 
 
 def pages() -> list[st.Page]:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.language import t
 from dashboard.ui.marks import dot
 
 FOLDER = Path(__file__).with_name("templates")
@@ -24,6 +25,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals["dot"] = dot
+    found.globals["t"] = t
     return found
 
 

@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "resources": set(),
     "language": {"resources"},
+    "glossary": {"config", "resources"},
     "memory": set(),
     "machine": {"memory"},
     "presets": {"config", "resources"},
@@ -80,12 +81,14 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "anatomy": {"address", "catalogue", "components", "figures", "live", "ui"},
     "evidence": {"address", "components", "figures", "live", "ui"},
     "runs": {"catalogue", "compare", "components", "live", "ui"},
+    "glossary": {"figures", "ui"},
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {
     *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
     *("files", "grids"),
     *("heads", "jobs", "machine", "memory", "metrics", "presets", "resources", "runs", "transfer"),
+    "glossary",
     "language",
     "shown",
     "verdicts",

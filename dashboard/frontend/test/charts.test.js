@@ -10,6 +10,7 @@ import { tell } from "../src/charts/curve_traces.js"
 import { Curves } from "../src/charts/curves.js"
 import { Difference } from "../src/charts/difference.js"
 import { LayerMap } from "../src/charts/layer_map.js"
+import { stacked } from "../src/charts/marks.js"
 import { Profile } from "../src/charts/profile.js"
 import { newRun } from "../src/protocol/live.js"
 import { hub } from "../src/state/hub.js"
@@ -106,4 +107,12 @@ test("the loss is marked while the newest that is said of it is bad, and the car
   assert.equal(marked({ loss: "NaN" })[0], true)
   assert.equal(marked({}, { optimal: 0.8718 }), "optimal 0.872")
   assert.equal(marked({}, { optimal: 0 }), "optimal 0.000")
+})
+
+test("marks that would lie over each other stand in rows", () => {
+  assert.deepEqual(stacked([], 14), [])
+  assert.deepEqual(stacked([0, 14, 28], 14), [0, 0, 0])
+  assert.deepEqual(stacked([100, 105, 110], 14), [0, 1, 2])
+  assert.deepEqual(stacked([110, 100, 114], 14), [1, 0, 0], "in the order of their places, not of the runs")
+  assert.deepEqual(stacked([5, 5], 14), [0, 1])
 })

@@ -68,26 +68,55 @@ export function branches(chart, lines) {
     hovertemplate: "▸ %{text}<extra></extra>" }]
 }
 
-// Switches, restarts and alarms of the lines that are named, the newest dozen of each run.
+/** Pixels between the middles of two marks that stand beside each other. */
+const APART = 14
+
+// Switches, restarts and alarms of the lines that are named, the newest dozen of each run. Marks that
+// would lie over each other stand below each other.
 export function marks(chart, layout, lines) {
   const { theme } = chart
+  const { range } = layout.xaxis
   const log = layout.xaxis.type === "log"
+  const pixels = (layout.width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
+  const found = []
   for (const line of lines) {
     if (line.runs.length > 1 || (chart.chosen && chart.chosen !== line)) continue
     for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-12)) {
       if (kind === "fork") continue // see `branches`
-      const colour = levelColour(theme, kind)
       const place = chart.axis(line.run, [step])[0]
       const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place
-      if (x === null || x < layout.xaxis.range[0] || x > layout.xaxis.range[1]) continue
-      layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: place, x1: place,
-        line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
-      layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6, showarrow: false,
-        text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
-        hovertext: `${t("{run}, step {step:,}", { run: escaped(line.run.name), step })}<br>${wrapped(escaped(text), 44)}`,
-        hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
+      if (x === null || x < range[0] || x > range[1]) continue
+      found.push({ run: line.run, step, kind, text, place, x })
     }
   }
+  const rows = stacked(found.map((f) => f.x * pixels), APART)
+  found.forEach(({ run, step, kind, text, place, x }, i) => {
+    const colour = levelColour(theme, kind)
+    layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: place, x1: place,
+      line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
+    layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6 - APART * rows[i], showarrow: false,
+      text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
+      hovertext: `${t("{run}, step {step:,}", { run: escaped(run.name), step })}<br>${wrapped(escaped(text), 44)}`,
+      hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
+  })
+}
+
+/**
+ * The row of each place on a line, 0 at the top: no two of a row are nearer than `apart`.
+ * @param {number[]} places
+ * @param {number} apart
+ */
+export function stacked(places, apart) {
+  /** @type {number[]} the place of the last one in each row */
+  const ends = []
+  const rows = places.map(() => 0)
+  const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b] || a - b)
+  for (const i of order) {
+    const free = ends.findIndex((end) => places[i] - end >= apart)
+    rows[i] = free < 0 ? ends.length : free
+    ends[rows[i]] = places[i]
+  }
+  return rows
 }
 
 function wrapped(text, width) {
