@@ -41,6 +41,7 @@ PROMISED = {
     "Anatomy": ("anatomy_line",),
     "Evidence": ("claims_table", "card_claim", "fig_evidence", "card_repeat"),
     "Runs": ("card_runs",),
+    "Glossary": ("term_residual", "term_warm_up", "term_entropy", "term_sweep"),
 }
 PARTS = """keys => Object.fromEntries(keys.map(key => {
   const e = document.querySelector(`.st-key-${key}`), b = e?.getBoundingClientRect()

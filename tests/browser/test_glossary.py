@@ -1,0 +1,48 @@
+"""The glossary as a person uses it: looks for a word, follows a link, comes back."""
+
+from playwright.sync_api import Page
+
+from tests.browser.driver import Dashboard, settled
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".term h3").all_inner_texts()
+
+
+def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/glossary")
+    page.wait_for_selector(".st-key-term_residual .diagram")
+    settled(page)
+    everything = names(page)
+    box = page.get_by_label("Look for a word")
+    box.fill("warm-up learning-rate")
+    box.press("Enter")
+    page.wait_for_function("document.querySelectorAll('.term').length === 1")
+    assert names(page) == ["Warm-up"]
+    assert page.locator(".st-key-term_warm_up .term-picture").is_visible()
+    assert page.locator(".st-key-term_warm_up .katex").count()
+    page.get_by_role("link", name="post-LN without it").click()
+    page.wait_for_selector(".st-key-train button:enabled")
+    settled(page)
+    assert "preset" in page.url
+    assert page.locator(".st-key-card_block").get_by_text("post-LN").first.is_visible()
+    page.go_back()
+    page.wait_for_selector(".st-key-term_residual")
+    settled(page)
+    assert names(page) == everything
+
+
+def test_a_link_to_a_word_shows_it_first(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/glossary?term=rank_collapse")
+    page.wait_for_selector(".st-key-chosen_rank_collapse")
+    settled(page)
+    assert names(page)[0] == "Rank collapse"
+    assert names(page).count("Rank collapse") == 1
+    page.goto(f"{dashboard.url}/glossary?term=zebra")
+    page.wait_for_selector(".st-key-term_residual")
+    settled(page)
+    assert page.get_by_text("The address says term = zebra, which is not possible").is_visible()
+    box = page.get_by_label("Look for a word")
+    box.fill("zebra")
+    box.press("Enter")
+    page.get_by_text("No such word here").wait_for()
