@@ -1,8 +1,37 @@
 """The glossary as a person uses it: looks for a word, follows a link, comes back."""
 
-from playwright.sync_api import Page
+from __future__ import annotations
 
-from tests.browser.driver import Dashboard, settled
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.driver import Dashboard, Watched, open_browser, settled
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with Dashboard(tmp_path_factory.mktemp("glossary") / "runs") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(90_000)
+    watched = Watched(page)
+    yield page
+    assert watched.errors == []
+    page.close()
 
 
 def names(page: Page) -> list[str]:
@@ -24,7 +53,7 @@ def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard
     page.get_by_role("link", name="post-LN without it").click()
     page.wait_for_selector(".st-key-train button:enabled")
     settled(page)
-    assert "preset" in page.url
+    assert "model_placement=post" in page.url
     assert page.locator(".st-key-card_block").get_by_text("post-LN").first.is_visible()
     page.go_back()
     page.wait_for_selector(".st-key-term_residual")
