@@ -24,7 +24,7 @@ class Box(NamedTuple):
 ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     "dashboard": (
         (Box("app_pages app main __main__", "one script a page", "app_pages"),),
-        (Box("lab compare attention anatomy evidence runs", "what pages are made of"),),
+        (Box("lab compare attention anatomy evidence runs glossary", "what pages are made of"),),
         (
             Box("components", "what a view is told"),
             Box("api", "routes"),
@@ -57,7 +57,11 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
             Box("metrics", "written, read, thinned"),
             Box("heads", "attention patterns"),
         ),
-        (Box("estimate estimate_resnet", "size, memory", "estimate"), Box("presets", "by name")),
+        (
+            Box("estimate estimate_resnet", "size, memory", "estimate"),
+            Box("presets", "by name"),
+            Box("glossary", "the words"),
+        ),
         (Box("config", "every setting once"),),
         (
             Box(

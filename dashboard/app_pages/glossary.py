@@ -1,21 +1,21 @@
 """Glossary: what the words mean, and where to see it."""
 
-import streamlit as st
-
 from core.glossary import terms
 from core.language import t
 from dashboard.address import page
 from dashboard.address.param import Param, among
+from dashboard.address.widgets import text
 from dashboard.glossary import cards
 from dashboard.ui.cards import empty
 
 chosen = page.read(Param("term", "", among(terms())))["term"]
-words = st.text_input(
+words = text(
+    "glossary_words",
     t("Look for a word"),
-    key="glossary_words",
+    "",
+    100,
     placeholder=t("Look for a word: norm, gradient, head …"),
     label_visibility="collapsed",
-    max_chars=100,
 )
 page.show()
 if chosen and not words:

@@ -41,6 +41,7 @@ def names(page: Page) -> list[str]:
 def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard) -> None:
     page.goto(f"{dashboard.url}/glossary")
     page.wait_for_selector(".st-key-term_residual .diagram")
+    page.wait_for_selector(".st-key-term_sweep .term h3")
     settled(page)
     everything = names(page)
     box = page.get_by_label("Look for a word")
@@ -56,6 +57,11 @@ def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard
     assert "model_placement=post" in page.url
     assert page.locator(".st-key-card_block").get_by_text("post-LN").first.is_visible()
     page.go_back()
+    page.wait_for_selector(".st-key-term_warm_up")
+    settled(page)
+    assert names(page) == ["Warm-up"], "as it was left"
+    box.fill("")
+    box.press("Enter")
     page.wait_for_selector(".st-key-term_residual")
     settled(page)
     assert names(page) == everything
@@ -63,7 +69,7 @@ def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard
 
 def test_a_link_to_a_word_shows_it_first(page: Page, dashboard: Dashboard) -> None:
     page.goto(f"{dashboard.url}/glossary?term=rank_collapse")
-    page.wait_for_selector(".st-key-chosen_rank_collapse")
+    page.wait_for_selector(".st-key-chosen_rank_collapse .term h3")
     settled(page)
     assert names(page)[0] == "Rank collapse"
     assert names(page).count("Rank collapse") == 1
