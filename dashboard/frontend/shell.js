@@ -18,7 +18,9 @@ const LEAVING = 2000 // ms after which an emptied address was not left for anoth
 export function mendHistory({ history, location, addEventListener }) {
   const push = history.pushState.bind(history)
   const replace = history.replaceState.bind(history)
-  let bare = false // opened by a link, and its script has not been heard
+  // Opened by a link or by its address, and nothing was pressed since: what the script makes of the
+  // address is no entry of its own.
+  let bare = true
   let went = false // by Back or Forward, and nothing was pressed since
   /** @type {{ state: any, href: string, timer: any } | null} */
   let emptied = null // what stood in the address before it was emptied

@@ -98,3 +98,13 @@ test("an address that is emptied and said anew at once is one entry", () => {
   one.press()
   assert.deepEqual(one.all, ["/compare?focus=a", "/compare?focus=b"])
 })
+
+test("what the script makes of the address that a page was opened by is no entry of its own", () => {
+  const one = tab("/?preset=post-ln-dies")
+  one.push("/?placement=post")
+  one.push("/?placement=post&depth=12")
+  assert.deepEqual(one.all, ["/?placement=post&depth=12"])
+  one.press()
+  one.push("/?placement=post&depth=8")
+  assert.deepEqual(one.all, ["/?placement=post&depth=12", "/?placement=post&depth=8"])
+})
