@@ -18,7 +18,6 @@ from torch import Tensor
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
-from core.anatomy.others import named
 from core.anatomy.streams import is_place
 from core.runs import RunError
 
@@ -30,7 +29,7 @@ def cka(checkpoint: LoadedCheckpoint, asked: parameters.Cka, report: Report) -> 
     """Compare every two places; the module's docstring says what is found."""
     if len(asked.others) > 1:
         raise ValueError("others: CKA compares with one run at a time; name one")
-    pair = [checkpoint, *(named(checkpoint, other) for other in asked.others)]
+    pair = [checkpoint, *(checkpoint.other(named) for named in asked.others)]
     length = min(one.context for one in pair)
     for other in pair[1:]:
         if other.tokenizer.alphabet != checkpoint.tokenizer.alphabet:

@@ -35,7 +35,6 @@ from core.anatomy.loss_grid import (
     sentence,
     told,
 )
-from core.anatomy.others import named
 
 
 def landscape1d(
@@ -56,7 +55,7 @@ def landscape2d(
 def _landscape(
     checkpoint: LoadedCheckpoint, asked: parameters.Landscape, report: Report, dimensions: int
 ) -> Answer[Any]:
-    checkpoints = [checkpoint, *(named(checkpoint, other) for other in asked.others)]
+    checkpoints = [checkpoint, *(checkpoint.other(named) for named in asked.others)]
     report(0.0, "measures the loss at the checkpoint")
     losses = [HeldOutLoss(one) for one in checkpoints]
     centres = [loss(one.model) for loss, one in zip(losses, checkpoints, strict=True)]

@@ -22,7 +22,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses, window_means
+from core.anatomy.loaded_checkpoint import (
+    LoadedCheckpoint,
+    losses_of,
+    token_losses,
+    window_means,
+)
 from core.anatomy.operate import mean_and_error
 
 STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
@@ -93,8 +98,7 @@ def lens(
 
 def _window_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean nats of each window, (B, T, V) and (B, T) -> (B,) float64 on the processor."""
-    flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
-    return window_means(flat.view(targets.shape), targets).cpu()
+    return window_means(losses_of(logits, targets), targets).cpu()
 
 
 def _places(logits: Tensor, ids: Tensor, top: int) -> dict[str, np.ndarray]:

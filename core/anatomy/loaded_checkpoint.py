@@ -6,7 +6,7 @@ B windows, T tokens, V size of the alphabet.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from core.data.images import Images
 from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
+from core.models.block import Sublayer
 from core.models.observe import See, no_observer
 from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
@@ -59,11 +60,15 @@ class LoadedCheckpoint:
             raise RunError(f"run {self.run.id}: {error}") from error
         return model.to(self.device).eval()
 
-    def other(self, id: str, step: int | None = None) -> LoadedCheckpoint:
-        """The newest checkpoint of another run of this folder, or the one of a step.
+    def other(self, named: str) -> LoadedCheckpoint:
+        """The checkpoint that ``id@step`` names in this folder; of an ``id`` alone the newest.
 
         Raises RunError where there is none.
         """
+        id, at, typed = named.partition("@")
+        if at and not typed.isdecimal():
+            raise RunError(f"others: {named} names no checkpoint; accepted: a run's id, or id@step")
+        step = int(typed) if at else None
         run = RunStore(self.run.path.parent).open(id)
         steps = run.checkpoints
         if not steps or (step is not None and step not in steps):
@@ -187,11 +192,23 @@ class LoadedCheckpoint:
         return list(zip(*(t.split(each) for t in tensors), strict=True))
 
 
+def sublayers(model: Transformer) -> Iterator[tuple[str, Sublayer]]:
+    """Every sublayer in order of computation, by its name: "blocks.0.attn"."""
+    for block in model.blocks:
+        for sublayer in block.children():
+            assert isinstance(sublayer, Sublayer)
+            yield sublayer.name, sublayer
+
+
 def token_losses(
     model: nn.Module, inputs: Tensor, targets: Tensor, see: See = no_observer
 ) -> Tensor:
     """Cross-entropy of every prediction in nats, (B, T) and (B, T) -> (B, T); 0 of ignored ones."""
-    logits = model(inputs, see)  # (B, T, V)
+    return losses_of(model(inputs, see), targets)
+
+
+def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of every prediction in nats, (B, T, V) and (B, T) -> (B, T)."""
     flat = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
     return flat.view(targets.shape)
 

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, sublayers
 from core.models.block import Sublayer
 from core.models.observe import no_observer
 from core.models.skips import NoSkip
@@ -82,14 +82,6 @@ def paths(
         "step": checkpoint.step,
     }
     return Answer(found)
-
-
-def sublayers(model: Transformer) -> Iterator[tuple[str, Sublayer]]:
-    """Every sublayer in order of computation, by its name: "blocks.0.attn"."""
-    for block in model.blocks:
-        for sublayer in block.children():
-            assert isinstance(sublayer, Sublayer)
-            yield sublayer.name, sublayer
 
 
 def _counts(layers: list[tuple[str, Sublayer]]) -> list[float]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, losses_of
 from core.training.objectives import IGNORED
 
 LONGEST = 100_000  # characters of a typed text
@@ -77,8 +77,7 @@ def _measured(checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor) -> 
     logits = checkpoint.model(inputs)  # (B, T, V), or (B, V) of a network that predicts one token
     logits = logits.reshape(*targets.shape, -1)
     right = logits.gather(-1, targets[..., None].clamp(min=0))
-    nats = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
-    nats = nats.view(targets.shape).double()
+    nats = losses_of(logits, targets).double()
     # As argmax breaks ties: the first of equals is the likeliest.
     places = torch.arange(logits.shape[-1], device=logits.device)
     ahead = (logits > right) | ((logits == right) & (places < targets[..., None]))

@@ -28,7 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, rank, results
-from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint, sublayers
+from core.models.transformer import Transformer
 from core.probes import depth
 
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0  # Sun et al. 2024, arXiv 2402.17762, section 2
@@ -115,7 +116,7 @@ class Look:
 
 
 @contextlib.contextmanager
-def watched(model: nn.Module, look: Look) -> Iterator[None]:
+def watched(model: Transformer, look: Look) -> Iterator[None]:
     """Meanwhile `look` sees what each sublayer's Add box sums: the skip and the branch."""
 
     def see(name: str, skip: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
@@ -125,19 +126,14 @@ def watched(model: nn.Module, look: Look) -> Iterator[None]:
             look.keep(name, **{what: value.double().square().mean((1, 2))})
 
     hooks = [
-        module.get_submodule("skip").register_forward_pre_hook(partial(see, name))
-        for name, module in sublayers(model)
+        sublayer.skip.register_forward_pre_hook(partial(see, name))
+        for name, sublayer in sublayers(model)
     ]
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def sublayers(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Every sublayer by its name, ``blocks.{i}.attn`` or ``.mlp``, in order."""
-    return [(n, m) for n, m in model.named_modules() if n.endswith((".attn", ".mlp"))]
 
 
 @torch.no_grad()
@@ -150,10 +146,10 @@ def streams(
     portions = checkpoint.batches(inputs)
     for i, (portion,) in enumerate(portions):
         report(i / len(portions), f"follows {len(inputs)} windows through the network")
-        with watched(checkpoint.model, look):
+        with watched(checkpoint.transformer, look):
             checkpoint.model(portion, look)
     depth = checkpoint.wiring.depth
-    names = [name for name, _ in sublayers(checkpoint.model)]
+    names = [name for name, _ in sublayers(checkpoint.transformer)]
     skips, branches = ([look.mean(n, w) ** 0.5 for n in names] for w in ("skip_rms", "branch_rms"))
 
     def means(what: str) -> list[float | None]:

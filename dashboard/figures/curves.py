@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.figures.names import apart, plain, short
 from dashboard.ui.palette import COLOURS, DASHES, Mode, run_colour
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ NAMED = 10  # lines that carry their names at their ends; more are named under t
 UNIFIED = 8  # lines whose values are all shown at once under the pointer
 COLOURS_OF_RUNS = 8
 NAME_HEIGHT = 0.052  # of the chart: names at the lines' ends stand at least this far apart
+LONGEST = 26  # letters of a name at the end of its line
 BAND = 0.18
 
 Numbers = NDArray[np.floating[Any]]
@@ -79,8 +80,8 @@ def curves(
                     line={"width": 0},
                     mode="lines",
                     hoverinfo="skip",
-                    name=_text(line.name),
-                    legendgroup=_text(line.name),
+                    name=plain(line.name),
+                    legendgroup=plain(line.name),
                 )
             )
     for line in lines:
@@ -93,7 +94,7 @@ def curves(
                 y=[_last(line.y) for line in ends],
                 mode="markers",
                 marker={"symbol": "x", "size": 8, "color": theme["warning"]},
-                text=[_text(f"{line.name}: {line.end}") for line in ends],
+                text=[plain(f"{line.name}: {line.end}") for line in ends],
                 hovertemplate="%{text}<extra></extra>",
                 name="diverged",
                 cliponaxis=False,
@@ -131,7 +132,7 @@ def _trace(line: Line, mode: Mode, markers: bool, count: int) -> Any:
     from plotly.graph_objects import Scatter
 
     colour = run_colour(line.colour, mode)
-    name = _text(line.name)
+    name = plain(line.name)
     return Scatter(
         x=line.x,
         y=line.y,
@@ -152,7 +153,7 @@ def _trace(line: Line, mode: Mode, markers: bool, count: int) -> Any:
 
 
 def _layout(theme: dict[str, str], lines: Sequence[Line], height: int, named: bool) -> Any:
-    longest = max((len(_short(line.name)) for line in lines), default=0)
+    longest = max((len(short(line.name, LONGEST)) for line in lines), default=0)
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -196,7 +197,7 @@ def _add_reference(figure: Figure, reference: tuple[float, str], theme: dict[str
         y=level,
         line={"color": theme["muted"], "width": 1.2, "dash": "dot"},
         annotation={
-            "text": _text(name),
+            "text": plain(name),
             "font": {"color": theme["muted"], "size": 12},
             "xshift": -4,
             "yshift": -3,
@@ -236,10 +237,10 @@ def _names(
         place = ((float(np.log10(last)) if log_y else last) - low) / (high - low)
         found.append((min(max(place, 0.0), 1.0), line))
     found.sort(key=lambda one: one[0])
-    places = _apart([place for place, _ in found])
+    places = apart([place for place, _ in found], NAME_HEIGHT, 1.0)
     return [
         {
-            "text": _text(_short(line.name)),
+            "text": plain(short(line.name, LONGEST)),
             "x": 1,
             "xref": "paper",
             "xanchor": "left",
@@ -254,30 +255,9 @@ def _names(
     ]
 
 
-def _apart(places: Sequence[float]) -> list[float]:
-    """Rising places moved as little as keeps them apart and within 0 and 1."""
-    moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + NAME_HEIGHT) if moved else place)
-    top = 1.0
-    for i in reversed(range(len(moved))):
-        moved[i] = min(moved[i], top)
-        top = moved[i] - NAME_HEIGHT
-    return moved
-
-
 def _last(values: Numbers) -> float:
     finite = values[np.isfinite(values)]
     return float(finite[-1]) if len(finite) else float("nan")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 26 else f"{name[:25]}…"
-
-
-def _text(name: str) -> str:
-    """A user's text in a figure: Plotly reads tags, %{} and entities."""
-    return escape(name, quote=False).replace("%{", "%&#123;")
 
 
 def _faint(colour: str, share: float) -> str:

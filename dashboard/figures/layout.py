@@ -4,7 +4,6 @@ ends of lines. The live charts (frontend/src/charts/chart.js) look the same.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.figures.names import apart, plain, short
 from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 
 FONT = '"Source Sans", sans-serif'
 MARGIN = {"l": 54, "r": 18, "t": 8, "b": 40}
 LETTER = 6.3  # pixels of an average letter at 12 px
-NAME = 22  # letters of a run's name at the end of its line
+LINE = 14  # pixels from one name to the next
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def lines(
     figure = go.Figure(
         [
             go.Scatter(
-                x=np.asarray(c.x), y=v, name=short(c.name), mode="lines+markers",
+                x=np.asarray(c.x), y=v, name=plain(short(c.name)), mode="lines+markers",
                 line={"color": c.paint(mode), "width": 2.2, "dash": c.dash},
                 marker={"color": c.paint(mode), "size": 5.5}, cliponaxis=False,
                 hovertemplate=f"%{{y:{digits}}}",
@@ -138,20 +138,15 @@ def name_ends(
     """Names at the ends of lines, pushed apart where they would overlap."""
     inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
     low, high = limits
-    shown: list[list[Any]] = []
+    shown: list[tuple[float, Curve]] = []
     for curve, y in ends:
         if not np.isfinite(y) or (log and y <= 0):
             continue
         at = 1 - ((math.log10(y) if log else y) - low) / (high - low)
-        shown.append([min(max(at, 0.0), 1.0) * inner, curve])
+        shown.append((min(max(at, 0.0), 1.0) * inner, curve))
     shown.sort(key=lambda one: one[0])
-    for before, one in itertools.pairwise(shown):
-        one[0] = max(one[0], before[0] + 14)
-    floor = inner
-    for one in reversed(shown):
-        one[0] = min(one[0], floor)
-        floor = one[0] - 14
-    for at, curve in shown:
+    places = apart([at for at, _ in shown], LINE, inner)
+    for at, (_, curve) in zip(places, shown, strict=True):
         figure.add_annotation(
             x=1, y=1 - at / inner, xref="paper", yref="paper", text=plain(short(curve.name)),
             showarrow=False, xanchor="left", yanchor="middle", xshift=7,
@@ -214,13 +209,3 @@ def colour_bar(mode: Mode, title: str, **more: Any) -> dict[str, Any]:
         "xpad": 6,
         **more,
     }
-
-
-def short(name: str) -> str:
-    """A name that fits beside a chart."""
-    return name if len(name) <= NAME else name[: NAME - 1] + "…"
-
-
-def plain(text: str) -> str:
-    """Text that Plotly, which reads a little HTML, shows as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

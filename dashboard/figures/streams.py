@@ -23,8 +23,8 @@ from dashboard.figures.layout import (
     lines,
     ramp,
     sequential,
-    short,
 )  # fmt: skip
+from dashboard.figures.names import short
 from dashboard.ui.palette import COLOURS, Mode
 
 Measured = tuple[str, int, dict[str, Any]]  # a run's name, its colour, and its result

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.anatomy import Silent
-from core.anatomy.paths import contributions, gradients, paths, sublayers
+from core.anatomy.loaded_checkpoint import sublayers
+from core.anatomy.paths import contributions, gradients, paths
 from core.config import ModelConfig
 from core.runs import RunStore
 from tests.subjects import asking, network, some_tokens, subject_of, wirings

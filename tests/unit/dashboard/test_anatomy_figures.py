@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import landscape, layout, lesions, streams, text
+from dashboard.figures.names import NAME
 from dashboard.ui.palette import COLOURS, RUNS
 
 MODES = ("light", "dark")
@@ -66,7 +67,7 @@ def test_long_and_strange_names_are_shortened_and_plain():
     (name,) = names(figure)
     assert name.startswith("&lt;b&gt;")
     assert name.endswith("…")
-    assert figure.layout.margin.r >= layout.NAME * layout.LETTER
+    assert figure.layout.margin.r >= NAME * layout.LETTER
 
 
 def test_what_is_not_finite_is_a_gap_and_does_not_set_the_range():
