@@ -93,8 +93,8 @@ class RunStore:
     def _appear(self, made: Path, slug: str) -> Path:
         """Give a whole directory the name under which it is a run: the time, then what it is."""
         while True:
-            now = time.time()
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"{now % 1:.3f}"[2:]
+            seconds, thousandths = divmod(time.time_ns() // 10**6, 1000)
+            stamp = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}{thousandths:03}"
             path = self.root / f"{stamp}-{slug}-{secrets.token_hex(2)}"
             if not path.exists():
                 os.rename(made, path)

@@ -14,6 +14,7 @@ from conftest import small
 
 from core.files import write_atomically
 from core.runs import RunError, RunStore, Status, events, small_files
+from core.runs import store as store_module
 from core.runs.events import EventLog, append_event
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
@@ -54,6 +55,19 @@ def test_a_run_opens_from_the_moment_that_its_name_is_seen(
 
 def test_runs_take_the_colours_in_order(store: RunStore) -> None:
     assert [store.create(small()).meta["colour"] for _ in range(10)] == [*range(10)]
+
+
+def test_ids_are_in_order_at_the_end_of_a_second(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounded, the last half millisecond would stand before the second's beginning."""
+    now = 1_790_000_000_000_000_000
+    ids = []
+    for later in (998_000_000, 999_700_000, 1_001_000_000):
+        monkeypatch.setattr(store_module.time, "time_ns", lambda later=later: now + later)
+        ids.append(store.create(small(), "x").id)
+    assert ids == sorted(ids)
+    assert [run.meta["colour"] for run in store.list()] == [0, 1, 2]
 
 
 def test_without_its_worker_a_run_is_interrupted(store: RunStore) -> None:
