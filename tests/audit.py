@@ -2,6 +2,14 @@
 
 Every file of every pinned package is compared with the SHA-256 that its wheel has for it, without a
 network. Advisories are pip-audit's; where it can't reach them, that is said and is no failure.
+
+So a file that was changed since it was installed is found. A wheel that was another one from the
+start, with a RECORD to match, is not. Against that pip knows hashes in the requirements, and there
+are none of them here: pip takes them only where every package has one, those that others need too,
+and torch's builds for a processor and for each CUDA are other files that need other packages
+(`nvidia-*`), under one version. A list that is right on one machine refuses the next, and no marker
+in it tells a GPU. Whoever needs one makes that of their own machine: `pip download -r
+requirements.txt -d wheels`, `pip hash wheels/*`, and installs with `--require-hashes`.
 """
 
 from __future__ import annotations
