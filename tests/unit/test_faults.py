@@ -1,6 +1,7 @@
 """A tenth of the campaign of faults (`make faults`), with another seed: nothing is lost."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the campaign forks and locks as Linux does")
-def test_nothing_is_lost_by_any_of_some_thirty_faults() -> None:
+def test_nothing_is_lost_by_any_of_forty_faults() -> None:
     # A process of its own: it forks, which a process that has trained must not.
-    options = {"--cases": "32", "--seed": "20", "--workers": "2"}
+    options = {"--cases": "40", "--seed": "20", "--workers": "2"}
     asked = [
         sys.executable,
         "-m",
@@ -25,4 +26,4 @@ def test_nothing_is_lost_by_any_of_some_thirty_faults() -> None:
         asked, cwd=ROOT, env={**kept, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
     )
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
-    assert "| **all** | **3" in found.stdout
+    assert re.search(r"\*\*all\*\* \| \*\*(3[2-9]|40)( \(|\*\*)", found.stdout), found.stdout
