@@ -41,6 +41,8 @@ def bring_back(run: Run) -> None:
         for event in carried_out
         if (event["step"], event.get("text")) not in scheduled
     ]
+    if _inherited(run):
+        raise RunError(_unknown(run, "by a run that it was forked from"))
     if os.path.lexists(path):  # as a link to nothing is, too
         path.rename(path.with_suffix(".damaged"))
     if by_hand:
@@ -58,7 +60,23 @@ def _switch(run: Run, event: dict[str, Any]) -> Switch:
             raise ValueError
         return Switch(**said)
     except (ValidationError, ValueError) as error:
-        raise RunError(
-            f"run {run.id} was rewired at step {event['step']:,}, but its {FILE} is gone or damaged"
-            " and its events do not say how; bring the file back from a copy"
-        ) from error
+        raise RunError(_unknown(run, f"at step {event['step']:,}")) from error
+
+
+def _inherited(run: Run) -> bool:
+    """Whether a fork has switches that somebody turned by hand before it began."""
+    fork = run.fork
+    if fork is None:
+        return False
+    scheduled = fork.config.model
+    for switch in sorted(fork.config.training.switches, key=lambda one: one.step):
+        if switch.step < fork.step:
+            scheduled = scheduled.switched(switch.override)
+    return scheduled != fork.wiring
+
+
+def _unknown(run: Run, when: str) -> str:
+    return (
+        f"run {run.id} was rewired {when}, but its {FILE} is gone or damaged and its events do not"
+        " say how; bring the file back from a copy"
+    )

@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import small
-from test_switching import ByHand, losses
 
 from core.catalogue import index
 from core.jobs import forks
 from core.runs import Run, RunError, RunStore
-from core.runs.status import Status, append_event
+from core.runs.events import append_event
+from core.runs.status import Order, Status
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.loops import Script, losses, train
 
-SWITCHED = {12: ("switch", "1: residual=off")}
-STOPPED = {**SWITCHED, 24: ("stop", "")}
+SWITCHED = {12: Order("switch", "1: residual=off")}
+STOPPED = {**SWITCHED, 24: "stop"}
 
 
 def harm(path: Path, how: str) -> None:
@@ -33,7 +34,7 @@ def harm(path: Path, how: str) -> None:
 @pytest.fixture
 def stopped(store: RunStore) -> Run:
     run = store.create(small())
-    Trainer(run, ByHand(STOPPED)).train()  # type: ignore[arg-type]
+    Trainer(run, Script(STOPPED)).train()
     return run
 
 
@@ -42,7 +43,7 @@ def test_switches_by_hand_are_brought_back_from_the_events(
     store: RunStore, stopped: Run, how: str
 ) -> None:
     whole = store.create(small())
-    Trainer(whole, ByHand(SWITCHED)).train()  # type: ignore[arg-type]
+    Trainer(whole, Script(SWITCHED)).train()
     harm(stopped.path / "switches.json", how)
     Trainer(Run(stopped.path), NullControl()).train()
     np.testing.assert_array_equal(losses(stopped), losses(whole))
@@ -61,9 +62,24 @@ def test_a_switch_that_no_event_describes_is_asked_for(stopped: Run) -> None:
         Trainer(Run(stopped.path), NullControl())
 
 
+def test_switches_that_a_fork_inherited_are_asked_for(store: RunStore, stopped: Run) -> None:
+    point = forks.point(stopped, 20)  # after the switch of its parent
+    fork = store.create(point.settings({}), "fork", point)
+    Trainer(fork, Script({4: "stop"})).train()
+    (fork.path / "switches.json").unlink()
+    with pytest.raises(RunError, match=r"by a run that it was forked from.*bring the file back"):
+        Trainer(Run(fork.path), NullControl())
+    plain = train(store, small(), Script({24: "stop"}))
+    early = forks.point(plain, 20)
+    other = store.create(early.settings({"training.switches": "22/0: norm=rms"}), "early", early)
+    Trainer(other, Script({4: "stop"})).train()
+    assert not (other.path / "switches.json").exists()
+    Trainer(Run(other.path), NullControl())
+
+
 def test_scheduled_switches_need_no_file(store: RunStore) -> None:
     run = store.create(small(training__switches="12/0: norm=rms"))
-    Trainer(run, ByHand({24: ("stop", "")})).train()
+    Trainer(run, Script({24: "stop"})).train()
     Trainer(Run(run.path), NullControl()).train()
     assert not (run.path / "switches.json").exists()
 
@@ -71,7 +87,7 @@ def test_scheduled_switches_need_no_file(store: RunStore) -> None:
 def test_a_fork_without_its_fork_json_does_not_go_on(store: RunStore, stopped: Run) -> None:
     point = forks.point(stopped, 20)
     fork = store.create(point.settings({}), "fork", point)
-    Trainer(fork, ByHand({4: ("stop", "")})).train()
+    Trainer(fork, Script({4: "stop"})).train()
     (fork.path / "fork.json").unlink()
     with pytest.raises(RunError, match=r"its fork.json is gone; bring it back"):
         Trainer(Run(fork.path), NullControl())
