@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from core.evidence.claim import Claim
-from core.evidence.claims import attention, collapse, gradients, norms, sizes, training
+from core.evidence.claims import at_scale, attention, collapse, gradients, norms, sizes, training
 from core.language import mark
 
 # The groups by their words, in order.
@@ -25,6 +25,7 @@ CLAIMS: tuple[Claim, ...] = (
     *collapse.CLAIMS,
     *attention.CLAIMS,
     *training.CLAIMS,
+    *at_scale.CLAIMS,
 )
 
 

@@ -1,27 +1,15 @@
 """What becomes of networks when they are trained."""
 
 from core.evidence.claim import Axes, Claim, Quantity
-from core.evidence.papers import (
-    KARPATHY,
-    OLSSON,
-    RADFORD,
-    SHAZEER,
-    SUN_LNS,
-    SUN_MASSIVE,
-    WANG,
-    XIAO,
-    XIONG,
-    ZHOU,
-    ZHU,
-)
+from core.evidence.papers import KARPATHY, OLSSON, RADFORD, WANG, XIONG
 
 _MEASURE = "core.evidence.measure.training"
-_SETTING = (
+SETTING = (
     "tiny-shakespeare, d = 64, 4 heads, ReLU, Xavier, AdamW (0.9, 0.95), rate 0.001, batch 16,"
     " context 64, no clipping; the mean of the last 50 steps."
 )
 _INDEPENDENT = "measured on an independent implementation"
-_LOSS = Axes("step", "training loss, nats per character")
+LOSS = Axes("step", "training loss, nats per character")
 _DEAD = "gap to the unigram loss of the same batches, nats"
 _TWO = (0, 1)
 
@@ -55,13 +43,13 @@ CLAIMS = (
         paper=XIONG,
         where="Sections 3 and 4",
         formula=r"\eta_t = \tfrac{t}{T_{warmup}}\,\eta_{max},\quad t \le T_{warmup}",
-        setting="12 layers, 400 steps, without warm-up and with 200 steps of it. " + _SETTING,
+        setting="12 layers, 400 steps, without warm-up and with 200 steps of it. " + SETTING,
         quantities=(
             Quantity("dead", f"post-LN without, {_DEAD}", 0.0, 0.1),
             Quantity("saved", "post-LN with 200 steps, loss", high=2.8),
             Quantity("pre", "pre-LN without, loss", high=2.5),
         ),
-        axes=_LOSS,
+        axes=LOSS,
         function=f"{_MEASURE}:warm_up",
         seeds=_TWO,
         quick=False,
@@ -78,7 +66,7 @@ CLAIMS = (
         where="Section 4, “fails to train”",
         formula=r"\left|\mathbb{E}\left[\mathcal{L} - \mathcal{L}_{unigram}\right]\right| < 0.03",
         setting="12 layers, no warm-up, the last 100 of 400 steps; loss minus the loss of that very"
-        " batch under the letters' frequencies. " + _SETTING,
+        " batch under the letters' frequencies. " + SETTING,
         quantities=(
             Quantity("gap", "post-LN, |gap|, nats", 0.0, 0.03, theory="0"),
             Quantity("alive", "pre-LN, |gap|, nats", low=0.5),
@@ -97,12 +85,12 @@ CLAIMS = (
         paper=XIONG,
         where="Section 3",
         formula=r"L = 2, 4, 8 \text{ train},\quad L = 12 \text{ does not}",
-        setting="Post-LN, no warm-up, 300 steps. " + _SETTING,
+        setting="Post-LN, no warm-up, 300 steps. " + SETTING,
         quantities=(
             *(Quantity(f"loss-{n}", f"loss, {n} layers", 2.2, 2.75) for n in (2, 4, 8)),
             Quantity("dead", f"12 layers, {_DEAD}", 0.0, 0.1),
         ),
-        axes=_LOSS,
+        axes=LOSS,
         function=f"{_MEASURE}:depth_threshold",
         seeds=_TWO,
         quick=False,
@@ -117,13 +105,13 @@ CLAIMS = (
         paper=RADFORD,
         where="Section 2.3, for a post-LN",
         formula=r"W \sim \mathcal{N}(0, 0.02)\ \text{or}\ U(\pm 1/\sqrt{d})",
-        setting="Post-LN, 12 layers, no warm-up, 400 steps. " + _SETTING,
+        setting="Post-LN, 12 layers, no warm-up, 400 steps. " + SETTING,
         quantities=(
             Quantity("gpt2", "loss, GPT-2's initialisation", high=2.6),
             Quantity("torch", "loss, torch's initialisation", high=2.6),
             Quantity("xavier", f"Xavier's, {_DEAD}", 0.0, 0.1),
         ),
-        axes=_LOSS,
+        axes=LOSS,
         function=f"{_MEASURE}:initialisation",
         seeds=_TWO,
         quick=False,
@@ -138,7 +126,7 @@ CLAIMS = (
         paper=WANG,
         where="with Bachlechner et al. 2020, Touvron et al. 2021, Kim et al. 2025, OLMo 2",
         formula=r"y = post(skip(x) + scale \cdot inner(F(pre(x))))",
-        setting="12 layers, no warm-up, 400 steps. " + _SETTING,
+        setting="12 layers, no warm-up, 400 steps. " + SETTING,
         quantities=(
             *(
                 Quantity(name, f"loss, {name}", 2.15, 2.6)
@@ -148,7 +136,7 @@ CLAIMS = (
             Quantity("no residual", f"no residual, {_DEAD}", 0.0, 0.1),
             Quantity("no norm", "share of seeds in which no norm diverges", 1.0, 1.0),
         ),
-        axes=_LOSS,
+        axes=LOSS,
         function=f"{_MEASURE}:trainability",
         seeds=(0,),
         quick=False,
@@ -164,7 +152,7 @@ CLAIMS = (
         paper=XIONG,
         where="Figure 3",
         formula=r"\|\partial W^{2}_{L}\| \,/\, \|\partial W^{2}_{1}\|",
-        setting="8 layers, 500 steps, no warm-up. " + _SETTING,
+        setting="8 layers, 500 steps, no warm-up. " + SETTING,
         quantities=(
             Quantity("pre", "last over first, pre-LN", high=0.6, average="geometric"),
             Quantity("post", "last over first, post-LN", low=1.2, average="geometric"),
@@ -218,184 +206,5 @@ CLAIMS = (
         seconds=40.0,
         source="three seeds of the lab (0.81 to 0.86 and 0.12)",
         caution="The period has to be random: with a fixed one a single layer copies by position.",
-    ),
-    Claim(
-        name="massive-activations",
-        group="training",
-        sentence="A few activations of a trained network are a thousand times larger than the"
-        " median.",
-        paper=SUN_MASSIVE,
-        where="Section 2",
-        formula=r"|a| > 100\ \text{and}\ |a| \ge 1000 \cdot \mathrm{median}|a|",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text. " + _SETTING,
-        quantities=(
-            Quantity("largest", "largest |a| of the stream", low=100, strict=False),
-            Quantity("median", "largest |a| over the median", low=1000, strict=False),
-        ),
-        axes=Axes("layer", "largest |a| over the median", log_y=True),
-        function=f"{_MEASURE}:at_scale",
-        arguments={"which": "massive"},
-        seeds=(0,),
-        quick=False,
-        seconds=40.0,
-        source="the paper's definition",
-        caution="It takes scale: SmolLM2-135M shows 25,364 at one place against a median of 1.7.",
-    ),
-    Claim(
-        name="attention-sinks",
-        group="training",
-        sentence="Heads of trained networks put most of their attention on the first token.",
-        paper=XIAO,
-        where="Section 3.1",
-        formula=r"\tfrac{1}{|t|}\textstyle\sum_{t > 32} A_{t,0}",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text; a head's mean attention to token 0"
-        " over the later half. " + _SETTING,
-        quantities=(
-            Quantity("sink", "largest mean attention to token 0 of a head", low=0.5, strict=False),
-        ),
-        axes=Axes("layer", "largest mean attention to token 0 of a head"),
-        function=f"{_MEASURE}:at_scale",
-        arguments={"which": "sinks"},
-        seeds=(0,),
-        quick=False,
-        seconds=5.0,
-        source="the paper's figure 2",
-        caution="It takes scale: in SmolLM2-135M 54 to 74 % of the attention of layers 14 to 26"
-        " goes to token 0.",
-    ),
-    Claim(
-        name="pre-variance",
-        group="training",
-        sentence="The variance of pre-LN's stream grows exponentially with depth after training.",
-        paper=SUN_LNS,
-        where="the growth of pre-LN's variance",
-        formula=r"\sigma^2_{x_l} = \sigma^2_{x_1}\,\Theta\!\left(e^{l}\right)",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text; growth of log variance in the last"
-        " four layers over that in the first four: 1 where it is exponential. " + _SETTING,
-        quantities=(
-            Quantity(
-                "constant",
-                "late growth over early growth of log variance",
-                0.8,
-                10.0,
-                strict=False,
-                theory="1",
-            ),
-        ),
-        axes=Axes("layer", "variance of the stream", log_y=True),
-        function=f"{_MEASURE}:at_scale",
-        arguments={"which": "variance"},
-        seeds=(0,),
-        quick=False,
-        seconds=5.0,
-        source="the paper's upper bound; the width of the band is ours",
-        caution="The paper's bounds reach from linear to exponential.",
-    ),
-    Claim(
-        name="lns-ahead",
-        group="training",
-        sentence="LNS trains to a lower loss than pre-LN.",
-        paper=SUN_LNS,
-        where="its comparison of losses",
-        formula=r"\mathcal{L}_{pre} - \mathcal{L}_{LNS} > 0",
-        setting="8 layers, 500 steps. " + _SETTING,
-        quantities=(
-            Quantity(
-                "ahead",
-                "loss of pre-LN minus that of LNS, nats",
-                low=0.02,
-                strict=False,
-                theory="above 0",
-            ),
-        ),
-        axes=_LOSS,
-        function=f"{_MEASURE}:at_scale",
-        arguments={"which": "lns"},
-        seeds=_TWO,
-        quick=False,
-        seconds=60.0,
-        source="the paper; less than 0.02 nats is within the spread of seeds",
-        caution="nanochat (March 2026): did not help.",
-    ),
-    Claim(
-        name="dyt-instead-of-norm",
-        group="training",
-        sentence="A network with Dynamic Tanh instead of its norms trains as well.",
-        paper=ZHU,
-        where="Section 5",
-        formula=r"\mathcal{L}_{LN} - \mathcal{L}_{DyT} \approx 0",
-        setting="Pre-LN, 6 layers, 400 steps. " + _SETTING,
-        quantities=(
-            Quantity(
-                "gained",
-                "loss with LayerNorm minus that with DyT, nats",
-                low=-0.05,
-                strict=False,
-                theory="0",
-            ),
-        ),
-        axes=_LOSS,
-        function=f"{_MEASURE}:beside",
-        arguments={"change": "dyt"},
-        seeds=_TWO,
-        quick=False,
-        seconds=70.0,
-        source="the paper",
-        caution="nanochat (May 2026): worse at 12 layers and slower. 2604.23434: it depends on how"
-        " much data there is for each parameter.",
-    ),
-    Claim(
-        name="value-residual-helps",
-        group="training",
-        sentence="Value residual lowers the loss.",
-        paper=ZHOU,
-        where="its comparison of losses",
-        formula=r"\mathcal{L}_{plain} - \mathcal{L}_{V_1} > 0",
-        setting="Pre-LN, 6 layers, 400 steps. " + _SETTING,
-        quantities=(
-            Quantity(
-                "gained",
-                "loss without minus that with it, nats",
-                low=0.02,
-                strict=False,
-                theory="above 0",
-            ),
-        ),
-        axes=_LOSS,
-        function=f"{_MEASURE}:beside",
-        arguments={"change": "value"},
-        seeds=_TWO,
-        quick=False,
-        seconds=40.0,
-        source="the paper; less than 0.02 nats is within the spread of seeds",
-        caution="Repeated elsewhere at larger scale: nanochat and the nanoGPT speedruns use value"
-        " residuals or value embeddings.",
-    ),
-    Claim(
-        name="swiglu-helps",
-        group="training",
-        sentence="A gated feed-forward network of as many weights lowers the loss.",
-        paper=SHAZEER,
-        where="Table 1",
-        formula=r"\mathrm{FFN}(x) = (\mathrm{SiLU}(xW_g) \otimes xW_{in})\,W_{out}",
-        setting="Pre-LN, 6 layers, 400 steps; SwiGLU of width 171 against ReLU of width 256. "
-        + _SETTING,
-        quantities=(
-            Quantity(
-                "gained",
-                "loss with ReLU minus that with SwiGLU, nats",
-                low=0.02,
-                strict=False,
-                theory="above 0",
-            ),
-        ),
-        axes=_LOSS,
-        function=f"{_MEASURE}:beside",
-        arguments={"change": "swiglu"},
-        seeds=_TWO,
-        quick=False,
-        seconds=40.0,
-        source="the paper; less than 0.02 nats is within the spread of seeds",
-        caution="nanochat (February 2026): negative.",
     ),
 )

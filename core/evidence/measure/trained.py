@@ -7,6 +7,7 @@ on.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from statistics import mean
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from core.anatomy import CancelledError
 from core.config import RunConfig
-from core.evidence.measure.networks import WIRINGS, Lab
+from core.evidence.claim import Measured, Series
+from core.evidence.measure.networks import WIRINGS, Lab, curve, points
 from core.evidence.record import training_code
 from core.runs import Run, RunError
 from core.runs.status import Order
@@ -23,6 +25,10 @@ from core.training.trainer import Trainer
 
 TAG = "evidence"
 LAST = 50  # steps that are judged
+UNIGRAM = 3.309  # nats, of the training part of tiny-shakespeare
+
+Made = Callable[[int], RunConfig]  # a network's settings by seed
+
 # What decides nothing but the time it takes.
 UNWATCHED: dict[str, Any] = {
     "training.evaluate_every": 0,
@@ -129,3 +135,48 @@ def smoothed(run: Run, window: int = 20) -> tuple[list[float], list[float]]:
         [float(np.mean(steps[i : i + window])) for i in starts],
         [float(mean(float(v) for v in loss[i : i + window])) for i in starts],
     )
+
+
+def train_all(lab: Lab, networks: dict[str, tuple[str, Made]]) -> dict[str, list[Run]]:
+    """Each network (key: title, its config by seed) with each seed."""
+    jobs = [(key, seed) for seed in lab.seeds for key in networks]
+    found: dict[str, list[Run]] = {key: [] for key in networks}
+    for i, (key, seed) in enumerate(jobs):
+        title, of_seed = networks[key]
+        name = f"{title}, seed {seed}"
+        found[key].append(trained(lab, of_seed(seed), name, i / len(jobs), 1 / len(jobs)))
+    return found
+
+
+def made(wiring: str, **changes: object) -> Made:
+    """A wiring's settings by seed, with changes as `settings` takes them."""
+    return lambda seed: settings(wiring, **{"training__seed": seed, **changes})
+
+
+def ids(found: dict[str, list[Run]]) -> list[str]:
+    """The ids of all of them."""
+    return [run.id for runs in found.values() for run in runs]
+
+
+def curves(found: dict[str, list[Run]], names: dict[str, str]) -> list[Series]:
+    """The loss through training, of the runs that did not diverge."""
+    series = []
+    for key, runs in found.items():
+        rows = [smoothed(run) for run in runs if run.status != "diverged"]
+        if rows:
+            series.append(points(names[key], rows[0][0], [losses for _, losses in rows]))
+    return series
+
+
+def plateau_level(series: Sequence[Series]) -> Series:
+    """The loss of a network that ignores its input, as wide as the other curves."""
+    last = max((s.x[-1] for s in series), default=1.0)
+    return curve("unigram entropy", (0.0, last), (UNIGRAM, UNIGRAM))
+
+
+def compared(lab: Lab, networks: dict[str, tuple[str, Made]]) -> tuple[Measured, Any]:
+    """Every network's mean loss of the last 50 steps, their curves, and the runs."""
+    found = train_all(lab, networks)
+    series = curves(found, {key: title for key, (title, _) in networks.items()})
+    values = {key: [last_loss(run) for run in runs] for key, runs in found.items()}
+    return Measured(values, [*series, plateau_level(series)], ids(found)), found
