@@ -18,6 +18,7 @@ from core.config.literals import (
     Residual,
     Stem,
     Sublayers,
+    on_or_off,
 )
 from core.config.norms import NORMS, Norm
 from core.config.overrides import Override, parse
@@ -175,11 +176,7 @@ class ModelConfig(Group):
     def _short_form(cls, value: Any) -> Any:
         return parse(value)
 
-    @field_validator("residual", "final_norm", mode="before")
-    @classmethod
-    def _switch_words(cls, value: Any) -> Any:
-        # JSON and TOML writers naturally give booleans for on and off.
-        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    _switch_words = field_validator("residual", "final_norm", mode="before")(on_or_off)
 
     @field_validator("feedforward_width")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic import field_validator, model_serializer, model_validator
 
 from core.config import layers as counting
 from core.config.base import Group, setting
-from core.config.literals import Residual
+from core.config.literals import Residual, on_or_off
 from core.config.norms import Norm
 from core.config.wiring import Placement, Scaling
 
@@ -39,10 +39,7 @@ class Override(Group):
             )
         return text
 
-    @field_validator("residual", mode="before")
-    @classmethod
-    def _switch_words(cls, value: Any) -> Any:
-        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    _switch_words = field_validator("residual", mode="before")(on_or_off)
 
     @model_validator(mode="after")
     def _changes_something(self) -> Override:

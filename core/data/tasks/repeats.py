@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from core.config.run import divisors
 from core.data.tasks.task import ALPHABET, Ids, Uniform
 
 
@@ -64,9 +65,9 @@ class Repeat(Uniform):
         """E ln Σ V^(period - q) over sequences of this period, in nats."""
         size = float(self.vocabulary)
         total = 0.0
-        for least in _divisors(period):
+        for least in divisors(period):
             share = sum(
-                _moebius(least // part) * size ** (part - period) for part in _divisors(least)
+                _moebius(least // part) * size ** (part - period) for part in divisors(least)
             )
             fitting = sum(size ** (period - q) for q in known if q % least == 0)
             total += share * math.log(fitting)
@@ -113,10 +114,6 @@ class Reverse(Uniform):
         if last:
             return 0.0
         return (context - (context + 1) // 2) * math.log(self.vocabulary) / context
-
-
-def _divisors(number: int) -> list[int]:
-    return [part for part in range(1, number + 1) if number % part == 0]
 
 
 def _moebius(number: int) -> int:
