@@ -119,7 +119,7 @@ def claim(evidence: Evidence, mode: Mode) -> None:
             (t("Code"), one.claim.module),
         ]
         st.html(render("evidence/facts", facts=[fact for fact in facts if fact[1]]))
-        st.code(one.claim.command, language="bash", wrap_lines=True)
+        st.code(one.claim.command, language=None, wrap_lines=True)
 
 
 def _plainly(one: Shown) -> str:

@@ -95,6 +95,7 @@
       if (!a.control !== !b.control && (says(a.text, b.text) || says(b.text, a.text))) continue
       // A label belongs to its control, and a figure's words to the figure.
       if (a.e.closest("label")?.contains(b.e) || b.e.closest("label")?.contains(a.e)) continue
+      if (a.e.closest(".katex")?.contains(b.e)) continue // accents stand over their letters
       if (a.control && b.control && a.e.closest("[data-baseweb], .stSelectbox, .stMultiSelect, .stNumberInput, .stSlider")?.contains(b.e)) continue
       if (!a.control !== !b.control && (a.e.closest(".stSelectbox, .stMultiSelect, .stSlider, .stFileUploader") ?? 0) === b.e.closest(".stSelectbox, .stMultiSelect, .stSlider, .stFileUploader")) continue
       found.push(`${place(a.e)}: ${words(a.text)} and ${words(b.text)} lie over each other by ${Math.round(w)} x ${Math.round(h)} pixels`)
