@@ -21,7 +21,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
-from streamlit import auth_util
+from streamlit import auth_util, config
+from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
@@ -47,9 +48,23 @@ def _section() -> dict[str, Any]:
     return section.to_dict() if section else {}
 
 
+def _unreadable() -> str:
+    """The file of secrets that is there and can't be read, which Streamlit takes for none."""
+    there = _files()
+    return there[0] if there and not secrets_singleton.load_if_toml_exists() else ""
+
+
+def _files() -> list[str]:
+    return [path for path in config.get_option("secrets.files") if os.path.lexists(path)]
+
+
 def configured() -> bool:
-    """Whether people sign in: then nobody comes in otherwise but with the token."""
-    return bool(_section())
+    """Whether people sign in: then nobody comes in otherwise but with the token.
+
+    So it is, too, where the file that would say so can't be read.
+    """
+    # Asked at every request, and where there is no file Streamlit takes its time to say so.
+    return bool(_files()) and (bool(_section()) or bool(_unreadable()))
 
 
 def providers() -> list[str]:
@@ -62,6 +77,8 @@ def providers() -> list[str]:
 
 def problem() -> str:
     """Why nobody can sign in, in one sentence; empty where people can."""
+    if path := _unreadable():
+        return f"{path} can't be read, which may ask people to sign in: mend or remove it."
     section = _section()
     lacking = [name for name in NEEDED if not section.get(name)]
     if importlib.util.find_spec("authlib") is None or importlib.util.find_spec("httpx") is None:

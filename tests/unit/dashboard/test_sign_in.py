@@ -202,6 +202,20 @@ def test_half_a_section_opens_nothing_and_says_what_is_missing(
     assert lacks in entrance()
 
 
+def test_a_file_of_secrets_that_cannot_be_read_opens_nothing(
+    client: TestClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("[auth\n")
+    use(path)
+    page = client.get("/", headers=HTML)
+    assert page.status_code == 403
+    assert "broken.toml can&#39;t be read" in page.text
+    assert client.get("/api/live").status_code == 403
+    path.unlink()
+    assert client.get("/api/live").status_code == 200, "the own user, as without one"
+
+
 def test_without_authlib_it_says_what_to_install(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
