@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import shutil
 import signal
@@ -96,20 +97,24 @@ def _full_until(lab: Laboratory, rng: random.Random, number: int) -> None:
 
 
 def _stalled(lab: Laboratory, rng: random.Random) -> None:
+    """At a flush of metrics, or at a status, snapshot or checkpoint that is written to the disk."""
     from core.metrics import writer
 
-    real, left = writer.append_whole, [rng.randrange(1, 6)]
+    where, name = rng.choice([(writer, "append_whole"), (os, "fsync")])
+    real, left = getattr(where, name), [rng.randrange(1, 6)]
 
-    def slow(descriptor: int, data: bytes) -> None:
+    def slow(*given: Any) -> Any:
         left[0] -= 1
         if not left[0]:
             time.sleep(1)
-        real(descriptor, data)
+        return real(*given)
 
-    writer.append_whole = slow
+    setattr(where, name, slow)
     with lab.store() as store:
         run = store.create(lab.config(), "trains")
         train(run)
+        if left[0] > 0:
+            raise LostError("it never stalled")
         compare(run, lab.truth())
 
 
