@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.config import choices, settings
 from core.config.words import file_name, format_value
 

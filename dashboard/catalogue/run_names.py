@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.catalogue import index as catalogue
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
 from core.runs import Run, RunError

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from core.catalogue.index import Entry, differing
+from core.catalogue.entry import Entry, differing
 from core.config.words import title_of
 from dashboard.catalogue.differences import common, counted, drawn_together
 from dashboard.settings.form import DEFAULTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.runs import RunError
 from dashboard.ui import cards
 from dashboard.ui.palette import RUNS

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from core.catalogue.index import Entry, differing
+from core.catalogue.entry import Entry, differing
 from core.catalogue.naming import names
 from core.config.alike import SCHEDULE
 from core.config.describe import short_title

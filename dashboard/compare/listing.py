@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.catalogue import index as catalogue
+from core.catalogue import entry as catalogue
+from core.catalogue.entry import Entry
 from core.catalogue.filters import FilterError, parse
-from core.catalogue.index import Entry
 from dashboard.catalogue import run_names
 
 # Every run has these, from its first step on; they stand first.

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from core.catalogue.index import Entry, differing
+from core.catalogue.entry import Entry, differing
 from core.catalogue.outcomes import Outcome, came, cell, outcome
 from core.config.describe import short_title
 from core.config.words import format_value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.catalogue import index
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.runs import RunStore
 from dashboard.address.param import Address, Problems
 from dashboard.catalogue import run_names

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.config.units import corpus_unit
 from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.catalogue.index import Entry, differing
+from core.catalogue.entry import Entry, differing
 from core.catalogue.naming import cut
 from core.config.describe import short_title
 from core.config.words import file_name

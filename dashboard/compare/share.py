@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.runs import Run
 from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted

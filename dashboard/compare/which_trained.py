@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.config.describe import short_title
 from core.jobs import grids as jobs
 from core.jobs.grid_progress import goes_on, progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.verdicts import labels
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from core.catalogue.index import differing
+from core.catalogue.entry import differing
 from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
 from core.catalogue.summary import RunSummary

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalogue.index import Entry, of_run
+from core.catalogue.entry import Entry
+from core.catalogue.index import of_run
 from core.catalogue.naming import names
 from core.catalogue.summary import RunSummary
 from core.metrics.downsample import band, thinned

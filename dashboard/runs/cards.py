@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.jobs.queue import Where
 from core.runs import Run
 from core.runs.retention import RULES

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalogue import index as catalogue
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.files import Usage, together
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.catalogue import index as catalogue
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.files import Usage
 from core.runs import RunStore
 from dashboard.runs import listing

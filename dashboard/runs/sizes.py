@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from core.files import Usage
 from dashboard.catalogue import ahead
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalogue.index import Entry
+from core.catalogue.entry import Entry
 from dashboard.compare.address import Choice
 
 NOTHING = Choice(kind="only")

@@ -1,0 +1,197 @@
+"""One run as lists and filters know it: its settings, what people say of it, what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+from core import estimate
+from core.catalogue.summary import RunSummary, summary_of
+from core.config import IMAGES, ModelConfig, Shape, alike, overrides
+from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
+from core.config.fork_point import ForkPoint
+from core.config.run import tokens_per_step
+from core.runs import Run
+from core.runs.status import State
+from core.verdicts.labels import LIVE
+
+START = "step 0"  # where a run begins that is not a fork
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One run: `flat` are its settings by dotted name, `meta` what people say of it.
+
+    `switches` are those that changed its layers while it trained, by hand or by schedule, as plain
+    settings; `state` is that of the moment when it was listed; `fork` is where it started, None of
+    one that started at step 0.
+    """
+
+    run: Run
+    flat: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    switches: tuple[Mapping[str, Any], ...]
+    state: State
+    fork: ForkPoint | None = None
+
+    @property
+    def summary(self) -> RunSummary:
+        """Its state, losses and verdict; read when first asked for, since names need no metrics."""
+        known = self.__dict__.get("_summary")
+        if known is None:
+            known = summary_of(self.run)
+            if not known.unread:  # that one is known soon
+                self.__dict__["_summary"] = known
+        return cast(RunSummary, known)
+
+    @cached_property
+    def damaged(self) -> list[str]:
+        """Which of its small files are damaged; read once for each change of them."""
+        return self.run.damaged
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.id
+
+    @property
+    def name(self) -> str:
+        """The name that people gave it, or that was made from its settings."""
+        return str(self.meta["name"])
+
+    @property
+    def colour(self) -> int:
+        """Its index in the palette of runs."""
+        colour = self.meta["colour"]
+        return colour if isinstance(colour, int) else 0
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags, in their order."""
+        return [str(tag) for tag in self.meta["tags"]]
+
+    @property
+    def image(self) -> Shape | None:
+        """The shape of one image of its corpus; None where it is a text."""
+        return IMAGES.get(str(self.flat["data.corpus"]))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it waits or is at work."""
+        return self.state in LIVE
+
+    @property
+    def rewired(self) -> bool:
+        """Whether somebody changed its network while it trained: no setting describes it all."""
+        return len(self.switches) > len(self.flat[SCHEDULE])
+
+    @cached_property
+    def trained(self) -> Mapping[str, Any]:
+        """Its settings as it was trained: with each switch of a layer, scheduled or by hand, and
+        where it started."""
+        return {**self.flat, SCHEDULE: self.switches, FORK: self.fork.words if self.fork else START}
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes on disk, of a run that has ended counted once."""
+        return self.run.size()
+
+    @cached_property
+    def setting(self) -> str:
+        """Equal where runs differ in nothing but their seed."""
+        return setting_key(self.flat, self.switches, self.fork)
+
+    @cached_property
+    def experiment(self) -> str:
+        """Equal where runs are repeats of each other."""
+        return experiment_key(self.flat, self.switches, self.fork)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values that filters compare, by name (see `core.catalogue.filters`); layers count
+        from 1.
+        """
+        known = self.__dict__.get("_values")
+        if known is None:
+            known = self.told(people=True)
+            if not self.summary.unread:
+                self.__dict__["_values"] = known
+        return cast(dict[str, Any], known)
+
+    def told(self, people: bool) -> dict[str, Any]:
+        """The values of the settings and of `filter_fields.OWN`, by name.
+
+        Layers that differ are written as `people` type them, counted from 1, or as the command
+        line takes them (`0-3: placement=post`).
+        """
+        found = self.summary
+        lists = {
+            name: overrides.text(value, people=people)
+            for name, value in self.flat.items()
+            if isinstance(value, tuple)
+        }
+        return {
+            **self.flat,
+            **lists,
+            "name": self.name,
+            "id": self.id,
+            "state": found.state,
+            "words": found.words,
+            "tags": tuple(self.tags),
+            "note": str(self.meta["note"]),
+            "step": found.step,
+            "loss": found.loss,
+            "validation": found.validation,
+            "best_loss": found.best_loss,
+            "best_validation": found.best_validation,
+            "grid": tuple(str(self.meta[n]) for n in ("grid", "grid_name") if self.meta.get(n)),
+            "fork": (self.fork.key, self.fork.run, self.fork.name) if self.fork else (),
+            "verdict": found.verdict.kind,
+        }
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens, or images, that one step of training reads."""
+        names = ("model.family", "model.context", "training.batch_size")
+        return tokens_per_step(*(self.flat[name] for name in names))
+
+    @property
+    def layers(self) -> int:
+        """How many blocks the network has."""
+        return _network(self._network).blocks
+
+    @property
+    def flops_per_step(self) -> float | None:
+        """Floating-point operations of one step; None until the run knows its alphabet."""
+        vocabulary = self.run.corpus.get("vocabulary")
+        if not isinstance(vocabulary, int):
+            return None
+        return self.tokens_per_step * _flops_per_token(self._network, vocabulary, self.image)
+
+    @cached_property
+    def _network(self) -> str:
+        own = {n.removeprefix("model."): v for n, v in self.flat.items() if n.startswith("model.")}
+        return json.dumps(own)
+
+
+@lru_cache(maxsize=4096)  # runs of one network share it: checking costs a millisecond
+def _network(text: str) -> ModelConfig:
+    return ModelConfig.model_validate_json(text)
+
+
+@lru_cache(maxsize=4096)
+def _flops_per_token(text: str, vocabulary: int, image: Shape | None) -> float:
+    return estimate.flops_per_token(_network(text), vocabulary, image)
+
+
+def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
+    """The settings as trained that are not the same in all runs, each with one value a run."""
+    return alike.differing([entry.trained for entry in entries])
+
+
+def metrics(entries: Iterable[Entry]) -> list[str]:
+    """Every metric that any of them has."""
+    return sorted({name for entry in entries for name in entry.summary.metrics})
