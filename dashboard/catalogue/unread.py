@@ -14,7 +14,7 @@ from core.jobs import digest_worker
 from core.runs import RunStore
 from dashboard.catalogue import ahead
 
-PATIENCE = 0.6  # seconds that a page waits for runs that nobody has measured
+PATIENCE = 0.3  # seconds that a page waits for runs that nobody has measured
 
 
 def tell(left: Collection[str], later: int = 0) -> None:

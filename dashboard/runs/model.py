@@ -12,7 +12,7 @@ from core.runs import RunStore
 from dashboard.runs import listing
 from dashboard.runs.sizes import sizes
 
-PATIENCE = 0.8  # seconds that the page waits for runs that nobody has listed since the start
+PATIENCE = 0.3  # seconds that the page waits for runs that nobody has listed since the start
 
 
 @dataclass(frozen=True)
