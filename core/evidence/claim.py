@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
 
@@ -189,8 +188,3 @@ def number(value: float) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")
-
-
-def source_of(claim: Claim, root: Path) -> Path:
-    """The file that measures a claim, below the folder that holds `core`."""
-    return root / claim.module

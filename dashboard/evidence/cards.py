@@ -94,12 +94,7 @@ def claim(evidence: Evidence, mode: Mode) -> None:
         )  # fmt: skip
         st.latex(one.claim.formula)
         heads = [t("measured quantity"), t("expected"), t("measured"), ""]
-        st.html(
-            render(
-                "evidence/values", heads=heads, rows=one.rows, inside=t("inside"),
-                outside=t("outside"), measured=one.record is not None,
-            )
-        )  # fmt: skip
+        st.html(render("evidence/values", heads=heads, rows=one.rows))
     if one.record is not None:
         anatomy.figure(
             picture(one.record.series, one.claim.axes, mode, PICTURE),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from core.evidence import CLAIMS, GROUPS, Claim, Record, kept
 from core.evidence.claim import Verdict
-from core.evidence.words import expected_and_measured
 from core.jobs.checks import Asked
 from core.jobs.inspections import Record as State
 from core.language import t
@@ -20,6 +20,17 @@ OPEN: Param[str] = word("evidence_claim", NAMES)
 ALL = "all"
 # What an icon stands for; the word stands beside it.
 MARKS: dict[Verdict, str] = {"shown": "✓", "not shown here": "○", "outside the band": "✕"}
+
+
+class Row(NamedTuple):
+    """A quantity as the page shows it; `kind` is how style sheets call its word."""
+
+    words: str
+    expected: str
+    measured: str
+    mark: str
+    word: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -62,21 +73,29 @@ class Shown:
         return self.state.message if self.state and failed else ""
 
     @property
-    def rows(self) -> list[tuple[str, str, str, bool]]:
-        """Each quantity in words, what is expected, what was measured, whether it is inside."""
-        if self.record:
-            rows = expected_and_measured(self.claim, self.record)
-            return [(t(words), t(band), t(value), fits) for words, band, value, fits in rows]
-        nothing = t("not measured yet")
-        return [(t(q.words), t(q.expected), nothing, False) for q in self.claim.quantities]
+    def rows(self) -> list[Row]:
+        """Each quantity: in words, what is expected, what was measured, and how it lies."""
+        rows = []
+        for quantity in self.claim.quantities:
+            value = self.record.value(quantity.name) if self.record else None
+            if value is None:
+                found, mark, word, kind = t("not measured yet"), "", "", "none"
+            elif value.inside:
+                found, mark, word, kind = t(value.words), "✓", t("inside"), "in"
+            elif quantity.strict:
+                found, mark, word, kind = t(value.words), "✕", t("outside"), "out"
+            else:
+                found, mark, word, kind = t(value.words), "○", t("not shown here"), "not"
+            rows.append(Row(t(quantity.words), t(quantity.expected), found, mark, word, kind))
+        return rows
 
     @property
     def first(self) -> str:
         """The first quantity in a line: what was measured and what is expected."""
-        words, expected, measured, _ = self.rows[0]
+        row = self.rows[0]
         return t(
             "{quantity}: {measured}, expected {expected}",
-            quantity=words, measured=measured, expected=expected,
+            quantity=row.words, measured=row.measured, expected=row.expected,
         )  # fmt: skip
 
     @property

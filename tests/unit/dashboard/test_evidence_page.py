@@ -124,6 +124,9 @@ def test_a_verdict_that_is_not_shown_says_what_it_means(page: AppTest, store: Ru
     record = measured(store)
     kept.keep(store.root, record.model_copy(update={"verdict": "not shown here"}))
     assert "At this scale the lab does not show it" in said(opened(page, "one-token"))
+    page.button(key="claim_massive-activations").click().run()
+    assert 'class="ev-not">○ not shown here' in said(page)
+    page.button(key="claim_one-token").click().run()
     kept.keep(store.root, record.model_copy(update={"verdict": "outside the band"}))
     assert "outside the band that a correct implementation lands in" in said(page.run())
 
