@@ -67,10 +67,10 @@ def test_a_run_that_raises_anything_is_a_line(
     good, bad = finished(store, "good", steps=10), finished(store, "bad", steps=10)
     real = catalogue.entry_of
 
-    def breaks(store: RunStore, id: str) -> Any:
+    def breaks(store: RunStore, id: str, *more: Any) -> Any:
         if id == bad.id:
             raise ZeroDivisionError
-        return real(store, id)
+        return real(store, id, *more)
 
     monkeypatch.setattr(catalogue, "entry_of", breaks)
     assert [entry.id for entry in catalogue.entries(store)] == [good.id]
