@@ -186,19 +186,28 @@ class Reserve:
     """
 
     NAME = "reserve"
-    SIZE = 65_536
+    SIZE, LEAST = 65_536, 8192
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / self.NAME
 
     def hold(self) -> None:
-        """Keep the space where there is room for it; what is kept already stays."""
-        if os.path.lexists(self._path):
-            return
-        try:
-            _allocate(self._path, self.SIZE)
-        except OSError:
-            self.release()
+        """Keep the space, or what there is room for of it.
+
+        On a full disk a few words take a little of it each time: what is left is kept for more.
+        """
+        with contextlib.suppress(OSError):
+            if os.lstat(self._path).st_size >= self.SIZE:
+                return
+            self.release()  # a part of it, for which there may be more room by now
+        size = self.SIZE
+        while size >= self.LEAST:
+            try:
+                _allocate(self._path, size)
+                return
+            except OSError:
+                self.release()
+            size //= 2
 
     def release(self) -> None:
         """Give the space back."""

@@ -11,7 +11,7 @@ import pytest
 from conftest import SMALL, small
 
 from core.__main__ import main
-from core.files import Reserve, is_full
+from core.files import Reserve, append_whole, is_full
 from core.jobs import execute_run
 from core.jobs.execute_run import work
 from core.metrics.writer import SeriesWriter
@@ -256,7 +256,7 @@ def test_a_reserve_is_given_back_for_a_write_and_made_anew(small_disk: Small) ->
     assert is_full(failed.value)
     reserve.write(lambda: path.write_bytes(b"words") and None)
     assert path.read_bytes() == b"words"
-    assert not reserve._path.exists(), "there is not room for all of it"
+    assert 0 < reserve._path.stat().st_size < Reserve.SIZE, "there is not room for all of it"
     small_disk.free()
     reserve.hold()
     assert reserve._path.stat().st_blocks * 512 >= Reserve.SIZE
@@ -294,3 +294,23 @@ def test_the_command_line_says_what_can_not_be_written_down(
     said = capsys.readouterr().err
     assert "can only be read: mount its disk for writing" in said
     assert "Traceback" not in said
+
+
+def test_what_is_in_reserve_is_enough_for_many_words(small_disk: Small) -> None:
+    """Each takes a page of it, and others take what it gives back."""
+    reserve = Reserve(small_disk.path)
+    reserve.hold()
+    small_disk.fill()
+    log = small_disk.path / "log"
+
+    def say() -> None:
+        with open(log, "ab", buffering=0) as file:
+            append_whole(file.fileno(), bytes(4096))
+
+    said = 0
+    for _ in range(3):
+        reserve.write(say)
+        said += 1
+        small_disk.fill()
+        assert 0 < reserve._path.stat().st_size < Reserve.SIZE, "a part of it is kept"
+    assert log.stat().st_size == said * 4096
