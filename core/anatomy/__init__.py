@@ -106,6 +106,9 @@ KINDS: dict[str, Analysis] = {
         quick=True,
         needs_attention=True,
     ),
+    "block": Analysis(
+        "core.anatomy.step_through:block", parameters.Block, results.Block, quick=True
+    ),
     "generate": Analysis(
         "core.anatomy.generate:generate",
         parameters.Generate,

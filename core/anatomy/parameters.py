@@ -100,6 +100,31 @@ class Attention(Parameters):
     text: str = _text()
 
 
+BLOCK_TOKENS = 8  # of a text whose matrices are read as numbers
+
+
+class Block(Parameters):
+    """One layer step by step, as numbers, on a short text."""
+
+    text: str = setting(
+        "",
+        "Text",
+        f"At most {BLOCK_TOKENS} characters; empty is the start of the run's probe text.",
+    )
+    layer: int = setting(0, "Layer", "Counted from 0.", ge=0, le=100_000)
+    head: int = setting(0, "Head", "The one that is shown, counted from 0.", ge=0, le=100_000)
+
+    def fit(self, model: ModelConfig) -> None:
+        """Raises ValueError for a layer or a head that the network lacks."""
+        for name, value, many in (
+            ("layer", self.layer, model.depth),
+            ("head", self.head, model.heads if "attention" in model.parts else 1),
+        ):
+            if value >= many:
+                there = "0" if many == 1 else f"0 to {many - 1}"
+                raise ValueError(f"{name} is {value}; accepted: {there}")
+
+
 class Generate(Drawing):
     """Text from a language model."""
 

@@ -39,6 +39,26 @@ class Attention(TypedDict):
     step: Step
 
 
+class BlockStep(TypedDict):
+    key: Annotated[str, about('Its place in a layer: "x", "attn.q", "mlp.leaves"; its array.')]
+    symbol: str
+    title: str
+    equation: str
+    observables: Annotated[list[str], about("Names under which trace has these very numbers.")]
+    made_of: Annotated[list[str], about("Where trace has none: what it was computed from.")]
+    by_head: Annotated[bool, about("Whether it is of the chosen head alone.")]
+
+
+class Block(TypedDict):
+    text: Annotated[str, about("As it was read.")]
+    tokens: Annotated[list[str], about("How it is split, T of them.")]
+    ids: list[int]
+    layer: Annotated[int, about("Counted from 0.")]
+    head: Annotated[int, about("Counted from 0.")]
+    steps: Annotated[list[BlockStep], about("In the order in which the layer computes.")]
+    step: Step
+
+
 class Token(TypedDict):
     text: str
     p: Annotated[float, about("Its probability under softmax(logits), whatever the temperature.")]

@@ -20,6 +20,7 @@ from dashboard.ui import cards
 SECTIONS = {
     "generate": "Generate",
     "lens": "Logit lens",
+    "block": "One block",
     "operate": "Operate",
     "streams": "Streams",
     "landscape": "Landscape",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.address import page
-from dashboard.anatomy import choice, generate, landscape, lens, operate, streams
+from dashboard.anatomy import block, choice, generate, landscape, lens, operate, streams
 from dashboard.live.feed import store
 from dashboard.ui.cards import first_run
 from dashboard.ui.palette import Mode
@@ -11,6 +11,7 @@ from dashboard.ui.palette import Mode
 SECTIONS = {
     "generate": generate.section,
     "lens": lens.section,
+    "block": block.section,
     "operate": operate.section,
     "streams": streams.section,
     "landscape": landscape.section,

@@ -142,6 +142,21 @@ def lens(
     )  # fmt: skip
 
 
+def block(
+    asked: Sequence[tuple[Inspection, Run]], *, key: str, lanes: Sequence[dict[str, Any]],
+    rows: Sequence[Sequence[int | None]], title: str, subtitle: str,
+) -> None:  # fmt: skip
+    """The matrices of one layer, one step at a time.
+
+    `lanes` are two wirings' steps, and `rows` which of them stand side by side. The questions give
+    the numbers of the first lane and, if there are two, of the second.
+    """
+    _mount(
+        "block", key, frame=True, lanes=list(lanes), rows=[list(row) for row in rows], title=title,
+        subtitle=subtitle, **_following(key, asked),
+    )  # fmt: skip
+
+
 def operate(
     asked: Sequence[tuple[Inspection, Run]], *, key: str, network: dict[str, Any],
     operations: Sequence[dict[str, Any]], turn: int, act: Callable[[], None], title: str,

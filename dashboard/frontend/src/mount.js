@@ -9,6 +9,7 @@ import { Preload } from "./charts/preload.js"
 import { Profile } from "./charts/profile.js"
 import { hub } from "./state/hub.js"
 import { closeDialogs, unlessLeft, watchLeaving } from "./ui/streamlit.js"
+import { Block } from "./views/anatomy/block.js"
 import { InspectionView } from "./views/anatomy/inspection.js"
 import { Lens } from "./views/anatomy/lens.js"
 import { Operate } from "./views/anatomy/operate.js"
@@ -26,7 +27,7 @@ import { RunsTable } from "./views/runs/table.js"
 /** @type {Record<string, new (root: HTMLElement) => View>} */
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
-  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, operate: Operate, preload: Preload }
+  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, block: Block, operate: Operate, preload: Preload }
 
 /** @type {WeakMap<HTMLElement, View>} */
 const mounted = new WeakMap()

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.anatomy import operations as targets
 from core.runs import Status
 from dashboard.address.param import among, within
-from dashboard.anatomy import choice, operations
+from dashboard.anatomy import block, choice, operations
 from dashboard.anatomy.generate import beginning
 from dashboard.anatomy.streams import growth
 
@@ -141,6 +141,21 @@ def test_a_run_before_its_first_checkpoint_is_waited_for_and_no_error(store):
     assert not choice.waits(run)
     seldom = run_with(store, "seldom", "queued", (), training__checkpoint_every=0)
     assert "from step 30 on" in choice.until_checkpoint(seldom)[0]
+
+
+def test_two_wirings_of_one_block_are_named_and_say_where_they_differ(store):
+    run = run_with(store, "mixed", model__placement="mix", model__depth=4)
+    model = run.config.model
+    title, found = block.lane(model, 0, 0)
+    assert title == "post-LN"  # as Mix-LN's first quarter is
+    assert block.lane(model, 1, 0)[0] == "pre-LN"
+    sent = block.shown(title, found)["steps"]
+    assert [one["key"] for one in sent][:3] == ["x", "attn_q", "attn_k"]
+    assert [["norm", "LN("], ["", " S "], ["norm", ")"]] in [one["equation"][1:] for one in sent]
+    assert any(kind == "add" for one in sent for kind, _ in one["equation"])
+    assert block.lacks(run, model, 3, 0) == ""
+    assert "mixed has no layer 5; it has 4." in block.lacks(run, model, 4, 0)
+    assert "has no head 3; it has 2 a layer." in block.lacks(run, model, 0, 2)
 
 
 def test_values_of_an_address_are_kept_within_their_limits():
