@@ -9,8 +9,11 @@ from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from core.anatomy.block_steps import observables, steps
+from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.jobs import inspections
 from core.runs import Run
 from core.runs.locks import is_locked
@@ -208,6 +211,76 @@ def test_the_lens_shows_what_was_measured_and_points_in_both_runs(page, dashboar
     box.fill("abc")
     box.press("Enter")
     expect(page.locator(".anl-lens td[data-n]")).to_have_count(2 * 5 * 3)
+
+
+def matrix(page: Page, pane: int = 0) -> list[list[str]]:
+    """The numbers that a pane shows, as they stand there."""
+    rows = page.locator(".anl-pane").nth(pane).locator(".anl-matrix tr")
+    return [row.locator("td").all_inner_texts() for row in rows.all()[1:]]
+
+
+def as_numbers(shown: list[list[str]]) -> np.ndarray:
+    signs = {"−∞": "-inf", "∞": "inf"}
+    return np.array([[float(signs.get(n, n.replace("−", "-"))) for n in row] for row in shown])
+
+
+def test_one_block_shows_the_traces_numbers_step_by_step(page, dashboard):
+    """Every step by keys, its names and numbers against `model.trace`; then by mouse, and run B."""
+    run, other = run_named(dashboard, "post"), run_named(dashboard, "pre")
+    query = f"anatomy_section=block&anatomy_run={run.id}&anatomy_block_layer=2"
+    open_page(page, dashboard, query)
+    expect(page.locator(".anl-matrix")).to_have_count(1)
+    loaded = LoadedCheckpoint(run, run.checkpoints[-1])
+    ids = torch.tensor([loaded.tokens("")[:8]])
+    trace = loaded.transformer.trace(ids)
+    own = steps(loaded.wiring, 1)
+    rows = page.locator(".anl-block-step[data-row]").last.get_attribute("data-row")
+    page.locator(".anl-block").focus()
+    seen = []
+    for row in range(int(rows or 0) + 1):
+        expect(page.locator(".anl-block-bar [role=status]")).to_have_text(
+            f"step {row + 1} of {int(rows or 0) + 1}"
+        )
+        names = page.locator(".anl-pane").first.locator(".anl-pane-foot code").all_inner_texts()
+        if names and names[0] in trace and "made of" not in page.locator(
+            ".anl-pane-foot"
+        ).first.inner_text():  # fmt: skip
+            seen += names
+            for name in names:
+                whole = trace[name][0].detach()
+                whole = whole[0] if whole.dim() == 3 else whole
+                shown = as_numbers(matrix(page))
+                np.testing.assert_allclose(shown, whole[:, :8], atol=0.00501)
+        page.keyboard.press("ArrowRight")
+    assert seen == list(observables(own))
+
+    page.keyboard.press("Home")
+    expect(page.locator(".anl-pane-title").first).to_have_text("Input of the layer")
+    expect(page.locator(".anl-block-columns")).to_have_text("columns 1 to 8 of 16")
+    page.keyboard.press("PageDown")
+    expect(page.locator(".anl-block-columns")).to_have_text("columns 9 to 16 of 16")
+    wide = trace["blocks.1.resid_pre"][0, :, 8:].detach()
+    np.testing.assert_allclose(as_numbers(matrix(page)), wide, atol=0.00501)
+
+    page.locator('.anl-block-step[data-key="attn_leaves"]').click()
+    expect(page.locator(".anl-pane-equation").first).to_have_text("Y′ = LN( S )")
+    expect(page.locator(".anl-pane-title").last).to_have_text("No such step")
+    page.get_by_role("button", name="Back", exact=True).click()
+    expect(page.locator(".anl-pane-equation").first).to_have_text("S = X + Y")
+    expect(page.locator(".anl-pane-equation").last).to_have_text("Y′ = X + Y")
+    expect(page.locator(".anl-pane-foot").last).to_contain_text("run B shows its numbers")
+
+    choose(page, "anatomy_other", "pre")
+    expect(page.locator(".anl-matrix")).to_have_count(2)
+    second = LoadedCheckpoint(other, other.checkpoints[-1]).transformer.trace(ids)
+    expect(page.locator(".anl-pane-equation").first).to_have_text("S = X + Y")
+    shown = as_numbers(matrix(page, 1))
+    np.testing.assert_allclose(shown, second["blocks.1.resid_mid"][0, :, :8].detach(), atol=0.00501)
+    box = page.locator(".st-key-anatomy_block_text input")
+    box.fill("the")
+    box.press("Enter")
+    said(page, "anatomy_block_text", "the")
+    expect(page.locator(".anl-pane").first.locator(".anl-matrix tr")).to_have_count(4)
 
 
 def decoded(values) -> list[float]:

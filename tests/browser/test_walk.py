@@ -146,11 +146,29 @@ def test_a_first_run_and_its_twin(dashboard: Dashboard, browser: Browser) -> Non
         if name == "Compare":
             other_curves(walk)
             walk.stop("twins by other measures")
+    one_block(walk)
+    walk.go("Lab")
     switch(walk.page, "lab_statistic", "kurtosis")
     choose(walk.page, "lab_observable", "attn.out")
     settled(walk.page)
     walk.stop("another statistic")
     walk.end()
+
+
+def one_block(walk: Walk) -> None:
+    """A layer step by step in numbers, to its last step."""
+    walk.go("Anatomy")
+    switch(walk.page, "anatomy_section", "One block")
+    settled(walk.page)
+    expect(walk.page.locator(".anl-matrix").first).to_be_visible()
+    walk.stop("one block")
+    walk.page.locator(".anl-block").focus()
+    walk.page.keyboard.press("End")
+    where = walk.page.locator(".anl-block-bar [role=status]")
+    expect(where).to_have_text(re.compile(r"^step (\d+) of \1$"))
+    walk.stop("the end of one block")
+    switch(walk.page, "anatomy_section", "Generate")
+    settled(walk.page)
 
 
 def other_curves(walk: Walk) -> None:
