@@ -13,6 +13,7 @@ from core.files import signature
 from core.jobs import digest_worker
 from core.runs import RunStore
 from dashboard.catalogue import ahead
+from dashboard.ui import looks
 
 PATIENCE = 0.3  # seconds that a page waits for runs that nobody has measured
 
@@ -32,7 +33,7 @@ def tell(left: Collection[str], later: int = 0) -> None:
 @st.fragment(run_every=1.5)
 def _listing(later: int) -> None:
     """Says how many are not listed yet; draws the page anew once they are known."""
-    if not ahead.at_work():
+    if looks.is_later_look() and not ahead.at_work():
         st.rerun()
     _say(later_words(later))
 
@@ -41,7 +42,8 @@ def _listing(later: int) -> None:
 def _waiting(left: Collection[str]) -> None:
     """Says how many are left; draws the page anew once half of them are read, and at the end."""
     missing = sum(signature(Path(place, FILE)) is None for place in left)
-    if missing <= len(left) // 2 or not any(map(digest_worker.at_work, _stores(left))):
+    done = missing <= len(left) // 2 or not any(map(digest_worker.at_work, _stores(left)))
+    if done and looks.is_later_look():
         st.rerun()
     _say(words(missing))
 

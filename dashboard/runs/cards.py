@@ -21,7 +21,7 @@ from dashboard.runs import actions, ticks
 from dashboard.runs import listing as lists
 from dashboard.runs.model import Folder
 from dashboard.runs.sizes import sizes
-from dashboard.ui import cards
+from dashboard.ui import cards, looks
 
 MOST_MEGABYTES = 2000  # of a zip
 LINE, LINES = 34, 17  # pixels of a line of the table, and lines in sight at most
@@ -307,10 +307,8 @@ def news() -> None:
 
 @st.fragment(run_every=1.0)
 def counting(folder: Folder) -> None:
-    """Draw the page anew once half of the missing sizes are counted, and so on to the last.
-
-    At the end of the page: one that is drawn anew before its table is never seen.
-    """
+    """Draw the page anew once half of the missing sizes are counted, and so on to the last."""
     missing = len(folder.every) - len(folder.on_disk)
-    if len(folder.every) - len(sizes().of(folder.every, 0)) <= missing // 2:
+    left = len(folder.every) - len(sizes().of(folder.every, 0))
+    if left <= missing // 2 and looks.is_later_look():
         st.rerun()

@@ -22,14 +22,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-import websockets
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
 from core.config import RunConfig
 from core.jobs import enqueue
 from core.runs import Run
 from tests.benchmarks.processes import megabytes, processor_seconds
+from tests.benchmarks.visits import visit
 from tests.browser.driver import Dashboard, open_browser
 from tests.fake_runs import LiveFakeRun
 
@@ -105,16 +102,7 @@ def served(seconds: float = SECONDS) -> dict[str, float]:
 async def _visits(dashboard: Dashboard) -> None:
     """The Lab's script, once for each tab, to its end."""
     for _ in range(TABS):
-        address = f"ws://127.0.0.1:{dashboard.port}/_stcore/stream"
-        async with websockets.connect(
-            address, origin=dashboard.url, subprotocols=["streamlit"], max_size=None
-        ) as connection:
-            wanted = BackMsg()
-            wanted.rerun_script.page_name = ""
-            await connection.send(wanted.SerializeToString())
-            said = ForwardMsg()
-            while said.WhichOneof("type") != "script_finished":
-                said.ParseFromString(await connection.recv())
+        await visit(dashboard)
 
 
 LAYERS = "grad_norm/block,activation/rms/resid_post,activation/rms/embed"

@@ -66,7 +66,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "figures": {"ui"},
     "address": {"ui"},
     "settings": {"address"},
-    "catalogue": {"live", "settings"},
+    "catalogue": {"live", "settings", "ui"},
     "components": {"catalogue", "live", "ui", "web"},
     "report": {"catalogue", "figures", "ui", "web"},
     "api": {"live", "web"},
