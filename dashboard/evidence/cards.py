@@ -99,8 +99,11 @@ def claim(evidence: Evidence, mode: Mode) -> None:
         anatomy.figure(
             picture(one.record.series, one.claim.axes, mode, PICTURE),
             key="fig_evidence", title=one.claim.axes.y,
-            subtitle=t("against {x}; points with their spread over {n} seeds, dashed: theory",
-                       x=one.claim.axes.x, n=len(one.record.seeds)),
+            subtitle=t(
+                "against {x}; one seed, dashed: theory",
+                "against {x}; points with their spread over {n} seeds, dashed: theory",
+                x=one.claim.axes.x, n=len(one.record.seeds),
+            ),
             about=f"{one.claim.name} {one.here}", label=f"{one.claim.sentence} {one.first}",
         )  # fmt: skip
     with cards.card("repeat", t("Repeat it")):
@@ -154,7 +157,8 @@ def _run_it(one: Shown, evidence: Evidence) -> None:
             t("Run it here"), key="run_check", type="primary", on_click=_ask,
             args=(one.claim.name,),
         )  # fmt: skip
-        took = one.record.seconds if one.record else one.claim.seconds
+        # What was measured elsewhere may have found its runs there already.
+        took = one.record.seconds if one.record and one.here else one.claim.seconds
         st.html(
             render("evidence/source", paper="", going="",
                    where=t("about {time}", time=in_time(max(took, 1)))),

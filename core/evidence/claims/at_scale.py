@@ -47,7 +47,7 @@ CLAIMS = (
         arguments={"which": "sinks"},
         seeds=(0,),
         quick=False,
-        seconds=5.0,
+        seconds=40.0,
         source="the paper's figure 2",
         caution="It takes scale: in SmolLM2-135M 54 to 74 % of the attention of layers 14 to 26"
         " goes to token 0.",
@@ -76,7 +76,7 @@ CLAIMS = (
         arguments={"which": "variance"},
         seeds=(0,),
         quick=False,
-        seconds=5.0,
+        seconds=40.0,
         source="the paper's upper bound; the width of the band is ours",
         caution="The paper's bounds reach from linear to exponential.",
     ),

@@ -75,7 +75,7 @@ CLAIMS = (
         function=f"{_MEASURE}:plateau",
         seeds=_TWO,
         quick=False,
-        seconds=5.0,
+        seconds=120.0,
         source=_INDEPENDENT,
     ),
     Claim(

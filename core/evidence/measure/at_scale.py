@@ -38,7 +38,7 @@ def at_scale(lab: Lab, which: str) -> Measured:
             values.setdefault(key, []).append(value)
             if row is not None:
                 rows.append(row)
-    return Measured(values, [points("pre-LN, after 500 steps", layers, rows)], ids(found))
+    return Measured(values, [points("pre-LN, trained", layers, rows)], ids(found))
 
 
 Found = list[tuple[str, float, list[float] | None]]
