@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from core.files import read_json
+from core.files import read_bytes, read_json
 from core.runs.status import CHECKPOINT_STATE
 
 SCHEMA = 1
@@ -65,7 +65,7 @@ def content_of(base: Path, suffix: str, about: dict[str, Any]) -> bytes:
     path = base.with_suffix(suffix)
     sums = about.get("sha256")
     try:
-        found = path.read_bytes()
+        found = read_bytes(path)
     except OSError as error:
         raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
     if isinstance(sums, dict) and hashlib.sha256(found).hexdigest() != sums.get(suffix):
