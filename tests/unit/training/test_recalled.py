@@ -111,3 +111,12 @@ def test_a_run_whose_settings_are_gone_is_told_in_every_list(store: RunStore, ho
     deleted = store.delete(bad.id)
     assert deleted is not None
     assert list(store.unreadable()) == []
+
+
+@pytest.mark.parametrize("end", [".json", ".safetensors", ".state.safetensors"])
+def test_a_pipe_in_the_place_of_a_checkpoint_is_not_waited_for(stopped: Run, end: str) -> None:
+    path = stopped.path / "checkpoints" / f"step-000000024{end}"
+    path.unlink()
+    os.mkfifo(path)
+    trainer = Trainer(Run(stopped.path), NullControl())
+    assert trainer.state.step == 20, "the one before it"
