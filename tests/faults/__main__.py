@@ -106,7 +106,9 @@ def _keep(outcomes: list[campaign.Outcome], minutes: float, seed: int, first: in
         f"# Faults\n\n{said}\n\n{campaign.table(outcomes)}\n"
     )
     short = campaign.table(outcomes, short=True)
-    short += f"\n\n({today}, seed {seed}, {minutes:.1f} minutes; all of it in `assets/benchmarks`)"
+    few = f", the first {len(outcomes)} of {CASES} cases" if len(outcomes) < CASES else ""
+    when = f"{today}, seed {seed}{few}, {minutes:.1f} minutes"
+    short += f"\n\n({when}; all of it in `assets/benchmarks`)"
     readme = ROOT / "README.md"
     readme.write_text(PLACE.sub(lambda m: f"{m[1]}{short}\n{m[2]}", readme.read_text()))
 
