@@ -16,7 +16,7 @@ from core.runs import RunError
 from dashboard.address import page
 from dashboard.address.param import word
 from dashboard.compare import matrix, outcomes
-from dashboard.components.mount import mount
+from dashboard.components.onto_page import mount
 from dashboard.launch.grid_dialog import CHOSEN, PROBLEM
 from dashboard.live.feed import store
 from dashboard.ui import cards

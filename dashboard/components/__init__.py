@@ -12,7 +12,7 @@ from typing import Any
 
 from core.runs import RunError
 from dashboard.components.facts import about, outcome
-from dashboard.components.mount import mount
+from dashboard.components.onto_page import mount
 from dashboard.live.feed import store
 
 

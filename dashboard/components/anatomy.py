@@ -16,7 +16,7 @@ import streamlit as st
 from core.jobs.inspections import Inspection, ask, find
 from core.runs import Run, RunError, RunStore
 from dashboard.catalogue import run_names
-from dashboard.components.mount import mount, nothing
+from dashboard.components.onto_page import mount, nothing
 from dashboard.live.feed import store
 
 HEAD = 56  # pixels of a card's border, padding and title

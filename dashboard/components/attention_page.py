@@ -14,7 +14,7 @@ import streamlit as st
 from core.jobs.inspections import Inspection
 from core.runs import Run
 from dashboard.components.facts import about
-from dashboard.components.mount import mount, nothing
+from dashboard.components.onto_page import mount, nothing
 
 KEY = "attention_live"
 

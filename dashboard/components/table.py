@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.metrics import limits
 from core.verdicts.labels import LIVE
-from dashboard.components.mount import mount, nothing
+from dashboard.components.onto_page import mount, nothing
 
 # The columns of a table in their order, as `views/runs/table_row.js` knows them. `settings` are
 # those that fit into the room, `more` the others.
