@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, settings
+from core.config.tasks import OWNER
 from dashboard.lab import actions, switches
 from dashboard.lab.switch import COUNTED_FROM_1
 from dashboard.launch import twins
@@ -63,7 +64,9 @@ def fresh():
 def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
     if dotted == "data.path":
         fresh = opened(data_corpus="file")
-    if applies(dotted, DEFAULTS):  # another family's own
+    if task := OWNER.get(dotted.removeprefix("data.")):  # a setting of that task alone
+        fresh = opened(data_corpus=task)
+    elif applies(dotted, DEFAULTS):  # another family's own
         fresh = opened(model_family="resnet")
     switch = widget(fresh, form.key(dotted))
     assert switch is not None

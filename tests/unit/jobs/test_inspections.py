@@ -415,7 +415,7 @@ def test_models_are_kept_and_loaded_anew_when_the_file_is(store: RunStore) -> No
         ("generate", {"top_k": -1}, "top_k is -1; accepted: a whole number from 0"),
         ("landscape1d", {"others": "x"}, "others is 'x'; accepted: a list"),
         ("generate", {"lenght": 3}, "it takes: prompt, length, temperature, top_k, top_p, seed"),
-        ("x-ray", {}, "there is no inspection x-ray; accepted: attention, generate"),
+        ("x-ray", {}, "there is no inspection x-ray; accepted: attention, block, generate"),
         ("score", {"lenght": 1}, "score takes no lenght; it takes: text, windows"),
         ("score", {"windows": 0}, "windows is 0; accepted: a whole number from 1 to 100000"),
         ("score", {"windows": "8"}, "windows is '8'; accepted: a whole number"),

@@ -11,7 +11,7 @@ import { HeadCards } from "./head_cards.js"
 import { HeadLarge } from "./head_large.js"
 import { HeadsGrid } from "./heads_grid.js"
 import { Legend, PanelTitle, keysDialog } from "./panel.js"
-import { gridWords, headWords, missingWords, stepWords } from "./page_words.js"
+import { headsWords, headWords, missingWords, stepWords } from "./page_words.js"
 import { REST_MS } from "./pixels.js"
 import { Scrubber, lossAt, nearest } from "./scrubber.js"
 import { AttentionSource } from "./source.js"
@@ -252,7 +252,7 @@ export class AttentionPage {
   titles() {
     const [run] = this.shown
     const { picture } = this
-    this.gridTitle.show(...gridWords(picture?.grid.shape ?? [run.layers, run.heads], picture))
+    this.gridTitle.show(...headsWords(picture?.grid.shape ?? [run.layers, run.heads], picture))
   }
 
   about(layer, head) {

@@ -11,7 +11,7 @@ import { portion } from "./pixels.js"
  * @param {any} picture what is shown, or null
  * @returns {[string, string]}
  */
-export function gridWords([L, H], picture) {
+export function headsWords([L, H], picture) {
   const title = `${L} ${L === 1 ? "layer" : "layers"} × ${H} ${H === 1 ? "head" : "heads"}`
   if (!picture) return [title, ""]
   const tokens = picture.tokens.length
