@@ -45,10 +45,22 @@ class Term(BaseModel):
             return None
         return ModelConfig.model_validate({"depth": 1, "final_norm": "off", **self.wiring})
 
-    def says(self, words: str) -> bool:
-        """Whether all these words stand in it, in any case."""
-        here = " ".join((self.name, self.also, self.text, self.group)).casefold()
-        return all(word in here for word in words.casefold().split())
+    def says(self, words: str) -> int:
+        """How well it fits what is looked for: 2 by its name, 1 by its text, 0 not at all.
+
+        All words have to be there, in any case, with or without hyphens.
+        """
+        asked = [_plain(word) for word in words.split()]
+        for rank, texts in ((2, (self.name, self.also)), (1, (self.name, self.also, self.text))):
+            here = _plain(" ".join(texts))
+            if all(word in here for word in asked):
+                return rank
+        return 0
+
+
+def _plain(text: str) -> str:
+    """Its letters and digits: `warm-up`, `Warm up` and `warmup` are one word."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 @cache
@@ -56,6 +68,12 @@ def terms() -> Mapping[str, Term]:
     """All terms by id."""
     table = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return MappingProxyType({id: Term(id=id, **values) for id, values in table.items()})
+
+
+def found(words: str) -> list[Term]:
+    """The terms that fit what is looked for, those that are called so first."""
+    ranked = [(term.says(words), term) for term in terms().values()]
+    return [term for rank, term in sorted(ranked, key=lambda one: -one[0]) if rank]
 
 
 def groups() -> list[str]:

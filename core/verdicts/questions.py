@@ -64,6 +64,14 @@ def _dead(config: RunConfig, measured: Measured) -> Iterator[Question]:
             f"Warm-up {warm}",
             {"optimizer.warmup_steps": warm},
         )
+    elif config.optimizer.warmup_steps:
+        half = config.optimizer.learning_rate / 2
+        yield (
+            f"Its learning rate rose to {config.optimizer.learning_rate:g} by its warm-up."
+            " Does it learn at half of that?",
+            f"Learning rate {half:g}",
+            {"optimizer.learning_rate": half},
+        )
     if model.init != "gpt2":
         yield (
             f"Its weights begin as {model.init} draws them. Does it learn from smaller ones,"

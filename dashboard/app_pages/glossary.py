@@ -1,6 +1,6 @@
 """Glossary: what the words mean, and where to see it."""
 
-from core.glossary import terms
+from core.glossary import found, terms
 from core.language import t
 from dashboard.address import page
 from dashboard.address.param import Param, among
@@ -20,7 +20,7 @@ words = text(
 page.show()
 if chosen and not words:
     cards.card(terms()[chosen], chosen=True)
-found = [term for term in terms().values() if term.says(words) and (words or term.id != chosen)]
-cards.found(found)
-if not found:
+fitting = [term for term in found(words) if words or term.id != chosen]
+cards.found(fitting, by_group=not words)
+if not fitting:
     empty(t("No such word here"), t("Try a shorter one, or clear the box."))

@@ -50,7 +50,7 @@ def summary(evidence: Evidence) -> None:
     here, recorded = evidence.measured_here, evidence.recorded
     origin = t("{here} measured here, {recorded} recorded for this release",
                here=here, recorded=recorded)  # fmt: skip
-    title = t("{number} published claims, checked", number=number)
+    title = t("{number} claims of published papers", number=number)
     st.html(render("evidence/summary", title=title, counts=evidence.counts, origin=origin))
 
 

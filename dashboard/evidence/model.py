@@ -136,7 +136,7 @@ class Evidence:
             number = sum(1 for one in self.every if one.record and one.record.verdict == verdict)
             found.append((mark, t(verdict), number))
         without = sum(one.record is None for one in self.every)
-        return [*found, ("–", t("not measured yet"), without)] if without else found
+        return [*found, ("…", t("not measured yet"), without)] if without else found
 
     @property
     def measured_here(self) -> int:

@@ -30,12 +30,18 @@ def card(term: Term, chosen: bool = False) -> None:
         st.html(render("glossary/more", term=term))
 
 
-def found(terms: Sequence[Term]) -> None:
-    """Words in two columns below the names of their groups."""
+def found(terms: Sequence[Term], by_group: bool = True) -> None:
+    """Words in two columns, below the names of their groups or in the order that is given."""
+    if not by_group:
+        _columns(terms)
+        return
     for group in dict.fromkeys(term.group for term in terms):
         st.html(render("glossary/group", name=t(group)))
-        members = [term for term in terms if term.group == group]
-        for column, where in enumerate(st.columns(COLUMNS, gap="small")):
-            with where:
-                for term in members[column::COLUMNS]:
-                    card(term)
+        _columns([term for term in terms if term.group == group])
+
+
+def _columns(terms: Sequence[Term]) -> None:
+    for column, where in enumerate(st.columns(COLUMNS, gap="small")):
+        with where:
+            for term in terms[column::COLUMNS]:
+                card(term)

@@ -40,7 +40,7 @@ def test_a_claim_opens_is_measured_here_and_shows_its_value(
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     watched = Watched(page)
     page.goto(f"{dashboard.url}/evidence")
-    page.get_by_text("published claims, checked").wait_for()
+    page.get_by_text("claims of published papers").wait_for()
     settled(page)
     switch(page, "evidence_group", "Attention")
     press(page, "claim_one-token")

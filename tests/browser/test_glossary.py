@@ -45,7 +45,7 @@ def test_a_word_is_found_and_leads_into_the_lab(page: Page, dashboard: Dashboard
     settled(page)
     everything = names(page)
     box = page.get_by_label("Look for a word")
-    box.fill("warm-up learning-rate")
+    box.fill("warmup learning-rate schedule")
     box.press("Enter")
     page.wait_for_function("document.querySelectorAll('.term').length === 1")
     assert names(page) == ["Warm-up"]

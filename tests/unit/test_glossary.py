@@ -8,7 +8,7 @@ import pytest
 
 from core import presets
 from core.config import RunConfig
-from core.glossary import FILE, Term, groups, terms
+from core.glossary import FILE, Term, found, groups, terms
 from dashboard.anatomy.choice import SECTIONS
 from dashboard.attention.choices import SORTS
 from dashboard.figures.block import published
@@ -72,10 +72,13 @@ def test_wirings_are_called_as_their_terms_are():
 
 
 def test_terms_are_found_by_words_in_any_case_and_by_other_names():
-    found = {id for id, term in terms().items() if term.says("SKIP connection")}
-    assert "residual" in found
-    assert not any(term.says("zebra") for term in terms().values())
-    assert all(term.says("") for term in terms().values())
+    assert found("SKIP connection")[0].id == "residual"
+    for words in ("warm-up", "warmup", "Warm up"):
+        assert found(words)[0].id == "warm_up"
+    assert found("layer norm")[0].id == "layer_norm"
+    assert {term.id for term in found("tanh")} == {"dyt"}
+    assert found("zebra") == []
+    assert found("") == list(terms().values())
 
 
 def test_groups_are_in_the_order_of_the_file():

@@ -51,7 +51,7 @@ def measured(store: RunStore) -> Record:
 def test_all_claims_stand_there_with_their_verdicts(page: AppTest) -> None:
     at = page.run()
     words = said(at)
-    assert f"{len(CLAIMS)} published claims, checked" in words
+    assert f"{len(CLAIMS)} claims of published papers" in words
     assert {str(b.key) for b in at.button} >= {f"claim_{claim.name}" for claim in CLAIMS}
     assert words.count("ev-verdict") == len(CLAIMS) + 1
     assert "0 measured here" in words

@@ -57,7 +57,11 @@ CASES: list[tuple[str, Verdict, RunConfig, Measured, str, list[dict[str, Any]]]]
         config(model__placement="post", optimizer__warmup_steps=50),
         measured(),
         "placement is post",
-        [{"model.placement": "pre"}, {"model.init": "gpt2"}, {"training.steps": 1200}],
+        [
+            {"model.placement": "pre"},
+            {"optimizer.learning_rate": 0.0005},
+            {"model.init": "gpt2"},
+        ],
     ),
     (
         "a dead network without residual connections",

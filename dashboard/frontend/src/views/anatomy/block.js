@@ -141,6 +141,10 @@ export class Block extends Follower {
     this.walk.append(this.list, this.side)
     this.body.append(this.walk)
     this.walk.onkeydown = (event) => this.press(event)
+    // A press anywhere on the card is enough for the arrows to walk.
+    this.root.addEventListener("click", (event) => {
+      if (event.target instanceof Element && !event.target.closest("button, [tabindex]")) this.walk.focus({ preventScroll: true })
+    })
     /** @type {Pane[]} */
     this.shown = [0, 1].map((i) => new Pane((action) => this.act(i)(action)))
     this.panes.append(...this.shown.map((pane) => pane.node))
@@ -233,7 +237,7 @@ export class Block extends Follower {
     }
     this.back.disabled = this.at === 0
     this.next.disabled = this.at === this.rows.length - 1
-    say(this.where, t("step {n} of {all}", { n: this.at + 1, all: this.rows.length }))
+    say(this.where, t("step {n} of {all} · click, then ← →", { n: this.at + 1, all: this.rows.length }))
     this.shown.forEach((pane, i) => pane.show(this, this.lanes[i], this.stepOf(i), i < this.asked.length))
     const { width } = this
     const wide = width > COLUMNS
