@@ -19,7 +19,7 @@ from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, r
 FONT = '"Source Sans", sans-serif'
 MARGIN = {"l": 54, "r": 18, "t": 8, "b": 40}
 LETTER = 6.3  # pixels of an average letter at 12 px
-LINE = 14  # pixels from one name to the next
+LINE = 18  # pixels from one name to the next; signs such as ‖ come from a taller font
 
 
 @dataclass(frozen=True)

@@ -132,10 +132,11 @@ export class Block extends Follower {
     this.next = buttonOf("anl-button", t("Next"), { onclick: () => this.go(this.at + 1) })
     this.where = el("span", "anl-hint")
     this.where.setAttribute("role", "status")
+    this.hint = el("span", "anl-hint", t("click, then ← →"))
     this.fewer = buttonOf("anl-button", "‹", { title: t("The columns before"), onclick: () => this.turn(-1) })
     this.more = buttonOf("anl-button", "›", { title: t("The next columns"), onclick: () => this.turn(1) })
     this.seen = el("span", "anl-hint anl-block-columns")
-    this.bar.append(this.back, this.next, this.where, this.fewer, this.seen, this.more)
+    this.bar.append(this.back, this.next, this.where, this.hint, this.fewer, this.seen, this.more)
     this.panes = el("div", "anl-columns anl-block-panes")
     this.side.append(this.bar, this.panes)
     this.walk.append(this.list, this.side)
@@ -237,7 +238,7 @@ export class Block extends Follower {
     }
     this.back.disabled = this.at === 0
     this.next.disabled = this.at === this.rows.length - 1
-    say(this.where, t("step {n} of {all} · click, then ← →", { n: this.at + 1, all: this.rows.length }))
+    say(this.where, t("step {n} of {all}", { n: this.at + 1, all: this.rows.length }))
     this.shown.forEach((pane, i) => pane.show(this, this.lanes[i], this.stepOf(i), i < this.asked.length))
     const { width } = this
     const wide = width > COLUMNS
