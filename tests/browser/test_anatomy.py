@@ -144,7 +144,7 @@ def test_text_is_written_token_by_token_and_its_tokens_can_be_walked(page, dashb
     expect(page.locator(".st-key-card_continued")).to_contain_text("ROUGE-L")
     page.reload()
     expect(page.locator(".anl-token").first).to_be_visible()
-    assert page.locator(".st-key-anatomy_prompt input").input_value() == "The "
+    expect(page.locator(".st-key-anatomy_prompt input")).to_have_value("The ")
     expect(page.locator(".st-key-card_scored")).to_contain_text("perplexity")  # from the cache
 
 
