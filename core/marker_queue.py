@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from core.files import NEW
+from core.files import NEW, read_bytes
 
 MARKER = re.compile(r"(\d+)[-_](.+)", re.DOTALL)
 GAP = 10**6  # between numbers that are given anew
@@ -201,7 +201,7 @@ def _id(name: str) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path).decode("utf-8")
     except (OSError, ValueError):
         return ""
 

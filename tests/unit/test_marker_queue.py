@@ -1,5 +1,6 @@
 """The one queue: order, holding, and that two can't have the same."""
 
+import os
 import threading
 from pathlib import Path
 from random import Random
@@ -168,3 +169,12 @@ def test_a_place_may_be_asked_for(queue: MarkerQueue) -> None:
     queue.put("x", place=lambda ids: ids.index("b"))
     queue.put("a", place=lambda ids: len(ids))
     assert queue.waiting() == ["a", "x", "b", "c"]
+
+
+def test_a_pipe_in_place_of_a_marker_holds_nobody_up(tmp_path: Path):
+    queue = MarkerQueue(tmp_path / "queue")
+    queue.put("run", "its content")
+    (marker,) = (tmp_path / "queue").glob("*_run")
+    marker.unlink()
+    os.mkfifo(marker)
+    assert queue.read("run") == ""
