@@ -7,17 +7,15 @@ One waits as a marker in ``<root>/.evidence/queue``; where it stands is said in
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from core.evidence import Claim, kept
-from core.files import make_private, read_json
+from core.files import make_private
 from core.jobs import environment
-from core.jobs.inspections import WAITS, Record, write_state
+from core.jobs.inspections import WAITS, BackgroundWork, Record
 from core.jobs.processes import CHECKS, ensure
 from core.marker_queue import MarkerQueue
 from core.runs import RunError, RunStore
-from core.runs.locks import Lock, is_locked
 
 MEASURE_AGAIN = "the process that measured it ended without a word; measure it again"
 
@@ -27,8 +25,10 @@ def check_queue(root: Path) -> MarkerQueue:
     return MarkerQueue(kept.folder(root) / "queue")
 
 
-class Asked:
+class Asked(BackgroundWork):
     """Where the check of one claim stands; read anew at each access."""
+
+    ended = MEASURE_AGAIN
 
     def __init__(self, root: Path, claim: str) -> None:
         self.root, self.claim = root, claim
@@ -37,18 +37,15 @@ class Asked:
     @property
     def record(self) -> Record | None:
         """State, progress and message; None where nobody asked."""
-        alive = is_locked(self.folder / "lock")
-        try:
-            values = read_json(self.folder / "status.json")
-            record = Record(**{name: values[name] for name in Record._fields})
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        if record.state == "working" and not alive:
-            return record._replace(state="failed", message=MEASURE_AGAIN)
-        if record.state == "waiting" and not alive:
-            with contextlib.suppress(OSError):
-                _mark(self.root, self.claim)  # a crash may have taken its marker, or its worker
-        return record
+        return self.read_record()
+
+    def queue_again(self) -> None:
+        """For the process that measures in this folder."""
+        _mark(self.root, self.claim)
+
+    def take_back(self) -> None:
+        """It was not begun."""
+        check_queue(self.root).forget(self.claim)
 
     @property
     def under_way(self) -> bool:
@@ -56,30 +53,10 @@ class Asked:
         record = self.record
         return record is not None and record.state in ("waiting", "working")
 
-    def lock(self) -> Lock:
-        """Held by the process that measures, for as long as it works."""
-        return Lock(self.folder / "lock")
-
     @property
     def cancelled(self) -> bool:
         """Whether somebody asked to stop it."""
         return (self.folder / "cancel").exists()
-
-    def cancel(self) -> None:
-        """Stop the work at its next report; what waits is taken back at once."""
-        with contextlib.suppress(OSError):
-            (self.folder / "cancel").touch()
-            lock = self.lock()
-            if lock.acquire():
-                try:
-                    check_queue(self.root).forget(self.claim)
-                    self.write(Record("cancelled", message="cancelled"))
-                finally:
-                    lock.release()
-
-    def write(self, record: Record) -> None:
-        """Replace the state. Raises OSError."""
-        write_state(self.folder, record)
 
 
 def ask(store: RunStore, claim: Claim) -> Asked:

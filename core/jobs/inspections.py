@@ -45,7 +45,60 @@ class Record(NamedTuple):
     settled: bool = False
 
 
-class Inspection:
+class BackgroundWork:
+    """What a process of its own does: a folder with its state, and a lock while it works."""
+
+    folder: Path
+    ended = ASK_AGAIN  # what is said where that process died
+
+    def queue_again(self) -> None:
+        """Put its marker into the queue, and see that somebody looks there. Raises OSError."""
+        raise NotImplementedError
+
+    def take_back(self) -> None:
+        """Take its marker out of the queue. Raises OSError."""
+        raise NotImplementedError
+
+    def read_record(self) -> Record | None:
+        """State, progress and message, read together; None where they can't be."""
+        # As of a run: whether it is alive is read before its state.
+        alive = is_locked(self.folder / "lock")
+        try:
+            values = read_json(self.folder / "status.json")
+            record = Record(**{name: values[name] for name in Record._fields})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if record.state == "working" and not alive:
+            return record._replace(state="failed", message=self.ended)
+        if record.state == "waiting" and not alive:
+            with contextlib.suppress(OSError):
+                self.queue_again()  # a crash may have taken its marker, or its worker
+        return record
+
+    def lock(self) -> Lock:
+        """Held by the process that works on it, for as long as it does."""
+        return Lock(self.folder / "lock")
+
+    def cancel(self) -> None:
+        """Stop the work at its next report; what waits is taken back at once."""
+        with contextlib.suppress(OSError):
+            (self.folder / "cancel").touch()
+            lock = self.lock()
+            if lock.acquire():
+                try:
+                    record = self.read_record()
+                    if record is not None and record.state == "waiting":
+                        self.take_back()
+                        self.write(Record("cancelled", message="cancelled"))
+                finally:
+                    lock.release()
+
+    def write(self, record: Record) -> None:
+        """Replace the state. Raises OSError when the disk is full or the folder has gone."""
+        write_state(self.folder, record)
+
+
+class Inspection(BackgroundWork):
     """One question and, when it is done, its answer; read anew at each access.
 
     `run` is the run's id, `step` the checkpoint's. What was asked never changes.
@@ -66,20 +119,16 @@ class Inspection:
     @property
     def record(self) -> Record:
         """State, progress and message, read together."""
-        # As of a run: whether it is alive is read before its state.
-        alive = is_locked(self.folder / "lock")
-        try:
-            values = read_json(self.folder / "status.json")
-            record = Record(**{name: values[name] for name in Record._fields})
-        except (OSError, ValueError, KeyError):
-            return Record("failed", message=f"the answer is gone, or run {self.run} was deleted")
-        if record.state == "working" and not alive:
-            return record._replace(state="failed", message=ASK_AGAIN)
-        if record.state == "waiting" and not alive:
-            with contextlib.suppress(OSError):
-                # A crash may have taken its marker, or its inspector.
-                mark(self.root, self.run, self.id)
-        return record
+        gone = f"the answer is gone, or run {self.run} was deleted"
+        return self.read_record() or Record("failed", message=gone)
+
+    def queue_again(self) -> None:
+        """For the inspector of this folder."""
+        mark(self.root, self.run, self.id)
+
+    def take_back(self) -> None:
+        """It was not begun."""
+        forget(self.root, self.run, self.id)
 
     @property
     def root(self) -> Path:
@@ -141,27 +190,6 @@ class Inspection:
         except OSError:
             return []
         return [json.loads(line) for line in lines[since:]]
-
-    def lock(self) -> Lock:
-        """Held by the process that answers, for as long as it works."""
-        return Lock(self.folder / "lock")
-
-    def cancel(self) -> None:
-        """Stop the work at its next report; a question that waits is taken back at once."""
-        with contextlib.suppress(OSError):
-            (self.folder / "cancel").touch()
-            lock = self.lock()
-            if lock.acquire():
-                try:
-                    if self.record.state == "waiting":
-                        forget(self.root, self.run, self.id)
-                        self.write(Record("cancelled", message="cancelled"))
-                finally:
-                    lock.release()
-
-    def write(self, record: Record) -> None:
-        """Replace the state. Raises OSError when the disk is full or the run has gone."""
-        write_state(self.folder, record)
 
 
 def write_state(folder: Path, record: Record) -> None:

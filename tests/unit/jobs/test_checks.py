@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.evidence import kept, named
-from core.jobs import check_worker, checks, processes
+from core.jobs import check_worker, checks, inspections, processes
 from core.jobs.check_worker import Checker
 from core.jobs.checks import Asked, ask, check_queue
 from core.jobs.inspections import Record
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checks, "write_state", full)
+    monkeypatch.setattr(inspections, "write_state", full)
     with pytest.raises(RunError, match="No space left on device; free some room"):
         ask(store, ONE)
     assert Asked(store.root, ONE.name).record is None
