@@ -65,11 +65,12 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
         (Box("config", "every setting once"),),
         (
             Box(
-                "files cache marker_queue machine memory resources shown language",
+                "files cache marker_queue machine memory shown",
                 "the ground",
-                "files · cache · queue · machine · memory · resources · shown · language",
+                "files · cache · queue · machine · memory · shown",
             ),
         ),
+        (Box("language resources", "what people read, in their language"),),
     ),
 }
 LEFT, RIGHT, TOP, HEIGHT, GAP, STEP = 110, 744, 16, 52, 12, 66

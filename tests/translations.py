@@ -88,9 +88,12 @@ def in_tables() -> Iterator[tuple[str, str]]:
     """The room and each text of the tables that say what things are called."""
     from core.config import settings
     from core.glossary import terms
+    from core.language import JOINTS, REASONS
     from core.metrics import names
     from core.verdicts.labels import STATE_LABELS, VERDICT_LABELS
 
+    for text in (*JOINTS.values(), *REASONS):
+        yield "core.language", text
     for info in settings().values():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         for text in (info.title, info.description, extra.get("unit")):
@@ -135,8 +138,9 @@ def texts() -> dict[str, dict[str, Text]]:
     rooms: dict[str, str] = {}
 
     def add(room: str, place: str, id: str, plural: str = "") -> None:
-        if not re.search(r"[^\W\d_]", re.sub(r"\{[^}]*\}", "", id)):
-            return  # no letters: nothing to translate
+        letters = re.search(r"[^\W\d_]", re.sub(r"\{[^}]*\}", "", id))
+        if not letters and room != "core.language":
+            return  # nothing to translate but in what joins the parts of a list
         text = found.setdefault(id, Text(id))
         text.plural = text.plural or plural
         text.places.add(place)

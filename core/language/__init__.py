@@ -8,10 +8,13 @@ it in the reader's language, now or when it is read from a file a year later. Im
 from core.language.catalogues import DRAFTS, LANGUAGES, SOURCE, Catalogue, catalogue
 from core.language.choice import ask, best, chosen, current, known, of_terminal, speaking, use
 from core.language.message import Message, mark, said, t
+from core.language.phrases import JOINTS, REASONS, joined, reason
 
 __all__ = [
     "DRAFTS",
+    "JOINTS",
     "LANGUAGES",
+    "REASONS",
     "SOURCE",
     "Catalogue",
     "Message",
@@ -20,9 +23,11 @@ __all__ = [
     "catalogue",
     "chosen",
     "current",
+    "joined",
     "known",
     "mark",
     "of_terminal",
+    "reason",
     "said",
     "speaking",
     "t",

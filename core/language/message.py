@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 from core.language.catalogues import SOURCE, catalogue
@@ -17,7 +18,8 @@ class Message(str):
     `Message("{n} run waits", "{n} runs wait", n=3)` is the string "3 runs wait". The template is
     what a catalogue is asked for; the second one, if there is one, is its plural, and `n` decides
     between them. Values are put in as `str.format` does, `{loss:.3f}`; a value that is a message
-    itself is translated with the whole. Without values the template is the text, braces and all.
+    itself, or an error that was raised with one, is translated with the whole. Without values the
+    template is the text, braces and all.
     """
 
     __slots__ = ("plural", "template", "values")
@@ -27,6 +29,7 @@ class Message(str):
 
     def __new__(cls, template: str, plural: str = "", /, **values: Any) -> Message:
         """Raises KeyError for a template with a name that `values` lack."""
+        values = {name: _told(value) for name, value in values.items()}
         chosen = plural if plural and values["n"] != 1 else template
         message = super().__new__(cls, chosen.format(**values) if values else chosen)
         message.template, message.plural, message.values = template, plural, values
@@ -55,7 +58,7 @@ class Message(str):
 
     def stored(self) -> dict[str, Any]:
         """As a file keeps it, for `Message.restored`."""
-        values = {k: v.stored() if isinstance(v, Message) else v for k, v in self.values.items()}
+        values = {name: _plain(value) for name, value in self.values.items()}
         kept: dict[str, Any] = {"id": self.template}
         if self.plural:
             kept["plural"] = self.plural
@@ -80,13 +83,28 @@ class Message(str):
         return cls(kept["id"], kept.get("plural", ""), **values)
 
 
+def _told(value: Any) -> Any:
+    """Of an error what it was raised with; anything else as it is."""
+    if not isinstance(value, BaseException):
+        return value
+    return value.args[0] if value.args and isinstance(value.args[0], str) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it: a path becomes text, a number of NumPy's one of Python's."""
+    if isinstance(value, Message):
+        return value.stored()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return float(value) if isinstance(value, Number) else str(value)  # type: ignore[arg-type]
+
+
 def t(text: str | BaseException, plural: str = "", /, **values: Any) -> str:
     """A text in the language that is spoken here: a message, a template with values, an error.
 
     Of an error, what it was raised with. A plain text that no catalogue knows stays as it is.
     """
-    if isinstance(text, BaseException):
-        text = text.args[0] if text.args and isinstance(text.args[0], str) else str(text)
+    text = _told(text)
     if not isinstance(text, Message):
         text = Message(text, plural, **values)
     return text.into(current())

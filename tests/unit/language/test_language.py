@@ -2,14 +2,17 @@
 
 import copy
 import json
+import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.language import (
     DRAFTS,
     LANGUAGES,
+    REASONS,
     SOURCE,
     Message,
     best,
@@ -17,7 +20,9 @@ from core.language import (
     catalogues,
     choice,
     current,
+    joined,
     of_terminal,
+    reason,
     said,
     speaking,
     t,
@@ -185,3 +190,37 @@ def test_texts_of_the_front_end_are_found(tmp_path: Path):
     assert list(translations.in_javascript(path)) == [
         ("a {b}", ""), ("{n} c", "{n} cs"), ("é", ""),
     ]  # fmt: skip
+
+
+def test_an_error_among_the_values_is_said_as_what_it_was_raised_with():
+    message = Message("So {why}.", why=ValueError(Message("learned")))
+    assert message == "So learned."
+    assert message.into("zh") == "So 学会了."
+    assert Message("{why}", why=KeyError("plain")) == "plain"
+    assert Message("{why}", why=OSError(2, "gone")) == "[Errno 2] gone"
+
+
+def test_a_list_of_messages_is_one(monkeypatch: pytest.MonkeyPatch):
+    learned = Message("learned")
+    assert joined(["a", "b", "c"], last=" or ") == "a, b or c"
+    assert (joined([]), joined(["a"])) == ("", "a")
+    monkeypatch.setitem(catalogue("zh").forms, "{first}, {last}", ("{first}、{last}",))
+    found = joined([learned, "b", learned])
+    assert found == "learned, b, learned"
+    assert isinstance(found, Message)
+    assert found.into("zh") == "学会了、b、学会了"
+
+
+def test_values_of_other_libraries_are_kept_in_files(tmp_path: Path):
+    message = Message("{path} has {n:.1f}", path=tmp_path, n=np.float32(1.5))
+    kept = json.loads(json.dumps(said(message)))
+    assert Message.restored(kept["said"], "lost") == message == f"{tmp_path} has 1.5"
+
+
+def test_why_the_system_refused():
+    assert reason(OSError(28, os.strerror(28))) == "No space left on device"
+    assert isinstance(reason(OSError(28, os.strerror(28))), Message)
+    assert isinstance(reason(OSError(22, Message("learned"))), Message)
+    assert reason(OSError("odd")) == "odd"
+    known = set(map(os.strerror, range(140)))
+    assert set(REASONS) <= known, "no reason of this system"
