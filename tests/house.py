@@ -44,7 +44,7 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     ),
     "core": (
         (Box("cli __main__", "python -m core", "cli"),),
-        (Box("jobs", "queue, workers"),),
+        (Box("jobs", "queue, workers"), Box("lessons", "what runs have shown")),
         (Box("evidence", "claims, checked"),),
         (Box("anatomy", "a checkpoint, opened"), Box("transfer", "tables, zips")),
         (Box("training", "loop and hooks"), Box("catalogue", "runs as listed")),

@@ -89,6 +89,7 @@ def in_tables() -> Iterator[tuple[str, str]]:
     from core.config import settings
     from core.glossary import terms
     from core.language import JOINTS, REASONS
+    from core.lessons import lessons
     from core.metrics import names
     from core.verdicts.labels import STATE_LABELS, VERDICT_LABELS
 
@@ -106,6 +107,9 @@ def in_tables() -> Iterator[tuple[str, str]]:
     for term in terms().values():
         for text in (term.name, term.group, term.also, term.text, *(said for said, _ in term.see)):
             yield "assets.glossary", text
+    for lesson in lessons().values():
+        for text in lesson.texts:
+            yield "assets.lessons", text
     for folder in ("presets", "sweeps"):
         for path in sorted((ROOT / "assets" / folder).glob("*.toml")):
             told = tomllib.loads(path.read_text(encoding="utf-8"))

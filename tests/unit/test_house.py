@@ -51,6 +51,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("anatomy", "cache", "config", "data", "files", "language", "models", "presets"),
         *("probes", "resources", "runs", "training"),
     },
+    "lessons": {
+        *("catalogue", "config", "estimate", "evidence", "files", "heads", "language", "metrics"),
+        *("resources", "runs", "verdicts"),
+    },
     "jobs": {
         *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
         *("files", "fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
@@ -91,6 +95,7 @@ FOR_THE_DASHBOARD = {
     *("heads", "jobs", "machine", "memory", "metrics", "presets", "resources", "runs", "transfer"),
     "glossary",
     "language",
+    "lessons",
     "shown",
     "verdicts",
 }

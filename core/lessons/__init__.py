@@ -1,0 +1,5 @@
+"""Lessons: predict, run, see, explain, a question; what they say comes out of the reader's runs."""
+
+from core.lessons.lesson import Lesson, LessonError, lessons
+
+__all__ = ["Lesson", "LessonError", "lessons"]
