@@ -10,19 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.language import mark
+
 # In the order in which a page offers them.
 Norm = Literal["layer", "rms", "dyt", "batch", "group", "none"]
 
 
 @dataclass(frozen=True)
 class NormRow:
-    """A norm over the last axis, as equations, help and estimates know it."""
+    """A norm over the last axis, as equations, help and estimates know it.
+
+    `equation` and `expect` say in a line each what it does and what to expect of it.
+    """
 
     label: str  # in equations, drawings and names of runs: "LN"
     summary: str  # in the help of `model.norm`
     vectors: tuple[str, ...] = ()  # trained, one number for each feature; `bias` with `model.bias`
     scalars: tuple[str, ...] = ()  # trained single numbers
     keeps: int = 2  # tensors of the input's size that the backward pass needs
+    equation: str = ""  # of one token's features x
+    expect: str = ""
 
     def parameters(self, size: int, bias: bool) -> int:
         """Trained numbers of this norm over `size` features."""
@@ -31,21 +38,64 @@ class NormRow:
 
 
 NORMS: dict[Norm, NormRow] = {
-    "layer": NormRow("LN", "LayerNorm, (x - mean) / std", ("weight", "bias"), keeps=1),
-    "rms": NormRow("RMS", "RMSNorm, x / rms(x)", ("weight",)),
+    "layer": NormRow(
+        "LN",
+        "LayerNorm, (x - mean) / std",
+        ("weight", "bias"),
+        keeps=1,
+        equation="N(x) = γ ⊙ (x − μ)/σ + β",
+        expect=mark(
+            "Each vector gets mean 0 and deviation 1, whatever came in. Expect one size wherever a"
+            " norm stands."
+        ),
+    ),
+    "rms": NormRow(
+        "RMS",
+        "RMSNorm, x / rms(x)",
+        ("weight",),
+        equation="N(x) = γ ⊙ x/rms(x)",
+        expect=mark("Sets the size and leaves the mean. Expect a loss close to LayerNorm's."),
+    ),
     "dyt": NormRow(
         "DyT",
         "Dynamic Tanh, tanh(αx), which needs no statistics of x",
         ("weight", "bias"),
         ("alpha",),
+        equation="N(x) = γ ⊙ tanh(αx) + β",
+        expect=mark(
+            "Cuts large numbers and measures nothing. Expect small ones to keep the size they had."
+        ),
     ),
-    "none": NormRow("", "no normalisation", keeps=0),
+    "none": NormRow(
+        "",
+        "no normalisation",
+        keeps=0,
+        equation="N(x) = x",
+        expect=mark("Nothing sets the size of x. Expect it to change with every layer."),
+    ),
 }
 
-# Norms of a ResNet's feature maps, which core.models.resnet builds: their labels.
-CONVOLUTIONAL: dict[Norm, str] = {"batch": "BN", "group": "GN"}
-_LABELS: dict[str, str] = {str(word): row.label for word, row in NORMS.items()}
-_LABELS.update(CONVOLUTIONAL.items())
+# Norms of a ResNet's feature maps, which core.models.resnet builds.
+CONVOLUTIONAL: dict[Norm, NormRow] = {
+    "batch": NormRow(
+        "BN",
+        "BatchNorm over the images of a batch",
+        equation="N(x) = γ (x − μ)/σ + β",
+        expect=mark(
+            "Mean and deviation of a channel, over all images of the batch. Expect small batches to"
+            " make it noisy."
+        ),
+    ),
+    "group": NormRow(
+        "GN",
+        "GroupNorm",
+        equation="N(x) = γ (x − μ)/σ + β",
+        expect=mark(
+            "Mean and deviation of some channels of one image. Expect the same at every batch size."
+        ),
+    ),
+}
+_LABELS = {str(word): row.label for word, row in (NORMS | CONVOLUTIONAL).items()}
 
 
 def norm_label(word: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.config.literals import Residual, Sublayers
+from core.language import mark
 
 SublayerName = Literal["attention", "feedforward"]
 Site = Literal["pre", "inner", "post", "q", "k", "v", "joined", "hidden"]
@@ -24,7 +25,10 @@ Scaling = Literal["one", "gpt2", "deepnorm", "admin", "rezero", "layerscale", "l
 
 @dataclass(frozen=True)
 class Row:
-    """A placement: the norms of each of its sublayers, and whether one stands before the head."""
+    """A placement: the norms of each of its sublayers, and whether one stands before the head.
+
+    `expect` says in one line what to expect of a network of it that has all its skips.
+    """
 
     attention: tuple[Site, ...]
     feedforward: tuple[Site, ...]
@@ -32,6 +36,7 @@ class Row:
     formula: str
     name: str
     source: str
+    expect: str
     head_scale: bool = False  # a trained number for each head, before W_O
     wide_init: bool = False  # W_V, W_O and the feed-forward start larger, by sqrt(ln 2L)
 
@@ -49,8 +54,23 @@ PLACEMENTS: dict[Placement, Row] = {
         "x + F(N(x))",
         "pre-LN",
         "Radford et al. 2019, Xiong et al. 2020",
+        mark(
+            "No norm stands on the skip path. Expect it to learn without warm-up, and x to grow"
+            " with depth."
+        ),
     ),
-    "post": Row(("post",), ("post",), False, "N(x + F(x))", "post-LN", "Vaswani et al. 2017"),
+    "post": Row(
+        ("post",),
+        ("post",),
+        False,
+        "N(x + F(x))",
+        "post-LN",
+        "Vaswani et al. 2017",
+        mark(
+            "Every norm rescales the skip path too. Expect a deep network to need a warm-up, or to"
+            " die."
+        ),
+    ),
     "sandwich": Row(
         ("pre", "inner"),
         ("pre", "inner"),
@@ -58,8 +78,23 @@ PLACEMENTS: dict[Placement, Row] = {
         "x + N(F(N(x)))",
         "Peri-LN",
         "Kim et al. 2025",
+        mark(
+            "What each layer adds has one size. Expect it to learn without warm-up, and x to grow"
+            " evenly."
+        ),
     ),
-    "none": Row((), (), False, "x + F(x), no norm in the blocks", "no norm", "Zhang et al. 2019"),
+    "none": Row(
+        (),
+        (),
+        False,
+        "x + F(x), no norm in the blocks",
+        "no norm",
+        "Zhang et al. 2019",
+        mark(
+            "Nothing holds the size of x. Expect it to grow with depth until a deep network"
+            " diverges."
+        ),
+    ),
     "reordered": Row(
         ("inner",),
         ("inner",),
@@ -67,40 +102,57 @@ PLACEMENTS: dict[Placement, Row] = {
         "x + N(F(x))",
         "reordered norm",
         "OLMo 2, OLMo Team 2024",
+        mark(
+            "What each layer adds has one size; what it reads has not. Expect it to learn without"
+            " warm-up."
+        ),
     ),
     "sublayer": Row(
         ("pre", "joined"),
         ("pre", "hidden"),
         True,
-        "pre, and a norm before each output matrix",
+        mark("pre, and a norm before each output matrix"),
         "Sub-LN",
         "Magneto, Wang et al. 2022",
+        mark("The branch is normed inside too, and starts larger. Expect it to learn as pre does."),
         wide_init=True,
     ),
     "normformer": Row(
         ("pre", "inner"),
         ("pre", "hidden"),
         True,
-        "pre, a norm after attention and one after the activation, a scale per head",
+        mark("pre, a norm after attention and one after the activation, a scale per head"),
         "NormFormer",
         "Shleifer et al. 2021",
+        mark(
+            "Each branch sets its own size. Its paper expects early and late layers to learn at a"
+            " like pace."
+        ),
         head_scale=True,
     ),
     "mix": Row(
         ("pre",),
         ("pre",),
         True,
-        "post in the first quarter of the layers, then pre",
+        mark("post in the first quarter of the layers, then pre"),
         "Mix-LN",
         "Li et al. 2024",
+        mark(
+            "The first layers work as post, the others as pre. Its paper expects the last ones to"
+            " do more than with pre."
+        ),
     ),
     "hybrid": Row(
         ("q", "k", "v", "post"),
         (),
         True,
-        "n = N(x + Attn(x)) with norms on q, k and v, then n + FFN(n)",
+        mark("n = N(x + Attn(x)) with norms on q, k and v, then n + FFN(n)"),
         "HybridNorm",
         "Zhuo et al. 2025",
+        mark(
+            "Attention is normed as in post, and inside. Its paper expects pre's steadiness and a"
+            " lower loss."
+        ),
     ),
 }
 
@@ -158,4 +210,45 @@ SCALINGS: dict[Scaling, str] = {
     "rezero": "x + αF(x), α starts at 0 (Bachlechner et al. 2020; needs none)",
     "layerscale": "x + γ⊙F(x), γ starts small (Touvron et al. 2021)",
     "lns": "F(N(x)/sqrt(l)) in layer l (Sun et al. 2025; needs pre)",
+}
+
+# What a scaling makes of a sublayer's equation, and what to expect of it.
+SCALING_EFFECTS: dict[Scaling, tuple[str, str]] = {
+    "one": ("x + F(x)", mark("The branch is added as it is. Expect what the placement does.")),
+    "gpt2": (
+        "W_O, W_out ~ N(0, σ²/2L)",
+        mark(
+            "All branches together start as large as one would be. Expect x to grow less with"
+            " depth."
+        ),
+    ),
+    "deepnorm": (
+        "N(αx + F(x)), α = (2L)^¼",
+        mark("x outweighs the branch before each norm. Expect it to learn without warm-up."),
+    ),
+    "admin": (
+        "N(ω⊙x + F(x))",
+        mark(
+            "x outweighs the branch by what one pass measures at the start. Its paper expects deep"
+            " networks to learn."
+        ),
+    ),
+    "rezero": (
+        "x + αF(x), α = 0",
+        mark(
+            "At the start a block does nothing, y = x. Expect it to learn without any norm, after a"
+            " slow beginning."
+        ),
+    ),
+    "layerscale": (
+        "x + γ⊙F(x), γ ≈ 0",
+        mark(
+            "At the start a block hardly does anything. Expect it to learn without warm-up, after a"
+            " slow beginning."
+        ),
+    ),
+    "lns": (
+        "x + F(N(x)/√l)",
+        mark("Later layers read a smaller x. Expect the stream to grow more slowly."),
+    ),
 }

@@ -42,8 +42,12 @@ def nearest_preset(values: dict[str, Any]) -> str:
 def changed_settings() -> list[str]:
     """The settings that are not as the chosen preset has them."""
     values = held.widget_values()
-    chosen = _flat(st.session_state["preset"])
-    return [dotted for dotted, value in chosen.items() if values[dotted] != value]
+    return [dotted for dotted, value in chosen_preset().items() if values[dotted] != value]
+
+
+def chosen_preset() -> dict[str, Any]:
+    """Every setting as the chosen preset has it, by dotted name."""
+    return _flat(st.session_state["preset"])
 
 
 def _flat(name: str) -> dict[str, Any]:

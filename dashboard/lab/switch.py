@@ -6,11 +6,14 @@ A widget's default is always `RunConfig`'s; a preset only turns the switches.
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import streamlit as st
 
 from core.config import accepted, choices, idle, impossible
+from core.config.effects import effect
+from core.language import t
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULTS, SETTINGS, is_auto, key
 
@@ -146,6 +149,8 @@ def _help(dotted: str, reason: str = "") -> str:
     described = f"{described} Counted in {unit}." if unit.endswith("s") else described
     if reason:
         return f"{described} **Off: {reason}.**"
+    if now := effect(dotted, held.widget_values()):
+        described += f" **{t('Now')}: {t(now.equation)}. {t(now.expect)}**"
     if choices(dotted) and dotted.startswith("model."):
         described += "".join(f" Not now: {why}." for why in _not_now(dotted))
     return described
@@ -171,6 +176,15 @@ def aside(dotted: str) -> str:
         unit = unit.removesuffix("s") if value == 1 else unit
         return f'<span class="aside">{value:,} {unit}</span>'
     return '<span class="aside"></span>'
+
+
+def what_it_does(dotted: str) -> str:
+    """What a switch makes of the equation as it stands, and what to expect, below it."""
+    now = effect(dotted, held.widget_values())
+    if now is None:
+        return ""
+    equation = f'<span class="effect-equation">{escape(t(now.equation))}</span>'
+    return f'<p class="effect">{equation} {escape(t(now.expect))}</p>'
 
 
 def _held(dotted: str) -> Any:

@@ -1,4 +1,7 @@
-"""The switches of the Lab: every setting, those that matter most first, the others folded."""
+"""The switches of the Lab: every setting, those that matter most first, the others folded.
+
+The simple view shows the first few, each with what it does (`view.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from core import presets
 from core.config import applies
 from core.config.words import file_name
 from dashboard.address import page
+from dashboard.lab import view
 from dashboard.lab.own_text import own_text
-from dashboard.lab.preset import nearest_preset, preset_row
-from dashboard.lab.switch import aside, setting
+from dashboard.lab.preset import changed_settings, chosen_preset, nearest_preset, preset_row
+from dashboard.lab.switch import aside, setting, what_it_does
 from dashboard.settings import held
 from dashboard.settings.address import arrived_settings, rewrite_address
 from dashboard.settings.form import DEFAULTS, SETTINGS, key, to_widget
@@ -40,6 +44,7 @@ FOLDED = {
 def switches() -> dict[str, Any]:
     """Draw all switches; the settings that they hold."""
     _seed()
+    view.choice()
     preset_row()
     with held.held():
         return _switches()
@@ -52,6 +57,9 @@ def _switches() -> dict[str, Any]:
         with st.container(key=f"switch_{key(dotted)}"):
             setting(dotted)
             st.html(aside(dotted))
+            if view.is_simple() and dotted in view.SIMPLE:
+                st.html(what_it_does(dotted))
+    view.others(changed_settings(), held.widget_values(), chosen_preset())
     values = held.widget_values()
     for group, title in FOLDED.items():
         with st.container(key=f"fold_{group}"):

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from core.jobs.launcher import standby_lock
 from core.runs import RunStore
 from core.runs.locks import is_locked
+from dashboard.ui import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "dashboard" / "app.py"
@@ -41,15 +43,36 @@ def chromium() -> str | None:
     return named or next((path for path in found if path), None)
 
 
+# Cookies of a reader who was here before: the tour was seen, and all switches are shown.
+BEEN_HERE = {kept.TOUR: "seen", kept.VIEW: "all"}
+
+
 @contextmanager
-def open_browser(*flags: str) -> Iterator[Browser]:
-    """A headless browser."""
+def open_browser(*flags: str, been_here: bool = True) -> Iterator[Browser]:
+    """A headless browser, of a reader who knows the lab or is here for the first time."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
+        if been_here:
+            _remember(browser)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _remember(browser: Browser) -> None:
+    """Whatever is opened in it begins with the cookies of `BEEN_HERE`."""
+    cookies = [
+        {"name": name, "value": value, "domain": "127.0.0.1", "path": "/"}
+        for name, value in BEEN_HERE.items()
+    ]
+    known = {"cookies": cookies, "origins": []}
+
+    def begun(open_one: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda **asked: open_one(**{"storage_state": known, **asked})
+
+    for name in ("new_context", "new_page"):
+        setattr(browser, name, begun(getattr(browser, name)))
 
 
 class Watched:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What each room of `core` may import of the others. `core.cli` and `core.__main__` stand above all,
 # and every room may speak: below all is `core.language`.
 MAY_IMPORT: dict[str, set[str]] = {
-    "config": set(),
+    "config": {"language"},
     "resources": set(),
     "language": {"resources"},
     "glossary": {"config", "resources"},
