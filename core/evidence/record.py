@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import math
@@ -167,8 +168,32 @@ def _hash(start: str, parts: Iterable[str]) -> str:
     for part in parts:
         path = HOME / "core" / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
+            digest.update(what_computes(file).encode())
     return digest.hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=200)
+def what_computes(file: Path) -> str:
+    """The code of a module without its comments, docstrings and refusals: a sentence that is said
+    better must not send anybody back to an hour of training."""
+
+    class Silent(ast.NodeTransformer):
+        def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+            is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+            return None if is_text else node
+
+        def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+            return ast.Raise()
+
+        def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+            return None if node.module == "core.language" else node
+
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            self.generic_visit(node)
+            is_marked = isinstance(node.func, ast.Name) and node.func.id == "mark"
+            return node.args[0] if is_marked else node
+
+    return ast.unparse(Silent().visit(ast.parse(file.read_text("utf-8"))))
 
 
 @functools.cache

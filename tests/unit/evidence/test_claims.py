@@ -15,7 +15,7 @@ import pytest
 from core.anatomy import CancelledError, load
 from core.evidence import CLAIMS, GROUPS, Claim, Measured, Quantity, Record, Series, kept, named
 from core.evidence.claim import number
-from core.evidence.record import made
+from core.evidence.record import made, what_computes
 from core.evidence.run import answer, measure
 from core.evidence.words import expected_and_measured, markdown
 from core.runs import RunStore
@@ -179,6 +179,28 @@ def test_what_was_measured_with_the_same_code_is_not_measured_again(store: RunSt
     assert answer(one, store, again=True)[1]
     kept.keep(store.root, first.model_copy(update={"made_from": "other code"}))
     assert answer(one, store)[1]
+
+
+CODE = "def f(x):\n    if x < 0:\n        raise ValueError('no')\n    return x * 2\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("'no'", "Message('{x} is below 0', x=x)", True),
+        ("    if", "    # why\n    if", True),
+        ("def", "from core.language import Message\ndef", True),
+        ("* 2", "* 3", False),
+        ("x < 0", "x < 1", False),
+    ],
+)
+def test_words_and_refusals_make_no_record_old(
+    tmp_path: Path, old: str, new: str, same: bool
+) -> None:
+    for name, code in ("before", CODE), ("after", CODE.replace(old, new)):
+        (tmp_path / f"{name}.py").write_text(code)
+    before, after = (what_computes(tmp_path / f"{name}.py") for name in ("before", "after"))
+    assert (before == after) is same
 
 
 def test_a_check_can_be_cancelled_and_draws_from_no_generator_of_others(store: RunStore) -> None:
