@@ -75,7 +75,7 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
 }
 LEFT, RIGHT, TOP, HEIGHT, GAP, STEP = 110, 744, 16, 52, 12, 66
 STYLE = (
-    "rect{stroke-width:1.5}.dash{fill:#fdf3e0;stroke:#d98200}.core{fill:#e3f3ef;stroke:#00856a}"
+    "rect{stroke-width:1.5}.dash{fill:#fdf3e0;stroke:#c57600}.core{fill:#e3f3ef;stroke:#00856a}"
     ".name{font-size:14px;font-weight:600;text-anchor:middle;fill:#1d2136}"
     ".note{font-size:12px;text-anchor:middle;fill:#565a6c}"
     ".room{font-size:14px;font-weight:700;fill:#6b6f80}"

@@ -1,9 +1,10 @@
 """Every colour of the dashboard, once: Python figures, the page's CSS and the live parts share it.
 
 `dead` is the ground of a network that is dead, under the warning's text.
-`add`, `norm` and the like are for fills and lines; `*_text` are their twins for text, which reach
-4.5 : 1 on ground, sidebar and card alike. Run colours are Okabe and Ito's in a fixed order; their
-yellow and black, which vanish on white or on night, gave way to a brown and a slate.
+`add`, `norm` and the like are for fills and lines, which reach 3 : 1 on ground, sidebar and card
+alike; `*_text` are their twins for text, which reach 4.5 : 1. Run colours are Okabe and Ito's in a
+fixed order, on light ground as much darker as that takes; their yellow and black, which vanish on
+white or on night, gave way to a brown and a slate.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LIGHT = {
     "grid": "#e9e6de",
     "ink": "#1d2136",
     "muted": "#676b7c",
-    "add": "#d98200",
+    "add": "#c57600",
     "norm": "#00856a",
     "attention": "#2f7fc1",
     "feedforward": "#7a5bb5",
@@ -59,10 +60,10 @@ RUNS: dict[Mode, tuple[str, ...]] = {
     "light": (
         "#0072b2",
         "#d55e00",
-        "#009e73",
-        "#cc79a7",
-        "#e69f00",
-        "#56b4e9",
+        "#009c72",
+        "#be719b",
+        "#b77e00",
+        "#4591bc",
         "#7d4f2a",
         "#5b6275",
     ),

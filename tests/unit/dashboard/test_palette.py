@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.ui.palette import COLOURS, RUNS, RUNS_TEXT, contrast
+from dashboard.ui.palette import COLOURS, LEARNED, RUNS, RUNS_TEXT, contrast
 from dashboard.web import style
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUNDS = ("ground", "sidebar", "card")
+FILLS = ("add", "norm", "attention", "feedforward", "warning")
 TEXTS = (
     "ink",
     "muted",
@@ -34,6 +35,30 @@ def test_text_is_readable(mode, ground, text):
 def test_names_of_runs_are_readable(mode, ground):
     for colour in RUNS_TEXT[mode]:
         assert contrast(colour, COLOURS[mode][ground]) >= 4.5
+
+
+@pytest.mark.parametrize("mode", COLOURS)
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_lines_and_fills_are_seen(mode, ground):
+    """WCAG 1.4.11; rules and grids only part what is told apart without them."""
+    colours = COLOURS[mode]
+    seen = {name: colours[name] for name in FILLS} | dict(enumerate(RUNS[mode]))
+    found = {name: round(contrast(one, colours[ground]), 2) for name, one in seen.items()}
+    assert {name: ratio for name, ratio in found.items() if ratio < 3} == {}
+
+
+@pytest.mark.parametrize("mode", COLOURS)
+def test_words_in_the_cells_of_a_grid_are_readable(mode):
+    for cell in LEARNED[mode]:
+        assert contrast(COLOURS[mode]["ink"], cell) >= 4.5
+    for text in ("warning_text", "ink"):
+        assert contrast(COLOURS[mode][text], COLOURS[mode]["dead"]) >= 4.5
+
+
+@pytest.mark.parametrize("mode", COLOURS)
+def test_words_on_the_main_button_are_readable(mode):
+    # .stButton button[kind="primary"] in frontend/css/base.css
+    assert contrast(COLOURS[mode]["ground"], COLOURS[mode]["ink"]) >= 4.5
 
 
 @pytest.mark.parametrize("mode", COLOURS)
