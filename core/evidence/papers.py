@@ -2,6 +2,11 @@
 
 from core.evidence.claim import Paper
 
+GLOROT = Paper(
+    "Glorot and Bengio", 2010, "Understanding the difficulty of training deep feedforward neural"
+    " networks", url="https://proceedings.mlr.press/v9/glorot10a.html",
+)  # fmt: skip
+HE = Paper("He et al.", 2015, "Deep Residual Learning for Image Recognition", "1512.03385")
 BA = Paper("Ba et al.", 2016, "Layer Normalization", "1607.06450")
 VASWANI = Paper("Vaswani et al.", 2017, "Attention Is All You Need", "1706.03762")
 BALDUZZI = Paper(
@@ -25,6 +30,14 @@ BACHLECHNER = Paper("Bachlechner et al.", 2020, "ReZero is All You Need", "2003.
 LIU = Paper(
     "Liu et al.", 2020, "Understanding the Difficulty of Training Transformers", "2004.08249"
 )
+HUANG = Paper(
+    "Huang et al.", 2020, "Improving Transformer Optimization Through Better Initialization",
+    url="https://proceedings.mlr.press/v119/huang20f.html",
+)  # fmt: skip
+ELHAGE = Paper(
+    "Elhage et al.", 2021, "A Mathematical Framework for Transformer Circuits",
+    url="https://transformer-circuits.pub/2021/framework/index.html",
+)  # fmt: skip
 DEHGHANI = Paper(
     "Dehghani et al.", 2023, "Scaling Vision Transformers to 22 Billion Parameters", "2302.05442"
 )

@@ -16,19 +16,21 @@ from core.files import write_json
 from core.language import Message
 from core.lessons import Lesson, LessonError, facts, lessons, recorded
 from core.lessons.formulas import Formula, FormulaError, UnknownError
-from core.lessons.lesson import FOLDER, read
+from core.lessons.lesson import read
 from core.lessons.result import EARLY, result
 from core.runs import RunStore
 from core.runs.snapshots import Snapshots
 from tests.fake_runs import UNIGRAM, finished
 
-WARM_UP = lessons()["post-ln-warm-up"]
+FILE = Path(__file__).with_name("warm_up.toml")  # a lesson of these tests' own
 
 
 def written(**changes) -> Lesson:
-    """The warm-up lesson with parts of its file exchanged."""
-    path = next(FOLDER.glob("*-post-ln-warm-up.toml"))
-    return Lesson(**{"id": "x", **tomllib.loads(path.read_text("utf-8")), **changes})
+    """The tests' lesson with parts of its file exchanged."""
+    return Lesson(**{"id": "x", **tomllib.loads(FILE.read_text("utf-8")), **changes})
+
+
+WARM_UP = written()
 
 
 # Formulas
@@ -143,6 +145,11 @@ def test_facts_by_layer(store: RunStore):
     assert facts.largest_layer(run, of, "first") == first.argmax() + 1
     assert facts.smallest(run, of) == pytest.approx(last.min())
     assert facts.peak(run, of) == pytest.approx(values.max())
+    assert facts.trough(run, of) == pytest.approx(values.min())
+    assert facts.trough(run, of, layer=2) == pytest.approx(values[:, 1].min())
+    below = facts.layer_below(run, of, first[2] * 1.001, "first")
+    assert below == np.flatnonzero(first < first[2] * 1.001)[0] + 1
+    assert facts.layer_below(run, of, 0.0) == math.inf
     for wrong in ({"layer": 7}, {"layer": 0}, {}, {"layer": 1, "step": -5}):
         with pytest.raises(UnknownError):
             facts.value(run, of, **wrong)
