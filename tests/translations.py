@@ -133,6 +133,8 @@ def room_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[1] == "frontend" and parts[3:4] == ("views",):
         return f"dashboard.frontend.{parts[4]}"
+    if parts[1] == "frontend" and parts[3:4] == ("notice",):
+        return "dashboard.frontend.notice"
     return ".".join(parts[: 2 if len(parts) > 2 or parts[0] == "core" else 1])
 
 

@@ -23,8 +23,9 @@ from core.verdicts.labels import DEAD_KINDS, nats
 from core.verdicts.measured import Measured
 from core.verdicts.pair import compared
 from core.verdicts.questions import questions
+from core.verdicts.rules import APART
 from core.verdicts.verdict import Verdict
-from core.verdicts.why import APART, why
+from core.verdicts.why import why
 
 MOST = 3  # suggestions; more would be read by nobody
 

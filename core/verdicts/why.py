@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from core.config import RunConfig
 from core.verdicts.labels import DEAD_KINDS, VerdictKind
+from core.verdicts.rules import APART
 
 DEEP = 6  # sublayers from which on the factors of single ones add up to something
-APART = 3.0  # the factor from which on two gradients are called different
 # Scalings that leave the skip path and the branch as they are at first; others change the law.
 PLAIN = ("one", "gpt2")
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.runs import Run
+from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
@@ -173,9 +174,10 @@ def growth(measured: list[figures.Measured]) -> str:
     for name, _, result in measured:
         inside = _inside(result, "rms")
         ratio = inside[-1] / inside[0] if inside[0] else float("inf")
-        if 0.8 <= ratio <= 1.25:
+        changes = rules.growth(float(inside[0]), float(inside[-1]))
+        if changes == "keeps":
             said.append((name, "keeps its size"))
-        elif ratio > 1:
+        elif changes == "grows":
             said.append((name, f"grows {ratio:.3g} ×"))
         else:
             said.append((name, f"shrinks to {ratio:.2g} ×"))

@@ -166,6 +166,7 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
             baseline=outcomes.baseline(shown.listed) if metric.startswith("loss/") else None,
             optimal=outcomes.optimal(shown.listed) if metric.startswith("loss/") else None,
             subtitle=outcomes.unit(shown.listed, metric),
+            unit=outcomes.unit(shown.listed, metric),
             frame=False,
         )
         if pair:

@@ -78,6 +78,7 @@ def _row(
         "place": queue.words(entry.id) if found.state == "queued" else None,
         "full": found.words,
         "bad": bad,
+        "verdict": found.verdict.kind,
         "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],
         "validation": [found.validation, found.best_validation],
         "training": [found.loss, found.best_loss],

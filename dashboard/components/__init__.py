@@ -22,6 +22,7 @@ def _mount(
     ids: Sequence[str] = (),
     height: int | None = None,
     groups: Mapping[str, str] | None = None,
+    verdicts: Mapping[str, str] | None = None,
     **data: Any,
 ) -> Any:
     """Mount one view; returns {"run", "state"} in the rerun that a state change asked for."""
@@ -29,7 +30,8 @@ def _mount(
     for id in ids:
         try:
             group = (groups or {}).get(id)
-            known.append(about(store().open(id), group=group, tokens=view == "attention"))
+            told = about(store().open(id), group=group, tokens=view == "attention")
+            known.append(told | {"verdict": (verdicts or {}).get(id)})
         except RunError:
             known.append({"id": id, "name": id, "colour": 0, "state": "gone"})
     result = mount(view, key, height, {"runs": known, **data})
@@ -68,13 +70,16 @@ def curves(
     frame: bool = True,
     follow: bool = False,
     groups: Mapping[str, str] | None = None,
+    unit: str | None = None,
+    verdicts: Mapping[str, str] | None = None,
 ) -> Any:
     """A metric through training. `x` is step, tokens, seconds or flops.
 
     `baseline` (label, value) is a dotted line, `optimal` a dashed one.
 
     `follow` draws the runs that the page's parts choose together (`hub.choose` in the browser);
-    until the first choice `run_ids`. `groups` gives runs, by id, the name of their group.
+    until the first choice `run_ids`. `groups` gives runs, by id, the name of their group,
+    `verdicts` the kind of their verdict. `unit` is what the metric is measured in here.
     """
     return _mount(
         "curves",
@@ -82,7 +87,9 @@ def curves(
         run_ids,
         height,
         groups=groups,
+        verdicts=verdicts,
         follow=follow,
+        unit=unit,
         metric=metric,
         x=x,
         log_x=log_x,

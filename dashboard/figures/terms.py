@@ -226,6 +226,36 @@ def induction() -> str:
     )
 
 
+def relu() -> str:
+    """max(0, z): what is negative becomes 0, and there the slope is 0 too."""
+    z = np.linspace(-3, 3, 61)
+    x, y = 60 + (z + 3) * 30, 66 - np.maximum(z, 0) * 18
+    axis = '<line class="axis" x1="60" y1="66" x2="240" y2="66"/>'
+    middle = '<line class="axis" x1="150" y1="8" x2="150" y2="72"/>'
+    return _svg(
+        [axis, middle, _line(x, y, "feedforward"), _text(105, 84, "0, no gradient"),
+         _text(200, 84, "z passes"), _text(252, 70, "z", "start")],
+        "ReLU: what is negative becomes 0 and passes no gradient back; what is positive passes.",
+    )  # fmt: skip
+
+
+def smoothing() -> str:
+    """A noisy fall, and its running mean with the factor 0.9."""
+    chance = np.random.default_rng(4)
+    steps = np.arange(90)
+    raw = 3.3 - 1.1 * (1 - np.exp(-steps / 25)) + chance.normal(0, 0.16, len(steps))
+    mean, smooth = float(raw[0]), []
+    for value in raw:
+        mean = 0.9 * mean + 0.1 * value
+        smooth.append(mean)
+    x = np.asarray(20 + steps * 2.9, dtype=np.float64)
+    drawn = np.asarray(84 - (np.stack([raw, smooth]) - 1.8) * 42, dtype=np.float64)
+    return _svg(
+        [_line(x, drawn[0], "muted"), _line(x, drawn[1], "attention")],
+        "A loss that scatters from step to step, and the smooth line of its running mean.",
+    )
+
+
 PICTURES: dict[str, Callable[[], str]] = {
     "layer_norm": layer_norm,
     "causal_mask": causal_mask,
@@ -236,6 +266,8 @@ PICTURES: dict[str, Callable[[], str]] = {
     "entropy": entropy,
     "rank_collapse": rank_collapse,
     "induction": induction,
+    "relu": relu,
+    "smoothing": smoothing,
 }
 
 

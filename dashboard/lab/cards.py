@@ -161,6 +161,8 @@ def loss(lab: Lab) -> None:
         baseline=(units.baseline(lab.shown), entropy) if entropy else None,
         optimal=None if optimal is None else (OPTIMAL, optimal),
         title=headline.loss_title(lab.shown, lab.verdicts),
+        unit=said[0],
+        verdicts={run.id: one.kind for run, one in zip(lab.shown, lab.verdicts, strict=True)},
         subtitle=" · ".join(filter(None, said)),
     )
 

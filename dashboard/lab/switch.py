@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.config import accepted, choices, idle, impossible
 from core.config.effects import effect
+from core.glossary import called
 from core.language import t
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULTS, SETTINGS, is_auto, key
@@ -148,12 +149,20 @@ def _help(dotted: str, reason: str = "") -> str:
         described = COUNTED_FROM_1[dotted]
     described = f"{described} Counted in {unit}." if unit.endswith("s") else described
     if reason:
-        return f"{described} **Off: {reason}.**"
+        return f"{described} **Off: {reason}.**{in_glossary(str(SETTINGS[dotted].title))}"
     if now := effect(dotted, held.widget_values()):
         described += f" **{t('Now')}: {t(now.equation)}. {t(now.expect)}**"
     if choices(dotted) and dotted.startswith("model."):
         described += "".join(f" Not now: {why}." for why in _not_now(dotted))
-    return described
+    return f"{described}{in_glossary(str(SETTINGS[dotted].title))}"
+
+
+def in_glossary(label: str) -> str:
+    """A line of Markdown that leads to the glossary, where a label is one of its terms."""
+    term = called(label)
+    if term is None:
+        return ""
+    return f"\n\n[{t('In the glossary: {term}', term=t(term.name))}]({term.address})"
 
 
 def _not_now(dotted: str) -> list[str]:

@@ -14,9 +14,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from core import glossary
 from core.anatomy.operations import ACTIONS
 from core.metrics import limits, names
-from core.verdicts import labels
+from core.verdicts import labels, rules
 
 FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
 SOURCES = FRONTEND / "src"
@@ -30,13 +31,15 @@ def text(name: str) -> str:
 
 
 def labels_module() -> str:
-    """`labels.js`: words of states and verdicts, names of metrics, limits, what operations do."""
+    """`labels.js`: words of states and verdicts, names of metrics, terms, rules, limits, what
+    operations do."""
     told = labels.for_browser()
+    told |= {"glossary": glossary.for_browser(), "rules": rules.for_browser()}
     told |= {"metrics": names.for_browser(), "limits": limits.for_browser(), "operations": ACTIONS}
     table = json.dumps(told, ensure_ascii=False, indent=2)
     return (
-        "// Words of states and verdicts, metric names, limits, operations. Written from core by\n"
-        "// `python -m dashboard.web.assets`; a test holds them together.\n\n"
+        "// Words of states and verdicts, of metrics and terms; rules, limits. Written from core\n"
+        "// by `python -m dashboard.web.assets`; a test holds them together.\n\n"
         f"export const LABELS = {table}\n"
     )
 

@@ -58,6 +58,8 @@ export interface Run {
   unit?: string
   tokens_per_step?: number
   flops_per_step?: number | null
+  /** What became of it, as the page knew it. */
+  verdict?: string
   [more: string]: any
 }
 
@@ -136,6 +138,15 @@ export interface Question {
   name: string
   colour?: number
   label?: string
+}
+
+/** What "What am I looking at?" says of a chart; `terms` are labels that the glossary knows. */
+export interface Notice {
+  axes: string
+  theory: string
+  /** Of what is drawn at this moment, a sentence each. */
+  now: string[]
+  terms: string[]
 }
 
 /** What the parts of a page share. */

@@ -7,7 +7,7 @@ import { test } from "node:test"
 
 import { shownToken } from "../src/ui/format.js"
 import { share } from "../src/views/anatomy/token_parts.js"
-import { uniformEntropy, strongest } from "../src/views/attention/head_cards.js"
+import { uniformEntropy, strongest } from "../src/notice/head_words.js"
 import { apart, bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
 import { meanEntropy } from "../src/views/lab/attention_head.js"
 import { lossAt, nearest } from "../src/views/attention/scrubber.js"

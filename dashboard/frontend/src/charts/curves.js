@@ -2,10 +2,12 @@
 // ends. Runs of one group are drawn as their mean in the range of its members.
 
 import { titleOf, unitOf } from "../protocol/metrics.js"
+import { ENDED } from "../protocol/states.js"
 import { timesOf } from "../state/groups.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
+import { curvesNotice } from "../notice/curves.js"
 import { labelOf, escaped, number, short } from "../ui/format.js"
 import { runColour } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
@@ -192,6 +194,19 @@ export class Curves extends Courses {
         ? t("dotted: {name} {value}", { name: t(name), value: number(value) })
         : t("dashed: {name} {value}", { name: t(name), value: number(value) })))]
       .filter(Boolean).join(" · "))
+  }
+
+  notice() {
+    const { metric, x, smooth } = this.props
+    const lines = this.lines.map((line) => {
+      const live = hub.run(line.run.id)
+      const single = line.runs.length === 1
+      return { name: this.name(line).replace(/ · .*/, ""), runs: line.runs.length, steps: line.steps, ys: line.ys, state: single ? live.state : null,
+        verdict: single && ENDED.has(live.state) ? line.run.verdict : undefined, stuck: single && live.stuck,
+        low: line.band?.low.findLast(Number.isFinite), high: line.band?.high.findLast(Number.isFinite) }
+    })
+    return curvesNotice({ metric, unit: this.props.unit ?? this.unit(), x, lines, chosen: this.runs.length, why: this.why(this.runs), smooth: smooth > 0,
+      levels: this.levels(), zoomed: Boolean(this.zoom) })
   }
 
   name(line) {

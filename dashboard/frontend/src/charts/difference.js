@@ -3,6 +3,7 @@
 import { titleOf } from "../protocol/metrics.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
+import { differenceNotice } from "../notice/curves.js"
 import { labelOf, number } from "../ui/format.js"
 import { aired, sensible } from "./axes.js"
 import { Curves } from "./curves.js"
@@ -69,6 +70,12 @@ export class Difference extends Curves {
       : now < 0 ? t("{a} is {size} below {b}", { a, b, size }) : t("{a} is {size} above {b}", { a, b, size })
     this.heading(props.title ?? title, props.subtitle ?? [t("{what} of {a} minus that of {b}, at equal steps", { what, a, b }),
       this.unit(), props.smooth > 0 ? t("raw and smoothed") : t("raw")].filter((w) => w !== what).join(" · "))
+  }
+
+  notice() {
+    const [a = "A", b = "B"] = this.pair.map(labelOf)
+    const [line] = this.lines
+    return differenceNotice({ a, b, what: titleOf(this.props.metric), steps: line?.steps ?? [], ys: line?.ys ?? [], why: this.why() })
   }
 
   range(lines) {

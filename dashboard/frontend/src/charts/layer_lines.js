@@ -4,6 +4,7 @@ import { OBSERVABLES, STATISTICS } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
+import { linesNotice } from "../notice/depth.js"
 import { escaped, short } from "../ui/format.js"
 import { LEVEL_MARKS, ramp } from "../ui/theme.js"
 import { frameOf, aired, sensible } from "./axes.js"
@@ -16,6 +17,16 @@ export class Lines extends Chart {
   asks() {
     const { runs = [], metric } = this.props
     return { focus: runs.map((r) => r.id), layers: [metric] }
+  }
+
+  notice() {
+    const { runs = [], metric } = this.props
+    const live = runs.length ? hub.run(runs[0].id) : undefined
+    const series = live?.series.get(metric)
+    const [, statistic, observable] = metric.split("/")
+    return linesNotice({ statistic, observable, what: OBSERVABLES[observable] ?? observable, steps: series?.steps ?? [],
+      values: (series?.values ?? []).map((row) => (Array.isArray(row) ? row : [row])), why: this.reason(runs, metric),
+      rewired: (live?.alarms ?? []).filter(([, level]) => level === "switch").map(([step]) => step) })
   }
 
   // Cividis without the end that vanishes on this ground.

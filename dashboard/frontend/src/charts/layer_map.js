@@ -4,6 +4,7 @@ import { GROUPS, OBSERVABLES, unitOf } from "../protocol/metrics.js"
 import { ENDED } from "../protocol/states.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
+import { mapNotice } from "../notice/depth.js"
 import { contextOf, sized } from "../ui/canvas.js"
 import { Card } from "../ui/card.js"
 import { el, say } from "../ui/dom.js"
@@ -36,6 +37,13 @@ export class LayerMap extends Card {
 
   asks() {
     return { focus: this.runs.map((r) => r.id), layers: [this.props.metric] }
+  }
+
+  notice() {
+    const { runs = [], metric } = this.props
+    const series = runs.length ? hub.run(runs[0].id).series.get(metric) : undefined
+    const values = (series?.values ?? []).map((row) => (Array.isArray(row) ? row : [row]))
+    return mapNotice({ metric, what: unitOf(metric), steps: series?.steps ?? [], values, why: this.reason(runs, metric) })
   }
 
   tick(force = false) {

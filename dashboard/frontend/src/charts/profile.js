@@ -6,6 +6,7 @@ import { OBSERVABLES, PROFILES, unitOf } from "../protocol/metrics.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
+import { profileNotice } from "../notice/depth.js"
 import { labelOf, escaped } from "../ui/format.js"
 import { runColour, runDash, faded } from "../ui/theme.js"
 import { aired, ticks } from "./axes.js"
@@ -88,6 +89,12 @@ export class Profile extends Chart {
     this.tick(true)
   }
 
+  notice() {
+    const { metric, start } = this.props
+    return profileNotice({ metric, embedded: Boolean(start), lines: this.linesOf(this.shownRuns).map(({ run, step, y }) => ({ name: labelOf(run), step, y })),
+      runs: this.runs.length, why: this.why(this.shownRuns), step: this.step })
+  }
+
   row(run, metric) {
     return this.step === null ? hub.run(run.id).latest[metric] : this.at.get(run.id)?.[metric]
   }
@@ -107,15 +114,7 @@ export class Profile extends Chart {
     const what = PROFILES[metric] ?? OBSERVABLES[observable] ?? observable
     const unit = unitOf(metric).replace(" of activations", "")
     this.explain(this.why(runs))
-    const lines = []
-    for (const run of runs) {
-      const row = this.row(run, metric)
-      if (!row) continue
-      const embed = start ? this.row(run, start) : null
-      const layers = Array.isArray(row.value) ? row.value : [row.value]
-      lines.push({ run, step: row.step, x: [...(embed ? [0] : []), ...layers.map((_, i) => i + 1)],
-        y: [...(embed ? [embed.value] : []), ...layers] })
-    }
+    const lines = this.linesOf(runs)
     const left = this.runs.length - runs.length
     const when = this.when(lines)
     const title = [t("{what} by layer", { what: what[0].toUpperCase() + what.slice(1) }), ...(props.cursor && when ? [when] : [])].join(", ")
@@ -151,6 +150,18 @@ export class Profile extends Chart {
     this.endLabels(layout, named.map((l) => ({ x: l.x.at(-1), y: l.y.at(-1), text: labelOf(l.run), full: l.run.name,
       colour: runColour(theme, l.run, true) })))
     return { traces, layout }
+  }
+
+  // Of each run that has one, its row: the embedding, where it is drawn, and the layers.
+  linesOf(runs) {
+    const { metric, start } = this.props
+    return runs.flatMap((run) => {
+      const row = this.row(run, metric)
+      if (!row) return []
+      const embed = start ? this.row(run, start) : null
+      const layers = Array.isArray(row.value) ? row.value : [row.value]
+      return [{ run, step: row.step, x: [...(embed ? [0] : []), ...layers.map((_, i) => i + 1)], y: [...(embed ? [embed.value] : []), ...layers] }]
+    })
   }
 
   // Each run's row is its nearest at or before the cursor, so the steps may differ.

@@ -4,9 +4,10 @@ import { ENDED } from "../protocol/states.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { el, say } from "./dom.js"
+import { Help } from "./help.js"
 import { applyTheme, themeOf } from "./theme.js"
 
-/** @import { Asks, Choice, Component, Props, Run, Theme } from "../types" */
+/** @import { Asks, Choice, Component, Notice, Props, Run, Theme } from "../types" */
 
 export class Card {
   // Empty until the first `update`: a change of size may come before it.
@@ -24,11 +25,19 @@ export class Card {
     this.head = el("div", "anl-head")
     this.title = el("h3", "anl-title")
     this.subtitle = el("div", "anl-subtitle")
-    this.head.append(this.title, this.subtitle)
+    const line = el("div", "anl-title-line")
+    line.append(this.title)
+    if (this.notice !== Card.prototype.notice) line.append(new Help(() => this.notice(), this.title).node)
+    this.head.append(line, this.subtitle)
     this.body = el("div", "anl-body")
     this.note = el("div", "anl-note")
     this.note.hidden = true
     root.append(this.head, this.body, this.note)
+  }
+
+  /** @returns {Notice} what is drawn now, in words; each chart has its own */
+  notice() {
+    return { axes: "", theory: "", now: [], terms: [] }
   }
 
   /** @returns {Asks} what the view wants of the next reply */

@@ -3,7 +3,7 @@
 import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
-import { UNCLEAR, uniformEntropy, strongest, CALLED, IN_A_WORD } from "./head_cards.js"
+import { UNCLEAR, uniformEntropy, strongest, CALLED, IN_A_WORD } from "../../notice/head_words.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { PanelTitle } from "./panel.js"

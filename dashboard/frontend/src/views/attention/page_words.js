@@ -2,7 +2,7 @@
 
 import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
-import { UNCLEAR, uniformEntropy, strongest } from "./head_cards.js"
+import { UNCLEAR, uniformEntropy, strongest } from "../../notice/head_words.js"
 import { portion } from "./pixels.js"
 
 /**
