@@ -144,9 +144,8 @@ def texts() -> dict[str, dict[str, Text]]:
     rooms: dict[str, str] = {}
 
     def add(room: str, place: str, id: str, plural: str = "") -> None:
-        letters = re.search(r"[^\W\d_]", re.sub(r"\{[^}]*\}", "", id))
-        if not letters and room != "core.language":
-            return  # nothing to translate but in what joins the parts of a list
+        if not is_translated(id):
+            return
         text = found.setdefault(id, Text(id))
         text.plural = text.plural or plural
         text.places.add(place)
@@ -172,6 +171,13 @@ def texts() -> dict[str, dict[str, Text]]:
     for id in sorted(found):
         sorted_into.setdefault(rooms[id], {})[id] = found[id]
     return sorted_into
+
+
+def is_translated(id: str) -> bool:
+    """Whether languages write it differently: it has letters, or values with points between."""
+    rest = re.sub(r"\{[^}]*\}", "", id)
+    joins = "{" in id and (re.search(r"[.,:;()?]", rest) or rest == " ")
+    return bool(re.search(r"[^\W\d_]", rest) or joins)
 
 
 def names_of(template: str) -> set[str]:

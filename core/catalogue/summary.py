@@ -26,6 +26,7 @@ import numpy as np
 
 from core.cache import Cache
 from core.files import read_json, replacing
+from core.language import Message, said
 from core.metrics.segment import CADENCES
 from core.runs import schemas
 from core.runs.run import Run
@@ -35,7 +36,7 @@ from core.verdicts.labels import VerdictKind
 from core.verdicts.verdict import Verdict, diverged_at, judge
 
 FILE = "digest.json"
-RULES = 3  # changes when the same metrics would give another digest
+RULES = 4  # changes when the same metrics would give another digest
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,8 @@ def _kept(run: Run, record: Status, name: str) -> RunSummary:
         measured = _measured(run, record)
     with contextlib.suppress(OSError):
         if not _is_newer(run):
-            about = {"of": made_from, "name": name, **asdict(measured)}
+            made = said(measured.verdict.sentence)
+            about = {"of": made_from, "name": name, **asdict(measured), **made}
             _write(run.path / FILE, schemas.marked(FILE, about))
     return measured
 
@@ -206,7 +208,7 @@ def _from_digest(run: Run, record: Status, name: str) -> RunSummary | None:
 def _unread(run: Run, record: Status, name: str) -> RunSummary:
     return RunSummary(
         state=record.state,
-        verdict=Verdict("too_early", None, None, f"{name} is being read."),
+        verdict=Verdict("too_early", None, None, Message("{name} is being read.", name=name)),
         step=record.step,
         steps=record.steps,
         message=record.message,
@@ -221,11 +223,13 @@ def _unread(run: Run, record: Status, name: str) -> RunSummary:
 
 
 def _from_json(found: dict[str, Any], record: Status, name: str, first: int) -> RunSummary:
-    said = dict(found["verdict"])
-    said["sentence"] = name + said["sentence"].removeprefix(found["name"])  # it may be renamed
+    told = dict(found["verdict"])
+    text = name + told["sentence"].removeprefix(found["name"])  # it may be renamed
+    made = _renamed(found.get("said"), found["name"], name)
+    told["sentence"] = Message.restored(made, text)
     return RunSummary(
         state=record.state,
-        verdict=Verdict(**said),
+        verdict=Verdict(**told),
         step=record.step,
         steps=record.steps,
         first=first,
@@ -236,6 +240,14 @@ def _from_json(found: dict[str, Any], record: Status, name: str, first: int) -> 
         best=dict(found["best"]),
         metrics=dict(found["metrics"]),
     )
+
+
+def _renamed(made: Any, old: str, new: str) -> Any:
+    """What a message was made from, with the run's new name."""
+    if not isinstance(made, dict):
+        return new if made == old else made
+    return {key: _renamed(value, old, new) if key in ("values", "name", "first", "what", "said")
+            else value for key, value in made.items()}  # fmt: skip
 
 
 def _made_from(run: Run, record: Status) -> dict[str, Any]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 
-_NAMES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+from core.language import Message, mark
+
+_SAID = (
+    (1e12, mark("about {factor:,.0f} trillion times")),
+    (1e9, mark("about {factor:,.0f} billion times")),
+    (1e6, mark("about {factor:,.0f} million times")),
+)
 
 
 def rough_times(factor: float) -> str:
@@ -16,12 +22,12 @@ def rough_times(factor: float) -> str:
     if not math.isfinite(factor):
         raise ValueError(f"{factor} is not a factor")
     if factor < 9.95:
-        return f"about {factor:.1f} times"
+        return Message("about {factor:.1f} times", factor=float(factor))
     rounded = float(f"{factor:.2g}")
     if rounded < 1e6:
-        return f"about {rounded:,.0f} times"
+        return Message("about {factor:,.0f} times", factor=rounded)
     rounded = float(f"{factor:.1g}")
     if rounded >= 1e15:
-        return "more than 100 trillion times"
-    size, name = next((size, name) for size, name in _NAMES if rounded >= size)
-    return f"about {rounded / size:,.0f} {name} times"
+        return Message("more than 100 trillion times")
+    size, said = next((size, said) for size, said in _SAID if rounded >= size)
+    return Message(said, factor=rounded / size)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.language import Message, mark
+
 
 class Unit(NamedTuple):
     """One prediction: what it is called, and what a network knows that ignores its input."""
@@ -13,22 +15,50 @@ class Unit(NamedTuple):
     singles: str  # the entropy of ...
     frequencies: str  # it has learned ...
     source: str  # the ...'s entropy is unknown
-    entropy: str = "unigram entropy"  # the line of that loss in charts
+    entropy: str  # the line of that loss in charts
+
+
+def _unit(name: str, *words: str) -> Unit:
+    return Unit(Message(name), *map(Message, words))
 
 
 UNITS = {
-    "character": Unit("character", "single letters", "letter frequencies", "text's letter"),
-    "token": Unit("token", "single tokens", "token frequencies", "task's token"),
-    # Of tasks whose targets do not occur alike at all places, or of which only answers count.
-    "places": Unit(
-        "token",
-        "single tokens at their places",
-        "the token frequencies of each place",
-        "task's token",
-        "entropy of tokens by place",
+    "character": _unit(
+        mark("character"),
+        mark("single letters"),
+        mark("letter frequencies"),
+        mark("text's letter"),
+        mark("unigram entropy"),
     ),
-    "answer": Unit("token", "the answers", "answer frequencies", "task's answer", "answer entropy"),
-    "image": Unit("image", "the classes", "class frequencies", "images' class", "class entropy"),
+    "token": _unit(
+        mark("token"),
+        mark("single tokens"),
+        mark("token frequencies"),
+        mark("task's token"),
+        mark("unigram entropy"),
+    ),
+    # Of tasks whose targets do not occur alike at all places, or of which only answers count.
+    "places": _unit(
+        mark("token"),
+        mark("single tokens at their places"),
+        mark("the token frequencies of each place"),
+        mark("task's token"),
+        mark("entropy of tokens by place"),
+    ),
+    "answer": _unit(
+        mark("token"),
+        mark("the answers"),
+        mark("answer frequencies"),
+        mark("task's answer"),
+        mark("answer entropy"),
+    ),
+    "image": _unit(
+        mark("image"),
+        mark("the classes"),
+        mark("class frequencies"),
+        mark("images' class"),
+        mark("class entropy"),
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.config import overrides
 from core.config.alike import FORK, SCHEDULE
 from core.config.run import settings
+from core.language import Message
 
 
 def format_value(value: Any, empty: str = "none", grouped: bool = False) -> str:
@@ -42,11 +43,10 @@ def title_of(dotted: str) -> str:
     return str(found.title) if found is not None else dotted
 
 
-def title_in_sentence(dotted: str) -> str:
+def title_in_sentence(dotted: str) -> Message:
     """A setting's title as it stands within a sentence: `warm-up`; names such as QK keep theirs."""
     known = settings()
-    title = str(known[dotted].title) if dotted in known else dotted
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+    return Message.within_sentence(str(known[dotted].title) if dotted in known else dotted)
 
 
 def words_of(values: Mapping[str, Any]) -> str:

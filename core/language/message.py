@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any
@@ -10,6 +12,10 @@ from core.language.catalogues import SOURCE, catalogue
 from core.language.choice import current
 
 Values = Mapping[str, Any]
+# What a file may ask of a template that it brings along: names and short formats of numbers, so
+# that none of them makes a text that fills the memory.
+FORMAT = re.compile(r",?(\.\d{1,2})?[a-z%]?")
+LONGEST_TEMPLATE, LONGEST = 2_000, 20_000  # characters
 
 
 class Message(str):
@@ -33,6 +39,16 @@ class Message(str):
         chosen = plural if plural and values["n"] != 1 else template
         message = super().__new__(cls, chosen.format(**values) if values else chosen)
         message.template, message.plural, message.values = template, plural, values
+        return message
+
+    @classmethod
+    def within_sentence(cls, title: str) -> Message:
+        """A title as it stands within an English sentence, `warm-up`; QK and others stay as they
+        are. Other languages are asked for the title itself.
+        """
+        small = title[:1].lower() + title[1:] if title[1:2].islower() else title
+        message = super().__new__(cls, small)
+        message.template, message.plural, message.values = title, "", {}
         return message
 
     def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
@@ -69,7 +85,7 @@ class Message(str):
         """The message that `stored` kept; the plain text where that is damaged."""
         try:
             return cls._restored(kept)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
             return text
 
     @classmethod
@@ -80,7 +96,21 @@ class Message(str):
         }
         if not isinstance(kept["id"], str) or not isinstance(kept.get("plural", ""), str):
             raise TypeError("not a message")
-        return cls(kept["id"], kept.get("plural", ""), **values)
+        for template in (kept["id"], kept.get("plural", "")):
+            if values and not _is_plain(template):
+                raise ValueError("not a template of ours")
+        message = cls(kept["id"], kept.get("plural", ""), **values)
+        if len(message) > LONGEST:
+            raise ValueError("too long")
+        return message
+
+
+def _is_plain(template: str) -> bool:
+    """Whether a template asks for nothing but values by name and short formats."""
+    return len(template) <= LONGEST_TEMPLATE and all(
+        name is None or (name.isidentifier() and not how and FORMAT.fullmatch(form or ""))
+        for _, name, form, how in string.Formatter().parse(template)
+    )
 
 
 def _told(value: Any) -> Any:
@@ -104,10 +134,9 @@ def t(text: str | BaseException, plural: str = "", /, **values: Any) -> str:
 
     Of an error, what it was raised with. A plain text that no catalogue knows stays as it is.
     """
-    text = _told(text)
-    if not isinstance(text, Message):
-        text = Message(text, plural, **values)
-    return text.into(current())
+    told = _told(text)
+    message = told if isinstance(told, Message) else Message(told, plural, **values)
+    return message.into(current())
 
 
 def mark(text: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.config.rough import rough_times
 from core.config.units import Unit
+from core.language import Message, joined, said
 from core.verdicts.judgement import (
     ALARM_WINDOW,
     LEARNED,
@@ -77,14 +78,19 @@ class Divergence(Alarm):
         if at is None:
             return []
         self.step = int(rows["step"][at])
-        what = (
-            f"the training loss is {_number(loss[at])}"
-            if not np.isfinite(loss[at]) or norm is None
-            else f"the gradient norm is {_number(norm[at])} at a loss of {loss[at]:.3f}"
-        )
-        return [
-            _alarm("diverged", self.step, f"{what}: the run diverged and ends here.", "warning")
-        ]
+        if not np.isfinite(loss[at]) or norm is None:
+            words = Message(
+                "the training loss is {loss}: the run diverged and ends here.",
+                loss=_number(loss[at]),
+            )
+        else:
+            words = Message(
+                "the gradient norm is {norm} at a loss of {loss:.3f}: the run diverged and ends"
+                " here.",
+                norm=_number(norm[at]),
+                loss=float(loss[at]),
+            )
+        return [_alarm("diverged", self.step, words, "warning")]
 
 
 class Plateau(Alarm):
@@ -102,6 +108,7 @@ class Plateau(Alarm):
         unigram_validation: float | None = None,
     ) -> None:
         self._entropy, self._words = entropy, words
+        self._named = {"frequencies": words.frequencies, "singles": words.singles}
         self._to_learn, self._validation = scale(entropy, floor), unigram_validation
         self._digits = max(3, math.ceil(1 - math.log10(max(LEARNED * self._to_learn, 1e-6))))
         self._gaps: list[float] = []
@@ -134,32 +141,37 @@ class Plateau(Alarm):
             return None
         self._on = True
         unit_ = 10.0**-self._digits
-        size = f"{max(abs(found.mean), unit_):.{self._digits}f} nats"
-        side = "above" if found.mean > 0 else "below"
-        near = f"{size} {side} it" if abs(found.mean) >= unit_ / 2 else f"within {size} of it"
-        return _alarm(
-            "plateau",
-            step,
-            f"for {ALARM_WINDOW} steps the loss has stayed at that of {self._words.frequencies} on"
-            f" the same batches, on average {near} (the entropy of {self._words.singles} is"
-            f" {self._entropy:.3f}): so far the network has learned {self._words.frequencies} and"
-            " ignores its input.",
-            "warning",
+        size = f"{max(abs(found.mean), unit_):.{self._digits}f}"
+        if abs(found.mean) < unit_ / 2:
+            near = Message("within {size} nats of it", size=size)
+        elif found.mean > 0:
+            near = Message("{size} nats above it", size=size)
+        else:
+            near = Message("{size} nats below it", size=size)
+        words = Message(
+            "for {steps} steps the loss has stayed at that of {frequencies} on the same batches, on"
+            " average {near} (the entropy of {singles} is {entropy:.3f}): so far the network has"
+            " learned {frequencies} and ignores its input.",
+            steps=ALARM_WINDOW,
+            near=near,
+            entropy=float(self._entropy),
+            **self._named,
         )
+        return _alarm("plateau", step, words, "warning")
 
     def _left(self, step: int) -> Event | None:
         found = judge_gaps(np.array(self._gaps[-WINDOW:]), self._to_learn)
         if found.level != "learned":
             return None
         self._on = False
-        return _alarm(
-            "plateau_left",
-            step,
-            f"the loss has left the plateau of {self._words.singles}: over {WINDOW} steps it is"
-            f" {-found.mean:.{self._digits}f} nats below that of {self._words.frequencies} on the"
-            " same batches.",
-            "good",
+        words = Message(
+            "the loss has left the plateau of {singles}: over {steps} steps it is {size} nats below"
+            " that of {frequencies} on the same batches.",
+            steps=WINDOW,
+            size=f"{-found.mean:.{self._digits}f}",
+            **self._named,
         )
+        return _alarm("plateau_left", step, words, "good")
 
     def _evaluated(self, rows: Rows) -> list[Event]:
         if self._memorised or self._validation is None or "loss/validation" not in rows:
@@ -169,17 +181,16 @@ class Plateau(Alarm):
             if not memorised(gap, loss, self._validation, self._to_learn):
                 continue
             self._memorised = True
-            return [
-                _alarm(
-                    "memorised",
-                    step,
-                    f"the training loss is {-gap.mean:.2f} nats below that of"
-                    f" {self._words.frequencies}, but the validation loss, {loss:.3f}, is above"
-                    f" theirs, {self._validation:.3f}: what it learns holds only for its training"
-                    " data.",
-                    "warning",
-                )
-            ]
+            words = Message(
+                "the training loss is {gap:.2f} nats below that of {frequencies}, but the"
+                " validation loss, {loss:.3f}, is above theirs, {theirs:.3f}: what it learns holds"
+                " only for its training data.",
+                gap=float(-gap.mean),
+                loss=loss,
+                theirs=float(self._validation),
+                frequencies=self._words.frequencies,
+            )
+            return [_alarm("memorised", step, words, "warning")]
         return []
 
 
@@ -225,19 +236,38 @@ class Starvation(Alarm):
             if not query[-1] >= FED * value[-1] > 0:
                 return []
             self._on = False
-            text = (
-                f"layer {len(query)}: the gradient of the queries has come back, it is"
-                f" {query[-1] / value[-1]:.2g} of that of the values."
+            words = Message(
+                "layer {layer}: the gradient of the queries has come back, it is {share:.2g} of"
+                " that of the values.",
+                layer=len(query),
+                share=float(query[-1] / value[-1]),
             )
-            return [_alarm("starvation_left", step, text, "good")]
+            return [_alarm("starvation_left", step, words, "good")]
         if not query[-1] < STARVED * value[-1]:
             return []
         self._on = True
         ratio = _ratio(value[-1], query[-1]) if query[-1] > 0 else math.inf
-        finite = math.isfinite(ratio)
-        many = f"{rough_times(ratio)} smaller than" if finite else "exactly 0 beside"
-        text = f"layer {len(query)}: the gradient of the queries is {many} that of the values."
-        return [_alarm("starvation", step, text + self._cause(measured), "warning")]
+        if math.isfinite(ratio):
+            what: str = Message(
+                "layer {layer}: the gradient of the queries is {times} smaller than that of the"
+                " values.",
+                layer=len(query),
+                times=rough_times(ratio),
+            )
+        else:
+            what = Message(
+                "layer {layer}: the gradient of the queries is exactly 0 beside that of the"
+                " values.",
+                layer=len(query),
+            )
+        return [
+            _alarm(
+                "starvation",
+                step,
+                joined(filter(None, (what, self._cause(measured))), " "),
+                "warning",
+            )
+        ]
 
     def _look(self, rows: Rows) -> None:
         for at, step in enumerate(rows["step"].tolist()):
@@ -251,16 +281,28 @@ class Starvation(Alarm):
     def _cause(self, measured: Mapping[str, float]) -> str:
         cosine, entropy = measured.get(SIMILARITY, math.nan), measured.get(ENTROPY, math.nan)
         if cosine >= ALIKE:
-            alike = f"Its tokens are alike (mean cosine {cosine:.2f})"
-            return f" {alike}, so attention has nothing to choose between."
-        differ = f" Its tokens differ (mean cosine {cosine:.2f})" if cosine < ALIKE else ""
-        if self._uniform and entropy >= UNIFORM * self._uniform:
-            flat = (
-                f"its attention is almost uniform (entropy {entropy:.2f} of {self._uniform:.2f})"
-                ": its scores are small."
+            return Message(
+                "Its tokens are alike (mean cosine {cosine:.2f}), so attention has nothing to"
+                " choose between.",
+                cosine=cosine,
             )
-            return f"{differ}, but {flat}" if differ else f" {flat[:1].upper()}{flat[1:]}"
-        return f"{differ}." if differ else ""
+        if self._uniform and entropy >= UNIFORM * self._uniform:
+            flat = {"entropy": entropy, "uniform": float(self._uniform)}
+            if cosine < ALIKE:
+                return Message(
+                    "Its tokens differ (mean cosine {cosine:.2f}), but its attention is almost"
+                    " uniform (entropy {entropy:.2f} of {uniform:.2f}): its scores are small.",
+                    cosine=cosine,
+                    **flat,
+                )
+            return Message(
+                "Its attention is almost uniform (entropy {entropy:.2f} of {uniform:.2f}): its"
+                " scores are small.",
+                **flat,
+            )
+        if cosine < ALIKE:
+            return Message("Its tokens differ (mean cosine {cosine:.2f}).", cosine=cosine)
+        return ""
 
 
 def uniform_entropy(tokens: int, causal: bool) -> float:
@@ -290,7 +332,8 @@ def all_alarms(
 
 
 def _alarm(name: str, step: int, text: str, level: str) -> Event:
-    return {"kind": "alarm", "name": name, "step": step, "text": text, "level": level}
+    told = {"kind": "alarm", "name": name, "step": step, "text": text, "level": level}
+    return told | said(text)
 
 
 def _ratio(larger: float, smaller: float) -> float:
@@ -299,4 +342,4 @@ def _ratio(larger: float, smaller: float) -> float:
 
 
 def _number(value: float) -> str:
-    return "not a number" if np.isnan(value) else "infinite"
+    return Message("not a number") if np.isnan(value) else Message("infinite")

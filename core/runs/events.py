@@ -7,16 +7,20 @@ import os
 import threading
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from core.files import Signature, append_whole, parse_json, read_bytes, signature
+from core.language import Message
 from core.runs import schemas
 
 Event = dict[str, Any]
 
 
 def append_event(path: Path, event: Event) -> None:
-    """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`."""
+    """Add one event (a JSON object with `kind` and `step`) to `events.jsonl`.
+
+    `said` keeps what its text was made from (`core.language.said`): who reads it, gets a message.
+    """
     said = schemas.marked("events.jsonl", event)
     line = (json.dumps({**said, "crc32": _sum(said)}, ensure_ascii=False) + "\n").encode()
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
@@ -102,14 +106,18 @@ def _event(line: bytes) -> Event | None:
         event = schemas.current("events.jsonl", said)
     except ValueError:
         return None
-    return event if _is_event(event) else None
+    if not _is_event(event):
+        return None
+    if (kept := event.pop("said", None)) and "text" in event:
+        event["text"] = Message.restored(kept, event["text"])
+    return event
 
 
 # What readers take for granted of the fields of an event, where it has them.
 EVENT_TYPES = {"kind": str, "step": int, "segment": int, "text": str, "level": str, "name": str}
 
 
-def _is_event(event: Any) -> bool:
+def _is_event(event: Any) -> TypeGuard[Event]:
     """Whether a line of `events.jsonl` holds an event of the types that its readers expect."""
     return (
         isinstance(event, dict)

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.files import read_json, write_atomically
+from core.language import Message
 from core.marker_queue import MarkerQueue
 from core.runs import schemas
 
@@ -41,12 +42,14 @@ def goes_on(resumes_at: int | None, step: int) -> str:
     `resumes_at`: the step of the checkpoint that it is resumed from, None where it has none.
     """
     if resumes_at is not None:
-        return f"goes on from its checkpoint at step {resumes_at:,}"
-    lost = ""
+        return Message("goes on from its checkpoint at step {step:,}", step=resumes_at)
     if step > 0:
-        steps = "1 step is" if step == 1 else f"{step:,} steps are"
-        lost = f" and its {steps} drawn anew"
-    return f"has no checkpoint yet: it starts again at step 0{lost}"
+        return Message(
+            "has no checkpoint yet: it starts again at step 0 and its 1 step is drawn anew",
+            "has no checkpoint yet: it starts again at step 0 and its {n:,} steps are drawn anew",
+            n=step,
+        )
+    return Message("has no checkpoint yet: it starts again at step 0")
 
 
 Command = Literal["pause", "resume", "stop", "step", "switch"]

@@ -18,6 +18,7 @@ from core.config import RunConfig, applies, resolve
 from core.config.alike import SCHEDULE, are_twins, experiment_key
 from core.config.fork_point import ForkPoint
 from core.config.rough import rough_times
+from core.language import Message, joined
 from core.runs.status import ENDED, RESUMABLE, goes_on
 from core.verdicts.labels import DEAD_KINDS, nats
 from core.verdicts.measured import Measured
@@ -71,7 +72,7 @@ def next_steps(
     if same_start and twin and twin[0]:
         text = compared(verdict, config, twin[0], twin[1], measured.words)
         if text:
-            head.append(Suggestion(text, "Compare them", "compare"))
+            head.append(Suggestion(text, Message("Compare them"), "compare"))
     head += _resume(config, measured)
     if waits := twin is not None and twin[0] is None:
         head.append(_wait(config, twin[1], twin_state, same_start))
@@ -87,8 +88,8 @@ def next_steps(
         if whole is None or flat in tried or _in_vain(flat, changes, measured.fork):
             continue
         if known := (trained or {}).get(experiment_key(flat, flat[SCHEDULE], measured.fork)):
-            text = f"{sentence} You have trained this: compare them."
-            found.append(Suggestion(text, "Show both", "beside", whole, known))
+            text = joined((sentence, Message("You have trained this: compare them.")), " ")
+            found.append(Suggestion(text, Message("Show both"), "beside", whole, known))
         else:
             found.append(Suggestion(sentence, label, "twin", whole))
     found = found[:MOST]
@@ -120,16 +121,30 @@ def _why(
         told.append(why(twin[0].kind, twin[1], paired=True))
         if verdict.kind == "learned" and not measured.rewired:
             told[0] = why(verdict.kind, config, paired=True)
-    said = " ".join(dict.fromkeys(sentence for sentence in told if sentence))
-    return [Suggestion(f"Why: {said}")] if said else []
+    mechanism = joined(filter(None, dict.fromkeys(told)), " ")
+    return [Suggestion(Message("Why: {said}", said=mechanism))] if mechanism else []
 
 
 def _wait(config: RunConfig, other: RunConfig, state: str, same_start: bool) -> Suggestion:
     """The sentence on a run beside it that has not ended yet."""
     twins = same_start and are_twins(config.flat(), other.flat())
-    what = "Its twin" if twins else "The run beside it"
-    stands = f" ({state})" if state else ""
-    return Suggestion(f"{what} has not ended{stands}: wait for it, then the two can be compared.")
+    if twins:
+        return Suggestion(
+            Message(
+                "Its twin has not ended ({state}): wait for it, then the two can be compared.",
+                state=state,
+            )
+            if state
+            else Message("Its twin has not ended: wait for it, then the two can be compared.")
+        )
+    return Suggestion(
+        Message(
+            "The run beside it has not ended ({state}): wait for it, then the two can be compared.",
+            state=state,
+        )
+        if state
+        else Message("The run beside it has not ended: wait for it, then the two can be compared.")
+    )
 
 
 def possible(config: RunConfig, changes: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -154,15 +169,21 @@ def _look(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterator[S
         if sentence := _gradients(measured):
             yield Suggestion(sentence)
     elif verdict.kind == "learned" and verdict.gap is not None:
-        fell = f"Its loss ends {nats(verdict.gap)} nats below {measured.words.frequencies}"
+        fell = {"gap": nats(verdict.gap), "frequencies": measured.words.frequencies}
         if "attention" in config.model.parts and config.probes.attention and config.probes.every:
             yield Suggestion(
-                f"{fell}: it uses its input. Which tokens its heads look at is on Attention.",
-                "See its heads",
+                Message(
+                    "Its loss ends {gap} nats below {frequencies}: it uses its input. Which tokens"
+                    " its heads look at is on Attention.",
+                    **fell,
+                ),
+                Message("See its heads"),
                 "attention",
             )
         else:
-            yield Suggestion(f"{fell}: it uses its input.")
+            yield Suggestion(
+                Message("Its loss ends {gap} nats below {frequencies}: it uses its input.", **fell)
+            )
 
 
 def _gradients(measured: Measured) -> str:
@@ -170,26 +191,53 @@ def _gradients(measured: Measured) -> str:
     if len(measured.gradients) < 2:
         return ""
     first, last = measured.gradients[0], measured.gradients[-1]
-    at, depth = f"At step {measured.at:,} the gradient norm of layer 1", len(measured.gradients)
-    shown = "The map of the gradient norm shows every layer and step."
+    two = {
+        "at": measured.at,
+        "depth": len(measured.gradients),
+        "first": f"{first:.1e}",
+        "last": f"{last:.1e}",
+    }
+    shown = Message("The map of the gradient norm shows every layer and step.")
+    ratio = max(first, last) / min(first, last) if min(first, last) else np.inf
     if APART * min(first, last) >= max(first, last):
-        return f"{at} ({first:.1e}) is about that of layer {depth} ({last:.1e}). {shown}"
-    if not min(first, last):
-        return f"{at} is {first:.1e}, that of layer {depth} is {last:.1e}. {shown}"
-    ratio = max(first, last) / min(first, last)
-    if not np.isfinite(ratio):
-        return f"{at} is {first:.1e}, that of layer {depth} is {last:.1e}. {shown}"
-    size = "smaller" if first < last else "larger"
-    other = f"that of layer {depth} ({last:.1e})"
-    return f"{at} ({first:.1e}) is {rough_times(ratio)} {size} than {other}. {shown}"
+        said = Message(
+            "At step {at:,} the gradient norm of layer 1 ({first}) is about that of layer {depth}"
+            " ({last}).",
+            **two,
+        )
+    elif not np.isfinite(ratio):
+        said = Message(
+            "At step {at:,} the gradient norm of layer 1 is {first}, that of layer {depth} is"
+            " {last}.",
+            **two,
+        )
+    elif first < last:
+        said = Message(
+            "At step {at:,} the gradient norm of layer 1 ({first}) is {times} smaller than that of"
+            " layer {depth} ({last}).",
+            times=rough_times(ratio),
+            **two,
+        )
+    else:
+        said = Message(
+            "At step {at:,} the gradient norm of layer 1 ({first}) is {times} larger than that of"
+            " layer {depth} ({last}).",
+            times=rough_times(ratio),
+            **two,
+        )
+    return joined((said, shown), " ")
 
 
 def _resume(config: RunConfig, measured: Measured) -> Iterator[Suggestion]:
     """The suggestion to resume a run that ended before its last step."""
     if measured.state in RESUMABLE and measured.step < config.training.steps:
         yield Suggestion(
-            f"It ended at step {measured.step:,} of {config.training.steps:,}. Resumed, it"
-            f" {goes_on(measured.resumes_at, measured.step)}.",
-            "Resume it",
+            Message(
+                "It ended at step {step:,} of {steps:,}. Resumed, it {goes_on}.",
+                step=measured.step,
+                steps=config.training.steps,
+                goes_on=goes_on(measured.resumes_at, measured.step),
+            ),
+            Message("Resume it"),
             "resume",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, get_args
 
+from core.language import Message
 from core.runs.status import ENDED, NEEDS_WORKER, State
 
 VerdictKind = Literal[
@@ -112,17 +113,24 @@ def state_words(
 
     A run that finished with a bad verdict is called by the verdict.
     """
-    at = f"step {step:,}"
-    of = f"{at} of {steps:,}" if steps else at
-    return {
-        "running": f"{STATE_LABELS['running'].word}, {of}",
-        "paused": f"{STATE_LABELS['paused'].word} at {of}",
-        "stopped": f"{STATE_LABELS['stopped'].word} at {at}",
-        "interrupted": f"{STATE_LABELS['interrupted'].word} at {at}",
-        "out_of_memory": f"{STATE_LABELS['out_of_memory'].word} at {at}",
-        "diverged": f"{STATE_LABELS['diverged'].word} at step {diverged_at or step:,}",
-        "finished": _finished(kind),
-    }.get(state) or STATE_LABELS[state].word
+    if state == "finished":
+        return _finished(kind)
+    word = Message(STATE_LABELS[state].word)
+    at = step_of(step, steps if state in ("running", "paused") else 0)
+    if state == "running":
+        return Message("{state}, {at}", state=word, at=at)
+    if state in ("paused", "stopped", "interrupted", "out_of_memory"):
+        return Message("{state} at {at}", state=word, at=at)
+    if state == "diverged":
+        return Message("{state} at {at}", state=word, at=step_of(diverged_at or step))
+    return word
+
+
+def step_of(step: int, steps: int = 0) -> Message:
+    """`step 41`, or `step 41 of 400` where it is known of how many."""
+    if steps:
+        return Message("step {step:,} of {steps:,}", step=step, steps=steps)
+    return Message("step {step:,}", step=step)
 
 
 def short_words(
@@ -137,13 +145,14 @@ def short_words(
 
     `first` is the step that it started at, from which on its share is counted.
     """
-    word = STATE_LABELS[state].word
-    if state in ("running", "paused"):
-        return f"{word} {100 * (step - first) // (steps - first)} %" if steps > first else word
+    word = Message(STATE_LABELS[state].word)
+    if state in ("running", "paused") and steps > first:
+        share = 100 * (step - first) // (steps - first)
+        return Message("{state} {share} %", state=word, share=share)
     if state in ("stopped", "interrupted"):
-        return f"{word} {step:,}"
+        return Message("{state} {step:,}", state=word, step=step)
     if state == "diverged":
-        return f"{word} {diverged_at or step:,}"
+        return Message("{state} {step:,}", state=word, step=diverged_at or step)
     return _finished(kind) if state == "finished" else word
 
 
@@ -161,7 +170,8 @@ def nats(size: float) -> str:
 
 
 def _finished(kind: VerdictKind | None) -> str:
-    return VERDICT_LABELS[kind].short if kind in BAD_KINDS else STATE_LABELS["finished"].word
+    bad = VERDICT_LABELS[kind].short if kind in BAD_KINDS else ""
+    return Message(bad or STATE_LABELS["finished"].word)
 
 
 def for_browser() -> dict[str, Any]:

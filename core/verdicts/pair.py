@@ -5,7 +5,8 @@ from __future__ import annotations
 from core.config import RunConfig
 from core.config.alike import differing
 from core.config.units import Unit
-from core.config.words import format_value, title_in_sentence
+from core.config.words import format_value, title_in_sentence, title_of
+from core.language import Message, joined, mark
 from core.verdicts.labels import DEAD_KINDS, nats
 from core.verdicts.verdict import Verdict
 
@@ -18,15 +19,28 @@ def compared(
     fates = [_fate(one, words) for one in (verdict, other)]
     if not apart or not all(fates):
         return ""
+    pair = (verdict, other)
     if len(apart) > 1:
-        told = f"The two differ in {len(apart)} settings: the first {fates[0]}, the second"
-        end = _conclusion((verdict, other), ("The first", "the second"))
-        return f"{told} {fates[1]}. {end}"
+        told = Message(
+            "The two differ in {many} settings: the first {first}, the second {second}.",
+            many=len(apart),
+            first=fates[0],
+            second=fates[1],
+        )
+        return joined((told, _conclusion(pair, (Message("The first"), Message("the second")))), " ")
     [(name, values)] = apart.items()
-    first, second = (f"with {format_value(value, grouped=True)} it" for value in values)
+    one, two = (format_value(value, grouped=True) for value in values)
     title = title_in_sentence(name)
-    told = f"The two differ only in {title}: {first} {fates[0]}, {second} {fates[1]}."
-    return f"{told} {_conclusion((verdict, other), (_capital(first), second), title)}"
+    told = Message(
+        "The two differ only in {title}: with {one} it {first}, with {two} it {second}.",
+        title=title,
+        one=one,
+        two=two,
+        first=fates[0],
+        second=fates[1],
+    )
+    who = Message("With {value} it", value=one), Message("with {value} it", value=two)
+    return joined((told, _conclusion(pair, who, Message(title_of(name)))), " ")
 
 
 def _conclusion(pair: tuple[Verdict, Verdict], who: tuple[str, str], title: str = "") -> str:
@@ -35,33 +49,43 @@ def _conclusion(pair: tuple[Verdict, Verdict], who: tuple[str, str], title: str 
     Both are judged: they have learned, are dead or diverged.
     """
     kinds = [one.kind for one in pair]
-    what = f"{_capital(title)} alone" if title else ""
     if kinds == ["learned", "learned"]:
-        alone = ": this setting alone does not decide whether it learns" if title else ""
-        return f"Both use their input{alone}."
-    if kinds == ["diverged", "diverged"]:
-        return f"{what} did not save it: both diverged." if title else "Both diverged."
-    if kinds == ["plateau", "plateau"]:
-        both = "both sit on the plateau"
-        return f"{what} did not save it: {both}." if title else f"{_capital(both)}."
+        if not title:
+            return Message("Both use their input.")
+        return Message(
+            "Both use their input: this setting alone does not decide whether it learns."
+        )
     if "learned" not in kinds:
-        return f"{what} did not save it: neither learns." if title else "Neither learns."
-    said = {"learned": "uses its input", "diverged": "diverges"}
+        both = kinds[0] if kinds[0] == kinds[1] else ""
+        if not title:
+            return Message(BOTH.get(both, NEITHER))
+        return Message(NOT_SAVED.get(both, NOT_SAVED[""]), title=title)
     each = [
-        f"{name} {said.get(kind, 'ignores its input')}"
-        for name, kind in zip(who, kinds, strict=True)
+        Message(FATES.get(kind, FATES[""]), who=name) for name, kind in zip(who, kinds, strict=True)
     ]
-    return f"{each[0]}, {each[1]}."
+    return Message("{first}, {second}.", first=each[0], second=each[1])
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+NEITHER = mark("Neither learns.")
+BOTH = {"diverged": mark("Both diverged."), "plateau": mark("Both sit on the plateau.")}
+NOT_SAVED = {
+    "diverged": mark("{title} alone did not save it: both diverged."),
+    "plateau": mark("{title} alone did not save it: both sit on the plateau."),
+    "": mark("{title} alone did not save it: neither learns."),
+}
+FATES = {
+    "learned": mark("{who} uses its input"),
+    "diverged": mark("{who} diverges"),
+    "": mark("{who} ignores its input"),
+}
 
 
 def _fate(verdict: Verdict, words: Unit) -> str:
     if verdict.kind == "diverged":
-        return "diverged"
+        return Message("diverged")
     if verdict.gap is None or verdict.kind not in ("learned", *DEAD_KINDS):
         return ""
-    side = "below" if verdict.gap < 0 else "above"
-    return f"ends {nats(verdict.gap)} nats {side} {words.frequencies}"
+    end = {"gap": nats(verdict.gap), "frequencies": words.frequencies}
+    if verdict.gap < 0:
+        return Message("ends {gap} nats below {frequencies}", **end)
+    return Message("ends {gap} nats above {frequencies}", **end)

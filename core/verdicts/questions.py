@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.config import RunConfig, applies, settings
-from core.config.words import title_in_sentence
+from core.config import RunConfig, applies
+from core.config.words import title_in_sentence, title_of
+from core.language import Message
 from core.runs.status import RESUMABLE
 from core.verdicts.judgement import LITTLE, SIGMAS, WINDOW, scale
 from core.verdicts.labels import DEAD_KINDS, nats
 from core.verdicts.measured import Measured
 from core.verdicts.verdict import Verdict
 
+PARTS = {"attention": Message("attention"), "feedforward": Message("feedforward")}
 Question = tuple[str, str, dict[str, Any]]
 
 
@@ -37,69 +39,86 @@ def _dead(config: RunConfig, measured: Measured) -> Iterator[Question]:
     model, steps = config.model, config.training.steps
     if not measured.rewired:
         if model.residual != "on":
-            what = "It has no residual connections. Does it learn with them?"
+            what = Message("It has no residual connections. Does it learn with them?")
             if model.residual != "off":
-                what = (
-                    f"Only its {model.residual} has residual connections. Does it learn with all?"
+                what = Message(
+                    "Only its {part} has residual connections. Does it learn with all?",
+                    part=PARTS[model.residual],
                 )
-            yield what, "Residual on", {"model.residual": "on"}
+            yield what, Message("Residual on"), {"model.residual": "on"}
         if model.norm == "none":
             yield (
-                "It has no norm. Does it learn with one before each sublayer?",
-                "With pre-LN",
+                Message("It has no norm. Does it learn with one before each sublayer?"),
+                Message("With pre-LN"),
                 {"model.placement": "pre", "model.norm": "layer"},
             )
         elif model.placement != "pre":
             yield (
-                f"Its norm's placement is {model.placement}. Does the same network learn with the"
-                " norm before each sublayer (pre)?",
-                "Placement pre",
+                Message(
+                    "Its norm's placement is {placement}. Does the same network learn with the"
+                    " norm before each sublayer (pre)?",
+                    placement=model.placement,
+                ),
+                Message("Placement pre"),
                 {"model.placement": "pre"},
             )
     if not config.optimizer.warmup_steps and steps >= 20:
         warm = min(200, steps // 2)
         yield (
-            f"Its learning rate is {config.optimizer.learning_rate:g} from the first step on. Does"
-            f" it learn if the rate rises through {warm} steps?",
-            f"Warm-up {warm}",
+            Message(
+                "Its learning rate is {rate:g} from the first step on. Does it learn if the rate"
+                " rises through {warm} steps?",
+                rate=config.optimizer.learning_rate,
+                warm=warm,
+            ),
+            Message("Warm-up {warm}", warm=warm),
             {"optimizer.warmup_steps": warm},
         )
     elif config.optimizer.warmup_steps:
         half = config.optimizer.learning_rate / 2
         yield (
-            f"Its learning rate rose to {config.optimizer.learning_rate:g} by its warm-up."
-            " Does it learn at half of that?",
-            f"Learning rate {half:g}",
+            Message(
+                "Its learning rate rose to {rate:g} by its warm-up. Does it learn at half of that?",
+                rate=config.optimizer.learning_rate,
+            ),
+            Message("Learning rate {rate:g}", rate=half),
             {"optimizer.learning_rate": half},
         )
     if model.init != "gpt2":
         yield (
-            f"Its weights begin as {model.init} draws them. Does it learn from smaller ones,"
-            " N(0, 0.02)?",
-            "Initialisation gpt2",
+            Message(
+                "Its weights begin as {init} draws them. Does it learn from smaller ones,"
+                " N(0, 0.02)?",
+                init=model.init,
+            ),
+            Message("Initialisation gpt2"),
             {"model.init": "gpt2"},
         )
-    yield from _longer(config, "Does it learn in twice as many steps?")
+    yield from _longer(config, Message("Does it learn in twice as many steps?"))
 
 
 def _diverged(config: RunConfig, measured: Measured) -> Iterator[Question]:
     rate = config.optimizer.learning_rate
     lower = float(f"{rate / 3:.1g}")
     yield (
-        f"It diverged at a learning rate of {rate:g}. Does it hold at {lower:g}?",
-        f"Learning rate {lower:g}",
+        Message(
+            "It diverged at a learning rate of {rate:g}. Does it hold at {lower:g}?",
+            rate=rate,
+            lower=lower,
+        ),
+        Message("Learning rate {rate:g}", rate=lower),
         {"optimizer.learning_rate": lower},
     )
     if config.model.norm == "none" and not measured.rewired:
         yield (
-            "It has no norm. Does one before each sublayer hold it?",
-            "With pre-LN",
+            Message("It has no norm. Does one before each sublayer hold it?"),
+            Message("With pre-LN"),
             {"model.placement": "pre", "model.norm": "layer"},
         )
     if not config.optimizer.clip:
         yield (
-            "Its gradient is not clipped. Does clipping it to norm 1 hold it?",
-            "Clipping 1",
+            Message("Its gradient is not clipped. Does clipping it to norm 1 hold it?"),
+            Message("Clipping 1"),
             {"optimizer.clip": 1.0},
         )
 
@@ -107,14 +126,14 @@ def _diverged(config: RunConfig, measured: Measured) -> Iterator[Question]:
 def _memorised(config: RunConfig) -> Iterator[Question]:
     if not config.model.dropout:
         yield (
-            "It has no dropout. Does a dropout of 0.2 lower its validation loss?",
-            "Dropout 0.2",
+            Message("It has no dropout. Does a dropout of 0.2 lower its validation loss?"),
+            Message("Dropout 0.2"),
             {"model.dropout": 0.2},
         )
     if not config.optimizer.weight_decay:
         yield (
-            "It has no weight decay. Does one of 0.1 lower its validation loss?",
-            "Weight decay 0.1",
+            Message("It has no weight decay. Does one of 0.1 lower its validation loss?"),
+            Message("Weight decay 0.1"),
             {"optimizer.weight_decay": 0.1},
         )
     for dotted, size in (
@@ -124,9 +143,14 @@ def _memorised(config: RunConfig) -> Iterator[Question]:
         if size > 1 and not applies(dotted, config.flat()):
             less = size // 2
             yield (
-                f"Does a smaller network memorise less, with {less} in place of {size}"
-                f" ({title_in_sentence(dotted)})?",
-                f"{settings()[dotted].title} {less}",
+                Message(
+                    "Does a smaller network memorise less, with {less} in place of {size}"
+                    " ({title})?",
+                    less=less,
+                    size=size,
+                    title=title_in_sentence(dotted),
+                ),
+                Message("{title} {value}", title=Message(title_of(dotted)), value=less),
                 {dotted: less},
             )
 
@@ -135,19 +159,23 @@ def _learned(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterato
     model = config.model
     little = LITTLE * scale(verdict.entropy or 0.0, measured.floor)
     if verdict.gap is not None and -verdict.gap < little:
-        yield from _longer(config, "It has learned only a little. What of twice as many steps?")
+        yield from _longer(
+            config, Message("It has learned only a little. What of twice as many steps?")
+        )
     if not measured.rewired and not model.overrides:
         if model.residual != "off":
             yield (
-                "Does it need its residual connections? A twin without them tells.",
-                "Residual off",
+                Message("Does it need its residual connections? A twin without them tells."),
+                Message("Residual off"),
                 {"model.residual": "off"},
             )
         if model.norm != "none" and model.placement == "pre":
             yield (
-                "Does it matter where the norm is? A twin with the norm after each addition"
-                " (post) tells.",
-                "Placement post",
+                Message(
+                    "Does it matter where the norm is? A twin with the norm after each addition"
+                    " (post) tells."
+                ),
+                Message("Placement post"),
                 {"model.placement": "post"},
             )
     for dotted, size, most in (
@@ -155,11 +183,14 @@ def _learned(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterato
         ("model.blocks_per_stage", model.blocks_per_stage, 16),
     ):
         if 2 * size <= most and not applies(dotted, config.flat()):
-            title = settings()[dotted].title
             yield (
-                f"Does it still learn at twice the depth, {2 * size} in place of {size}"
-                f" ({title_in_sentence(dotted)})?",
-                f"{title} {2 * size}",
+                Message(
+                    "Does it still learn at twice the depth, {more} in place of {size} ({title})?",
+                    more=2 * size,
+                    size=size,
+                    title=title_in_sentence(dotted),
+                ),
+                Message("{title} {value}", title=Message(title_of(dotted)), value=2 * size),
                 {dotted: 2 * size},
             )
 
@@ -172,23 +203,32 @@ def _early(verdict: Verdict, config: RunConfig, measured: Measured) -> Iterator[
     if verdict.gap is None:
         steps = max(2 * config.training.steps, 2 * WINDOW)
         yield (
-            f"A verdict needs {WINDOW} training losses. Train it for {steps:,} steps?",
-            f"{steps:,} steps",
+            Message(
+                "A verdict needs {many} training losses. Train it for {steps:,} steps?",
+                many=WINDOW,
+                steps=steps,
+            ),
+            Message("{steps:,} steps", steps=steps),
             {"training.steps": steps},
         )
         return
     if verdict.error is not None and abs(verdict.gap) < SIGMAS * verdict.error:
         batch = 4 * config.training.batch_size
         yield (
-            f"Its batches of {config.training.batch_size} scatter: the gap to"
-            f" {measured.words.frequencies} is known to ± {nats(verdict.error)} only. What of"
-            f" batches of {batch}?",
-            f"Batch size {batch}",
+            Message(
+                "Its batches of {size} scatter: the gap to {frequencies} is known to ± {error}"
+                " only. What of batches of {batch}?",
+                size=config.training.batch_size,
+                frequencies=measured.words.frequencies,
+                error=nats(verdict.error),
+                batch=batch,
+            ),
+            Message("Batch size {size}", size=batch),
             {"training.batch_size": batch},
         )
-    yield from _longer(config, "It is too early to judge. What of twice as many steps?")
+    yield from _longer(config, Message("It is too early to judge. What of twice as many steps?"))
 
 
 def _longer(config: RunConfig, sentence: str) -> Iterator[Question]:
     steps = 2 * config.training.steps
-    yield sentence, f"{steps:,} steps", {"training.steps": steps}
+    yield sentence, Message("{steps:,} steps", steps=steps), {"training.steps": steps}

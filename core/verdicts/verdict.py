@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config.units import Unit, corpus_unit
+from core.language import Message, joined, mark
 from core.runs.run import Run
 from core.verdicts.judgement import (
     BESIDE,
@@ -24,7 +25,11 @@ from core.verdicts.judgement import (
     memorised,
     scale,
 )
-from core.verdicts.labels import LIVE, VerdictKind
+from core.verdicts.labels import LIVE, VerdictKind, step_of
+
+# How far losses are from those of frequencies.
+BELOW, BELOW_ABOUT = mark("{away} below {there}"), mark("{away} ± {error} below {there}")
+ABOVE, ABOVE_ABOUT = mark("{away} above {there}"), mark("{away} ± {error} above {there}")
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,10 @@ def judge(run: Run) -> Verdict:
     found, optimal = _judged(run), _number(run.corpus.get("floor"))
     if optimal is None:
         return found
-    said = f" The optimal loss of its task is {optimal:.3f}." if found.gap is not None else ""
-    return replace(found, optimal=optimal, sentence=found.sentence + said)
+    if found.gap is None:
+        return replace(found, optimal=optimal)
+    best = Message("The optimal loss of its task is {loss:.3f}.", loss=optimal)
+    return replace(found, optimal=optimal, sentence=joined((found.sentence, best), " "))
 
 
 def _judged(run: Run) -> Verdict:
@@ -72,88 +79,134 @@ def _judged(run: Run) -> Verdict:
     finite = losses[np.isfinite(losses)]
     mean = float(finite[-WINDOW:].mean()) if len(finite) else None
     if record.state == "diverged" or len(finite) < len(losses):
-        at = diverged_at(run)
-        return Verdict("diverged", mean, entropy, f"{name} diverged at step {at}{_because(run)}.")
+        said = Message("{name} diverged at step {step}", name=name, step=diverged_at(run))
+        return Verdict("diverged", mean, entropy, _because(run, said))
     if record.state == "failed":
-        return Verdict("failed", mean, entropy, f"{name} failed{_because(run)}.")
+        said = Message("{name} failed", name=name)
+        return Verdict("failed", mean, entropy, _because(run, said))
     if record.state == "out_of_memory":
-        said = f"{name} ran out of memory{_because(run)}."
-        return Verdict("out_of_memory", mean, entropy, said)
+        said = Message("{name} ran out of memory", name=name)
+        return Verdict("out_of_memory", mean, entropy, _because(run, said))
     if mean is None and not known.since:
-        return Verdict("too_early", None, entropy, f"{name} has no training loss yet.")
+        said = Message("{name} has no training loss yet.", name=name)
+        return Verdict("too_early", None, entropy, said)
     if mean is None or len(finite) < WINDOW:
         return Verdict("too_early", mean, entropy, _too_few(name, len(finite), mean, known.since))
     words = corpus_unit(run.corpus)
     if entropy is None:
-        sentence = f"{name}: the mean of its last {WINDOW} training losses is {mean:.2f}."
-        unknown = f"The {words.source} entropy is unknown, so it can't be judged."
-        return Verdict("too_early", mean, None, f"{sentence} {unknown}")
+        said = Message(
+            "{name}: the mean of its last {many} training losses is {mean:.2f}. The {source}"
+            " entropy is unknown, so it can't be judged.",
+            name=name,
+            many=WINDOW,
+            mean=mean,
+            source=words.source,
+        )
+        return Verdict("too_early", mean, None, said)
     if entropy < 1e-6:
-        sentence = f"{name}: its data holds one symbol only, so there is nothing to learn."
-        return Verdict("too_early", mean, entropy, sentence)
+        said = Message(
+            "{name}: its data holds one symbol only, so there is nothing to learn.", name=name
+        )
+        return Verdict("too_early", mean, entropy, said)
     exact = known.unigram is not None
     gaps = losses - (known.unigram if known.unigram is not None else entropy)
     to_learn = scale(entropy, _number(run.corpus.get("floor")))
     gap = judge_gaps(gaps, to_learn, exact=exact)
-    kind, said = _said(gap, float(finite[-gap.window :].mean()), to_learn, entropy, words, exact)
+    kind, where, meaning = _said(
+        gap, float(finite[-gap.window :].mean()), to_learn, entropy, words, exact
+    )
+    said = Message("{where}: {meaning}", where=where, meaning=meaning)
     if kind == "learned":
         worse = _validation(run, known, gaps, to_learn, words, exact)
         if worse:
-            kind, said = "memorised", f"{said.partition(': it uses its input')[0]}, but {worse}"
-    if record.state in LIVE and kind != "too_early":
-        said = _so_far(run, said)
-    return Verdict(kind, mean, entropy, f"{name}: {said}", gap.mean, gap.error)
+            kind = "memorised"
+            said = Message("{where}, but {worse}", where=where, worse=worse)
+    if kind == "too_early":
+        said = Message("{name}: {said}", name=name, said=meaning)
+    else:
+        ended = record.state not in LIVE
+        told = Message("{said}.", said=said) if ended else _so_far(run, said)
+        said = Message("{name}: {said}", name=name, said=told)
+    return Verdict(kind, mean, entropy, said, gap.mean, gap.error)
 
 
-def _so_far(run: Run, said: str) -> str:
+def _so_far(run: Run, said: Message) -> Message:
     """The sentence with where the run stands: what still trains may come to another end."""
     step, steps = run.record.step, run.record.steps
-    at = f"step {step:,} of {steps:,}" if steps else f"step {step:,}"
+    at = step_of(step, steps)
     warm = run.config.optimizer.warmup_steps
     if step < warm:
-        at += f", within its warm-up of {warm:,} steps"
-    so_far = "" if said.endswith("so far.") else " so far"
-    return f"{said.removesuffix('.')}{so_far} ({at})."
+        at = Message("{at}, within its warm-up of {warm:,} steps", at=at, warm=warm)
+    if said.endswith("so far"):
+        return Message("{said} ({at}).", said=said, at=at)
+    return Message("{said} so far ({at}).", said=said, at=at)
 
 
 def _said(
     gap: Gap, mean: float, to_learn: float, entropy: float, words: Unit, exact: bool
-) -> tuple[VerdictKind, str]:
-    """The kind and its sentence without the run's name."""
+) -> tuple[VerdictKind, Message, Message]:
+    """The kind, where the losses are and what that means, without the run's name and a full stop;
+    where it is too early the latter is all there is to say.
+    """
     digits = _digits(to_learn)
-    there = (
-        f"what {words.frequencies} alone reach on the same batches, {mean - gap.mean:.{digits}f}"
-        f" (the entropy of {words.singles} is {entropy:.3f})"
-        if exact
-        else f"the entropy of {words.singles}, {entropy:.3f}"
-    )
-    reached = f"the mean of its last {gap.window} training losses, {mean:.{digits}f}, is"
-    away = f"{abs(gap.mean):.{digits}f}"
-    if gap.level == "learned":
-        if -gap.mean < LITTLE * to_learn:
-            size = f"{away} ± {gap.error:.{_digits(gap.error, 1)}f} below {there}"
-            return "learned", f"{reached} {size}: it uses its input, though only a little so far."
-        return "learned", f"{reached} {away} below {there}: it uses its input."
-    if gap.level == "plateau":
-        dead = f"it has learned {words.frequencies} and ignores its input."
-        return "plateau", f"{reached} within {_within(gap.mean, digits)} of {there}: {dead}"
-    if gap.level == "above":
-        less = f"it knows less than {words.frequencies}."
-        return "above", f"{reached} {away} above {there}: {less}"
-    side = "above" if gap.mean >= 0 else "below"
-    if gap.level == "falling":
-        why = f"{away} {side} {there}, but still falling. It is too early to judge: train longer."
-        return "too_early", f"{reached} {why}"
-    why = f"{away} ± {gap.error:.{_digits(gap.error, 1)}f} {side} {there}."
-    unclear = "Its batches scatter too much to judge it yet"
-    if abs(gap.mean) > SIGMAS * gap.error:  # the side is certain, its size is not
-        edge, meaning = (
-            (BESIDE * to_learn, f"it knows less than {words.frequencies}")
-            if gap.mean > 0
-            else (margin(to_learn, exact), "it uses its input")
+    named = {"frequencies": words.frequencies, "singles": words.singles, "entropy": entropy}
+    if exact:
+        there = Message(
+            "what {frequencies} alone reach on the same batches, {loss} (the entropy of {singles}"
+            " is {entropy:.3f})",
+            loss=f"{mean - gap.mean:.{digits}f}",
+            **named,
         )
-        unclear = f"Only from {edge:.{digits}f} on {meaning}, and that is not certain yet"
-    return "too_early", f"{reached} {why} {unclear}: train longer or with a larger batch."
+    else:
+        there = Message("the entropy of {singles}, {entropy:.3f}", **named)
+    size = {"away": f"{abs(gap.mean):.{digits}f}", "there": there}
+    scattered = size | {"error": f"{gap.error:.{_digits(gap.error, 1)}f}"}
+
+    def where(far: Message) -> Message:
+        return Message(
+            "the mean of its last {many} training losses, {mean}, is {far}",
+            many=gap.window,
+            mean=f"{mean:.{digits}f}",
+            far=far,
+        )
+
+    if gap.level == "learned":
+        uses = Message("it uses its input")
+        if -gap.mean < LITTLE * to_learn:
+            little = Message("it uses its input, though only a little so far")
+            return "learned", where(Message(BELOW_ABOUT, **scattered)), little
+        return "learned", where(Message(BELOW, **size)), uses
+    if gap.level == "plateau":
+        size["away"] = _within(gap.mean, digits)
+        near = Message("within {away} of {there}", **size)
+        dead = Message("it has learned {frequencies} and ignores its input", **named)
+        return "plateau", where(near), dead
+    less = Message("it knows less than {frequencies}", **named)
+    if gap.level == "above":
+        return "above", where(Message(ABOVE, **size)), less
+    if gap.level == "falling":
+        at = where(Message(ABOVE if gap.mean >= 0 else BELOW, **size))
+        falls = Message(
+            "{where}, but still falling. It is too early to judge: train longer.", where=at
+        )
+        return "too_early", at, falls
+    at = where(Message(ABOVE_ABOUT if gap.mean >= 0 else BELOW_ABOUT, **scattered))
+    if abs(gap.mean) > SIGMAS * gap.error:  # the side is certain, its size is not
+        above = gap.mean > 0
+        unclear = Message(
+            "{where}. Only from {edge} on {meaning}, and that is not certain yet: train longer or"
+            " with a larger batch.",
+            where=at,
+            edge=f"{BESIDE * to_learn if above else margin(to_learn, exact):.{digits}f}",
+            meaning=less if above else Message("it uses its input"),
+        )
+    else:
+        unclear = Message(
+            "{where}. Its batches scatter too much to judge it yet: train longer or with a larger"
+            " batch.",
+            where=at,
+        )
+    return "too_early", at, unclear
 
 
 def _validation(
@@ -163,8 +216,8 @@ def _validation(
     to_learn: float,
     words: Unit,
     exact: bool,
-) -> str:
-    """The warning where what was learned does not hold for validation data, else "".
+) -> Message | None:
+    """The warning where what was learned does not hold for validation data, else None.
 
     The last evaluation is compared with the training losses before it, from a step on at which
     there are enough of them.
@@ -172,30 +225,54 @@ def _validation(
     unigram = _number(run.corpus.get("unigram_validation"))
     steps, losses = _series(run, "loss/validation")
     if unigram is None or not len(losses) or not np.isfinite(losses[-1]):
-        return ""
+        return None
     last, loss = int(steps[-1]), float(losses[-1])
     before = gaps[known.steps < last]
     training = judge_gaps(before, to_learn, exact=exact)
     if not memorised(training, loss, unigram, to_learn):
-        return ""
+        return None
     digits = _digits(to_learn)
-    worse = f"its validation loss, {loss:.{digits}f}, is above that of {words.frequencies} alone,"
-    what = f"{worse} {unigram:.{digits}f}: it has memorised its training data."
+    what = Message(
+        "its validation loss, {loss}, is above that of {frequencies} alone, {unigram}: it has"
+        " memorised its training data",
+        loss=f"{loss:.{digits}f}",
+        unigram=f"{unigram:.{digits}f}",
+        frequencies=words.frequencies,
+    )
     best = int(np.nanargmin(losses))
     if losses[best] < unigram - LITTLE * to_learn and best < len(losses) - 1:
-        what += f" Its best was {losses[best]:.{digits}f} at step {int(steps[best]):,}."
+        what = Message(
+            "{worse}. Its best was {loss} at step {step:,}",
+            worse=what,
+            loss=f"{losses[best]:.{digits}f}",
+            step=int(steps[best]),
+        )
     return what
 
 
-def _too_few(name: str, many: int, mean: float | None, since: int) -> str:
-    after = f" since layers were switched at step {since:,}" if since else " so far"
+def _too_few(name: str, many: int, mean: float | None, since: int) -> Message:
+    values = {"name": name, "n": many, "mean": mean, "since": since, "many": WINDOW}
     if mean is None:
-        return f"{name} has no training loss{after}. It is too early to judge."
-    known = f"1 training loss{after}, {mean:.2f}"
-    if many != 1:
-        known = f"{many} training losses{after}, their mean is {mean:.2f}"
-    sentence = f"{name}: {known}."
-    return f"{sentence} It is too early to judge: a verdict needs {WINDOW}."
+        return Message(
+            "{name} has no training loss since layers were switched at step {since:,}. It is too"
+            " early to judge.",
+            **values,
+        )
+    if since:
+        return Message(
+            "{name}: 1 training loss since layers were switched at step {since:,}, {mean:.2f}. It"
+            " is too early to judge: a verdict needs {many}.",
+            "{name}: {n} training losses since layers were switched at step {since:,}, their mean"
+            " is {mean:.2f}. It is too early to judge: a verdict needs {many}.",
+            **values,
+        )
+    return Message(
+        "{name}: 1 training loss so far, {mean:.2f}. It is too early to judge: a verdict needs"
+        " {many}.",
+        "{name}: {n} training losses so far, their mean is {mean:.2f}. It is too early to judge: a"
+        " verdict needs {many}.",
+        **values,
+    )
 
 
 def _digits(size: float, significant: int = 2) -> int:
@@ -249,6 +326,13 @@ def diverged_at(run: Run) -> int:
     return int(steps[odd[0]]) if len(odd) else run.record.step
 
 
-def _because(run: Run) -> str:
-    message = run.record.message.strip().rstrip(".")
-    return f": {message}" if message else ""
+def _because(run: Run, what: Message) -> Message:
+    """What happened, with its reason where the run says one."""
+    message = run.record.message
+    if not isinstance(message, Message):
+        message = message.strip().rstrip(".")
+    if not message:
+        return Message("{what}.", what=what)
+    if message.endswith("."):
+        return Message("{what}: {reason}", what=what, reason=message)
+    return Message("{what}: {reason}.", what=what, reason=message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.config import RunConfig
+from core.language import Message, mark
 from core.verdicts.labels import DEAD_KINDS, VerdictKind
 from core.verdicts.rules import APART
 
@@ -15,23 +16,23 @@ DEEP = 6  # sublayers from which on the factors of single ones add up to somethi
 # Scalings that leave the skip path and the branch as they are at first; others change the law.
 PLAIN = ("one", "gpt2")
 
-NORM = (
+NORM = mark(
     "LayerNorm subtracts the mean of a token's features and divides by their standard deviation;"
     " Add lets a sublayer's input pass around it, x + F(x)."
 )
-POST = (
-    "with the norm after each addition (post-LN) every norm rescales the sum of skip path and"
+POST = mark(
+    "With the norm after each addition (post-LN) every norm rescales the sum of skip path and"
     " branch, and on the way back it shrinks the gradient of the skip path too, by about 1/√2 a"
     " sublayer at initialisation where both are of one size. Through {sublayers} sublayers little"
     " of the signal reaches the first layers (Xiong et al. 2020)."
 )
-PRE = (
-    "with the norm before each sublayer (pre-LN) no norm stands on the skip path between the"
+PRE = mark(
+    "With the norm before each sublayer (pre-LN) no norm stands on the skip path between the"
     " layers. So the gradient that comes along it reaches every layer undiminished (Xiong et al."
     " 2020)."
 )
-BARE = (
-    "without residual connections nothing passes around a layer. Each of the {sublayers} sublayers"
+BARE = mark(
+    "Without residual connections nothing passes around a layer. Each of the {sublayers} sublayers"
     " multiplies the gradient on its way back to the first one."
 )
 
@@ -61,8 +62,7 @@ def why(
         text = PRE
     else:
         return ""
-    said = text.format(sublayers=sublayers)
-    return said[:1].upper() + said[1:]
+    return Message(text, sublayers=sublayers)
 
 
 def _shrinks(gradients: Sequence[float]) -> bool:

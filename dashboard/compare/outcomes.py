@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core.catalogue.entry import Entry
 from core.config.units import corpus_unit
+from core.language import t
 from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
@@ -31,7 +32,7 @@ def verdicts(
 def _sentence(name: str, entries: Sequence[Entry]) -> tuple[int, str, bool, str, str]:
     """Colour, kind of verdict and whether it is bad, name and what became of it."""
     first = entries[0]
-    rest = first.summary.verdict.sentence.removeprefix(first.name)
+    rest = t(first.summary.verdict.sentence).removeprefix(first.name)
     if len(entries) > 1:
         name, rest = f"{name} ×{len(entries)}", f": {together(entries)}"
     kinds = {entry.summary.verdict.kind for entry in entries}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.catalogue.summary import summary_of
+from core.language import t
 from core.runs import Run, RunError
 from core.runs.status import ENDED
 from core.verdicts.labels import BAD_KINDS
@@ -63,5 +64,5 @@ def outcome(run_id: str) -> list[Any] | None:
         return None
     kind = found.verdict.kind
     level = "good" if kind == "learned" else "warning" if kind in BAD_KINDS else "note"
-    said = found.verdict.sentence.removeprefix(run.name).lstrip(": ")
+    said = t(found.verdict.sentence).removeprefix(run.name).lstrip(":： ")
     return [found.step, level, said[:1].upper() + said[1:]]

@@ -10,6 +10,7 @@ import streamlit as st
 from core.catalogue.index import entries
 from core.catalogue.summary import summary_of
 from core.config.fork_point import begin_together
+from core.language import t
 from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.advice import Suggestion, next_steps
@@ -40,10 +41,10 @@ def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     )
     if not found:
         return
-    with cards.card("next", "What next", run_names.name_of(focus)):
+    with cards.card("next", t("What next"), run_names.name_of(focus)):
         for place, one in enumerate(found):
             with st.container(horizontal=True, key=f"advice_{place}", gap="small"):
-                st.html(f'<p class="advice">{escape(one.sentence)}</p>', width="stretch")
+                st.html(f'<p class="advice">{escape(t(one.sentence))}</p>', width="stretch")
                 _button(one, f"next_{place}", [run.id for run in shown])
 
 
@@ -55,13 +56,13 @@ def trained() -> dict[str, str]:
 
 def _button(one: Suggestion, key: str, ids: list[str]) -> None:
     if one.action == "twin":
-        st.button(one.label, key=key, on_click=actions.try_twin, args=(one.changes,))
+        st.button(t(one.label), key=key, on_click=actions.try_twin, args=(one.changes,))
     elif one.action == "beside":
-        st.button(one.label, key=key, on_click=actions.show_beside, args=(one.run,))
+        st.button(t(one.label), key=key, on_click=actions.show_beside, args=(one.run,))
     elif one.action == "resume":
-        st.button(one.label, key=key, on_click=actions.pause)
-    elif one.action == "attention" and st.button(one.label, key=key):
+        st.button(t(one.label), key=key, on_click=actions.pause)
+    elif one.action == "attention" and st.button(t(one.label), key=key):
         st.session_state["attention_run"] = ids[0]
         st.switch_page("app_pages/attention.py", query_params={"attention_runs": ids[0]})
-    elif one.action == "compare" and st.button(one.label, key=key):
+    elif one.action == "compare" and st.button(t(one.label), key=key):
         st.switch_page("app_pages/compare.py", query_params={"compare_runs": ",".join(ids)})

@@ -15,6 +15,7 @@ from typing import Any
 
 from core.cache import Cache
 from core.files import signature
+from core.language import mark, t
 from core.metrics.holes import sentence
 from core.metrics.names import layer_of
 from core.metrics.reader import Segments
@@ -26,7 +27,7 @@ HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss
 ALARMS = 40  # the newest, in one reply
 # Events that are told, and their level; the first start of a run is not.
 MARKED = {"alarm": "warning", "switch": "switch", "start": "restart", "fork": "fork"}
-RESTARTED = "Taken up again from its checkpoint."
+RESTARTED = mark("Taken up again from its checkpoint.")
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
 
 # A feed grows by what is read, and may be asked by several tabs at the same time.
@@ -121,8 +122,8 @@ class Feed:
         """Alarms and the newest sample after a cursor (`segment:count`). Raises CursorError."""
         events = self.run.events
         starts = next((e.get("segment", 0) for e in reversed(events) if e["kind"] == "start"), 0)
-        mark = f"{starts}:{len(events)}"
-        if cursor == mark:
+        stand = f"{starts}:{len(events)}"
+        if cursor == stand:
             return None
         before, _, count = cursor.partition(":")
         if count and not count.isdecimal():
@@ -131,12 +132,12 @@ class Feed:
         fresh = events[known:]
         first = self.run.first_step
         alarms = [
-            [e["step"], e.get("level", MARKED[e["kind"]]), e.get("text", RESTARTED)]
+            [e["step"], e.get("level", MARKED[e["kind"]]), t(e.get("text", RESTARTED))]
             for e in fresh
             if e["kind"] in MARKED and (e["kind"] != "start" or e["step"] > first)
         ]
         samples = [[e["step"], e.get("text", "")] for e in fresh if e["kind"] == "sample"]
-        news: dict[str, Any] = {"cursor": mark, "from": known}
+        news: dict[str, Any] = {"cursor": stand, "from": known}
         if alarms:
             news["alarms"] = alarms[-ALARMS:]
         said = (ABOUT_LOSS[e["name"]] for e in reversed(events) if e.get("name") in ABOUT_LOSS)

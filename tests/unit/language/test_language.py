@@ -224,3 +224,28 @@ def test_why_the_system_refused():
     assert reason(OSError("odd")) == "odd"
     known = set(map(os.strerror, range(140)))
     assert set(REASONS) <= known, "no reason of this system"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{x:>999999999}", "{x.__class__}", "{x[0]}", "{x!r}", "{x:.999f}", "{x:{x}}", "{x}" * 2000],
+)
+def test_a_template_from_a_file_asks_for_values_and_short_formats_only(template: str):
+    kept = {"id": template, "values": {"x": 3}}
+    assert Message.restored(kept, "as it was") == "as it was"
+
+
+def test_messages_in_messages_of_a_file_do_not_grow_without_bound():
+    kept: dict[str, object] = {"id": "ha"}
+    for _ in range(12):
+        kept = {"id": "{a}{b}{c}{d}", "values": dict.fromkeys("abcd", kept)}
+    assert Message.restored(kept, "as it was") == "as it was"
+
+
+def test_a_title_within_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(catalogue("zh").forms, "Depth", ("深度",))
+    title = Message.within_sentence("Warm-up")
+    assert (title, title.template) == ("warm-up", "Warm-up")
+    assert Message.within_sentence("QK-norm") == "QK-norm"
+    said = Message("its {title}", title=Message.within_sentence("Depth"))
+    assert (said, said.into("zh")) == ("its depth", "its 深度")

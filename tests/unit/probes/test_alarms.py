@@ -1,6 +1,8 @@
 """What is said at which step, and that a cause is named only where it was measured."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from conftest import small
 
 from core.config.rough import rough_times
 from core.config.units import unit
-from core.probes.alarms import ENTROPY, SIMILARITY, Plateau, Starvation, uniform_entropy
+from core.probes.alarms import ENTROPY, SIMILARITY, Divergence, Plateau, Starvation, uniform_entropy
 from core.probes.depth import token_cosine
+from core.runs.events import EventLog, append_event
 from core.training.control import NullControl
 from core.training.trainer import Trainer
 
@@ -218,3 +221,16 @@ def test_starvation_at_initialisation_names_what_was_measured(store, init, place
     assert len(texts) == 1
     assert ("Its tokens are alike" in texts[0]) == alike
     assert f"{cosine:.2f}" in texts[0]
+
+
+def test_alarms_are_told_in_the_language_of_who_reads_them(tmp_path: Path):
+    [event] = Divergence()({"step": np.array([7]), "loss/train": np.array([np.nan])})
+    path = tmp_path / "events.jsonl"
+    append_event(path, {"kind": "start", "step": 0})
+    append_event(path, event)
+    kept = json.loads(path.read_text().splitlines()[1])
+    assert kept["text"] == event["text"], "readers without languages have the English text"
+    [_, read] = EventLog(path).read()
+    assert "said" not in read
+    assert read["text"] == "the training loss is not a number: the run diverged and ends here."
+    assert read["text"].into("zh") == "训练损失为不是数（NaN）：运行已发散，到此结束。"
