@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,20 @@ from dashboard.learn import export, model
 from tests.fake_runs import Faker
 
 PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "learn.py"
-ID = "post-ln-warm-up"
-LESSON = lessons()[ID]
+FILE = Path(__file__).resolve().parents[1] / "lessons" / "warm_up.toml"
+ID = "warm-up"
 
 
 @pytest.fixture(autouse=True)
-def _own_store(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are made at once, and nobody trains them."""
+def lesson(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lesson]:
+    """The only lesson is the tests' own. Runs are made at once, and nobody trains them."""
+    (tmp_path / "lessons").mkdir()
+    shutil.copyfile(FILE, tmp_path / "lessons" / f"05-{ID}.toml")
+    monkeypatch.setattr("core.lessons.lesson.FOLDER", tmp_path / "lessons")
+    lessons.cache_clear()
     monkeypatch.setattr(jobs, "enqueue", lambda s, c, n, *_, **meta: s.create(c, n, **meta))
+    yield lessons()[ID]
+    lessons.cache_clear()
 
 
 def opened(**address: str) -> AppTest:
@@ -91,13 +99,13 @@ def test_nothing_runs_before_a_prediction(store: RunStore) -> None:
     assert store.list() == []
 
 
-def test_the_runs_are_the_lesson_s_and_ordinary_ones(store: RunStore) -> None:
+def test_the_runs_are_the_lesson_s_and_ordinary_ones(store: RunStore, lesson: Lesson) -> None:
     at = opened(lesson=ID)
     at.radio(key=f"predict_{ID}").set_value(1).run()
     at.button_group(key=f"lesson_{ID}_warmup_steps").set_value(100).run()
     press(at, "lesson_run")
     plain, warm = store.list()
-    assert plain.config.flat() == LESSON.config("plain").flat()
+    assert plain.config.flat() == lesson.config("plain").flat()
     assert warm.config.optimizer.warmup_steps == 100
     assert warm.meta["twin_of"] == plain.id
     assert plain.meta["tags"] == ["lesson", ID]
@@ -146,14 +154,14 @@ def test_what_came_out_otherwise_is_said(store: RunStore) -> None:
     assert "It came out otherwise: Both learn" in shown
 
 
-def test_a_link_hides_what_it_names(store: RunStore) -> None:
+def test_a_link_hides_what_it_names(store: RunStore, lesson: Lesson) -> None:
     at = opened(lesson=ID, hide="warmup_steps,lessons,settings,link")
     assert "all_lessons" not in keys(at)
     assert [one for one in at.get("button_group") if "warmup" in str(one.key)] == []
     assert len(at.expander) == 0
     at.radio(key=f"predict_{ID}").set_value(1).run()
     press(at, "lesson_run")
-    assert store.list()[-1].config.optimizer.warmup_steps == LESSON.controls[0].values[0]
+    assert store.list()[-1].config.optimizer.warmup_steps == lesson.controls[0].values[0]
 
 
 def test_a_link_that_can_t_be_is_said() -> None:
@@ -222,8 +230,8 @@ def shown_of(lesson: Lesson, store: RunStore, **kept: Any) -> model.Shown:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_exported_page_has_the_key(store: RunStore, language: str) -> None:
-    shown = shown_of(LESSON, store, predicted=0, answers={0: 2.0}, done=True)
+def test_the_exported_page_has_the_key(store: RunStore, lesson: Lesson, language: str) -> None:
+    shown = shown_of(lesson, store, predicted=0, answers={0: 2.0}, done=True)
     with speaking(language):
         page = export.page(shown)
     assert page.count("<h1>") == 1
@@ -237,8 +245,10 @@ def test_the_exported_page_has_the_key(store: RunStore, language: str) -> None:
         assert "a factor of" in key
 
 
-def test_recorded_runs_are_marked(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = shown_of(LESSON, store)
+def test_recorded_runs_are_marked(
+    store: RunStore, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = shown_of(lesson, store)
     monkeypatch.setattr(recorded, "runs_of", lambda lesson: shown.runs)
     monkeypatch.setattr(recorded, "is_recorded", lambda id: False)
     at = opened(lesson=ID)
