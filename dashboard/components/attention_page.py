@@ -60,5 +60,4 @@ def _questions(asked: Mapping[str, Inspection] | None) -> dict[str, dict[str, An
 
 
 def _about(run: Run) -> dict[str, Any]:
-    facts = about(run, tokens=True)
-    return {**facts, "causal": run.config.model.causal, "checkpoints": run.checkpoints}
+    return {**about(run, tokens=True), "checkpoints": run.checkpoints}

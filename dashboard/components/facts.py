@@ -35,6 +35,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         "layers": config.model.blocks,
         "unit": "images" if config.image else "tokens",
         "heads": config.model.heads,
+        "causal": config.model.causal,
         "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
         "group": group,
     }

@@ -5,8 +5,11 @@ import "./browser.js"
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
+import { blockNotice, lensNotice, operateNotice, tokensNotice } from "../src/notice/anatomy.js"
 import { curvesNotice, differenceNotice } from "../src/notice/curves.js"
 import { linesNotice, mapNotice, profileNotice } from "../src/notice/depth.js"
+import { cardsNotice, headNotice, headsNotice, scrubberNotice } from "../src/notice/heads.js"
+import { matrixNotice } from "../src/notice/matrix.js"
 import { termOf } from "../src/protocol/glossary.js"
 
 const steps = [0, 100, 900]
@@ -105,4 +108,117 @@ test("every label that a notice names leads to a term", () => {
     assert.deepEqual(terms.filter((label) => !termOf(label)), [], axes)
   }
   assert.deepEqual([termOf("Heads")?.id, termOf("warm up")?.id, termOf("zebra")], ["head", "warm_up", null])
+})
+
+// --- heads
+
+const score = (rows) => ({ previous: rows.map((r) => r.map(([p]) => p)), first: rows.map((r) => r.map(([, f]) => f)), entropy: rows.map((r) => r.map(([, , e]) => e)) })
+const SINK = [0.1, 0.9, 0.3]
+const BEFORE = [0.8, 0.1, 0.5]
+const EVEN = [0.05, 0.1, 3.2]
+const heads = (rows, more = {}) => headsNotice({ shape: [rows.length, rows[0]?.length ?? 0], scores: score(rows), tokens: 64, causal: true, step: 400, why: "", ...more })
+
+test("heads are counted by what they do, and a layer of one mind is named", () => {
+  assert.equal(said(heads([[BEFORE, EVEN], [SINK, SINK]])),
+    "At step 400: 4 heads. By what they mostly do: 1 previous token, 2 first token, 1 spread evenly. All heads of layer 2: at least 30 % of its attention goes to the first token."
+    + " The sharpest is layer 2, head 1: its entropy is 0.3 of at most 3.21 nats.")
+  assert.match(said(heads([[EVEN, EVEN], [EVEN, EVEN]])), /All of them: it looks at all tokens that it may see about equally/)
+  assert.match(said(heads([[BEFORE]])), /^At step 400: 1 head\. All of them: at least 30 % .* token before\./)
+})
+
+test("heads without scores, without a picture, of a difference, without a mask", () => {
+  assert.match(said(heads([[EVEN]], { scores: null })), /being measured/)
+  assert.equal(said(heads([[EVEN]], { step: null, why: "The first snapshot appears in a moment." })), "Nothing is drawn yet. The first snapshot appears in a moment.")
+  assert.match(said(heads([[EVEN]], { signed: true })), /about run A/)
+  assert.match(heads([[EVEN]], { causal: false }).theory, /Nothing is masked/)
+  assert.doesNotMatch(said(heads([[[0.1, 0.1, NaN]]])), /NaN|sharpest/)
+})
+
+test("the chosen head is told by its pattern, its entropy and its strongest look", () => {
+  const tokens = ["a", "b", "c"]
+  const pattern = [1, 0, 0, 0.2, 0.8, 0, 0.1, 0.3, 0.6]
+  const one = (more) => headNotice({ layer: 0, head: 0, pattern, tokens, scores: score([[[0.9, 0, 0.5]]]), causal: true, lines: false, signed: false, step: 400, why: "", ...more })
+  assert.match(said(one()), /^Layer 1, head 1 at step 400: at least 30 % .*before\. Its entropy is 0\.5 of at most 0\.597 nats: it looks as widely as at 1\.6 tokens alike\. Its strongest look: “b” \(2\) gives 80 % of its attention to “b” \(2\)\.$/)
+  assert.match(said(one({ scores: null, signed: true, pattern: [0, 0, 0, -0.5, 0.5, 0, 0, 0, 0] })), /^The largest difference: “b” \(2\) to “a” \(1\), A − B = -0\.5\.$/)
+  assert.match(said(one({ scores: null, signed: true, pattern: new Array(9).fill(0) })), /do not differ/)
+  assert.match(said(one({ tokens: ["a"], pattern: [1], scores: null })), /only look at itself/)
+  assert.match(said(one({ pattern: null, tokens: [] })), /Nothing is drawn yet/)
+  assert.match(one({ lines: true }).axes, /Left: tokens that ask/)
+})
+
+test("cards say who is first, and when a score is not known", () => {
+  const cards = (sort, values, more = {}) => said(cardsNotice({ shape: [1, values.length], scores: null, tokens: 64, causal: true, step: 0, why: "", sort,
+    order: values.map((_, i) => [0, i]), valueOf: (_, head) => values[head], ...more }))
+  assert.equal(cards("entropy", [0.3, 3]), "First is layer 1, head 1 with entropy 0.3. Last is layer 1, head 2 with 3.")
+  assert.match(cards("induction", [null, null]), /not known at this step/)
+  assert.match(cards("entropy", [], { step: null, why: "Loading…" }), /Loading/)
+})
+
+test("the scrubber says where the loss falls most between snapshots", () => {
+  const curve = { steps: [0, 10, 20, 40], values: [4, 3.9, 2.9, 2.8], name: "A" }
+  const at = (more) => said(scrubberNotice({ stops: [0, 10, 20, 40], at: 3, curve, own: false, why: "", ...more }))
+  assert.equal(at(), "Shown is step 40, 4 of 4: the loss is 2.8 nats there. From one tick to the next it falls most between step 10 and 20, by 1: compare the heads before and after.")
+  assert.equal(at({ curve: undefined }), "Shown is step 40, 4 of 4.")
+  assert.equal(at({ curve: { ...curve, values: [2, 3, 4, 5] } }), "Shown is step 40, 4 of 4: the loss is 5 nats there.", "a loss that only rises has no fall")
+  assert.match(at({ stops: [], at: -1, why: "Loading…" }), /Loading/)
+})
+
+test("which trained: counts, the best cell, and the value that decides", () => {
+  const cell = (kind, value = null) => ({ kind, value, of: kind === "empty" ? 0 : 1 })
+  const cells = [[cell("learned", 2.3), cell("learned", 2.4)], [cell("dead"), cell("diverged")]]
+  const of = (cells, rows = ["pre", "post"]) => said(matrixNotice({ rows, columns: ["4", "12"], cells, unit: "nats" }))
+  assert.equal(of(cells), "Of 4 cells with runs: 2 learned, 1 on the plateau, 1 diverged. The lowest loss has pre, 4: 2.30. Everything learned with pre, nothing with post.")
+  assert.doesNotMatch(of([[cell("learned", 2), cell("dead")], [cell("dead"), cell("learned", 2)]]), /Everything/)
+  assert.match(of([[cell("learned", 2), cell("empty")], [cell("live"), cell("empty")]]), /1 still at work.*2 cells have no run\./)
+  assert.match(of([[cell("empty"), cell("empty")]], ["pre"]), /Nothing is drawn yet/)
+})
+
+// --- anatomy
+
+test("texts: nats, the least likely token, and where two of them part", () => {
+  const items = (...list) => list.map(([text, p]) => ({ text, p, entropy: 1 }))
+  const of = (...texts) => said(tokensNotice({ texts: texts.map((items, i) => ({ name: "AB"[i], items })), why: "waits" }))
+  assert.equal(of(items(["a", 0.5], ["b", 0.125])), "A: 2 tokens, 1.39 nats each on average. Its least likely token is “b”, the 2. one, p = 0.13.")
+  assert.match(of(items(["a", 1], ["b", 1]), items(["a", 1], ["c", 1])), /equal for 1 token, then they part/)
+  assert.match(of(items(["a", 1]), items(["b", 1])), /differ from the first token on/)
+  assert.match(of(items(["a", 1]), items(["a", 1])), /equal as far/)
+  assert.equal(of([]), "Nothing is drawn yet. waits")
+})
+
+test("the lens: how often it is right at the output, in the first row, and at best", () => {
+  const lens = (rank, top) => said(lensNotice({ tables: [{ name: "A", rows: ["embedding", "layer 1", "output"], tokens: 3, rank, top, K: 1 }], by: "right", why: "" }))
+  assert.match(lens([3, 3, 0, 0, 0, 0, 0, 5, 0], [1, 1, 1, 2, 3, 1, 2, 4, 1]), /^A: the output is right at 50 % of the tokens, the first row at 0 %\. Most often right is the row layer 1: 100 %\.$/)
+  assert.match(lens([3, 3, 0, 3, 3, 0, 3, 3, 0], new Array(9).fill(7)), /the same everywhere/)
+  assert.equal(said(lensNotice({ tables: [], by: "top", why: "" })), "Nothing is drawn yet.")
+})
+
+test("a step of a block: its size, its shares, what is not finite, and a step without numbers", () => {
+  const pane = (values, share = false) => ({ wiring: "Pre-LN", title: "norm", values, tokens: 2, share })
+  const of = (...panes) => said(blockNotice({ at: 1, all: 9, panes, why: "" }))
+  assert.equal(of(pane([1, -1, 1, -1])), "Step 2 of 9. Pre-LN, norm: RMS 1, from -1 to 1; the mean of a row is at most 0.")
+  assert.match(of(pane([1, 0, 0.5, 0.5], true)), /each row adds up to 1; the largest share is 1/)
+  assert.match(of(pane([1, NaN, 1, 1])), /1 of 4 numbers are not finite/)
+  assert.match(of(pane(null)), /^Step 2 of 9\. Nothing is drawn yet/)
+})
+
+test("an operation: clear, unclear, not finite, none", () => {
+  const of = (operations, ...costs) => said(operateNotice({ operations, costs, why: "" }))
+  const cost = (delta, error = 0.01) => ({ name: "A", delta, error, before: 2.3 })
+  assert.match(of(1, cost(0.5)), /rises by 0\.5 nats \(± 0\.01\)/)
+  assert.match(of(1, cost(-0.5)), /falls by 0\.5 nats/)
+  assert.match(of(1, cost(0.015)), /no clear change/)
+  assert.match(of(1, cost(null)), /not finite/)
+  assert.equal(of(0, cost(0)), "Nothing is taken out yet. A has a loss of 2.3 nats as it is.")
+  assert.match(of(1), /Nothing is drawn yet/)
+})
+
+test("labels of these notices lead to terms too", () => {
+  const all = [heads([[EVEN]]), headNotice({ layer: 0, head: 0, pattern: null, tokens: [], scores: null, causal: true, lines: false, signed: false, step: null, why: "" }),
+    ...["entropy", "induction", "first token", "previous token", "duplicate token"].map((sort) => cardsNotice({ shape: [], scores: null, tokens: 0, causal: true, step: null, why: "", sort, order: [], valueOf: () => null })),
+    scrubberNotice({ stops: [], at: -1, curve: undefined, own: true, why: "" }), matrixNotice({ rows: [], columns: [], cells: [], unit: "nats" }),
+    tokensNotice({ texts: [], why: "" }), lensNotice({ tables: [], by: "top", why: "" }), blockNotice({ at: 0, all: 1, panes: [], why: "" }), operateNotice({ operations: 0, costs: [], why: "" })]
+  for (const { terms, axes, theory } of all) {
+    assert.ok(axes.length > 20 && theory.length > 20)
+    assert.deepEqual(terms.filter((label) => !termOf(label)), [], axes)
+  }
 })

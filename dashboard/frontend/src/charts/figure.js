@@ -14,10 +14,16 @@ export class Figure extends Chart {
     super.update(component)
   }
 
+  // What Python noticed in what it drew; the words are the reader's already.
+  notice() {
+    return this.props.notice ?? super.notice()
+  }
+
   build(width, height) {
     const { figure, title, subtitle, note, label } = this.props
     this.heading(title ?? "", subtitle ?? "")
     this.explain(note ?? "")
+    if (this.help) this.help.node.hidden = !this.props.notice
     this.plot.setAttribute("role", "img")
     this.plot.setAttribute("aria-label", label ?? title ?? "")
     const layout = structuredClone(figure.layout)

@@ -5,6 +5,7 @@ import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { t } from "../../protocol/words.js"
 import { buttonOf, el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
+import { blockNotice } from "../../notice/anatomy.js"
 import { Follower } from "./follower.js"
 import { COLUMNS, matrixOf, pagesOf } from "./matrix.js"
 import { Progress } from "./progress.js"
@@ -159,6 +160,14 @@ export class Block extends Follower {
   /** @returns {(number | null)[][]} */
   get rows() {
     return this.props.rows
+  }
+
+  notice() {
+    const panes = this.shown.flatMap((pane, i) => {
+      const step = this.stepOf(i)
+      return step ? [{ wiring: this.lanes[i].title, title: step.title, values: pane.answer?.arrays[step.key] ?? null, tokens: pane.answer?.tokens.length ?? 0, share: step.key === "attn_pattern" }] : []
+    })
+    return blockNotice({ at: this.at, all: this.rows.length, panes, why: this.asked.map((_, i) => this.standing(i).message).find(Boolean) ?? "" })
   }
 
   tick() {

@@ -7,6 +7,9 @@ import { markDash, runColour, faded } from "../../ui/theme.js"
 import { Progress } from "./progress.js"
 
 export class Cost {
+  /** @type {{ name: string, delta: number | null, error: number | null, before: number | null } | null} what was said last */
+  told = null
+
   constructor(act) {
     this.node = el("div", "anl-cost-one")
     this.head = el("div", "anl-who")
@@ -54,6 +57,7 @@ export class Cost {
   }
 
   say(answer, theme) {
+    this.told = { name: this.name.textContent ?? "", delta: answer.delta, error: answer.delta_error, before: answer.before.nats }
     this.answer.classList.remove("anl-unanswered")
     const { delta, delta_error: error, before, after, common, operations, windows, tokens, arrays } = answer
     const nothing = !operations.length

@@ -5,6 +5,7 @@ import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
 import { sayWhole, el, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { markDash, runColour } from "../../ui/theme.js"
+import { lensNotice } from "../../notice/anatomy.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { rampLegend, choices, shade, share } from "./token_parts.js"
@@ -205,6 +206,12 @@ export class Lens extends Follower {
     asked.forEach((a, i) => {
       this.tables[i].show(a, this.standing(i), this.ones[i], this.theme, by, rows[i])
     })
+  }
+
+  notice() {
+    const tables = this.tables.flatMap(({ answer, asked, names, K }) => (answer ? [{ name: asked.name, rows: names, tokens: answer.tokens.length,
+      rank: answer.arrays.right_rank, top: answer.arrays.top_ids, K }] : []))
+    return lensNotice({ tables, by: this.props.by, why: this.asked.map((_, i) => this.standing(i).message).find(Boolean) ?? "" })
   }
 
   mark(at) {

@@ -4,6 +4,7 @@ import { LABELS } from "../../protocol/labels.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { number } from "../../ui/format.js"
 import { Cost } from "./cost.js"
+import { operateNotice } from "../../notice/anatomy.js"
 import { Follower } from "./follower.js"
 
 /** @type {Record<string, string[]>} */
@@ -255,6 +256,11 @@ export class Operate extends Follower {
     asked.forEach((a, i) => {
       this.costs[i].show(a, this.standing(i), this.ones[i], this.theme)
     })
+  }
+
+  notice() {
+    return operateNotice({ operations: this.operations.length, costs: this.costs.flatMap((cost, i) => (cost.told && this.standing(i).state === "done" ? [cost.told] : [])),
+      why: this.asked.map((_, i) => this.standing(i).message).find(Boolean) ?? "" })
   }
 
   // The cost is drawn here; nothing else on the page depends on it.

@@ -5,6 +5,7 @@ import { OVER } from "../../state/inspections.js"
 import { sayWhole, el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { markDash, runColour } from "../../ui/theme.js"
+import { tokensNotice } from "../../notice/anatomy.js"
 import { Follower } from "./follower.js"
 import { Progress } from "./progress.js"
 import { rampLegend, choices, shade, share } from "./token_parts.js"
@@ -120,6 +121,10 @@ export class Tokens extends Follower {
 
   streams() {
     return true
+  }
+
+  notice() {
+    return tokensNotice({ texts: this.asked.map((a, i) => ({ name: a.name, items: this.ones[i].items })), why: this.asked.map((_, i) => this.standing(i).message).find(Boolean) ?? "" })
   }
 
   tick() {

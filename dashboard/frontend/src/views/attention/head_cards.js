@@ -1,5 +1,7 @@
 // Heads as cards, the highest score first; only those in view are in the page.
 
+import { Help } from "../../ui/help.js"
+import { cardsNotice } from "../../notice/heads.js"
 import { CALLED, IN_A_WORD, LOOKS, UNCLEAR, strongest, uniformEntropy } from "../../notice/head_words.js"
 import { t } from "../../protocol/words.js"
 import { isFiniteNumber } from "../../state/aggregate.js"
@@ -29,7 +31,7 @@ export class HeadCards {
   theme
   /** @type {boolean} */
   signed
-  /** @type {string[]} */
+  /** @type {number} how many there are */
   tokens
   /** @type {boolean} */
   causal
@@ -44,6 +46,9 @@ export class HeadCards {
     this.node.append(this.spacer)
     this.cards = new Map()
     this.order = []
+    this.sorted = el("h3", "anl-title")
+    this.head = el("div", "anl-cards-head")
+    this.head.append(this.sorted, new Help(() => this.notice(), this.sorted).node)
     this.node.onscroll = () => this.draw()
     this.node.onkeydown = (event) => this.key(event)
   }
@@ -53,10 +58,16 @@ export class HeadCards {
     const fresh = this.grid !== grid || this.theme !== theme || this.signed !== signed
     Object.assign(this, { grid, scores, others, sort, chosen, theme, signed, tokens, causal })
     this.uniform = uniformEntropy(tokens, causal)
+    say(this.sorted, t("Heads by {score}", { score: CALLED[sort] ?? sort }))
     this.sortHeads()
     if (fresh) for (const card of this.cards.values()) card.stale = true
     this.draw()
     if (before !== undefined && before !== chosen.join()) this.reveal()
+  }
+
+  notice() {
+    return cardsNotice({ shape: this.grid?.shape ?? [], scores: this.scores, tokens: this.tokens, causal: this.causal, step: this.grid ? 0 : null, why: "",
+      signed: this.signed, sort: this.sort, order: this.order, valueOf: (layer, head) => this.score(layer, head) })
   }
 
   score(layer, head) {

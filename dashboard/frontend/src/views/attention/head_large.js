@@ -6,6 +6,7 @@ import { shownToken } from "../../ui/format.js"
 import { UNCLEAR, uniformEntropy, strongest, CALLED, IN_A_WORD } from "../../notice/head_words.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
+import { headNotice } from "../../notice/heads.js"
 import { PanelTitle } from "./panel.js"
 import { apart, portion } from "./pixels.js"
 
@@ -40,6 +41,7 @@ export class HeadLarge {
     this.lines = false
     this.locked = null
     this.title = new PanelTitle()
+    this.title.explainedBy(() => this.notice())
     this.modes = el("div", "anl-form")
     this.modes.setAttribute("role", "group")
     this.modes.setAttribute("aria-label", t("How the head is drawn"))
@@ -49,7 +51,7 @@ export class HeadLarge {
       this.modes.append(button)
       return button
     })
-    this.helpButton = buttonOf("anl-help", "?")
+    this.helpButton = buttonOf("anl-help", "⌨")
     this.helpButton.setAttribute("aria-label", t("Keys"))
     this.title.node.append(this.modes, this.helpButton)
     const events = {
@@ -65,6 +67,11 @@ export class HeadLarge {
     this.caption.setAttribute("aria-live", "polite")
     this.list = el("div", "anl-listed")
     this.parts = [this.title.node, this.stage, this.caption, this.list]
+  }
+
+  notice() {
+    const { head, lines, signed, causal, scores, layer, index: at, picture } = this
+    return headNotice({ layer, head: at, pattern: head?.data ?? null, tokens: head ? this.tokens : [], scores, causal, lines, signed, step: picture?.step ?? null, why: "" })
   }
 
   mode(lines) {

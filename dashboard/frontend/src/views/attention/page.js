@@ -5,6 +5,8 @@ import { ENDED } from "../../protocol/states.js"
 import { hub } from "../../state/hub.js"
 import { targetOf, el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
+import { headsNotice, scrubberNotice } from "../../notice/heads.js"
+import { Help } from "../../ui/help.js"
 import { isForPart } from "../../ui/streamlit.js"
 import { applyTheme, runColour, themeOf } from "../../ui/theme.js"
 import { HeadCards } from "./head_cards.js"
@@ -77,8 +79,10 @@ export class AttentionPage {
     foot.append(this.legend.node, this.wait)
     card("anl-panel-grid", this.gridTitle.node, this.grid.node, this.skeleton, this.note, foot)
     card("anl-panel-head", ...this.large.parts)
-    card("anl-panel-cards", this.cards.node)
+    card("anl-panel-cards", this.cards.head, this.cards.node)
     card("anl-panel-scrubber", this.scrubber.node)
+    this.gridTitle.explainedBy(() => this.notice())
+    this.scrubber.node.append(new Help(() => this.timeNotice()).node)
     this.help = keysDialog(KEYS)
     this.root.append(this.help)
     this.large.helpButton.onclick = () => this.help.showModal()
@@ -239,6 +243,16 @@ export class AttentionPage {
     }
     this.legend.show(theme, signed)
     this.drawScrubber()
+  }
+
+  notice() {
+    const { picture, signed } = this
+    return headsNotice({ shape: picture?.grid?.shape ?? [], scores: picture && this.source.known(picture), tokens: picture?.tokens.length ?? 0,
+      causal: this.runs[0]?.causal ?? true, step: picture?.step ?? null, why: this.why(), signed })
+  }
+
+  timeNotice() {
+    return scrubberNotice({ stops: this.source.stops, at: this.scrubber.at ?? -1, curve: this.scrubber.curves?.[0], own: this.source.own, why: this.why() })
   }
 
   where() {

@@ -2,6 +2,7 @@
 
 import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
+import { Help } from "../../ui/help.js"
 
 export class PanelTitle {
   constructor() {
@@ -9,6 +10,11 @@ export class PanelTitle {
     this.title = el("h3", "anl-title")
     this.note = el("div", "anl-subtitle")
     this.node.append(this.title, this.note)
+  }
+
+  /** @param {() => import("../../types").Notice} notice what is drawn below it */
+  explainedBy(notice) {
+    this.title.after(new Help(notice, this.title).node)
   }
 
   show(title, note) {

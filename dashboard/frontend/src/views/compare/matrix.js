@@ -9,6 +9,7 @@ import { Card } from "../../ui/card.js"
 import { buttonOf, el, say, taken } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
 import { endedOf, gridWords } from "../../ui/grid_words.js"
+import { matrixNotice } from "../../notice/matrix.js"
 import { colourOf } from "../../ui/theme.js"
 
 const FAR = 12 // waiting runs that are asked for: the next ones
@@ -55,6 +56,11 @@ export class Matrix extends Card {
     const waits = (id) => (hub.runs.get(id)?.state ?? this.stateOf.get(id)) === "queued"
     const next = live.filter(waits).slice(0, FAR)
     return { runs: [...live.filter((id) => !waits(id)), ...next], counts: true }
+  }
+
+  notice() {
+    const { rows = [], columns = [], cells = [], unit = "" } = this.props
+    return matrixNotice({ rows, columns, cells: cells.map((row) => row.map((cell) => this.shown(cell))), unit })
   }
 
   update(component) {

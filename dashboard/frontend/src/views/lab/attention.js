@@ -8,6 +8,7 @@ import { patterns } from "../../state/patterns.js"
 import { contextOf, sized } from "../../ui/canvas.js"
 import { Card } from "../../ui/card.js"
 import { el, taken } from "../../ui/dom.js"
+import { headsNotice } from "../../notice/heads.js"
 import { ramp } from "../../ui/theme.js"
 import { Head } from "./attention_head.js"
 
@@ -91,6 +92,17 @@ export class Attention extends Card {
     else if (!this.grid && Number.isFinite(live.snapshot)) why = t("Loading…")
     else if (!this.grid) why = live.state === "queued" ? t("Waiting for its turn to train.") : t("The first snapshot appears in a moment.")
     this.explain(why)
+  }
+
+  // Scores are fetched once somebody asks what there is to see.
+  notice() {
+    const [run] = this.runs
+    const about = { shape: this.grid?.shape ?? [], tokens: run?.tokens?.length ?? 0, causal: run?.causal ?? true, step: this.step ?? null, why: this.note.hidden ? "" : this.note.textContent ?? "" }
+    if (!run || this.step === undefined) return headsNotice({ ...about, scores: null })
+    const address = `/api/attention/${encodeURIComponent(run.id)}/${this.step}/scores`
+    const scores = patterns.peek(address)?.data
+    if (!scores) patterns.get(address, "json").catch(() => {}) // asked again while the notice is open
+    return headsNotice({ ...about, scores })
   }
 
   async show(step) {
