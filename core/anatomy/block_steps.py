@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.config import PLACEMENTS, ModelConfig
-from core.config.norms import norm_label
+from core.config.norms import norm_equation, norm_label
 from core.config.wiring import RESIDUALS, SublayerName
+from core.language import Message
 
 Kind = Literal["", "add", "norm"]
 Piece = tuple[Kind, str]  # a part of an equation, and whether it is Add's or Norm's
@@ -58,7 +59,8 @@ class Step:
     """One matrix of a layer: `key` is its place in `ORDER`, `symbol` its letter.
 
     `observables` are the names under which `trace` has these very numbers; without any they are
-    computed from those that `made_of` names.
+    computed from those that `made_of` names. `where` says what a norm of the equation does, and
+    which of its letters are trained.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Step:
     observables: tuple[str, ...] = ()
     made_of: tuple[str, ...] = ()
     by_head: bool = False
+    where: str = ""
 
 
 @dataclass
@@ -101,8 +104,15 @@ class _Layer:
         observables = tuple(f"{self.name}.{one}" for one in seen)
         sources = tuple(one if "blocks" in one else f"{self.name}.{one}" for one in made_of)
         said = title or TITLES[key]
-        step = Step(key, symbol, said, equation, observables, sources, by_head)
+        normed = any(kind == "norm" for kind, _ in pieces)
+        where = self.where() if normed else ""
+        step = Step(key, symbol, said, equation, observables, sources, by_head, where)
         self.found.append(step)
+
+    def where(self) -> str:
+        """What the norm does: each norm has letters of its own."""
+        equation, letters = norm_equation(self.own.norm, self.own.bias, self.label)
+        return Message("{equation}, trained: {letters}", equation=equation, letters=letters)
 
     def normed(self, text: str) -> tuple[Piece, ...]:
         return (("norm", f"{self.label}("), ("", f" {text} "), ("norm", ")"))

@@ -23,6 +23,7 @@ from core.config import SCHEMA, RunConfig
 from core.config.alike import SCHEDULE
 from core.files import Signature, read_json, signature
 from core.runs import Run, RunError, RunStore
+from core.runs.trash import Trash
 from core.verdicts.labels import LIVE
 
 FILES = ("config.json", "meta.json", "status.json", "corpus.json", "fork.json", "switches.json")
@@ -52,6 +53,7 @@ class Once:
     def __init__(self) -> None:
         self.seconds: float | None = None
         self.listings: dict[Path, Listing] = {}
+        self.trash: dict[Path, tuple[Entry, ...]] = {}
 
     def read(self, run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
         """A run that is not known yet. Raises _LaterError where the time is up."""
@@ -138,6 +140,30 @@ def _listed(store: RunStore, kept: Once | None = None) -> Listing:
 def entries(store: RunStore) -> list[Entry]:
     """Every readable run of a store, newest first."""
     return list(listing(store).entries)
+
+
+def deleted(store: RunStore) -> tuple[Entry, ...]:
+    """The readable runs in a store's trash, newest first: what others are called counts them."""
+    kept = _ONCE.get()
+    if kept is None:
+        return tuple(_in_trash(store, None))
+    if store.root not in kept.trash:
+        kept.trash[store.root] = tuple(_in_trash(store, kept))
+    return kept.trash[store.root]
+
+
+def _in_trash(store: RunStore, kept: Once | None) -> Iterator[Entry]:
+    trash = Trash(store.root)
+    lying = RunStore(trash.path)
+    for one in trash.list():
+        try:
+            entry = entry_of(lying, one.key, kept)
+        except _LaterError:
+            return
+        except Exception:  # damaged and deleted: nobody asks for it
+            continue
+        if entry is not None:
+            yield entry
 
 
 def problems(store: RunStore) -> Mapping[str, str]:

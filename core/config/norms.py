@@ -95,6 +95,20 @@ CONVOLUTIONAL: dict[Norm, NormRow] = {
         ),
     ),
 }
+TRAINED = {"weight": "γ", "bias": "β", "alpha": "α"}
+
+
+def norm_equation(word: Norm, bias: bool = True, name: str = "N") -> tuple[str, str]:
+    """A norm's equation, `LN(x) = γ ⊙ (x − μ)/σ + β`, and its trained letters, `γ, β`."""
+    row = (NORMS | CONVOLUTIONAL)[word]
+    trained = [one for one in (*row.vectors, *row.scalars) if bias or one != "bias"]
+    equation = row.equation.replace("N(x)", f"{name}(x)", 1)
+    return (
+        equation if bias else equation.removesuffix(" + β"),
+        ", ".join(TRAINED.get(one, one) for one in trained),
+    )
+
+
 _LABELS = {str(word): row.label for word, row in (NORMS | CONVOLUTIONAL).items()}
 
 

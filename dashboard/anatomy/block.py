@@ -9,6 +9,7 @@ import streamlit as st
 from core.anatomy.block_steps import Step, beside, other_wiring, steps
 from core.anatomy.parameters import BLOCK_TOKENS
 from core.config import ModelConfig
+from core.language import t
 from core.runs import Run
 from dashboard.address.widgets import number, text
 from dashboard.anatomy.asking import Asked, standing
@@ -98,6 +99,7 @@ def shown(title: str, found: list[Step]) -> dict[str, Any]:
                 "symbol": step.symbol,
                 "title": step.title,
                 "equation": [list(piece) for piece in step.equation],
+                "where": t(step.where),
                 "observables": list(step.observables),
                 "made_of": list(step.made_of),
             }

@@ -1,4 +1,8 @@
-"""What runs are called on a page: by what differs among those that it shows."""
+"""What runs are called on a page: by what differs among all of the folder.
+
+Deleted runs count as long as they lie in the trash, so that no name changes because another run is
+deleted or restored. It may when a run is added, or leaves the trash for good.
+"""
 
 from __future__ import annotations
 
@@ -71,20 +75,30 @@ def _beginning(texts: Collection[str]) -> str:
 
 
 def among(entries: Sequence[Entry]) -> Called:
-    """The names of these runs beside each other."""
-    return _among(tuple(entries))
+    """The names of these runs beside each other, and beside those in the trash."""
+    return _among(tuple(entries), catalogue.deleted(store()))
 
 
 # Entries are kept as long as nothing about their runs changes, so they are the key.
 @lru_cache(maxsize=8)
-def _among(entries: tuple[Entry, ...]) -> Called:
-    return called(list(map(subject, entries)))
+def _among(entries: tuple[Entry, ...], deleted: tuple[Entry, ...]) -> Called:
+    here = {entry.id for entry in entries}
+    # Their folders begin with when they were deleted; an id may be there again, or twice.
+    gone = {_deleted_id(entry): entry for entry in reversed(deleted)}
+    beside = [replace(subject(entry), id=id) for id, entry in gone.items() if id not in here]
+    return called(list(map(subject, entries)), beside)
 
 
-def called(subjects: Sequence[Subject]) -> Called:
-    """The names of subjects and their labels."""
-    found = names(subjects)
-    return Called(found, labels(found))
+def _deleted_id(entry: Entry) -> str:
+    return entry.id.partition("_")[2]
+
+
+def called(subjects: Sequence[Subject], beside: Sequence[Subject] = ()) -> Called:
+    """The names of subjects and their labels; those `beside` count and are not named."""
+    found = names([*subjects, *beside])
+    short = labels(found)
+    ids = [one.id for one in subjects]
+    return Called({id: found[id] for id in ids}, {id: short[id] for id in ids})
 
 
 def everywhere() -> Called:

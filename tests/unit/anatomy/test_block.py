@@ -11,6 +11,8 @@ from core.anatomy import KINDS, Silent
 from core.anatomy.block_steps import ORDER, beside, observables, other_wiring, steps, words
 from core.anatomy.step_through import block
 from core.config import ModelConfig
+from core.config.norms import TRAINED, norm_equation
+from core.models import norms
 from core.runs import RunStore
 from tests.subjects import network, some_tokens, subject_of, wirings
 
@@ -152,6 +154,31 @@ def test_the_tutorials_equations() -> None:
 def test_an_equation_is_the_wirings_own(changes: dict[str, object], key: str, said: str) -> None:
     model = ModelConfig.model_validate({**PRE.model_dump(), **changes})
     assert equations(model, layer=1)[key] == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "LN(x) = γ ⊙ (x − μ)/σ + β, trained: γ, β"),
+        ({"bias": False}, "LN(x) = γ ⊙ (x − μ)/σ, trained: γ"),
+        ({"norm": "rms"}, "RMS(x) = γ ⊙ x/rms(x), trained: γ"),
+        ({"norm": "dyt"}, "DyT(x) = γ ⊙ tanh(αx) + β, trained: γ, β, α"),
+    ],
+)
+def test_a_norm_says_what_it_does_and_what_is_trained_in_it(changes, said) -> None:
+    model = ModelConfig.model_validate({**PRE.model_dump(), **changes})
+    for step in steps(model, 1):
+        has_norm = any(kind == "norm" for kind, _ in step.equation)
+        assert step.where == (said if has_norm else ""), step.key
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms", "dyt"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_letters_that_are_trained_are_the_modules_own(norm, bias) -> None:
+    letters = norm_equation(norm, bias)[1].split(", ")
+    built = norms.norm(ModelConfig(norm=norm, bias=bias, width=8, heads=2))
+    trained = [name for name, _ in built.named_parameters()]
+    assert sorted(letters) == sorted(TRAINED[name] for name in trained)
 
 
 def test_two_wirings_stand_side_by_side() -> None:

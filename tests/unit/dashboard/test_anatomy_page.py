@@ -153,6 +153,7 @@ def test_two_wirings_of_one_block_are_named_and_say_where_they_differ(store):
     assert [one["key"] for one in sent][:3] == ["x", "attn_q", "attn_k"]
     assert [["norm", "LN("], ["", " S "], ["norm", ")"]] in [one["equation"][1:] for one in sent]
     assert any(kind == "add" for one in sent for kind, _ in one["equation"])
+    assert "trained: γ, β" in next(o["where"] for o in sent if o["key"] == "attn_leaves")
     assert block.lacks(run, model, 3, 0) == ""
     assert "mixed has no layer 5; it has 4." in block.lacks(run, model, 4, 0)
     assert "has no head 3; it has 2 a layer." in block.lacks(run, model, 0, 2)

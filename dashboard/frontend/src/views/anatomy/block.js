@@ -10,7 +10,7 @@ import { Follower } from "./follower.js"
 import { COLUMNS, matrixOf, pagesOf } from "./matrix.js"
 import { Progress } from "./progress.js"
 
-/** @typedef {{ key: string, symbol: string, title: string, equation: [string, string][], observables: string[], made_of: string[] }} Step */
+/** @typedef {{ key: string, symbol: string, title: string, equation: [string, string][], where: string, observables: string[], made_of: string[] }} Step */
 /** @typedef {{ title: string, steps: Step[] }} Lane */
 
 const MOVES = new Map([["ArrowLeft", -1], ["ArrowUp", -1], ["ArrowRight", 1], ["ArrowDown", 1], ["Home", -1e6], ["End", 1e6]])
@@ -38,11 +38,12 @@ class Pane {
     this.title = el("h4", "anl-pane-title")
     this.equation = el("div", "anl-pane-equation")
     this.equation.setAttribute("role", "math")
+    this.where = el("div", "anl-pane-where")
     this.progress = new Progress(act)
     this.scroll = el("div", "anl-matrix-scroll")
     this.scroll.tabIndex = 0
     this.foot = el("div", "anl-pane-foot")
-    this.node.append(this.lane, this.title, this.equation, this.progress.node, this.scroll, this.foot)
+    this.node.append(this.lane, this.title, this.equation, this.where, this.progress.node, this.scroll, this.foot)
   }
 
   /**
@@ -87,11 +88,13 @@ class Pane {
     if (!step) {
       say(this.title, t("No such step"))
       this.equation.replaceChildren()
+      say(this.where, "")
       this.scroll.replaceChildren()
       return say(this.foot, t("{wiring} goes on with what it has.", { wiring: lane.title }))
     }
     say(this.title, t(step.title))
     write(this.equation, step.equation)
+    say(this.where, step.where)
     if (!asked) {
       this.scroll.replaceChildren()
       return say(this.foot, t("The equation alone: a run chosen as run B shows its numbers here."))

@@ -118,7 +118,7 @@ export function columnsOf(rows, lines, settings, room, theme, shows) {
   const tagged = (l) => [...new Set(l.rows.flatMap((r) => r.tags))]
   const make = {
     run: () => ({ by: "run", title: "run", width: (grouped ? 16 : 8)
-      + widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, room < 600 || shows.includes("settings") ? 160 : 260) }),
+      + widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, room < 600 ? 160 : shows.includes("settings") && room < 1000 ? 190 : 260) }),
     state: () => ({ by: "state", title: "state",
       width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }),
     validation: () => loss("validation", 98),
