@@ -25,7 +25,7 @@ def draw() -> None:
     with st.container(key="topbar"):
         components.topbar(key="counts")
         components.preload()
-    address.arrive(page.title)
+    address.arrive(page.url_path)
     standby.soon(store())  # a warm worker, so that the next run starts at once
     with index.once() as once, within(unread.PATIENCE) as patience:
         page.run()

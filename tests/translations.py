@@ -92,7 +92,10 @@ def in_tables() -> Iterator[tuple[str, str]]:
     from core.lessons import lessons
     from core.metrics import names
     from core.verdicts.labels import STATE_LABELS, VERDICT_LABELS
+    from dashboard.ui import navigation
 
+    for name in navigation.names():
+        yield "dashboard.app_pages", navigation.title(name)
     for text in (*JOINTS.values(), *REASONS):
         yield "core.language", text
     for info in settings().values():
@@ -174,9 +177,9 @@ def texts() -> dict[str, dict[str, Text]]:
 
 
 def is_translated(id: str) -> bool:
-    """Whether languages write it differently: it has letters, or values with points between."""
+    """Whether languages write it differently: it has letters, or points between or after values."""
     rest = re.sub(r"\{[^}]*\}", "", id)
-    joins = "{" in id and (re.search(r"[.,:;()?]", rest) or rest == " ")
+    joins = ("{" in id or id.endswith(" ")) and (re.search(r"[.,:;()?]", rest) or rest == " ")
     return bool(re.search(r"[^\W\d_]", rest) or joins)
 
 

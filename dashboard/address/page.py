@@ -87,15 +87,20 @@ def arrive(page: str) -> None:
     `from_page`: from another page by a link. Empty: it was here before.
     """
     remembered = st.session_state
-    context = get_script_run_ctx()
     before = remembered.get(BEFORE)
-    if before is None or (context is not None and context.is_history_navigation):
+    if before is None or by_history():
         remembered[ARRIVAL] = "by_address"
         forgive()
     elif before != page:
         remembered[ARRIVAL] = "from_page"
         forgive()
     remembered[BEFORE] = page
+
+
+def by_history() -> bool:
+    """Whether Back or Forward led to this run of the script: widgets hold what was left."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def arrival() -> str:

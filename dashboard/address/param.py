@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from core.language import Message
+
 T = TypeVar("T")
 Address = Mapping[str, str]
 Problems = dict[str, list[str]]  # sentences by the parameter's name
@@ -70,15 +72,21 @@ class Param(Generic[T]):
             except PartlyError as error:
                 value, sentences = error.value, [*sentences, *error.sentences]
             except ValueError as error:
-                sentences.append(self.complaint(name, address[name], str(error)))
+                sentences.append(self.complaint(name, address[name], error))
         return value, sentences
 
-    def complaint(self, name: str, text: str, why: str) -> str:
+    def complaint(self, name: str, text: str, why: ValueError) -> Message:
         """The sentence on a text that is refused."""
-        nothing = self.default is None or self.default in ("", (), [])
-        used = "" if nothing else f"; {self.format(self.default)} is used"
-        said = f"The address says {self.called or name} = {text[:MOST]}"
-        return f"{said}, which is not possible ({why}){used}."
+        values = {"name": self.called or name, "text": text[:MOST], "why": why}
+        if self.default is None or self.default in ("", (), []):
+            return Message(
+                "The address says {name} = {text}, which is not possible ({why}).", **values
+            )
+        return Message(
+            "The address says {name} = {text}, which is not possible ({why}); {default} is used.",
+            default=self.format(self.default),
+            **values,
+        )
 
     def text(self, value: T) -> str:
         """The value as the address writes it; empty for a default that it leaves out."""
@@ -107,8 +115,12 @@ def among(words: Collection[str]) -> Callable[[str], str]:
             return text
         near = difflib.get_close_matches(text, words, n=1)
         more = " …" if len(words) > 8 else ""
-        listed = f"accepted: {', '.join([*words][:8])}{more}"
-        raise ValueError(f"did you mean {near[0]}? {listed}" if near else listed)
+        listed = f"{', '.join([*words][:8])}{more}"
+        if near:
+            raise ValueError(
+                Message("did you mean {near}? accepted: {words}", near=near[0], words=listed)
+            )
+        raise ValueError(Message("accepted: {words}", words=listed))
 
     return parse
 
@@ -133,8 +145,12 @@ def within(kind: type, low: float, high: float) -> Callable[[str], Any]:
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
-            what = "a whole number" if kind is int else "a number"
-            raise ValueError(f"accepted: {what} from {low:g} to {high:g}")
+            limits = {"low": low, "high": high}
+            if kind is int:
+                raise ValueError(
+                    Message("accepted: a whole number from {low:g} to {high:g}", **limits)
+                )
+            raise ValueError(Message("accepted: a number from {low:g} to {high:g}", **limits))
         return value
 
     return parse
@@ -145,7 +161,7 @@ def no_longer(most: int) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if len(text) > most:
-            raise ValueError(f"accepted: at most {most} letters")
+            raise ValueError(Message("accepted: at most {most} letters", most=most))
         return text
 
     return parse
@@ -160,9 +176,19 @@ def ids(known: Container[str], most: int = 3) -> Callable[[str], tuple[str, ...]
         found = tuple(id for id in named if id in known)
         if not missing:
             return found
-        said = [f"The address names run {id[:80]}, which is not here." for id in missing[:most]]
+        said = [
+            Message("The address names run {run}, which is not here.", run=id[:80])
+            for id in missing[:most]
+        ]
         if len(missing) > most:
-            said.append(f"The address names {len(missing) - most} more runs that are not here.")
+            more = len(missing) - most
+            said.append(
+                Message(
+                    "The address names {n} more run that is not here.",
+                    "The address names {n} more runs that are not here.",
+                    n=more,
+                )
+            )
         raise PartlyError(found, said)
 
     return parse

@@ -6,13 +6,13 @@ stays until its control is changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from dashboard.address import page
-from dashboard.address.param import Param, no_longer, within, word
+from dashboard.address.param import Param, among, no_longer, within, word
 from dashboard.address.param import several as several_of
 
 T = TypeVar("T")
@@ -87,6 +87,59 @@ def segments(name: str, label: str, options: dict[str, str], **more: Any) -> str
         **_shared(name, more),
     )  # fmt: skip
     return str(keep(param, value or first))
+
+
+def selection(
+    name: str,
+    label: str,
+    options: Mapping[str, str],
+    default: str | None = None,
+    said: Mapping[str, str] | None = None,
+    **more: Any,
+) -> str:
+    """One of a list that folds out. `options`: what is kept, and what it says to the reader.
+
+    The address says the former, or its word in `said`: Streamlit's own binding would write what
+    the list shows, which is another word in each language.
+    """
+    first, param = _of_options(name, options, default, said)
+    ids = list(options)
+    value = st.selectbox(
+        label, ids, ids.index(first), format_func=options.__getitem__, **_shared(name, more)
+    )
+    return str(keep(param, value if value in options else first))
+
+
+def pills(
+    name: str, label: str, options: Mapping[str, str], default: str | None = None, **more: Any
+) -> str:
+    """One of a few words in a row, as `selection` keeps them."""
+    first, param = _of_options(name, options, default)
+    value = st.pills(
+        label, list(options), format_func=options.__getitem__, default=first, required=True,
+        **_shared(name, more),
+    )  # fmt: skip
+    return str(keep(param, value if value in options else first))
+
+
+def _of_options(
+    name: str,
+    options: Mapping[str, str],
+    default: str | None,
+    said: Mapping[str, str] | None = None,
+) -> tuple[str, Param[str]]:
+    """The option with which a widget is drawn, and the parameter that keeps it."""
+    ids = list(options)
+    words = {id: said[id] if said else id for id in ids}
+    meant = {word: id for id, word in words.items()}
+    one = among(list(meant))
+    usual = default if default in options else ids[0]
+    param = Param(name, usual, lambda text: meant[one(text)], lambda id: words.get(id, id))
+    drop_unless(name, ids)
+    if page.by_history() and name in st.session_state:
+        st.session_state[name] = page.read(param)[name]
+    first = seed(param)
+    return (first if first in options else usual), param
 
 
 def text(name: str, label: str, default: str, most: int, **more: Any) -> str:

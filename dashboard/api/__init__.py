@@ -11,14 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from core.language import catalogue, known
+from core.language import Message, catalogue, known
 from dashboard.api import attention_bytes, cells, inspections, live, points
 from dashboard.api.answers import FOREVER, as_json, route
 from dashboard.web import assets
 from dashboard.web.access import Door
 from dashboard.web.host_guard import Guard
 from dashboard.web.index_page import Shell
-from dashboard.web.reader import Named
 from dashboard.web.security_headers import SecurityHeaders
 from dashboard.web.spoken import Spoken
 from dashboard.web.static_files import Statics
@@ -29,7 +28,7 @@ def asset(request: Request) -> Response:
     """plotly.js and the live views' modules."""
     content = assets.compressed(request.url.path)
     if content is None:
-        raise KeyError("there is no such file; reload the page for the current one")
+        raise KeyError(Message("there is no such file; reload the page for the current one"))
     headers = {**FOREVER, "Content-Encoding": "gzip"}
     return Response(content, 200, headers, "text/javascript")
 
@@ -39,7 +38,7 @@ def language(request: Request) -> Response:
     """The translations of a language, `{template: [form, ...]}`, for what the browser says."""
     name = known(request.path_params["language"])
     if name is None:
-        raise KeyError("there is no such language")
+        raise KeyError(Message("there is no such language"))
     return as_json(catalogue(name).forms, request=request)
 
 
@@ -60,6 +59,4 @@ ROUTES: list[BaseRoute] = [
     Route("/api/assets/{name}", asset),
     Route("/api/assets/{version}/{name:path}", asset),
 ]
-MIDDLEWARE = [
-    Middleware(one) for one in (SecurityHeaders, Guard, Door, Named, Spoken, Shell, Statics)
-]
+MIDDLEWARE = [Middleware(one) for one in (SecurityHeaders, Spoken, Guard, Door, Shell, Statics)]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.language import t
 from core.runs import RunError
 from core.shown import one_line
 
@@ -56,12 +57,12 @@ def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response
         try:
             return answer(request)
         except (KeyError, RunError) as error:
-            return as_json({"error": str(error.args[0])}, 404)
+            return as_json({"error": t(error)}, 404)
         except ValueError as error:
-            return as_json({"error": str(error)}, 400)
+            return as_json({"error": t(error)}, 400)
         except (OSError, TypeError, AttributeError, IndexError, EOFError):
             logging.exception("%s", one_line(request.url.path))
-            return as_json({"error": "a file that this needs is damaged"}, 404)
+            return as_json({"error": t("a file that this needs is damaged")}, 404)
 
     return guarded
 

@@ -20,10 +20,11 @@ from core.heads import scores as heads
 from core.heads.patterns import Patterns, difference, map_npy, map_npz
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
+from core.language import Message
 from core.runs import Run
 from dashboard.api.answers import as_json, binary, number, rounded, route
 from dashboard.api.replies import Scores, Snapshots
-from dashboard.live.feed import opened
+from dashboard.live.feed import store
 
 TEXT = "text-"
 THUMBNAIL = 32
@@ -35,7 +36,7 @@ Source = tuple[str, int]  # a file and its stamp
 @route
 def snapshots(request: Request) -> Response:
     """The steps at which a run's attention was kept, each with its stamp."""
-    kept = opened(request.path_params["run"]).snapshots
+    kept = store().open(request.path_params["run"]).snapshots
     steps = kept.steps
     reply: Snapshots = {"steps": steps, "stamps": [str(kept.stamp(step)) for step in steps]}
     return as_json(reply)
@@ -75,7 +76,7 @@ def head(request: Request) -> Response:
 @route
 def scores(request: Request) -> Response:
     """Scores of each head, `{score: [[layers of heads]]}`, from the patterns alone."""
-    run, name = opened(request.path_params["run"]), request.path_params["source"]
+    run, name = store().open(request.path_params["run"]), request.path_params["source"]
     found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
     reply: Scores = {score: rounded(values) for score, values in found.items()}
     return as_json(reply)
@@ -148,15 +149,21 @@ def _question(run: Run, source: str) -> Inspection:
 
 def _source(id: str, name: str) -> Source:
     """The file of a run's snapshot or of an answer. Raises KeyError, RunError where it has none."""
-    run = opened(id)
+    run = store().open(id)
     if _is_text(name):
         question = _question(run, name)
         path = question.folder / "arrays.npz"
         if question.kind != "attention" or not path.exists():
-            raise KeyError(f"{question.kind} has no attention to show yet: {question.state}")
+            raise KeyError(
+                Message(
+                    "{kind} has no attention to show yet: {state}",
+                    kind=question.kind,
+                    state=question.state,
+                )
+            )
         return str(path), path.stat().st_mtime_ns
     if not name.isdecimal():
-        raise KeyError(f"{name!r} is not a step of run {id}")
+        raise KeyError(Message("{name!r} is not a step of run {id}", name=name, id=id))
     kept, step = run.snapshots, int(name)
     if not (stamp := kept.stamp(step)):
         kept.open(step)  # says which is near
@@ -170,6 +177,12 @@ def _open(source: Source) -> Patterns:
             return Patterns(map_npz(path, "pattern"))
         return Patterns(map_npy(path))
     except ValueError as error:
-        raise KeyError(f"{path.name} can't be read: {error}; choose another step") from error
+        raise KeyError(
+            Message(
+                "{file} can't be read: {error}; choose another step", file=path.name, error=error
+            )
+        ) from error
     except OSError as error:
-        raise KeyError(f"{path.name} can't be read; it may have been thinned out") from error
+        raise KeyError(
+            Message("{file} can't be read; it may have been thinned out", file=path.name)
+        ) from error

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from core.config import layers
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
+from core.language import t
 from dashboard.api.answers import FRESH, as_json, binary, number, rounded, route
 from dashboard.api.replies import Standing, Stream
 from dashboard.live.feed import store
@@ -31,7 +32,9 @@ def _standing(inspection: Inspection) -> Standing:
     return {
         "state": record.state,
         "progress": rounded(record.progress, 3),
-        "message": layers.sentence(record.message) if record.state == "failed" else record.message,
+        "message": t(
+            layers.sentence(record.message) if record.state == "failed" else record.message
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from core.cache import Cache
 from core.jobs.grid_progress import at_work
+from core.language import mark, t
 from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError, RunStore, small_files
 from core.runs.status import Status
@@ -49,7 +50,7 @@ ACTIVE: dict[str, Word] = {
     "paused": "paused",
     "queued": "waiting",
 }
-DAMAGED = "its files are damaged; delete it or bring them back from a copy"
+DAMAGED = mark("its files are damaged; delete it or bring them back from a copy")
 
 
 def _said(value: Any) -> Headline:
@@ -104,7 +105,7 @@ def _live_run(runs: RunStore, asked: _Asked) -> LiveRun | Gone:
             return {"gone": True}
         except Exception:  # one damaged run must not take the others of the tab with it
             logging.exception("run %s", asked.id)
-            return {"state": "failed", "step": 0, "steps": 0, "message": DAMAGED}
+            return {"state": "failed", "step": 0, "steps": 0, "message": t(DAMAGED)}
 
 
 def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
@@ -112,8 +113,8 @@ def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
-        "place": queue.words(source.run.id) if record.state == "queued" else "",
-        "message": record.message or source.missing,
+        "place": t(queue.words(source.run.id)) if record.state == "queued" else "",
+        "message": t(record.message or source.missing),
     }
     if asked.headline:
         found = {word: source.latest(metric) for word, metric in HEADLINE.items()}

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.language import t
 from dashboard.address import page
 from dashboard.anatomy import block, choice, generate, landscape, lens, operate, streams
 from dashboard.live.feed import store
@@ -21,9 +22,11 @@ mode: Mode = "dark" if st.context.theme.type == "dark" else "light"
 runs = store().list()[::-1]
 if not runs:
     first_run(
-        "No network to look into yet",
-        "Train one. Here it writes, says layer by layer what it would say next, loses the parts"
-        " that you switch off, and shows the landscape in which it was found.",
+        t("No network to look into yet"),
+        t(
+            "Train one. Here it writes, says layer by layer what it would say next, loses the parts"
+            " that you switch off, and shows the landscape in which it was found."
+        ),
     )
 else:
     chosen, section = choice.top_line(runs)

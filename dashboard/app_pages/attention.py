@@ -1,5 +1,6 @@
 """Attention: what every head of a run looks at, through training, and against another run."""
 
+from core.language import t
 from dashboard.address import page
 from dashboard.attention import controls, model
 from dashboard.components.attention_page import attention_page, chosen_checkpoint
@@ -9,9 +10,11 @@ from dashboard.ui.cards import first_run
 attention = model.load(page.query(), store())
 if not attention.runs:
     first_run(
-        "No run with attention yet" if attention.others else "No runs yet",
-        "Train a Transformer: what each of its heads looks at stands here, from the first step"
-        " of training to the last.",
+        t("No run with attention yet") if attention.others else t("No runs yet"),
+        t(
+            "Train a Transformer: what each of its heads looks at stands here, from the first step"
+            " of training to the last."
+        ),
     )
 else:
     looked = controls.top_line(attention)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.language import t
 from dashboard.address import page
 from dashboard.compare import address, cards, model
 from dashboard.launch import enqueue
@@ -14,9 +15,11 @@ wrong = compare.damaged
 problems = st.container()
 if not compare.runs:
     first_run(
-        "No runs to compare yet",
-        "Train two networks that differ in one switch; their curves, what became of them and"
-        " the settings in which they differ stand here.",
+        t("No runs to compare yet"),
+        t(
+            "Train two networks that differ in one switch; their curves, what became of them and"
+            " the settings in which they differ stand here."
+        ),
     )
 else:
     shown = cards.top_line(compare, choice)

@@ -10,6 +10,7 @@ from typing import Any
 from core.catalogue.entry import Entry
 from core.config import choices, settings
 from core.config.words import file_name, format_value
+from core.language import t
 
 SIDE_BY_SIDE = 4  # values of one line
 MOST_VALUES = 6  # of all runs together
@@ -36,14 +37,14 @@ def common(dotted: str, entries: Sequence[Entry]) -> str:
     """The values of a setting that the runs of one line have, or how many they are."""
     values = ordered(dotted, (entry.trained[dotted] for entry in entries))
     shown = [written(dotted, value) for value in values]
-    return ", ".join(shown) if len(shown) <= SIDE_BY_SIDE else f"{len(shown)} values"
+    return ", ".join(shown) if len(shown) <= SIDE_BY_SIDE else t("{n} values", n=len(shown))
 
 
 def counted(dotted: str, values: Iterable[Any]) -> str:
     """`pre ×12 · post ×12`: how many runs have each value, the most frequent first."""
     counts = Counter(written(dotted, value) for value in values).most_common()
     shown = [f"{value} ×{count}" for value, count in counts[:MOST_VALUES]]
-    more = [f"{len(counts) - MOST_VALUES} more"] if len(counts) > MOST_VALUES else []
+    more = [t("{n} more", n=len(counts) - MOST_VALUES)] if len(counts) > MOST_VALUES else []
     return " · ".join(shown + more)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.catalogue.summary import FILE
 from core.files import signature
 from core.jobs import digest_worker
+from core.language import t
 from core.runs import RunStore
 from dashboard.catalogue import ahead
 from dashboard.ui import looks
@@ -60,13 +61,17 @@ def _stores(left: Collection[str]) -> list[RunStore]:
 
 def words(count: int) -> str:
     """`2,431 runs are being read for the first time; their losses and verdicts follow.`"""
-    if count == 1:
-        return "1 run is being read for the first time; its losses and verdict follow."
-    return f"{count:,} runs are being read for the first time; their losses and verdicts follow."
+    return t(
+        "{n:,} run is being read for the first time; its losses and verdict follow.",
+        "{n:,} runs are being read for the first time; their losses and verdicts follow.",
+        n=count,
+    )
 
 
 def later_words(count: int) -> str:
     """`7,412 older runs are being looked through; they follow in the list.`"""
-    if count == 1:
-        return "1 older run is being looked through; it follows in the list."
-    return f"{count:,} older runs are being looked through; they follow in the list."
+    return t(
+        "{n:,} older run is being looked through; it follows in the list.",
+        "{n:,} older runs are being looked through; they follow in the list.",
+        n=count,
+    )

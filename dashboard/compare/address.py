@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.language import Message
 from core.metrics.limits import RUNS
 from dashboard.address import chosen, page, param
 from dashboard.address.param import Address, Param, PartlyError, Problems, as_text, ids
@@ -112,12 +113,12 @@ def read(
 
 def _step(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError("accepted: a step, such as 200")
+        raise ValueError(Message("accepted: a step, such as 200"))
     return int(text)
 
 
 def _zoom(text: str) -> tuple[float, float, float, float]:
-    accepted = "accepted: four numbers: from and to of x, then of y"
+    accepted = Message("accepted: four numbers: from and to of x, then of y")
     try:
         a, b, c, d = (float(part) for part in text.split(","))
     except ValueError:
@@ -130,7 +131,7 @@ def _zoom(text: str) -> tuple[float, float, float, float]:
 def _sort(text: str, settings: Collection[str]) -> str:
     by = text.removeprefix("-").removesuffix(".best")
     if by and by not in SORTS and by not in settings:
-        raise ValueError("accepted: a column's name, such as -validation.best")
+        raise ValueError(Message("accepted: a column's name, such as -validation.best"))
     return text
 
 

@@ -7,11 +7,12 @@ from functools import partial
 import streamlit as st
 
 from core.config import RunConfig
+from core.language import mark, t
 from core.runs import Run
 from dashboard import components
 from dashboard.address import page
 from dashboard.address.param import word
-from dashboard.address.widgets import as_left, drop_unless
+from dashboard.address.widgets import as_left, pills, selection
 from dashboard.compare import (
     address,
     differences,
@@ -35,13 +36,13 @@ WIDGETS = (
     "compare_filter", "group_by", "compare_matrix", "compare_metric", "compare_x", "compare_log_x",
     "compare_log", "compare_smooth",
 )  # fmt: skip
-AXES = ("step", "tokens", "seconds", "FLOPs")
+AXES = (mark("step"), mark("tokens"), mark("seconds"), "FLOPs")
 SMOOTHING = ("0", "0.5", "0.8", "0.9", "0.95", "0.98", "0.99")
 PROFILES = {
-    "gradient norm": "grad_norm/block",
-    "residual RMS": "activation/rms/resid_post",
-    "attention entropy": "attention/entropy",
-    "effective rank": "activation/effective_rank/resid_post",
+    mark("gradient norm"): "grad_norm/block",
+    mark("residual RMS"): "activation/rms/resid_post",
+    mark("attention entropy"): "attention/entropy",
+    mark("effective rank"): "activation/effective_rank/resid_post",
 }
 
 
@@ -49,19 +50,18 @@ def top_line(model: Compare, choice: Choice) -> Listing:
     """The filter, how runs are grouped, and what can be made of those that are drawn."""
     ways = groups.ways(model.runs)
     as_left(*WIDGETS)
-    drop_unless("group_by", ways)
-    page.read(word("group_by", ways))
     with st.container(horizontal=True, key="compare_top", gap="small"):
         with st.container(key="filter_line"):
             text = st.text_input(
-                "Filter", key="compare_filter", bind="query-params", label_visibility="collapsed",
-                placeholder='Search, or filter: model.depth >= 12 and placement == "post"',
+                t("Filter"), key="compare_filter", bind="query-params",
+                label_visibility="collapsed",
+                placeholder=t('Search, or filter: model.depth >= 12 and placement == "post"'),
             )  # fmt: skip
             filtered = listing.filtered(model.runs, text)
             st.html(f'<span class="found">{listing.counted(filtered[0], model.runs)}</span>')
-        by = st.selectbox(
-            "Group by", ways, key="group_by", bind="query-params", label_visibility="collapsed",
-            width=176,
+        by = selection(
+            "group_by", t("Group by"), {way: groups.way_words(way) for way in ways},
+            label_visibility="collapsed", width=176,
         )  # fmt: skip
         shown = arrange(model, choice, filtered, by)
         with st.container(horizontal=True, key="compare_actions", gap="small", width="content"):
@@ -73,13 +73,13 @@ def _buttons(shown: Listing) -> None:
     """What can be made of the runs that are drawn."""
     drawn = shown.drawn
     only = drawn[0] if len(drawn) == 1 else shown.focus
-    if st.button("Train twin", key="train_twin", disabled=only is None) and only:
+    if st.button(t("Train twin"), key="train_twin", disabled=only is None) and only:
         twins.dialog(only.run.config, partial(_train_twin, only.run))
-    if st.button("Ablation grid", key="ablation_grid"):
+    if st.button(t("Ablation grid"), key="ablation_grid"):
         config, _ = to_config(held.widget_values())
         bases = [only] if only else drawn[:5]
         grid_dialog.dialog(config or DEFAULT, {shown.names[e.id]: e.run.config for e in bases})
-    if st.button("Report", key="report", disabled=not drawn):
+    if st.button(t("Report"), key="report", disabled=not drawn):
         share.report_dialog(drawn, shown.groups)
     share.export_popover(drawn)
 
@@ -100,7 +100,7 @@ def runs_table(model: Compare, choice: Choice, shown: Listing) -> None:
             address.order(choice),
             on_choice=address.heard,
             alive=sum(entry.alive for entry in model.runs),
-            empty="No run matches this filter." if model.runs else "",
+            empty=t("No run matches this filter.") if model.runs else "",
         )
     if result.edit in model.by_id:
         edit.dialog(model.by_id[result.edit], model.tags)
@@ -111,45 +111,39 @@ def outcome(model: Compare, shown: Listing) -> None:
     with st.container(key="outcome", height="stretch", gap=None):
         if not model.in_grids:
             with st.container(key="outcome_choice"):
-                by_setting = st.toggle("by setting", key="compare_matrix", bind="query-params")
+                by_setting = st.toggle(t("by setting"), key="compare_matrix", bind="query-params")
             if not by_setting:
-                with cards.card("verdicts", "What became of them", height="stretch"):
+                with cards.card("verdicts", t("What became of them"), height="stretch"):
                     st.html(outcomes.verdicts(shown.drawn, shown.groups, shown.names))
                 return
         open_cell = partial(address.open_runs, listed=[entry.id for entry in shown.listed])
         if not which_trained.card(model.runs, shown.listed, open_cell, height="stretch"):
             with cards.card("which_trained", height="stretch"):
-                cards.empty("Which trained?", "The listed runs do not differ in any setting.")
+                cards.empty(t("Which trained?"), t("The listed runs do not differ in any setting."))
 
 
 def curves(model: Compare, choice: Choice, shown: Listing) -> None:
     """The curves of the chosen runs, and the difference of twins."""
     metrics = listing.metrics(model.runs)
-    drop_unless("compare_metric", metrics)
-    page.read(
-        word("compare_metric", metrics),
-        word("compare_x", AXES),
-        word("compare_smooth", SMOOTHING, "0.9"),
-    )
+    page.read(word("compare_smooth", SMOOTHING, "0.9"))
     with cards.card("curves", height="stretch"):
         with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
-            metric = st.selectbox(
-                "Metric", metrics, key="compare_metric", label_visibility="collapsed", width=170,
-                bind="query-params",
+            metric = selection(
+                "compare_metric", t("Metric"), {name: name for name in metrics},
+                label_visibility="collapsed", width=170,
             )  # fmt: skip
-            x = st.pills(
-                "x", AXES, default="step", required=True, key="compare_x", bind="query-params",
-                label_visibility="collapsed",
-            )  # fmt: skip
-            log_x = st.toggle("log x", key="compare_log_x", bind="query-params")
-            log_y = st.toggle("log y", key="compare_log", bind="query-params")
+            x = pills(
+                "compare_x", "x", {axis: t(axis) for axis in AXES}, label_visibility="collapsed"
+            )
+            log_x = st.toggle(t("log x"), key="compare_log_x", bind="query-params")
+            log_y = st.toggle(t("log y"), key="compare_log", bind="query-params")
             with st.container(  # of its own, so that a narrow window does not part the two
                 horizontal=True, key="curve_smoothing", vertical_alignment="center",
                 width="content", gap="small",
             ):  # fmt: skip
-                st.html('<span class="choice">smoothing</span>', width="content")
+                st.html(f'<span class="choice">{t("smoothing")}</span>', width="content")
                 smooth = st.selectbox(
-                    "Smoothing", SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
+                    t("Smoothing"), SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
                     label_visibility="collapsed", width=74, bind="query-params",
                 )  # fmt: skip
         pair = outcomes.twins(shown.drawn, choice.focus)
@@ -181,18 +175,17 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
                 log_x=log_x,
                 smooth=float(smooth),
                 height=170,
-                title=f"{shown.names[first.id]} minus {shown.names[second.id]}",
+                title=t("{a} minus {b}", a=shown.names[first.id], b=shown.names[second.id]),
                 frame=False,
             )
 
 
 def depth(shown: Listing) -> None:
     """A statistic of every layer at the cursor's step, and below it what differs."""
-    page.read(word("compare_profile", PROFILES))
     with cards.card("profile", height="stretch"):
         with st.container(key="profile_choice"):
-            what = st.selectbox(
-                "By depth", list(PROFILES), key="compare_profile", bind="query-params",
+            what = selection(
+                "compare_profile", t("By depth"), {name: t(name) for name in PROFILES},
                 label_visibility="collapsed", width=150,
             )  # fmt: skip
         components.depth_profile(
@@ -204,8 +197,9 @@ def depth(shown: Listing) -> None:
             height=250,
             frame=False,
         )
-        st.html(cards.heading("What differs"))
+        st.html(cards.heading(t("What differs")))
         if len(shown.drawn) < 2:
-            st.html('<div class="card-below">Tick two runs or more to see what differs.</div>')
+            said = t("Tick two runs or more to see what differs.")
+            st.html(f'<div class="card-below">{said}</div>')
         else:
             st.html(differences.table(shown.drawn, shown.groups, shown.names))

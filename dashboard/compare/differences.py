@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from core.catalogue.entry import Entry, differing
 from core.config.words import title_of
+from core.language import t
 from dashboard.catalogue.differences import common, counted, drawn_together
 from dashboard.settings.form import DEFAULTS
 from dashboard.ui.palette import Mode, run_colour
@@ -39,7 +40,7 @@ def table(
     rows = [
         (
             name,
-            title_of(name),
+            t(title_of(name)),
             [common(name, own) for _, own in across]
             if side_by_side
             else [counted(name, found[name])],

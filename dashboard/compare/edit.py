@@ -5,43 +5,57 @@ from __future__ import annotations
 import streamlit as st
 
 from core.catalogue.entry import Entry
+from core.language import mark, t
 from core.runs import RunError
 from dashboard.ui import cards
 from dashboard.ui.palette import RUNS
 
-COLOURS = ("blue", "vermilion", "green", "pink", "amber", "sky", "brown", "slate")
+COLOURS = (
+    mark("blue"),
+    mark("vermilion"),
+    mark("green"),
+    mark("pink"),
+    mark("amber"),
+    mark("sky"),
+    mark("brown"),
+    mark("slate"),
+)
 
 
-@st.dialog("Edit run", width="small")
 def dialog(entry: Entry, known_tags: list[str]) -> None:
     """Ask for name, tags, note and colour; kept in the run's folder."""
+    st.dialog(t("Edit run"), width="small")(_ask)(entry, known_tags)
+
+
+def _ask(entry: Entry, known_tags: list[str]) -> None:
     st.html(_swatches())
     with st.form("run_form", border=False):  # so that Enter in the name keeps it
-        name = st.text_input("Name", entry.name, key="run_name_edit", max_chars=120)
+        name = st.text_input(t("Name"), entry.name, key="run_name_edit", max_chars=120)
         tags = st.multiselect(
-            "Tags",
+            t("Tags"),
             sorted({*known_tags, *entry.tags}),
             entry.tags,
             key="run_tags",
             accept_new_options=True,
-            placeholder="Type a word and press Enter",
+            placeholder=t("Type a word and press Enter"),
         )
         note = st.text_area(
-            "Note", str(entry.meta["note"]), key="run_note", max_chars=2000, height=90
+            t("Note"), str(entry.meta["note"]), key="run_note", max_chars=2000, height=90
         )
         colour = st.pills(
-            "Colour",
+            t("Colour"),
             COLOURS,
+            format_func=t,
             default=COLOURS[entry.colour % len(COLOURS)],
             required=True,
             key="run_colour",
         )
         with st.container(horizontal=True, gap="small"):
-            keep = st.form_submit_button("Keep", key="run_keep", type="primary")
-            if st.form_submit_button("Cancel", key="run_cancel"):
+            keep = st.form_submit_button(t("Keep"), key="run_keep", type="primary")
+            if st.form_submit_button(t("Cancel"), key="run_cancel"):
                 st.rerun()
     if keep and not name.strip():
-        cards.problem("Give the run a name.")
+        cards.problem(t("Give the run a name."))
         return
     if keep:
         try:
@@ -52,7 +66,7 @@ def dialog(entry: Entry, known_tags: list[str]) -> None:
                 colour=_recoloured(entry.colour, colour),
             )
         except (RunError, OSError) as error:
-            cards.problem(f"This could not be kept: {error}")
+            cards.problem(t("This could not be kept: {error}", error=t(error)))
             return
         st.rerun()
 

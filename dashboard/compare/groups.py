@@ -11,9 +11,10 @@ from core.catalogue.naming import names
 from core.config.alike import SCHEDULE
 from core.config.describe import short_title
 from core.config.words import format_value
+from core.language import mark, t
 from dashboard.catalogue.run_names import of_one_setting
 
-NOTHING, SEED, TAG, GRID = "nothing", "seed", "tag", "grid"
+NOTHING, SEED, TAG, GRID = mark("nothing"), mark("seed"), mark("tag"), mark("grid")
 
 
 def ways(entries: Sequence[Entry]) -> list[str]:
@@ -22,6 +23,11 @@ def ways(entries: Sequence[Entry]) -> list[str]:
     grid = [GRID] if any(entry.meta.get("grid") for entry in entries) else []
     names = [name for name in differing(entries) if name != "training.seed"]
     return [SEED, NOTHING, *names, *tag, *grid]
+
+
+def way_words(by: str) -> str:
+    """A way as people read it: settings by their titles."""
+    return t(by) if by in (NOTHING, SEED, TAG, GRID) else t(short_title(by))
 
 
 def labels(entries: Sequence[Entry], by: str) -> dict[str, str]:
@@ -71,5 +77,7 @@ def _name(group: Sequence[Entry], by: str) -> str:
         return first.tags[0]
     if by == GRID:
         return str(first.meta.get("grid_name") or first.meta["grid"])
-    rewired = ", rewired" if first.rewired and by != SCHEDULE else ""
-    return f"{short_title(by)} {format_value(first.trained[by])}{rewired}"
+    values = {"setting": t(short_title(by)), "value": format_value(first.trained[by])}
+    if first.rewired and by != SCHEDULE:
+        return t("{setting} {value}, rewired", **values)
+    return f"{values['setting']} {values['value']}"

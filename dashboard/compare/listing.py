@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.catalogue import entry as catalogue
 from core.catalogue.entry import Entry
 from core.catalogue.filters import FilterError, parse
+from core.language import t
 from dashboard.catalogue import run_names
 
 # Every run has these, from its first step on; they stand first.
@@ -19,7 +20,7 @@ def filtered(entries: Sequence[Entry], text: str) -> tuple[list[Entry], str]:
     try:
         kept = parse(text)
     except FilterError as error:
-        return list(entries), f"Filter, {error}."
+        return list(entries), t("Filter, {error}.", error=t(error))
     if not text.strip():
         return list(entries), ""
     shown = run_names.everywhere().names  # what a person reads in the list, and so searches for
@@ -28,8 +29,10 @@ def filtered(entries: Sequence[Entry], text: str) -> tuple[list[Entry], str]:
 
 def counted(listed: Sequence[Entry], entries: Sequence[Entry]) -> str:
     """`12 of 250 runs`."""
-    of = f"{len(listed):,} of " if len(listed) != len(entries) else ""
-    return f"{of}{len(entries):,} run{'s' * (len(entries) != 1)}"
+    n = len(entries)
+    if len(listed) == n:
+        return t("{n:,} run", "{n:,} runs", n=n)
+    return t("{listed:,} of {n:,} run", "{listed:,} of {n:,} runs", n=n, listed=len(listed))
 
 
 def metrics(entries: Sequence[Entry]) -> list[str]:

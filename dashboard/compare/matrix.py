@@ -15,6 +15,7 @@ from core.catalogue.outcomes import Outcome, came, cell, outcome
 from core.config.describe import short_title
 from core.config.words import format_value
 from core.grids import SEED
+from core.language import t
 from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
@@ -57,7 +58,7 @@ def label(dotted: str, value: Any) -> str:
     unit = str((extra or {}).get("unit", ""))
     text = format_value(value, grouped=True)
     counted = unit.endswith("s") and is_number(value)
-    return f"{text} {unit.removesuffix('s') if value == 1 else unit}" if counted else text
+    return f"{text} {t(unit.removesuffix('s') if value == 1 else unit)}" if counted else text
 
 
 def kind(entry: Entry) -> str:
@@ -136,17 +137,22 @@ def title(entries: Sequence[Entry]) -> str:
     kinds = [kind(entry) for entry in entries]
     ahead = kinds.count("live")
     ended = len(kinds) - ahead
-    parts = [f"{kinds.count('learned')} of {ended}"] if ended else []
-    parts += [f"{ahead} to go"] if ahead else []
-    return f"Which trained? {', '.join(parts)}"
+    values = {"learned": kinds.count("learned"), "ended": ended, "ahead": ahead}
+    if not ended:
+        return t("Which trained? {ahead} to go", **values)
+    if not ahead:
+        return t("Which trained? {learned} of {ended}", **values)
+    return t("Which trained? {learned} of {ended}, {ahead} to go", **values)
 
 
 def subtitle(found: Mapping[str, Sequence[Any]], down: str, across: str | None) -> str:
     """`placement by depth · mean over seed (3), norm (2)`: what is laid out, and what averaged."""
     rest = [
-        f"{short_title(name)} ({len(values)})"
+        f"{t(short_title(name))} ({len(values)})"
         for name, values in found.items()
         if name not in (down, across)
     ]
-    laid = short_title(down) + (f" by {short_title(across)}" if across else "")
-    return f"{laid} · mean over {', '.join(rest)}" if rest else laid
+    laid = t(short_title(down))
+    if across:
+        laid = t("{down} by {across}", down=laid, across=t(short_title(across)))
+    return t("{laid} · mean over {rest}", laid=laid, rest=", ".join(rest)) if rest else laid

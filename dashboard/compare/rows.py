@@ -9,6 +9,7 @@ from core.catalogue.entry import Entry, differing
 from core.catalogue.naming import cut
 from core.config.describe import short_title
 from core.config.words import file_name
+from core.language import t
 from dashboard.catalogue import run_names
 from dashboard.catalogue.differences import is_number
 from dashboard.compare.words import state_of
@@ -28,7 +29,7 @@ def columns(entries: Sequence[Entry], most: int = COLUMNS) -> list[dict[str, Any
     return [
         {
             "name": name,
-            "title": short_title(name),
+            "title": t(short_title(name)),
             "number": all(is_number(value) for value in found[name]),
         }
         for name in names
@@ -74,9 +75,9 @@ def _row(
         "experiment": entry.experiment,
         "colour": entry.colour,
         "state": found.state,
-        "words": words,
-        "place": queue.words(entry.id) if found.state == "queued" else None,
-        "full": found.words,
+        "words": t(words),
+        "place": t(queue.words(entry.id)) if found.state == "queued" else None,
+        "full": t(found.words),
         "bad": bad,
         "verdict": found.verdict.kind,
         "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],
@@ -85,12 +86,12 @@ def _row(
         "tags": entry.tags,
         "note": str(meta["note"]),
         "group": group,
-        "twin": names.get(str(twin), "a deleted run") if twin else None,
+        "twin": names.get(str(twin), t("a deleted run")) if twin else None,
         "fork": run_names.forked(entry.run),
         "step": found.step,
         "steps": found.steps,
         "evaluate_every": entry.flat["training.evaluate_every"],
-        "detail": f"seed {entry.flat['training.seed']}",
+        "detail": t("seed {seed}", seed=entry.flat["training.seed"]),
         "tokens_per_step": entry.tokens_per_step,
         "layers": entry.layers,
         "unit": "images" if entry.image else "tokens",
@@ -100,5 +101,5 @@ def _row(
 def _written(value: Any) -> Any:
     """Numbers and words as they are, lists in short."""
     if isinstance(value, tuple):
-        return f"{len(value)} set" if value else ""
+        return t("{n} set", n=len(value)) if value else ""
     return value

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from core.catalogue.entry import Entry
+from core.language import mark, t
 from core.runs import Run
 from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted
@@ -21,21 +22,29 @@ from dashboard.report.page import report
 
 ARRIVES = 0.5  # seconds
 FORMS: dict[Format, tuple[str, str]] = {
-    "csv": ("CSV", "Tables of every metric, in a zip."),
-    "parquet": ("Parquet", "The same, typed; opens with polars and pandas."),
-    "tensorboard": ("TensorBoard", "Event files for a log directory."),
-    "zip": ("Runs as a zip", "Everything, with checkpoints; the page Runs takes it in."),
+    "csv": ("CSV", mark("Tables of every metric, in a zip.")),
+    "parquet": ("Parquet", mark("The same, typed; opens with polars and pandas.")),
+    "tensorboard": ("TensorBoard", mark("Event files for a log directory.")),
+    "zip": (
+        mark("Runs as a zip"),
+        mark("Everything, with checkpoints; the page Runs takes it in."),
+    ),
 }
 
 
-def export_popover(entries: Sequence[Entry], chosen: str = "drawn") -> None:
-    """A button for each form; `chosen` is what the page calls runs that are ticked."""
-    with st.popover("Export", key="export", disabled=not entries):
+def export_popover(entries: Sequence[Entry], ticked: bool = False) -> None:
+    """A button for each form; `ticked`: what the page calls those that it takes."""
+    with st.popover(t("Export"), key="export", disabled=not entries):
         runs = [entry.run for entry in entries]
-        st.caption(f"{counted(entries, entries)}: those that are {chosen}.")
+        runs_said = counted(entries, entries)
+        st.caption(
+            t("{runs}: those that are ticked.", runs=runs_said)
+            if ticked
+            else t("{runs}: those that are drawn.", runs=runs_said)
+        )
         for form, (label, what) in FORMS.items():
             st.download_button(
-                label,
+                t(label),
                 _made(runs, form),
                 f"runs-{form}.zip" if form != "zip" else "runs.zip",
                 "application/zip",
@@ -43,7 +52,7 @@ def export_popover(entries: Sequence[Entry], chosen: str = "drawn") -> None:
                 on_click="ignore",
                 width="stretch",
             )
-            st.html(f'<div class="card-below">{what}</div>')
+            st.html(f'<div class="card-below">{t(what)}</div>')
 
 
 def _made(runs: Sequence[Run], form: Format) -> Callable[[], BinaryIO]:
@@ -59,22 +68,28 @@ def _made(runs: Sequence[Run], form: Format) -> Callable[[], BinaryIO]:
     return make
 
 
-@st.dialog("Report", width="medium")
 def report_dialog(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
     """Ask what the report says beside its charts, make it, and hand it over."""
+    st.dialog(t("Report"), width="medium")(_ask)(entries, labels)
+
+
+def _ask(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
     st.caption(
-        f"One HTML file about the {counted(entries, entries)} that are drawn, with its charts"
-        " inside; it opens offline."
+        t(
+            "One HTML file about the {runs} that are drawn, with its charts inside; it opens"
+            " offline.",
+            runs=counted(entries, entries),
+        )
     )
     said: dict[str, str] = st.session_state.setdefault("report_said", {})
     said["title"] = st.text_input(
-        "Title", key="report_title", max_chars=200, placeholder="from the runs"
+        t("Title"), key="report_title", max_chars=200, placeholder=t("from the runs")
     )
     said["hypothesis"] = st.text_area(
-        "Hypothesis", key="report_hypothesis", max_chars=5000, height=80
+        t("Hypothesis"), key="report_hypothesis", max_chars=5000, height=80
     )
     said["conclusions"] = st.text_area(
-        "Conclusions", key="report_conclusions", max_chars=5000, height=110
+        t("Conclusions"), key="report_conclusions", max_chars=5000, height=110
     )
     own = {entry.id: labels[entry.id] for entry in entries if entry.id in labels}
 
@@ -86,7 +101,7 @@ def report_dialog(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
         return report(store(), runs, title, hypothesis, conclusions, own)
 
     st.download_button(
-        "Download report",
+        t("Download report"),
         make,
         f"{_slug(said['title']) or 'report'}.html",
         "text/html",

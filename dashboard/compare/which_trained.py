@@ -12,17 +12,17 @@ from core.config.describe import short_title
 from core.jobs import grids as jobs
 from core.jobs.grid_progress import goes_on, progress
 from core.jobs.queue import run_queue
+from core.language import mark, t
 from core.runs import RunError
-from dashboard.address import page
-from dashboard.address.param import word
+from dashboard.address.widgets import selection
 from dashboard.compare import matrix, outcomes
 from dashboard.components.onto_page import mount
 from dashboard.launch.grid_dialog import CHOSEN, PROBLEM
 from dashboard.live.feed import store
 from dashboard.ui import cards
 
-LISTED = "all listed runs"
-ALONE = "one column"
+LISTED = mark("all listed runs")
+ALONE = mark("one column")
 
 
 def card(
@@ -57,7 +57,7 @@ def card(
         if found:
             _matrix(shown, chosen, found, (down, across), defined, on_cell)
         else:
-            cards.empty("Nothing to lay out", "These runs do not differ in any setting.")
+            cards.empty(t("Nothing to lay out"), t("These runs do not differ in any setting."))
         if rewired:
             st.html(f'<span class="card-note">{_left_out(rewired)}</span>')
     return True
@@ -65,8 +65,13 @@ def card(
 
 def _left_out(count: int) -> str:
     """What is said of runs whose network changed while they trained."""
-    runs = "1 run that was" if count == 1 else f"{count} runs that were"
-    return f"{runs} rewired while training: in no cell, as no setting describes the whole run."
+    return t(
+        "{n} run that was rewired while training: in no cell, as no setting describes the whole"
+        " run.",
+        "{n} runs that were rewired while training: in no cell, as no setting describes the whole"
+        " run.",
+        n=count,
+    )
 
 
 def _grids(runs: Sequence[Entry]) -> dict[str, str]:
@@ -83,36 +88,34 @@ def _choose_grid(among: Mapping[str, str]) -> str:
     remembered = st.session_state
     if remembered.get(CHOSEN) in among:  # one that was just started
         remembered["grid_choice"] = remembered.pop(CHOSEN)
-    return _select("Grid", "grid_choice", {**among, LISTED: LISTED}, 0, 190)
+    shown, said = {**among, LISTED: t(LISTED)}, {**among, LISTED: LISTED}
+    return _select("grid_choice", t("Grid"), shown, said, width=190)
 
 
 def _choose_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
     """The settings down and across, as the reader chose them; never the same one twice."""
     first, second = matrix.default_axes(found)
-    names = {dotted: short_title(dotted) for dotted in found}
-    down = _select("Rows", "grid_rows", names, list(names).index(first), 130)
-    st.html('<span class="choice">by</span>', width="content")
-    others = {**{d: title for d, title in names.items() if d != down}, ALONE: ALONE}
+    said = {**{dotted: short_title(dotted) for dotted in found}, ALONE: ALONE}
+    shown = {dotted: t(title) for dotted, title in said.items()}
+    names = {dotted: shown[dotted] for dotted in found}
+    down = _select("grid_rows", t("Rows"), names, said, first)
+    st.html(f'<span class="choice">{t("by")}</span>', width="content")
+    others = {dotted: title for dotted, title in shown.items() if dotted != down}
     default = second if second in others else next(iter(others))
-    place = list(others).index(default)
-    across = _select("Columns", "grid_columns", others, place, 130)
+    across = _select("grid_columns", t("Columns"), others, said, default)
     return down, None if across == ALONE else across
 
 
-def _select(title: str, key: str, words: Mapping[str, str], first: int, width: int) -> str:
-    """A choice that the address keeps, in the words that it shows."""
-    said = list(words.values())
-    page.read(word(key, said, said[first]))
-    return st.selectbox(
-        title,
-        list(words),
-        first,
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed",
-        format_func=words.__getitem__,
-        width=width,
-    )
+def _select(
+    key: str,
+    title: str,
+    shown: Mapping[str, str],
+    said: Mapping[str, str],
+    default: str | None = None,
+    width: int = 130,
+) -> str:
+    """A choice that the address keeps in the words `said`."""
+    return selection(key, title, shown, default, said, label_visibility="collapsed", width=width)
 
 
 def _steering(id: str) -> None:
@@ -122,18 +125,18 @@ def _steering(id: str) -> None:
     except RunError:
         return  # its runs were deleted this very moment
     if now["training"] or now["waiting"]:
-        st.button("Pause", key="grid_pause", on_click=_steer, args=(jobs.pause, id))
+        st.button(t("Pause"), key="grid_pause", on_click=_steer, args=(jobs.pause, id))
     if now["paused"] or now["stopped"]:
-        st.button("Resume", key="grid_resume", on_click=_steer, args=(jobs.resume, id))
+        st.button(t("Resume"), key="grid_resume", on_click=_steer, args=(jobs.resume, id))
     if goes_on(now):
-        st.button("Cancel", key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
+        st.button(t("Cancel"), key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
 
 
 def _steer(act: Callable[..., None], id: str) -> None:
     try:
         act(store(), id)
     except (RunError, OSError) as error:
-        st.session_state[PROBLEM] = str(error)
+        st.session_state[PROBLEM] = t(error)
 
 
 def _matrix(
@@ -161,7 +164,9 @@ def _matrix(
         {
             "title": matrix.title(shown),
             "subtitle": matrix.subtitle(found, down, across),
-            "unit": f"final validation loss, {outcomes.unit(shown, 'loss/validation')}",
+            "unit": t(
+                "final validation loss, {unit}", unit=t(outcomes.unit(shown, "loss/validation"))
+            ),
             "rows": [matrix.label(down, value) for value in rows],
             "columns": [matrix.label(across, value) if across else "" for value in columns],
             "cells": matrix.judged(

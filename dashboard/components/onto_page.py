@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.language import t
 from dashboard.ui import palette
 from dashboard.web import assets
 
@@ -41,6 +42,7 @@ def mount(
         "plotly": assets.plotly_url(),
         "palette": palette.for_browser(),
         "height": height,
+        "failed": t("This part could not be loaded. Reload the page."),
         **data,
     }
     return _LIVE(

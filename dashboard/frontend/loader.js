@@ -18,7 +18,7 @@ export default function (streamlits) {
   const module = import(new URL(data.hub, window.location.href).href)
   module.then(
     (lab) => root.addnorm === component && lab.mount(root, component),
-    () => (root.textContent = "This part could not be loaded. Reload the page."),
+    () => (root.textContent = data.failed),
   )
   return () => {
     root.addnorm = null

@@ -11,6 +11,7 @@ import streamlit as st
 from core import jobs, presets
 from core.config import RunConfig, layers
 from core.config.fork_point import ForkPoint, begin_together
+from core.language import t
 from core.runs import Run, RunError, describe
 from core.runs.status import NEEDS_WORKER, RESUMABLE
 from core.verdicts.labels import LIVE
@@ -103,7 +104,7 @@ def rewire() -> None:
         try:
             which = layers.typed(str(chosen["switch_layers"]))
         except ValueError as error:
-            chosen["rewire_problem"] = f"{error}."
+            chosen["rewire_problem"] = f"{t(error)}."
             return
         change = f"{which}: {chosen['switch_setting']}={chosen['switch_value']}"
         if _control(focus, "switch", change, "rewire_problem"):
@@ -119,11 +120,11 @@ def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button,
     resumes = now == "paused" or now in RESUMABLE
     steps = now in NEEDS_WORKER
     # Without a live run it starts the next one. Not in a hint: Streamlit draws such a button twice.
-    step = "Step a new run" if run and not steps and now not in LIVE else "Step"
+    step = t("Step a new run") if run and not steps and now not in LIVE else t("Step")
     return (
-        Button("Resume" if resumes else "Pause", resumes or now in ("starting", "running")),
+        Button(t("Resume") if resumes else t("Pause"), resumes or now in ("starting", "running")),
         Button(step, steps or (now not in LIVE and config is not None)),
-        Button("Stop", now in LIVE),
+        Button(t("Stop"), now in LIVE),
     )
 
 

@@ -11,10 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.config import ModelConfig, RunConfig, choices, layers
 from core.config.fork_point import ForkPoint
-from core.metrics.names import OBSERVABLES, OPTIMAL, SPLIT_BY_HEADS, STATISTICS
+from core.config.words import title_of
+from core.language import mark, t
+from core.metrics.names import OBSERVABLES, OPTIMAL, SPLIT_BY_HEADS
 from core.runs import Run, RunError
 from core.verdicts.why import NORM
 from dashboard import components
+from dashboard.address import widgets
 from dashboard.catalogue import run_names
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
@@ -25,24 +28,34 @@ from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
 from dashboard.ui import cards, cost, units
 
+# One word each; the chart below says it whole.
+SHORT_STATISTICS = {
+    "rms": mark("rms"),
+    "mean": mark("mean"),
+    "std": mark("std"),
+    "kurtosis": mark("kurtosis"),
+    "max": mark("max"),
+    "dead": mark("dead"),
+}
 WAITING = (
-    ("Gradient norm, layer × step", "Which layers still learn."),
-    ("Residual stream by depth", "How x grows from layer to layer."),
-    ("Attention", "What every head looks at in the probe text."),
+    (mark("Gradient norm, layer × step"), mark("Which layers still learn.")),
+    (mark("Residual stream by depth"), mark("How x grows from layer to layer.")),
+    (mark("Attention"), mark("What every head looks at in the probe text.")),
 )
 
 
 def block(lab: Lab) -> None:
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
     if not lab.next_differs:
-        with cards.card("block", title(lab.drawn), published(lab.drawn)):
+        with cards.card("block", t(title(lab.drawn)), t(published(lab.drawn))):
             st.html(equation(lab.drawn))
             _drawing(lab.drawn)
         return
     with cards.card("block"):  # one below the other: side by side too small
-        for name, model in (("This run", lab.now), ("Next run", lab.drawn)):
-            with st.container(gap=None, key=f"network_{name.split()[0].lower()}"):
-                wiring = published(model)
+        both = (("this", t("This run"), lab.now), ("next", t("Next run"), lab.drawn))
+        for key, name, model in both:
+            with st.container(gap=None, key=f"network_{key}"):
+                wiring = t(published(model))
                 st.html(
                     f'<div class="network"><b>{name}</b><span title="{escape(wiring)}">'
                     f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
@@ -78,13 +91,15 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
             if focus is not None:
                 _fork(focus)
             # Here and not below Train: a taller foot would cover switches in a low window.
-            grid = st.button("Ablation grid", key="ablation_grid", disabled=config is None)
+            grid = st.button(t("Ablation grid"), key="ablation_grid", disabled=config is None)
         if grid and config:
             fork, _ = forking.current()
             points = _points(focus, fork)
             grid_dialog.dialog(config, None, "app_pages/compare.py", points, fork)
         if focus is None:
-            cards.empty("No run yet", "Step, loss, gradient norm, speed and time left stand here.")
+            cards.empty(
+                t("No run yet"), t("Step, loss, gradient norm, speed and time left stand here.")
+            )
         else:
             components.run_state(focus.id, key="run_state", frame=False)
         if sentence := enqueue.problem(actions.PROBLEM):
@@ -94,21 +109,27 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
 def _fork(run: Run) -> None:
     """Choose the checkpoint of a run from which the next one starts."""
     able = forking.steps(run)
-    with st.popover("Fork", key="fork", disabled=not able, on_change="rerun"):
+    with st.popover(t("Fork"), key="fork", disabled=not able, on_change="rerun"):
         name = escape(run_names.name_of(run))
-        st.html(
-            f'<div class="cost">The next run goes on from a checkpoint of {name}, with its settings'
-            " on the switches. Turn some, then press Train.</div>"
+        said = t(
+            "The next run goes on from a checkpoint of {name}, with its settings on the switches."
+            " Turn some, then press Train.",
+            name=name,
         )
+        st.html(f'<div class="cost">{said}</div>')
         st.selectbox(
-            "From step",
+            t("From step"),
             able,
             key=forking.STEP,
             format_func=lambda step: f"{step:,}",
-            help="Older checkpoints are kept without what going on needs.",
+            help=t("Older checkpoints are kept without what going on needs."),
         )
         st.button(
-            "Start from here", key="fork_from", type="primary", on_click=forking.enter, args=(run,)
+            t("Start from here"),
+            key="fork_from",
+            type="primary",
+            on_click=forking.enter,
+            args=(run,),
         )
         if sentence := enqueue.problem("fork_problem"):
             cards.problem(sentence)
@@ -128,22 +149,30 @@ def _rewire(run: Run) -> None:
     """Change a layer while the network trains."""
     # It reports whether it is open, so that a switch that was taken can close it over its result.
     with st.popover(
-        "Rewire", key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
+        t("Rewire"), key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
     ):
-        when = f"Takes effect before the next step of {run_names.name_of(run)}."
-        st.html(f'<div class="cost">{escape(when)} The curves mark it.</div>')
+        when = t(
+            "Takes effect before the next step of {name}. The curves mark it.",
+            name=run_names.name_of(run),
+        )
+        st.html(f'<div class="cost">{escape(when)}</div>')
         depth = run.config.model.depth
         st.text_input(
-            f"Layers, 1 to {depth}" if depth > 1 else "Layer, 1",
+            t("Layers, 1 to {depth}", depth=depth) if depth > 1 else t("Layer, 1"),
             str(depth),
             key="switch_layers",
-            help="One layer, as 5, or some, as 1-3.",
+            help=t("One layer, as 5, or some, as 1-3."),
         )
-        what = st.selectbox("Setting", actions.REWIRABLE, key="switch_setting")
+        what = st.selectbox(
+            t("Setting"),
+            actions.REWIRABLE,
+            key="switch_setting",
+            format_func=lambda name: t(title_of(f"model.{name}")),
+        )
         options = choices(f"model.{what}")
         other = actions.first_other(options, getattr(run.config.model, what))
-        st.selectbox("Becomes", options, other, key="switch_value")
-        st.button("Switch", key="switch", type="primary", on_click=actions.rewire)
+        st.selectbox(t("Becomes"), options, other, key="switch_value")
+        st.button(t("Switch"), key="switch", type="primary", on_click=actions.rewire)
         if sentence := enqueue.problem("rewire_problem"):  # here: it would be covered below
             cards.problem(sentence)
 
@@ -152,18 +181,18 @@ def loss(lab: Lab) -> None:
     """The curves, with the plateau of a network that ignores its input."""
     entropy, left_out = headline.baseline(lab.verdicts)
     optimal, others = headline.optimal(lab.verdicts)
-    said = [f"nats per {units.unit_name(lab.shown)}", left_out, others if not left_out else ""]
+    said = [units.nats(lab.shown), left_out, others if not left_out else ""]
     components.curves(
         lab.ids,
         key="loss",
         metric="loss/train",
         height=320,
-        baseline=(units.baseline(lab.shown), entropy) if entropy else None,
-        optimal=None if optimal is None else (OPTIMAL, optimal),
+        baseline=(t(units.baseline(lab.shown)), entropy) if entropy else None,
+        optimal=None if optimal is None else (t(OPTIMAL), optimal),
         title=headline.loss_title(lab.shown, lab.verdicts),
-        unit=said[0],
+        unit=t(said[0]),
         verdicts={run.id: one.kind for run, one in zip(lab.shown, lab.verdicts, strict=True)},
-        subtitle=" · ".join(filter(None, said)),
+        subtitle=" · ".join(map(t, filter(None, said))),
     )
 
 
@@ -202,21 +231,17 @@ def activation(focus: Run) -> None:
     options = observables(focus)
     with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
-            statistic = st.segmented_control(
-                "Statistic",
-                tuple(STATISTICS),
-                default="rms",
-                required=True,
-                key="lab_statistic",
+            statistic = widgets.segments(
+                "lab_statistic",
+                t("Statistic"),
+                {name: t(word) for name, word in SHORT_STATISTICS.items()},
                 label_visibility="collapsed",
-                bind="query-params",
             )
-            observable = st.selectbox(
-                "Observable",
-                options,
-                key="lab_observable",
+            observable = widgets.selection(
+                "lab_observable",
+                t("Observable"),
+                {name: name for name in options},
                 label_visibility="collapsed",
-                bind="query-params",
                 width=160,
             )
         components.activation_lines(
@@ -233,17 +258,20 @@ def first_run(drawn: ModelConfig) -> None:
     """A sentence that says what the page is for, and the button that leads to its story."""
     with cards.card("first"):  # as tall as its text: a fixed height cut the button off on phones
         cards.empty(
-            "See why a deep Transformer needs Add and Norm",
-            "Train small Transformers side by side to predict the next letter of the Python"
-            " documentation, and watch which of them learn: here, twelve layers with the norm after"
-            " each addition (post-LN) only guess by how often each letter occurs, a loss that is"
-            " called the unigram entropy, and the same twelve with the norm before each sublayer"
-            " (pre-LN) learn. The loss is \N{MINUS SIGN}ln of the probability that the right letter"
-            " was given, in nats: 0 for certainty, ln n for a blind guess among n letters. "
-            f"{NORM} Or turn the switches at the left and press Train.",
+            t("See why a deep Transformer needs Add and Norm"),
+            t(
+                "Train small Transformers side by side to predict the next letter of the Python"
+                " documentation, and watch which of them learn: here, twelve layers with the norm"
+                " after each addition (post-LN) only guess by how often each letter occurs, a loss"
+                " that is called the unigram entropy, and the same twelve with the norm before each"
+                " sublayer (pre-LN) learn. The loss is \N{MINUS SIGN}ln of the probability that the"
+                " right letter was given, in nats: 0 for certainty, ln n for a blind guess among n"
+                " letters. {norm} Or turn the switches at the left and press Train.",
+                norm=t(NORM),
+            ),
         )
         st.button(
-            "Train both: post-LN dies, pre-LN lives",
+            t("Train both: post-LN dies, pre-LN lives"),
             key="train_first",
             type="primary",
             on_click=actions.train_story,
@@ -251,7 +279,7 @@ def first_run(drawn: ModelConfig) -> None:
     waiting = WAITING[: 3 if "attention" in drawn.parts else 2]
     widths = [33, 31, 36][: len(waiting)]
     for column, (what, text) in zip(st.columns(widths, gap="small"), waiting, strict=True):
-        column.html(f'<div class="waiting"><b>{what}</b>{text}</div>')
+        column.html(f'<div class="waiting"><b>{t(what)}</b>{t(text)}</div>')
 
 
 def start(
@@ -279,14 +307,14 @@ def start(
     place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
         st.button(
-            "Train",
+            t("Train"),
             key="train",
             type="primary",
             shortcut="t",
             on_click=actions.train,
             disabled=not vocab,
         )
-        asked = st.button("Train twin", key="train_twin", disabled=not vocab)
+        asked = st.button(t("Train twin"), key="train_twin", disabled=not vocab)
     if asked and config:
         twins.dialog(config, partial(actions.train_pair, config))
     return vocab, place

@@ -16,6 +16,7 @@ from core.config import RunConfig
 from core.config.fork_point import ForkPoint
 from core.files import signature
 from core.jobs import forks
+from core.language import t
 from core.runs import Run, RunError
 from core.runs.checkpoint_files import STATE, WEIGHTS, base_of
 from dashboard.address import page
@@ -84,7 +85,7 @@ def enter(run: Run) -> None:
     try:
         fork = point(run, int(st.session_state[STEP]))
     except RunError as error:
-        st.session_state["fork_problem"] = str(error)
+        st.session_state["fork_problem"] = t(error)
         return
     config = run.config
     if config.training.steps <= fork.step:  # as many again
@@ -107,14 +108,23 @@ def line(fork: ForkPoint | None, config: RunConfig | None, problem: str) -> None
     """What the next run starts from, and the way back; nothing where it starts at step 0."""
     if fork is None and not problem:
         return
-    said = "This checkpoint can't be forked."
+    said = t("This checkpoint can't be forked.")
     if fork is not None:
-        name = run_names.everywhere().names.get(fork.run, fork.name)
-        till = f" to {config.training.steps:,}" if config else ""
-        said = f"Starts from <b>step {fork.step:,}</b>{till} of <b>{escape(name)}</b>"
+        values = {
+            "step": fork.step,
+            "name": escape(run_names.everywhere().names.get(fork.run, fork.name)),
+        }
+        if config:
+            said = t(
+                "Starts from <b>step {step:,}</b> to {last:,} of <b>{name}</b>",
+                last=config.training.steps,
+                **values,
+            )
+        else:
+            said = t("Starts from <b>step {step:,}</b> of <b>{name}</b>", **values)
     with st.container(horizontal=True, key="fork_line", gap="small", vertical_alignment="center"):
         st.html(f"<p>{said}</p>", width="stretch")
-        st.button("From step 0", key="fork_off", type="tertiary", on_click=leave)
+        st.button(t("From step 0"), key="fork_off", type="tertiary", on_click=leave)
 
 
 def beside(fork: ForkPoint | None, shown: Sequence[Run]) -> list[Any]:

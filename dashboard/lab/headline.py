@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 from core.config.alike import are_twins
 from core.config.fork_point import begin_together
+from core.language import mark, t
 from core.runs import Run
 from core.verdicts.labels import LIVE
 from core.verdicts.verdict import Verdict
 
 # Of one run, of two.
 SAID = {
-    "learned": ("learns", "both learn"),
-    "plateau": ("sits on the unigram plateau", "both sit on the plateau"),
-    "diverged": ("diverged", "both diverged"),
-    "memorised": ("memorises its training data", "both memorise"),
+    "learned": (mark("Loss: learns"), mark("Loss: both learn")),
+    "plateau": (
+        mark("Loss: sits on the unigram plateau"),
+        mark("Loss: both sit on the plateau"),
+    ),
+    "diverged": (mark("Loss: diverged"), mark("Loss: both diverged")),
+    "memorised": (mark("Loss: memorises its training data"), mark("Loss: both memorise")),
 }
-LEFT_OUT = "dotted line left out: the runs learn from different data"
-OTHERS = "dashed line left out: the runs have different optimal losses"
+LEFT_OUT = mark("dotted line left out: the runs learn from different data")
+OTHERS = mark("dashed line left out: the runs have different optimal losses")
 
 
 def twins(shown: Sequence[Run]) -> bool:
@@ -36,13 +40,16 @@ def twins(shown: Sequence[Run]) -> bool:
 def loss_title(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> str:
     """The title of the loss chart: what its curves have shown so far."""
     kinds = [one.kind for one in verdicts]
-    so_far = " so far" if any(run.status in LIVE for run in shown) else ""
     if sorted(kinds) == ["learned", "plateau"]:
-        other = "its twin" if twins(shown) else "the other"
-        return f"Loss: one learns, {other} sits on the unigram plateau{so_far}"
-    if len(set(kinds)) == 1 and kinds[0] in SAID:
-        return f"Loss: {SAID[kinds[0]][len(kinds) > 1]}{so_far}"
-    return "Training loss"
+        said = t("Loss: one learns, the other sits on the unigram plateau")
+        if twins(shown):
+            said = t("Loss: one learns, its twin sits on the unigram plateau")
+    elif len(set(kinds)) == 1 and kinds[0] in SAID:
+        said = t(SAID[kinds[0]][len(kinds) > 1])
+    else:
+        return t("Training loss")
+    live = any(run.status in LIVE for run in shown)
+    return t("{said} so far", said=said) if live else said
 
 
 def baseline(verdicts: Sequence[Verdict]) -> tuple[float | None, str]:

@@ -9,6 +9,7 @@ import streamlit as st
 from core.config.words import file_name
 from core.data.corpora import is_upload, keep_upload
 from core.data.downloads import CorpusError
+from core.language import t
 from dashboard.lab.switch import setting
 from dashboard.ui import cards
 
@@ -32,7 +33,7 @@ def own_text() -> None:
     _path()
     with st.container(key="upload_field"):
         st.file_uploader(
-            "Upload a text file",
+            t("Upload a text file"),
             type=["txt", "md", "csv", "json", "py", "log"],
             key=_upload_key(),
             on_change=_keep_upload,
@@ -51,8 +52,8 @@ def _path() -> None:
     if is_upload(path):
         name = escape(file_name("data.path", path))
         with st.container(key="uploaded", horizontal=True, gap="small"):
-            st.html(f"<p>Text file <b>{name}</b></p>", width="stretch")
-            st.button("Another file", key="other_text", type="tertiary", on_click=_forget_text)
+            st.html(f"<p>{t('Text file {name}', name=f'<b>{name}</b>')}</p>", width="stretch")
+            st.button(t("Another file"), key="other_text", type="tertiary", on_click=_forget_text)
 
 
 def _upload_key() -> str:
@@ -75,6 +76,6 @@ def _keep_upload() -> None:
     try:
         path = keep_upload(upload.getvalue(), upload.name)
     except CorpusError as error:
-        st.session_state["upload_problem"] = str(error)
+        st.session_state["upload_problem"] = t(error)
     else:
         st.session_state["data_path"] = str(path)

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import presets
+from core.language import Message, joined, t
 from dashboard.settings import held
 
 
@@ -17,20 +18,20 @@ def preset_row() -> None:
         st.session_state["preset"] = nearest_preset(held.widget_values())
     with st.container(key="preset_row"):
         st.selectbox(
-            "Preset",
+            t("Preset"),
             names,
             key="preset",
-            help="Turns every switch at once. " + _summaries(names),
+            help=t("Turns every switch at once.") + " " + _summaries(names),
             on_change=_apply_preset,
             persist_state="session",
         )
         if changed := changed_settings():
             st.button(
-                f"{len(changed)} changed · undo",
+                t("{n} changed · undo", n=len(changed)),
                 key="preset_undo",
                 type="tertiary",
                 on_click=_apply_preset,
-                help="Differs from the preset in " + ", ".join(changed) + ".",
+                help=t("Differs from the preset in {settings}.", settings=", ".join(changed)),
             )
 
 
@@ -61,4 +62,8 @@ def _apply_preset() -> None:
 
 def _summaries(names: list[str]) -> str:
     loaded = [presets.load(name) for name in names]
-    return "\n".join(f"\n**{p.name}**: {p.title}. {p.summary}" for p in loaded)
+    return "\n".join(f"\n**{p.name}**: {t(_told(p))}" for p in loaded)
+
+
+def _told(preset: presets.Preset) -> str:
+    return joined([Message(preset.title), Message(preset.summary)], ". ")

@@ -14,7 +14,7 @@ import streamlit as st
 from core.config import accepted, choices, idle, impossible
 from core.config.effects import effect
 from core.glossary import called
-from core.language import t
+from core.language import mark, t
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULTS, SETTINGS, is_auto, key
 
@@ -45,11 +45,15 @@ PLACEHOLDERS = {
 }
 # What people type counts layers from 1; the settings' own words are those of the command line.
 COUNTED_FROM_1 = {
-    "model.overrides": "Layers that differ, counted from 1: `1-3: placement=post; 5: residual=off`;"
-    " any of residual, placement, norm and scaling, and the last one wins.",
-    "training.switches": "Layers that change while training, counted from 1, each from a step on:"
-    " `150/5: residual=off` changes layer 5 at step 150; any of residual, placement, norm and"
-    " scaling.",
+    "model.overrides": mark(
+        "Layers that differ, counted from 1: `1-3: placement=post; 5: residual=off`;"
+        " any of residual, placement, norm and scaling, and the last one wins."
+    ),
+    "training.switches": mark(
+        "Layers that change while training, counted from 1, each from a step on:"
+        " `150/5: residual=off` changes layer 5 at step 150; any of residual, placement, norm and"
+        " scaling."
+    ),
 }
 SMALL_STEPS = {
     "optimizer.learning_rate": 1e-4,
@@ -79,7 +83,7 @@ def _draw(dotted: str) -> None:
         "bind": "query-params",
         "disabled": bool(reason),
     }
-    title = field.title or dotted
+    title = t(field.title or dotted)
     words = offered(dotted)
     if dotted in LADDERS:
         value = _held(dotted)
@@ -104,7 +108,7 @@ def _draw(dotted: str) -> None:
         st.text_input(
             title,
             str(default),
-            validate=(r"^(auto|[0-9]+)$", "auto or a whole number"),
+            validate=(r"^(auto|[0-9]+)$", t("auto or a whole number")),
             **common,
         )
     elif isinstance(default, int | float):
@@ -144,17 +148,18 @@ def _unit(dotted: str) -> str:
 
 def _help(dotted: str, reason: str = "") -> str:
     unit = _unit(dotted)
-    described = str(SETTINGS[dotted].description)
-    if dotted in COUNTED_FROM_1:
-        described = COUNTED_FROM_1[dotted]
-    described = f"{described} Counted in {unit}." if unit.endswith("s") else described
+    described = t(COUNTED_FROM_1.get(dotted) or str(SETTINGS[dotted].description))
+    said = [described]
+    if unit.endswith("s"):
+        said.append(t("Counted in {unit}.", unit=t(unit)))
     if reason:
-        return f"{described} **Off: {reason}.**{in_glossary(str(SETTINGS[dotted].title))}"
+        said.append(t("**Off: {reason}.**", reason=t(reason)))
+        return " ".join(said) + in_glossary(str(SETTINGS[dotted].title))
     if now := effect(dotted, held.widget_values()):
-        described += f" **{t('Now')}: {t(now.equation)}. {t(now.expect)}**"
+        said.append(f"**{t('Now')}: {t(now.equation)}. {t(now.expect)}**")
     if choices(dotted) and dotted.startswith("model."):
-        described += "".join(f" Not now: {why}." for why in _not_now(dotted))
-    return f"{described}{in_glossary(str(SETTINGS[dotted].title))}"
+        said += [t("Not now: {why}.", why=why) for why in _not_now(dotted)]
+    return " ".join(said) + in_glossary(str(SETTINGS[dotted].title))
 
 
 def in_glossary(label: str) -> str:
@@ -171,7 +176,7 @@ def _not_now(dotted: str) -> list[str]:
     if field in RESOLVED:  # choosing one of these turns the others with it
         return []
     found = impossible(held.model_values(), field)
-    return [f"{word} ({why})" for word, why in found.items()]
+    return [t("{word} ({why})", word=word, why=t(why)) for word, why in found.items()]
 
 
 def aside(dotted: str) -> str:
@@ -183,7 +188,7 @@ def aside(dotted: str) -> str:
     if dotted in LADDERS:
         value, unit = _held(dotted), _unit(dotted)
         unit = unit.removesuffix("s") if value == 1 else unit
-        return f'<span class="aside">{value:,} {unit}</span>'
+        return f'<span class="aside">{value:,} {t(unit)}</span>'
     return '<span class="aside"></span>'
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 from core import presets
 from core.config import applies
 from core.config.words import file_name
+from core.language import mark, t
 from dashboard.address import page
 from dashboard.lab import view
 from dashboard.lab.own_text import own_text
@@ -33,11 +34,11 @@ FIRST = (
     "optimizer.warmup_steps",
 )
 FOLDED = {
-    "model": "Model",
-    "data": "Data",
-    "optimizer": "Optimizer",
-    "training": "Training",
-    "probes": "Probes",
+    "model": mark("Model"),
+    "data": mark("Data"),
+    "optimizer": mark("Optimizer"),
+    "training": mark("Training"),
+    "probes": mark("Probes"),
 }
 
 
@@ -63,7 +64,7 @@ def _switches() -> dict[str, Any]:
     values = held.widget_values()
     for group, title in FOLDED.items():
         with st.container(key=f"fold_{group}"):
-            with st.expander(title, key=f"open_{group}"):
+            with st.expander(t(title), key=f"open_{group}"):
                 _folded(group)
             st.html(f'<span class="fold-values">{escape(summary(group, values))}</span>')
     held.remember_settings()
@@ -104,11 +105,11 @@ def _folded(group: str) -> None:
             setting(dotted)
     if group == "training":
         st.text_input(
-            "Name",
+            t("Name"),
             key="run_name",
             max_chars=120,
-            placeholder="made from the settings",
-            help="What the next runs are called.",
+            placeholder=t("made from the settings"),
+            help=t("What the next runs are called."),
             persist_state="session",
         )
     if group == "data" and st.session_state.get("data_corpus") == "file":
@@ -119,13 +120,19 @@ def summary(group: str, values: dict[str, Any]) -> str:
     """The values of a folded group in a few words."""
     v = values
     rate = f"{v['optimizer.learning_rate']:g}"
-    corpus = str(file_name("data.path", v["data.path"]) or "file")
-    wide = f"{v['model.width']} wide"
-    more = {"transformer": f" · {v['model.heads']} heads", "resnet": f" · stem {v['model.stem']}"}
+    corpus = str(file_name("data.path", v["data.path"]) or t("file"))
+    wide = t("{width} wide", width=v["model.width"])
+    more = {
+        "transformer": t(" · {n} heads", n=v["model.heads"]),
+        "resnet": t(" · stem {stem}", stem=v["model.stem"]),
+    }
+    every = v["probes.every"]
     return {
         "model": wide + more.get(v["model.family"], ""),
         "data": corpus if v["data.corpus"] == "file" else v["data.corpus"],
         "optimizer": f"AdamW {rate}",
-        "training": f"{v['training.steps']:,} steps · seed {v['training.seed']}",
-        "probes": f"every {v['probes.every']} steps" if v["probes.every"] else "off",
+        "training": t(
+            "{steps:,} steps · seed {seed}", steps=v["training.steps"], seed=v["training.seed"]
+        ),
+        "probes": t("every {n} steps", n=every) if every else t("off"),
     }[group]

@@ -10,9 +10,10 @@ import streamlit as st
 
 from core import jobs
 from core.jobs.queue import Where
+from core.language import t
 from core.memory import in_bytes
 from core.runs import Run, RunError
-from core.runs.trash import DAYS, SHORT, counted
+from core.runs.trash import DAYS, SHORT
 from core.transfer.tables import import_runs
 from dashboard.live.feed import store
 from dashboard.runs import ticks
@@ -25,7 +26,7 @@ def attempt(act: Callable[[], object]) -> bool:
     try:
         act()
     except (RunError, OSError) as error:
-        st.session_state.setdefault("runs_problems", []).append(str(error))
+        st.session_state.setdefault("runs_problems", []).append(t(error))
         return False
     return True
 
@@ -43,7 +44,7 @@ def heard() -> tuple[list[str], list[str]]:
 
 def sweep() -> None:
     """Clear what interrupted deletions left and what is due in the trash, and say so."""
-    attempt(lambda: say(*store().trash.sweep().sentences()))
+    attempt(lambda: say(*map(t, store().trash.sweep().sentences())))
 
 
 def delete(runs: Iterable[Run], stop: bool = False) -> None:
@@ -79,10 +80,15 @@ def undo() -> tuple[list[str], str] | None:
     keys = [key for key in last["keys"] if key in there]
     if not keys:
         return None
-    stay = "It stays" if len(keys) == 1 else "They stay"
-    said = (
-        f"{counted(len(keys))} moved to the trash, {in_bytes(last['size'])}. {stay} there for"
-        f" {DAYS} days, or until less than {SHORT // 2**30} GB are free."
+    said = t(
+        "{n:,} run moved to the trash, {size}. It stays there for {days} days, or until less than"
+        " {free} GB are free.",
+        "{n:,} runs moved to the trash, {size}. They stay there for {days} days, or until less than"
+        " {free} GB are free.",
+        n=len(keys),
+        size=in_bytes(last["size"]),
+        days=DAYS,
+        free=SHORT // 2**30,
     )
     return keys, said
 
@@ -91,7 +97,7 @@ def restore(keys: Collection[str]) -> None:
     """Bring runs back from the trash."""
     done = [key for key in keys if attempt(lambda key=key: store().restore(key))]  # type: ignore[misc]
     if done:
-        say(f"{counted(len(done))} restored.")
+        say(t("{n:,} run restored.", "{n:,} runs restored.", n=len(done)))
     st.session_state.pop("runs_undo", None)
     ticks.clear(TRASH)
 
@@ -105,7 +111,14 @@ def remove(keys: Collection[str]) -> None:
     attempt(lambda: freed.append(trash.remove(chosen).bytes))
     gone = before - len(trash.list())
     if gone:
-        say(f"{counted(gone)} removed for good, {in_bytes(sum(freed))} freed.")
+        say(
+            t(
+                "{n:,} run removed for good, {size} freed.",
+                "{n:,} runs removed for good, {size} freed.",
+                n=gone,
+                size=in_bytes(sum(freed)),
+            )
+        )
     ticks.clear(TRASH)
 
 
@@ -152,4 +165,10 @@ def import_zip() -> None:
             taken.extend(import_runs(store(), file.name, notes.append))
 
     if attempt(take):
-        say(f"{counted(len(taken))} imported from {upload.name}.", *notes[:5])
+        said = t(
+            "{n:,} run imported from {file}.",
+            "{n:,} runs imported from {file}.",
+            n=len(taken),
+            file=upload.name,
+        )
+        say(said, *map(t, notes[:5]))

@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.catalogue.entry import Entry
 from core.jobs.queue import Where
+from core.language import mark, t
 from core.runs import Run
 from core.runs.retention import RULES
 from core.runs.status import RESUMABLE
-from core.runs.trash import counted
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
 from dashboard.runs import actions, ticks
@@ -31,15 +31,12 @@ def _top_line(folder: Folder, shown: Sequence[Entry]) -> list[Entry]:
     """Which list, the filter and how much the list takes on disk; returns what passes it."""
     with st.container(horizontal=True, key="runs_top", gap="small"):
         text = st.text_input(
-            "Filter", key="runs_filter", bind="query-params", label_visibility="collapsed",
-            placeholder='Search, or filter: state == stopped and not "keep" in tags',
+            t("Filter"), key="runs_filter", bind="query-params", label_visibility="collapsed",
+            placeholder=t('Search, or filter: state == stopped and not "keep" in tags'),
         )  # fmt: skip
         listed, problem = listing.filtered(shown, text)
-        few = "" if len(listed) == len(shown) else f"{len(listed):,} of "
-        st.html(
-            f'<span class="found" title="{RULES}">{few}{lists.total(shown, folder.on_disk)}</span>',
-            width="content",
-        )
+        found = lists.total(listed, shown, folder.on_disk)
+        st.html(f'<span class="found" title="{escape(t(RULES))}">{found}</span>', width="content")
     if problem:
         cards.problem(problem)
     return listed
@@ -49,33 +46,37 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
     """What can be done to the ticked runs; each button says why it can't be pressed."""
     runs = [entry.run for entry in chosen]
     resumable = [run for run in runs if run.status in RESUMABLE]
-    nothing = None if chosen else "Tick a run first."
+    nothing = None if chosen else t("Tick a run first.")
     with st.container(horizontal=True, key="run_actions", gap="small"):
-        with st.popover("Rename", key="rename", disabled=len(chosen) != 1, on_change="rerun"):
+        with st.popover(t("Rename"), key="rename", disabled=len(chosen) != 1, on_change="rerun"):
             if len(chosen) == 1:
                 _rename_form(chosen[0])
-        with st.popover("Tag", key="tag_runs", disabled=not chosen, on_change="rerun"):
+        with st.popover(t("Tag"), key="tag_runs", disabled=not chosen, on_change="rerun"):
             if chosen:
                 _tag_form(folder, chosen)
         st.button(
-            "Resume",
+            t("Resume"),
             key="resume_runs",
             on_click=actions.resume,
             args=(resumable,),
             disabled=not resumable,
-            help=None if resumable else nothing or "None of these can be resumed.",
+            help=None if resumable else nothing or t("None of these can be resumed."),
         )
         if any(entry.state == "queued" for entry in folder.entries):
             _queue_buttons([run for run in runs if run.status == "queued"], nothing)
-        if st.button("Compare", key="compare_these", disabled=not chosen, help=nothing):
+        if st.button(t("Compare"), key="compare_these", disabled=not chosen, help=nothing):
             st.switch_page(
                 "app_pages/compare.py",
                 query_params={"compare_runs": ",".join(entry.id for entry in chosen)},
             )
-        share.export_popover(chosen, "ticked")
+        share.export_popover(chosen, ticked=True)
         _import_popover()
         if st.button(
-            "Delete", key="delete_runs", icon=":material/delete:", disabled=not chosen, help=nothing
+            t("Delete"),
+            key="delete_runs",
+            icon=":material/delete:",
+            disabled=not chosen,
+            help=nothing,
         ):
             alive = [entry for entry in chosen if entry.alive]
             if alive:
@@ -85,24 +86,29 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
                 st.rerun()
 
 
-QUEUE: tuple[tuple[Where, str, str], ...] = (
-    ("first", ":material/vertical_align_top:", "Next: before all that wait"),
-    ("up", ":material/arrow_upward:", "One place up in the queue"),
-    ("down", ":material/arrow_downward:", "One place down in the queue"),
+QUEUE: tuple[tuple[Where, str, str, str], ...] = (
+    (
+        "first",
+        mark("First"),
+        ":material/vertical_align_top:",
+        mark("Next: before all that wait"),
+    ),
+    ("up", mark("Up"), ":material/arrow_upward:", mark("One place up in the queue")),
+    ("down", mark("Down"), ":material/arrow_downward:", mark("One place down in the queue")),
 )
 
 
 def _queue_buttons(waiting: Sequence[Run], nothing: str | None) -> None:
     """Move the ticked runs that wait; drawn while any run waits."""
-    for where, icon, said in QUEUE:
+    for where, label, icon, said in QUEUE:
         st.button(
-            where.capitalize(),
+            t(label),
             key=f"queue_{where}",
             icon=icon,
             on_click=actions.move,
             args=(waiting, where),
             disabled=not waiting,
-            help=said if waiting else nothing or "None of these waits.",
+            help=t(said) if waiting else nothing or t("None of these waits."),
         )
 
 
@@ -110,8 +116,8 @@ def _rename_form(entry: Entry) -> None:
     """One field; Enter keeps the name."""
     field = f"name_{entry.id}"
     with st.form("rename_form", border=False):
-        st.text_input("Name", entry.name, key=field, max_chars=120)
-        kept = st.form_submit_button("Keep this name", key="keep_name", on_click=_shut)
+        st.text_input(t("Name"), entry.name, key=field, max_chars=120)
+        kept = st.form_submit_button(t("Keep this name"), key="keep_name", on_click=_shut)
     if kept:
         actions.rename(entry.run, st.session_state[field])
         st.rerun()
@@ -119,18 +125,19 @@ def _rename_form(entry: Entry) -> None:
 
 def _tag_form(folder: Folder, chosen: Sequence[Entry]) -> None:
     """The tags that all ticked runs have, and the note where one is ticked."""
-    common = [t for t in chosen[0].tags if all(t in entry.tags for entry in chosen)]
+    common = [tag for tag in chosen[0].tags if all(tag in entry.tags for entry in chosen)]
     ids = hash(tuple(entry.id for entry in chosen))
     with st.form("tag_form", border=False):
         tags = st.multiselect(
-            "Tags" if len(chosen) == 1 else f"Tags of all {len(chosen)}", folder.tags, common,
-            key=f"tags_{ids}", accept_new_options=True, placeholder="Type a word, press Enter",
+            t("Tags") if len(chosen) == 1 else t("Tags of all {n}", n=len(chosen)),
+            folder.tags, common, key=f"tags_{ids}", accept_new_options=True,
+            placeholder=t("Type a word, press Enter"),
         )  # fmt: skip
         note = None
         if len(chosen) == 1:
             before = str(chosen[0].meta["note"])
-            note = st.text_area("Note", before, key=f"note_{ids}", max_chars=2000, height=90)
-        kept = st.form_submit_button("Keep", key="keep_tags", on_click=_shut)
+            note = st.text_area(t("Note"), before, key=f"note_{ids}", max_chars=2000, height=90)
+        kept = st.form_submit_button(t("Keep"), key="keep_tags", on_click=_shut)
     if kept:
         actions.retag([entry.run for entry in chosen], common, tags)
         if note is not None:
@@ -143,68 +150,85 @@ def _shut() -> None:
     st.session_state["rename"] = st.session_state["tag_runs"] = False
 
 
-@st.dialog("Delete runs", width="small")
 def _confirm_stop(runs: list[Run], alive: int) -> None:
     """Ask before runs at work are stopped."""
-    which = "One of these runs is" if alive == 1 else f"{alive} of these runs are"
-    st.markdown(
-        f"{which} at work. Stopping keeps a checkpoint; then all {len(runs)} move to the trash."
-        if len(runs) > 1
-        else "This run is at work. It is stopped with a checkpoint, then it moves to the trash."
-    )
+    st.dialog(t("Delete runs"), width="small")(_ask_to_stop)(runs, alive)
+
+
+def _ask_to_stop(runs: list[Run], alive: int) -> None:
+    said = t("This run is at work. It is stopped with a checkpoint, then it moves to the trash.")
+    if len(runs) > 1:
+        said = t(
+            "One of these runs is at work. Stopping keeps a checkpoint; then all {all} move to the"
+            " trash.",
+            "{n} of these runs are at work. Stopping keeps a checkpoint; then all {all} move to the"
+            " trash.",
+            n=alive,
+            all=len(runs),
+        )
+    st.markdown(said)
     with st.container(horizontal=True, gap="small"):
         if st.button(
-            "Stop and delete",
+            t("Stop and delete"),
             key="delete_stopped",
             icon=":material/delete:",
             on_click=actions.delete,
             args=(runs, True),
         ):
             st.rerun()
-        if st.button("Keep", key="keep_runs"):
+        if st.button(t("Keep"), key="keep_runs"):
             st.rerun()
 
 
 def _trash_buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
     """Bring back, or remove for good."""
-    nothing = None if chosen else "Tick a run first."
+    nothing = None if chosen else t("Tick a run first.")
     keys = [entry.id for entry in chosen]
     every = [one.key for one in folder.store.trash.list()]
     with st.container(horizontal=True, key="trash_actions", gap="small"):
-        if st.button("Restore", key="restore_runs", disabled=not chosen, help=nothing):
+        if st.button(t("Restore"), key="restore_runs", disabled=not chosen, help=nothing):
             actions.restore(keys)
             st.rerun()
-        if st.button("Delete for good", key="delete_for_good", icon=":material/delete_forever:",
+        if st.button(t("Delete for good"), key="delete_for_good", icon=":material/delete_forever:",
                      disabled=not chosen, help=nothing):  # fmt: skip
             _confirm_removal(keys)
-        if st.button("Empty trash", key="delete_trash", icon=":material/delete_forever:",
+        if st.button(t("Empty trash"), key="delete_trash", icon=":material/delete_forever:",
                      disabled=not every):  # fmt: skip
             _confirm_removal(every)
 
 
-@st.dialog("Delete for good", width="small")
 def _confirm_removal(keys: Sequence[str]) -> None:
     """Ask once more: this can't be undone."""
-    st.markdown(f"{counted(len(keys))} in the trash. This can't be undone.")
+    st.dialog(t("Delete for good"), width="small")(_ask_to_remove)(keys)
+
+
+def _ask_to_remove(keys: Sequence[str]) -> None:
+    st.markdown(
+        t(
+            "{n:,} run in the trash. This can't be undone.",
+            "{n:,} runs in the trash. This can't be undone.",
+            n=len(keys),
+        )
+    )
     with st.container(horizontal=True, gap="small"):
         if st.button(
-            "Delete for good",
+            t("Delete for good"),
             key="delete_confirmed",
             icon=":material/delete_forever:",
             on_click=actions.remove,
             args=(keys,),
         ):
             st.rerun()
-        if st.button("Keep", key="keep_trash"):
+        if st.button(t("Keep"), key="keep_trash"):
             st.rerun()
 
 
 def _import_popover() -> None:
     """Where a zip of runs is dropped."""
-    with st.popover("Import runs", key="import_popover"):
-        st.caption("A zip of runs, as Export makes it: metrics, checkpoints and all.")
+    with st.popover(t("Import runs"), key="import_popover"):
+        st.caption(t("A zip of runs, as Export makes it: metrics, checkpoints and all."))
         st.file_uploader(
-            "Zip of runs",
+            t("Zip of runs"),
             type=["zip"],
             key="import_runs",
             on_change=actions.import_zip,
@@ -235,10 +259,10 @@ def runs(folder: Folder) -> None:
     """The folder's runs, or those in its trash."""
     with cards.card("runs"):
         with st.container(horizontal=True, key="runs_head", vertical_alignment="center"):
-            many = {"Runs": len(folder.entries), "Trash": len(folder.trashed)}
+            many = {mark("Runs"): len(folder.entries), mark("Trash"): len(folder.trashed)}
             view = st.segmented_control(
-                "List", list(many), default="Runs", required=True, key="runs_view",
-                label_visibility="collapsed", format_func=lambda one: f"{one} {many[one]:,}",
+                t("List"), list(many), default="Runs", required=True, key="runs_view",
+                label_visibility="collapsed", format_func=lambda one: f"{t(one)} {many[one]:,}",
             )  # fmt: skip
             st.html(f'<span class="card-note">{escape(str(folder.store.root))}</span>')
         if view == "Trash":
@@ -252,7 +276,9 @@ def _runs_list(folder: Folder) -> None:
     listed = _top_line(folder, folder.entries)
     _buttons(folder, ticks.ticked(actions.RUNS, listed))
     rows = lists.table(listed, folder.on_disk)
-    empty = "No run matches this filter." if folder.entries else "No runs; the trash has some."
+    empty = (
+        t("No run matches this filter.") if folder.entries else t("No runs; the trash has some.")
+    )
     edited = _table(folder, rows, actions.RUNS, table.RUNS, "edit", empty).edit
     for entry in listed:
         if entry.id == edited:
@@ -265,17 +291,17 @@ def _trash_list(folder: Folder) -> None:
     _trash_buttons(folder, ticks.ticked(actions.TRASH, listed))
     ids = {entry.id for entry in listed}
     rows = [row for row in lists.trash_table(folder.store, folder.on_disk) if row["id"] in ids]
-    empty = "No run matches this filter." if folder.trashed else "The trash is empty."
+    empty = t("No run matches this filter.") if folder.trashed else t("The trash is empty.")
     _table(folder, rows, actions.TRASH, table.TRASH, "tick", empty)
 
 
 def unreadable(folder: Folder) -> None:
     """Folders that look like runs but can't be read, each with the button that deletes it."""
-    with cards.card("unreadable", "Folders that can't be read", f"{len(folder.unreadable)}"):
+    with cards.card("unreadable", t("Folders that can't be read"), f"{len(folder.unreadable)}"):
         for id, sentence in folder.unreadable.items():
             with st.container(horizontal=True, key=f"damaged_{id}", vertical_alignment="center"):
                 cards.problem(sentence)
-                if st.button("Delete", key=f"delete_{id}", icon=":material/delete:"):
+                if st.button(t("Delete"), key=f"delete_{id}", icon=":material/delete:"):
                     actions.delete([folder.store.open(id)])
                     st.rerun()
 
@@ -283,8 +309,8 @@ def unreadable(folder: Folder) -> None:
 def first_run() -> None:
     """The card of a folder without runs, and the buttons that bring some."""
     cards.first_run(
-        "No runs yet",
-        "Every network that you train is listed here with its state.",
+        t("No runs yet"),
+        t("Every network that you train is listed here with its state."),
         _import_popover,
     )
 
@@ -300,7 +326,7 @@ def news() -> None:
         keys, sentence = undo
         with st.container(horizontal=True, key="undo_line", vertical_alignment="center"):
             st.html(f'<div class="undo" role="status">{escape(sentence)}</div>', width="content")
-            if st.button("Undo", key="undo_delete"):
+            if st.button(t("Undo"), key="undo_delete"):
                 actions.restore(keys)
                 st.rerun()
 

@@ -11,12 +11,13 @@ from typing import Any
 from core.catalogue import index as catalogue
 from core.catalogue.entry import Entry
 from core.files import Usage, together
+from core.language import t
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
-from core.runs.trash import counted
-from core.verdicts.labels import LIVE
+from core.verdicts.labels import LIVE, STATE_LABELS
 from dashboard.catalogue import run_names
 from dashboard.compare import rows
+from dashboard.compare.listing import counted
 
 
 @cache
@@ -43,7 +44,7 @@ def damaged(store: RunStore, entries: Sequence[Entry]) -> dict[str, str]:
         try:
             Run(store.root / name).config  # noqa: B018 - reading it is the check
         except RunError as error:
-            found[name] = str(error)
+            found[name] = t(error)
     return found
 
 
@@ -74,7 +75,7 @@ def trash_table(store: RunStore, sizes: Mapping[str, Usage]) -> list[dict[str, A
         one = known[entry.id]
         row |= {"deleted": one.at, "left": one.days_left()} | _size(sizes, entry.id)
         if row["state"] in LIVE:  # it waited; nothing in the trash is asked for news
-            row |= {"state": "stopped", "words": "stopped"}
+            row |= {"state": "stopped", "words": t(STATE_LABELS["stopped"].word)}
     return made
 
 
@@ -85,8 +86,10 @@ def _size(sizes: Mapping[str, Usage], id: str) -> dict[str, Any]:
     return {"size": found.bytes, "on_disk": in_bytes(found.bytes)}
 
 
-def total(entries: Sequence[Entry], sizes: Mapping[str, Usage]) -> str:
-    """`60 runs, 1.2 GB`; says where not all are counted yet."""
+def total(listed: Sequence[Entry], entries: Sequence[Entry], sizes: Mapping[str, Usage]) -> str:
+    """`12 of 60 runs, 1.2 GB`, the size of all; says where not all are counted yet."""
     size = in_bytes(together(sizes[entry.id] for entry in entries if entry.id in sizes))
-    known = all(entry.id in sizes for entry in entries)
-    return f"{counted(len(entries))}, {size if known else f'{size} counted so far'}"
+    values = {"runs": counted(listed, entries), "size": size}
+    if all(entry.id in sizes for entry in entries):
+        return t("{runs}, {size}", **values)
+    return t("{runs}, {size} counted so far", **values)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core import presets
 from core.config import RunConfig, adapt, resolve
+from core.language import Message
 from dashboard.address.param import Address, Param, Problems, among, as_text, read
 from dashboard.settings.form import (
     DEFAULTS,
@@ -121,7 +122,7 @@ def _checked(dotted: str, value: Any) -> Any:
 def _reason(error: ValidationError) -> str:
     errors = error.errors(include_url=False)
     if len(errors) > 1:
-        return "input should be auto or a whole number"
+        return Message("input should be auto or a whole number")
     message = str(errors[0]["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
@@ -137,5 +138,10 @@ def _unknown(name: str) -> str:
         if plain.partition("_")[0] not in {dotted.partition(".")[0] for dotted in SETTINGS}:
             return ""
         near = difflib.get_close_matches(plain, KEYS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    return f"The address names {name}, which is not a setting{hint}"
+    if near:
+        return Message(
+            "The address names {name}, which is not a setting; did you mean {near}?",
+            name=name,
+            near=near[0],
+        )
+    return Message("The address names {name}, which is not a setting.", name=name)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from core.config import ModelConfig, RunConfig, explain, layers, overrides, settings
+from core.language import Message, joined
 
 SETTINGS = settings()
 DEFAULT = RunConfig()
@@ -72,10 +73,10 @@ def _list(dotted: str, value: Any) -> Any:
 def to_config(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None, str]:
     """The settings, or None and one sentence that says what is wrong with them."""
     if values["data.corpus"] == "file" and not values["data.path"]:
-        return None, "Choose a text file, or another corpus."
+        return None, Message("Choose a text file, or another corpus.")
     for dotted in LISTS:
         if sentence := unreadable(values[dotted]):
-            return None, f"{dotted}: {sentence}"
+            return None, joined([dotted, sentence], ": ")
     try:
         return RunConfig.from_flat(values, name), ""
     except ValidationError as error:
@@ -89,7 +90,7 @@ def unreadable(typed: Any) -> str:
     try:
         overrides.typed(typed)
     except ValueError as error:
-        return f"{error}."
+        return Message("{why}.", why=error)
     return ""
 
 

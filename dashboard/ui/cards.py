@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.language import t
 from core.resources import ASSETS
 from dashboard.ui.templates import render
 
@@ -32,17 +33,17 @@ def card(
 
 def heading(title: str, note: str = "", below: str = "") -> str:
     """A card's title: what to see, and what is drawn and in which unit."""
-    return render("heading", title=title, note=note, below=below)
+    return render("heading", title=t(title), note=note, below=t(below))
 
 
 def problem(sentence: str) -> None:
     """Something that is wrong, in one sentence."""
-    st.html(render("problem", sentence=sentence))
+    st.html(render("problem", sentence=t(sentence)))
 
 
 def empty(title: str, text: str) -> None:
     """A card that says what would be here."""
-    st.html(render("empty", title=title, text=text))
+    st.html(render("empty", title=t(title), text=t(text)))
 
 
 def first_run(title: str, text: str, beside: Callable[[], None] | None = None) -> None:
@@ -50,7 +51,7 @@ def first_run(title: str, text: str, beside: Callable[[], None] | None = None) -
     with card("first"):
         empty(title, text)
         with st.container(horizontal=True, gap="small"):
-            if st.button("Open the Lab", key="open_lab", type="primary"):
+            if st.button(t("Open the Lab"), key="open_lab", type="primary"):
                 st.switch_page("app_pages/lab.py")
             if beside:
                 beside()
@@ -59,9 +60,12 @@ def first_run(title: str, text: str, beside: Callable[[], None] | None = None) -
 def failed(error: Exception) -> bool:
     """Say that a page's script failed, in place of a framework's box; its trace is in the log."""
     where = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f", {Path(where[0].filename).name} line {where[0].lineno}" if where else ""
+    place = f", {Path(where[0].filename).name}:{where[0].lineno}" if where else ""
     problem(
-        f"A part of this page could not be drawn ({type(error).__name__}{place}). Runs go on."
-        " Reload the page; if that does not help, the terminal of the dashboard says what is wrong."
+        t(
+            "A part of this page could not be drawn ({where}). Runs go on. Reload the page; if that"
+            " does not help, the terminal of the dashboard says what is wrong.",
+            where=f"{type(error).__name__}{place}",
+        )
     )
     return True

@@ -15,6 +15,7 @@ from core.durations import (
 from core.jobs import machine
 from core.jobs.admission import device_of, refused
 from core.jobs.slots import room_for
+from core.language import t
 from core.memory import in_bytes
 
 __all__ = [
@@ -37,7 +38,8 @@ def vocabulary(config: RunConfig) -> tuple[int | None, str]:
     A page is drawn for whoever wrote its address, so no drawing opens a path in it or downloads
     a corpus: both happen once somebody presses a button.
     """
-    return durations.vocabulary(config, read=False)
+    letters, problem = durations.vocabulary(config, read=False)
+    return letters, t(problem)
 
 
 def size(config: RunConfig, vocab: int) -> str:
@@ -48,17 +50,20 @@ def size(config: RunConfig, vocab: int) -> str:
     count, kind = estimate.parameters(config.model, vocab, config.image), device_of(config)
     need = in_bytes(estimate.needed_bytes(config, vocab, kind == "cuda"))
     room = room_for(kind)
-    free = f", {in_bytes(room.beside)} free{' on the GPU' * (kind == 'cuda')}" if room else ""
-    text = f"{count:,} parameters · {need} to train{free}"
+    text = t("{count:,} parameters · {need} to train", count=count, need=need)
+    if room and kind == "cuda":
+        text += t(", {free} free on the GPU", free=in_bytes(room.beside))
+    elif room:
+        text += t(", {free} free", free=in_bytes(room.beside))
     if config.data.path:
         name = file_name("data.path", config.data.path)
-        text += f", with {vocab} letters assumed: {name} is read at Train"
+        text += t(", with {n} letters assumed: {name} is read at Train", n=vocab, name=name)
     return text
 
 
 def lacking(config: RunConfig) -> str:
     """Why the machine has too little memory for a run, and what would fit; nothing where it has."""
-    return refused(config, read=False)
+    return t(refused(config, read=False))
 
 
 def duration(config: RunConfig, vocab: int, measured: Measured | None, first: int = 0) -> str:
@@ -70,7 +75,8 @@ def duration(config: RunConfig, vocab: int, measured: Measured | None, first: in
     threads = cores if config.training.threads == "auto" else config.training.threads
     seconds = (config.training.steps - first) * step_seconds(config, vocab, threads, measured)
     gpu = config.training.device == "cuda"
-    where = "gpu" if gpu else f"cpu, {threads} thread{'s' * (threads != 1)}"
+    where = "gpu" if gpu else t("cpu, {n} thread", "cpu, {n} threads", n=threads)
+    time = t(in_time(seconds))
     if measured is None:
-        return f"about {in_time(seconds)}, a guess until the first run ({where})"
-    return f"about {in_time(seconds)} on this machine ({where})"
+        return t("about {time}, a guess until the first run ({where})", time=time, where=where)
+    return t("about {time} on this machine ({where})", time=time, where=where)

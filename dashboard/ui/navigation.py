@@ -8,9 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.language import t
+
 FOLDER = Path(__file__).resolve().parents[1] / "app_pages"
 # Others follow by name.
-FIRST = ("lab", "learn", "compare", "attention", "anatomy", "evidence", "runs", "glossary")
+FIRST = ("lab", "compare", "attention", "anatomy", "evidence", "runs", "glossary")
 
 
 def pages() -> list[st.Page]:
@@ -26,7 +28,7 @@ def names() -> list[str]:
 
 def _page(name: str) -> st.Page:
     # No hint: it would hang over what stands at the top of the page.
-    return st.Page(f"app_pages/{name}.py", title=title(name), default=name == FIRST[0])
+    return st.Page(f"app_pages/{name}.py", title=t(title(name)), default=name == FIRST[0])
 
 
 @cache

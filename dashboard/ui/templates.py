@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.language import t
+from core.language import current, t
 from dashboard.ui.marks import dot
 
 FOLDER = Path(__file__).with_name("templates")
@@ -26,6 +26,7 @@ def _environment() -> Environment:
     )
     found.globals["dot"] = dot
     found.globals["t"] = t
+    found.globals["language"] = current
     return found
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.config.units import corpus_unit
-from core.metrics.names import baseline_of, predicted
+from core.language import mark
+from core.metrics.names import baseline_of, predicted, unit_of
 from core.runs import Run
 
 
 def unit_name(runs: Sequence[Run]) -> str:
     """What a loss in nats is for: a character, an image, or a prediction of either."""
     return predicted(run.config.image is not None for run in runs)
+
+
+# `unit_of` puts these together.
+NATS = (mark("nats per character"), mark("nats per image"), mark("nats per prediction"))
+
+
+def nats(runs: Sequence[Run]) -> str:
+    """The unit of a loss of these runs, one of `NATS`."""
+    return unit_of("loss/train", unit_name(runs))
 
 
 def baseline(runs: Sequence[Run]) -> str:

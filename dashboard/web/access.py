@@ -26,6 +26,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.language import mark, t
 from dashboard.ui.templates import render
 from dashboard.web import peer, sign_in, style
 from dashboard.web.host_guard import is_of_this_machine
@@ -36,9 +37,12 @@ PARAMETER = "token"  # of an address
 OPEN = ("/static/", "/_stcore/health")  # Streamlit's own files, and whether it is up
 SLOW = 0.5  # s that a wrong token waits for its answer
 FRESH = {"Cache-Control": "no-store"}
-REFUSED = "This dashboard is for the user who started it, or with its token"
-SIGN_IN = 'Sign in on a page of this dashboard; a script sends "Authorization: Bearer TOKEN".'
-HOW = f'{REFUSED}: send "Authorization: Bearer TOKEN" with the one that its terminal printed.'
+REFUSED = mark("This dashboard is for the user who started it, or with its token")
+SIGN_IN = mark('Sign in on a page of this dashboard; a script sends "Authorization: Bearer TOKEN".')
+HOW = mark(
+    "This dashboard is for the user who started it, or with its token: send"
+    ' "Authorization: Bearer TOKEN" with the one that its terminal printed.'
+)
 
 
 def given() -> str:
@@ -192,4 +196,4 @@ def _question(scope: Scope, wrong: bool) -> Response:
 
 
 def _refusal(sentence: str) -> Response:
-    return Response(json.dumps({"error": sentence}), 403, FRESH, "application/json")
+    return Response(json.dumps({"error": t(sentence)}), 403, FRESH, "application/json")

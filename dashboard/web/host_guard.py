@@ -14,8 +14,10 @@ import os
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-NOT_HERE = "This address is not served here; name it in ADDNORM_HOSTS to allow it."
-OTHER_SITES = "Requests from other sites are refused."
+from core.language import mark, t
+
+NOT_HERE = mark("This address is not served here; name it in ADDNORM_HOSTS to allow it.")
+OTHER_SITES = mark("Requests from other sites are refused.")
 
 
 def _name(host: str) -> str:
@@ -79,7 +81,7 @@ class Guard:
         if kind == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
             return
-        body = json.dumps({"error": reason}).encode()
+        body = json.dumps({"error": t(reason)}).encode()
         start = {
             "type": "http.response.start",
             "status": 403,

@@ -13,6 +13,7 @@ from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 from streamlit.web.server import server_util
 
 from core.files import keep_as_private_as
+from core.language import of_terminal, speaking, t
 from core.runs import RunStore
 from dashboard.web import access, peer, sign_in
 from dashboard.web.sockets import at_once
@@ -33,7 +34,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     sys.setswitchinterval(TURN)
     async with at_once(app):
         keep_as_private_as(RunStore().root)
-        print(f"  {entrance()}\n", flush=True)
+        with speaking(of_terminal()):
+            print(f"  {entrance()}\n", flush=True)
         yield
 
 
@@ -52,16 +54,25 @@ def entrance() -> str:
     """One line: who gets in by which address."""
     if sign_in.configured():
         return sign_in.problem() or (
-            f"Whoever opens {_address()} signs in. Scripts send the token {access.token()}."
+            t(
+                "Whoever opens {address} signs in. Scripts send the token {token}.",
+                address=_address(),
+                token=access.token(),
+            )
         )
     if given := access.given():
-        more = f" It is short; {SHORT} letters or more can't be found by trying."
-        return (
-            f"Whoever opens {_address()} needs the token that {access.VARIABLE} says."
-            f"{more if len(given) < SHORT else ''}"
+        values = {"address": _address(), "variable": access.VARIABLE, "short": SHORT}
+        if len(given) >= SHORT:
+            return t("Whoever opens {address} needs the token that {variable} says.", **values)
+        return t(
+            "Whoever opens {address} needs the token that {variable} says. It is short; {short}"
+            " letters or more can't be found by trying.",
+            **values,
         )
     address = f"{_address()}/?{urlencode({access.PARAMETER: access.token()})}"
-    return f"{'For another browser or user' if peer.told() else 'Open'}: {address}"
+    if peer.told():
+        return t("For another browser or user: {address}", address=address)
+    return t("Open: {address}", address=address)
 
 
 def _address() -> str:

@@ -27,6 +27,7 @@ from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
+from core.language import t
 from dashboard.ui.templates import render
 from dashboard.web import style
 
@@ -78,15 +79,17 @@ def providers() -> list[str]:
 def problem() -> str:
     """Why nobody can sign in, in one sentence; empty where people can."""
     if path := _unreadable():
-        return f"{path} can't be read, which may ask people to sign in: mend or remove it."
+        return t(
+            "{path} can't be read, which may ask people to sign in: mend or remove it.", path=path
+        )
     section = _section()
     lacking = [name for name in NEEDED if not section.get(name)]
     if importlib.util.find_spec("authlib") is None or importlib.util.find_spec("httpx") is None:
-        return "Sign-in needs Authlib: install add-and-norm-lab[sign-in]."
+        return t("Sign-in needs Authlib: install add-and-norm-lab[sign-in].")
     if not providers():
         lacking += OF_PROVIDER
     if lacking:
-        return f"Sign-in needs {', '.join(lacking)} in [auth] of secrets.toml."
+        return t("Sign-in needs {names} in [auth] of secrets.toml.", names=", ".join(lacking))
     return ""
 
 
@@ -138,7 +141,10 @@ def begins(scope: Scope) -> Response | None:
 
 def page(scope: Scope, claims: Mapping[str, Any] | None) -> Response:
     """Asks to sign in, and remembers which address was wanted; tells who may not come in."""
-    ways = {name: "Sign in" if name == DEFAULT else f"Sign in with {name}" for name in providers()}
+    ways = {
+        name: t("Sign in") if name == DEFAULT else t("Sign in with {name}", name=name)
+        for name in providers()
+    }
     refused = str(claims.get("email") or claims.get("name") or "") if claims else None
     text = render(
         "sign_in",

@@ -23,7 +23,7 @@ from tests.fake_runs import LiveFakeRun, finished
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
 NAMES = [file.stem for file in sorted(PAGES.glob("*.py"))]
 # Pages that show what they are for before anything was trained.
-WITHOUT_RUNS = ("lab", "learn", "evidence", "glossary")
+WITHOUT_RUNS = ("lab", "evidence", "glossary")
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,9 @@ def test_the_first_press_trains_the_story(store: RunStore, monkeypatch: pytest.M
 
 def test_no_accessible_name_holds_markup() -> None:
     source = "".join(f.read_text() for f in PAGES.parent.rglob("*.py"))
-    labels = re.findall(r"st\.(?:multiselect|selectbox|text_input|button)\(\s*f?\"([^\"]*)", source)
+    labels = re.findall(
+        r"st\.(?:multiselect|selectbox|text_input|button)\(\s*(?:t\(\s*)?\"([^\"]*)", source
+    )
     assert len(labels) > 20
     assert [label for label in labels if ":gray[" in label] == []
 

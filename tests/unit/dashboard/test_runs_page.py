@@ -107,10 +107,10 @@ def test_a_page_does_not_wait_for_sizes(store: RunStore, monkeypatch) -> None:
     monkeypatch.setattr(Run, "usage", lambda run: free.wait(60) and Usage(7, {}))
     sizes, entries = Sizes(), catalogue.entries(store)
     assert dict(sizes.of(entries, 0)) == {}
-    assert "counted so far" in listing.total(entries, {})
+    assert "counted so far" in listing.total(entries, entries, {})
     free.set()
     assert dict(sizes.of(entries, 60)) == {entries[0].id: Usage(7, {})}
-    assert listing.total(entries, {entries[0].id: Usage(7, {})}) == "1 run, 7 B"
+    assert listing.total(entries, entries, {entries[0].id: Usage(7, {})}) == "1 run, 7 B"
 
 
 def test_what_a_fork_shares_with_its_parent_counts_once_in_totals(store: RunStore) -> None:
@@ -123,7 +123,7 @@ def test_what_a_fork_shares_with_its_parent_counts_once_in_totals(store: RunStor
     assert all(one.own < 10**6 for one in sizes.values()), "and neither frees it alone"
     total = together(sizes.values())
     assert total == sum(one.own for one in sizes.values()) + 5 * 10**6
-    assert listing.total(entries, sizes) == f"2 runs, {in_bytes(total)}"
+    assert listing.total(entries, entries, sizes) == f"2 runs, {in_bytes(total)}"
     alone = {fork.id: sizes[fork.id]}
     assert together(alone.values()) == fork.size()
     freed = store.trash.destroy(fork.path)

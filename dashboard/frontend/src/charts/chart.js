@@ -72,7 +72,7 @@ export class Chart extends Card {
     }
     this.busy = true
     this.pending = false
-    if (!this.ready) this.explain("Loading…")
+    if (!this.ready) this.explain(t("Loading…"))
     try {
       const Plotly = await loadPlotly(this.props.plotly)
       if (this.dead || !drawable(this.body.clientWidth, this.body.clientHeight)) return

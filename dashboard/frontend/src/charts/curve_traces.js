@@ -1,5 +1,6 @@
 // Plotly's traces of curves: the lines with what lies under them, and what the pointer is told.
 
+import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { escaped, number } from "../ui/format.js"
 import { runColour, runDash, faded } from "../ui/theme.js"
@@ -53,7 +54,7 @@ function main(chart, line, color, width, together) {
   const shared = { type: "scatter", mode: "lines", x: line.xs, y: line.ys, name: escaped(chart.name(line)),
     meta: line.run.id, line: { color, width, dash: runDash(line.run) } }
   if (together) return { ...shared, customdata: told(chart, line), hovertemplate: "%{customdata}" }
-  return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${chart.props.x} %{x}: %{y:.4~g}<extra></extra>` }
+  return { ...shared, hovertemplate: `<b>${shared.name}</b><br>${t(chart.props.x)} %{x}: %{y:.4~g}<extra></extra>` }
 }
 
 // What the pointer is told: the value, or the mean of a bucket with its range, and validation
@@ -79,9 +80,12 @@ export function tell(chart, line) {
     for (; series && k < series.steps.length && series.steps[k] < cell.begin + cell.span; k++) {
       if (series.steps[k] >= cell.begin) held = /** @type {number | null} */ (series.values[k])
     }
-    const range = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1) ? ` (${number(cell.low, 3)} to ${number(cell.high, 3)})` : ""
-    const raw = number(cell.mean) + range
-    return (smooth > 0 ? `${number(line.ys[i])} smoothed, ${line.runs.length > 1 ? "mean" : "raw"} ${raw}` : raw) + (held === null ? "" : `, validation ${number(held)}`)
+    const ranges = cell.low !== null && ((thinned && cell.span > 1) || line.runs.length > 1)
+    const raw = ranges ? t("{value} ({low} to {high})", { value: number(cell.mean), low: number(cell.low, 3), high: number(cell.high, 3) }) : number(cell.mean)
+    const smoothed = { value: number(line.ys[i]), raw }
+    const said = !(smooth > 0) ? raw
+      : line.runs.length > 1 ? t("{value} smoothed, mean {raw}", smoothed) : t("{value} smoothed, raw {raw}", smoothed)
+    return held === null ? said : t("{said}, validation {value}", { said, value: number(held) })
   })
 }
 

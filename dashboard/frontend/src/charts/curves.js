@@ -2,9 +2,9 @@
 // ends. Runs of one group are drawn as their mean in the range of its members.
 
 import { titleOf, unitOf } from "../protocol/metrics.js"
-import { ENDED } from "../protocol/states.js"
+import { ENDED, STATES } from "../protocol/states.js"
 import { timesOf } from "../state/groups.js"
-import { t } from "../protocol/words.js"
+import { t, tn } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
 import { curvesNotice } from "../notice/curves.js"
@@ -107,7 +107,7 @@ export class Curves extends Courses {
   why(runs) {
     const why = this.reason(runs, this.props.metric)
     if (why || this.props.x !== "flops" || runs.some((r) => r.flops_per_step)) return why
-    return "FLOPs are known once a run has started and knows its alphabet."
+    return t("FLOPs are known once a run has started and knows its alphabet.")
   }
 
   build(width, height) {
@@ -128,7 +128,7 @@ export class Curves extends Courses {
     const ends = named.map((l) => textWidth(this.name(l), font) + 14)
     const right = Math.min(Math.max(24, ...ends), width * 0.3)
     const x = xLog ? [Math.log10(least), Math.log10(extent)] : [0, extent]
-    const xTitle = { step: "step", tokens: "tokens", seconds: "seconds of training", flops: "training FLOPs" }[props.x]
+    const xTitle = { step: t("step"), tokens: t("tokens"), seconds: t("seconds of training"), flops: t("training FLOPs") }[props.x]
     const y = this.range(lines)
     this.top = yLog ? 10 ** y[1] : y[1]
     const layout = this.layout(width, height, { x, y, xTitle, yTitle: this.unit(), xLog, yLog, right })
@@ -136,7 +136,7 @@ export class Curves extends Courses {
     layout.hovermode = together ? "x unified" : "closest"
     layout.hoverdistance = together ? 20 : 40
     layout.xaxis.showspikes = together
-    layout.xaxis.unifiedhovertitle = { text: `${xTitle} %{x}` }
+    layout.xaxis.unifiedhovertitle = { text: props.x === "step" ? t("step {step}", { step: "%{x}" }) : `${xTitle} %{x}` }
     layout.xaxis.hoverformat = { flops: ".3~e", seconds: ",.1f" }[props.x] ?? ",.0f"
     const traces = tracesOf(this, lines, together)
     for (const line of lines) traces.push(...this.validation(line))
@@ -171,8 +171,7 @@ export class Curves extends Courses {
   extras(_layout) {}
 
   unit() {
-    const unit = unitOf(this.props.metric)
-    return this.runs[0]?.unit === "images" ? unit.replace("character", "image") : unit
+    return unitOf(this.props.metric, this.runs[0]?.unit === "images")
   }
 
   // The title and what is drawn, in a line below it.
@@ -181,13 +180,11 @@ export class Curves extends Courses {
     const unit = this.unit()
     const grouped = lines.filter((l) => l.runs.length > 1)
     const thin = lines.length > MANY
-    const drawn = !(props.smooth > 0) ? "raw" : thin ? "smoothed" : "raw and smoothed"
-    const sizes = [...new Set(grouped.map((l) => (l.begun < l.runs.length ? `${l.begun} of ${l.runs.length}` : l.runs.length)))]
-    const what = grouped.some((l) => l.band) ? "mean and range" : "mean"
-    const ends = grouped.some((l) => l.until) ? ", as far as all of them go" : ""
-    const how = grouped.length ? `${what} of ${sizes.length === 1 ? sizes[0] : "each group's"} runs${ends}` : drawn
-    const count = lines.length > NAMED ? `${lines.length} ${grouped.length ? "lines" : "runs"}` : ""
-    const circles = lines.some((l) => this.validation(l).length) ? "circles: validation" : ""
+    const drawn = !(props.smooth > 0) ? t("raw") : thin ? t("smoothed") : t("raw and smoothed")
+    const how = grouped.length ? this.averaged(grouped) : drawn
+    const n = lines.length
+    const count = n <= NAMED ? "" : grouped.length ? tn("{n:,} line", "{n:,} lines", n) : tn("{n:,} run", "{n:,} runs", n)
+    const circles = lines.some((l) => this.validation(l).length) ? t("circles: validation") : ""
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
       ...this.levels().map(([name, value, dash]) => (dash === "dot"
@@ -209,10 +206,19 @@ export class Curves extends Courses {
       levels: this.levels(), zoomed: Boolean(this.zoom) })
   }
 
+  // What a line of several runs shows of them.
+  averaged(grouped) {
+    const sizes = [...new Set(grouped.map((l) => (l.begun < l.runs.length ? t("{n} of {all}", { n: l.begun, all: l.runs.length }) : l.runs.length)))]
+    const [n, band] = [sizes.length === 1 ? sizes[0] : null, grouped.some((l) => l.band)]
+    const what = n === null ? (band ? t("mean and range of each group's runs") : t("mean of each group's runs"))
+      : band ? t("mean and range of {n} runs", { n }) : t("mean of {n} runs", { n })
+    return grouped.some((l) => l.until) ? t("{what}, as far as all of them go", { what }) : what
+  }
+
   name(line) {
     const [run] = line.runs
     if (line.runs.length > 1) return `${short(run.group)} ${timesOf(line.runs)}` + (line.until ? " · " + line.until : "")
-    return labelOf(run) + (hub.run(run.id).state === "diverged" ? " · diverged" : "")
+    return labelOf(run) + (hub.run(run.id).state === "diverged" ? ` · ${STATES.diverged}` : "")
   }
 
   // What diverged leaves the frame rather than flattening the others.
@@ -254,7 +260,7 @@ export class Curves extends Courses {
     const series = this.evaluations(line)
     if (!series || (this.chosen && this.chosen !== line)) return []
     return [{ type: "scatter", mode: "markers", x: this.axis(line.run, [...series.steps]),
-      y: [...series.values], name: escaped(labelOf(line.run)) + ", validation", cliponaxis: Boolean(this.zoom),
+      y: [...series.values], name: [escaped(labelOf(line.run)), t("validation")].join(", "), cliponaxis: Boolean(this.zoom),
       hoverinfo: "skip", marker: { size: 6.5, color: this.theme.card, line: { color: runColour(this.theme, line.run), width: 1.6 } } }]
   }
 

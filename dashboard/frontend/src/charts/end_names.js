@@ -1,5 +1,6 @@
 // A button over each name at a line's end, so that names can be pressed and reached by Tab.
 
+import { t } from "../protocol/words.js"
 import { el } from "../ui/dom.js"
 
 /** @import { Curves } from "./curves.js" */
@@ -32,7 +33,7 @@ export class EndNames {
       button.dataset.run = label.run
       button.setAttribute("aria-pressed", String(on))
       button.ariaLabel = label.text
-      button.title = `${label.full}\n${on ? "Press: all runs again" : "Press: only this run stands out"}`
+      button.title = `${label.full}\n${on ? t("Press: all runs again") : t("Press: only this run stands out")}`
       Object.assign(button.style, { left: `${width - margin.r + 3}px`, width: `${margin.r - 5}px`, top: `${margin.t + label.at - 8}px` })
       if (held === label.run) button.focus({ preventScroll: true })
     })

@@ -2,7 +2,7 @@
 // stream grows, or does not.
 
 import { fetchText } from "../protocol/fetch.js"
-import { OBSERVABLES, PROFILES, unitOf } from "../protocol/metrics.js"
+import { OBSERVABLES, PROFILES, STATISTICS, unitOf } from "../protocol/metrics.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { textWidth } from "../ui/canvas.js"
@@ -112,7 +112,7 @@ export class Profile extends Chart {
     const runs = this.shownRuns
     const observable = metric.split("/").at(-1)
     const what = PROFILES[metric] ?? OBSERVABLES[observable] ?? observable
-    const unit = unitOf(metric).replace(" of activations", "")
+    const unit = STATISTICS[metric.split("/")[1]] ?? unitOf(metric)
     this.explain(this.why(runs))
     const lines = this.linesOf(runs)
     const left = this.runs.length - runs.length

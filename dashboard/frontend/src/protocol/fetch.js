@@ -1,6 +1,6 @@
 // Asking the server.
 
-import { LANGUAGE } from "./words.js"
+import { LANGUAGE, t } from "./words.js"
 
 const TIMEOUT = 15000 // ms
 
@@ -52,7 +52,7 @@ export async function fetchAnswer(address, names = []) {
     const reply = await answered(`${address}/array/${name}`)
     const type = headerOf(reply, "X-Type")
     const kind = ARRAYS.get(type.slice(1))
-    if (!kind) throw new Error(`${name} comes as ${type}, which this page can't read`)
+    if (!kind) throw new Error(t("{name} comes as {type}, which this page can't read", { name, type }))
     return [name, new kind(await reply.arrayBuffer())]
   })
   return { ...(await result), arrays: Object.fromEntries(await Promise.all(arrays)) }
@@ -75,7 +75,7 @@ async function answered(address, how) {
  */
 function headerOf(reply, name) {
   const value = reply.headers.get(name)
-  if (value === null) throw new Error(`the answer lacks ${name}`)
+  if (value === null) throw new Error(t("the answer lacks {name}", { name }))
   return value
 }
 

@@ -1,7 +1,7 @@
 // What a metric is called and measured in, as core/metrics/names.py says.
 
 import { LABELS } from "./labels.js"
-import { said } from "./words.js"
+import { said, t } from "./words.js"
 
 /** @typedef {Record<string, string>} Words */
 
@@ -16,13 +16,13 @@ export const STATISTICS = said(LABELS.metrics.statistics)
 /** @type {Words} */
 const TITLES = said(LABELS.metrics.titles)
 
-/** @type {Words} */
-const UNITS = said(LABELS.metrics.units)
-
-/** @param {string} metric */
-export function unitOf(metric) {
-  const found = Object.entries(UNITS).find(([start]) => metric.startsWith(start))
-  return found ? found[1] : metric
+/**
+ * @param {string} metric
+ * @param {boolean} [images] whether a prediction is one of an image
+ */
+export function unitOf(metric, images = false) {
+  const found = Object.entries(LABELS.metrics.units).find(([start]) => metric.startsWith(start))
+  return found ? t(images ? found[1].replace("character", "image") : found[1]) : metric
 }
 
 /** @param {string} metric */

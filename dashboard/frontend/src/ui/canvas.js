@@ -1,5 +1,6 @@
 // Canvases: their size in the page's and in the screen's pixels, and how wide a text is.
 
+import { t } from "../protocol/words.js"
 import { el } from "./dom.js"
 
 /**
@@ -9,7 +10,7 @@ import { el } from "./dom.js"
  */
 export function contextOf(canvas, settings) {
   const context = canvas.getContext("2d", settings)
-  if (!context) throw new Error("This browser gives no canvas to draw on.")
+  if (!context) throw new Error(t("This browser gives no canvas to draw on."))
   return context
 }
 

@@ -1,6 +1,7 @@
 // What an operation costs one run: the loss before and after, and what it writes now.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
+import { t } from "../../protocol/words.js"
 import { sayWhole, el, say } from "../../ui/dom.js"
 import { shownToken, number } from "../../ui/format.js"
 import { markDash, runColour, faded } from "../../ui/theme.js"
@@ -29,8 +30,8 @@ export class Cost {
     this.where = el("div", "anl-where")
     this.answer = el("div", "anl-answer anl-unanswered")
     this.changed = el("div")
-    this.changed.append(el("div", "anl-sample-head", "writes now, the same seed; grey as before"), this.after,
-      el("div", "anl-sample-head", "where it hurts: nats more at each token of the probe text"), this.where)
+    this.changed.append(el("div", "anl-sample-head", t("writes now, the same seed; grey as before")), this.after,
+      el("div", "anl-sample-head", t("where it hurts: nats more at each token of the probe text")), this.where)
     this.answer.append(this.big, this.small, this.first, this.before, this.changed)
     this.node.append(this.head, this.answer, this.progress.node)
   }
@@ -63,24 +64,27 @@ export class Cost {
     const nothing = !operations.length
     const finite = Number.isFinite(delta)
     const clear = finite && Math.abs(delta) > 2 * (error ?? 0)
-    say(this.value, !finite ? "not finite" : nothing ? "0" : `${delta < 0 ? "−" : "+"}${Math.abs(delta).toFixed(3)}`)
+    say(this.value, !finite ? t("not finite") : nothing ? "0" : `${delta < 0 ? "−" : "+"}${Math.abs(delta).toFixed(3)}`)
     this.value.className = nothing ? "" : !finite || (clear && delta > 0) ? "anl-bad" : clear ? "anl-better" : ""
-    say(this.unit, nothing ? " nats: nothing is changed" : !finite ? "" : ` ± ${(error ?? 0).toFixed(3)} nats${clear ? "" : ": no clear change"}`)
-    const size = (v) => (v === null ? "not finite" : v.toFixed(3))
-    say(this.small, nothing ? `loss ${size(before.nats)} ± ${size(before.error)} nats on ${windows} held-out windows`
-      : `loss ${size(before.nats)} → ${size(after.nats)} nats on ${windows} held-out windows`)
-    say(this.first, nothing ? "writes" : "wrote before")
+    const spread = (error ?? 0).toFixed(3)
+    say(this.unit, nothing ? t(" nats: nothing is changed") : !finite ? ""
+      : clear ? t(" ± {spread} nats", { spread }) : t(" ± {spread} nats: no clear change", { spread }))
+    const size = (v) => (v === null ? t("not finite") : v.toFixed(3))
+    say(this.small, nothing
+      ? t("loss {before} ± {error} nats on {windows} held-out windows", { before: size(before.nats), error: size(before.error), windows })
+      : t("loss {before} → {after} nats on {windows} held-out windows", { before: size(before.nats), after: size(after.nats), windows }))
+    say(this.first, nothing ? t("writes") : t("wrote before"))
     this.changed.hidden = nothing
     this.before.replaceChildren(before.text)
     const same = el("span", "anl-same", after.text.slice(0, common))
     this.after.replaceChildren(...(nothing ? [after.text] : [same, after.text.slice(common)]))
-    if (!nothing && !after.text) this.after.replaceChildren(el("span", "anl-hint", "nothing: its logits are not finite"))
+    if (!nothing && !after.text) this.after.replaceChildren(el("span", "anl-hint", t("nothing: its logits are not finite")))
     this.where.replaceChildren(...tokens.map((text, i) => {
       const more = i ? arrays.after[i - 1] - arrays.before[i - 1] : 0
       const node = el("span", "", text === "\n" ? "↵" : text)
       const colour = more > 0 ? theme.warning : theme.norm
       node.style.background = Number.isFinite(more) ? faded(colour, Math.min(Math.abs(more) / 4, 1) * 0.75) : theme.warning
-      node.title = i ? `${shownToken(text)}: ${number(arrays.before[i - 1], 3)} → ${number(arrays.after[i - 1], 3)} nats` : ""
+      node.title = i ? t("{token}: {before} → {after} nats", { token: shownToken(text), before: number(arrays.before[i - 1], 3), after: number(arrays.after[i - 1], 3) }) : ""
       return node
     }))
   }

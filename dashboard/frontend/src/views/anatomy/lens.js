@@ -2,6 +2,7 @@
 // that scroll and point together.
 
 import { fetchAnswer, sentenceOf } from "../../protocol/fetch.js"
+import { t } from "../../protocol/words.js"
 import { sayWhole, el, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
 import { markDash, runColour } from "../../ui/theme.js"
@@ -13,7 +14,9 @@ import { rampLegend, choices, shade, share } from "./token_parts.js"
 // `blocks.3.resid_mid` -> `4, attention`: layers as people count them.
 function rowName(row) {
   const found = row.match(/^blocks\.(\d+)\.(\w+)/)
-  return found ? `layer ${Number(found[1]) + 1}${found[2] === "resid_mid" ? ", attention" : ""}` : "embedding"
+  if (!found) return t("embedding")
+  const layer = Number(found[1]) + 1
+  return found[2] === "resid_mid" ? t("layer {layer}, attention", { layer }) : t("layer {layer}", { layer })
 }
 
 class LensTable {
@@ -62,7 +65,7 @@ class LensTable {
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
     sayWhole(this.name, asked.name)
-    sayWhole(this.state, `step ${asked.step.toLocaleString("en-US")}`)
+    sayWhole(this.state, t("step {step:,}", { step: asked.step }))
     const done = standing.state === "done"
     this.progress.node.hidden = done
     this.progress.show(standing, { label: "" })
@@ -90,7 +93,7 @@ class LensTable {
   build() {
     const { rows, tokens, arrays } = this.answer
     const [N, T] = [rows.length, tokens.length]
-    this.names = rows.map((row, n) => rowName(row) + (n === N - 1 ? ", output" : ""))
+    this.names = rows.map((row, n) => (n === N - 1 ? t("{row}, output", { row: rowName(row) }) : rowName(row)))
     this.K = arrays.top_ids.length / (N * T)
     this.table.replaceChildren()
     const line = (name, words, kind) => {
@@ -99,7 +102,7 @@ class LensTable {
       words.forEach((w) => tr.append(el("td", "", w)))
       return tr
     }
-    this.table.append(line("right", tokens.map((_, t) => (t + 1 < T ? shownToken(tokens[t + 1]) : "")), "anl-lens-right"))
+    this.table.append(line(t("right"), tokens.map((_, j) => (j + 1 < T ? shownToken(tokens[j + 1]) : "")), "anl-lens-right"))
     this.cells = []
     // The output on top: depth grows upwards, as in every picture of layers.
     for (let n = N - 1; n >= 0; n--) {
@@ -114,8 +117,8 @@ class LensTable {
       })
       this.table.append(tr)
     }
-    this.table.append(line("reads", tokens.map(shownToken), "anl-lens-reads"))
-    this.scroll.setAttribute("aria-label", `Logit lens of ${this.asked.name}: ${N} rows, ${T} tokens. Arrows move from cell to cell.`)
+    this.table.append(line(t("reads"), tokens.map(shownToken), "anl-lens-reads"))
+    this.scroll.setAttribute("aria-label", t("Logit lens of {run}: {rows} rows, {tokens} tokens. Arrows move from cell to cell.", { run: this.asked.name, rows: N, tokens: T }))
     this.painted = ""
     this.quiet()
   }
@@ -158,7 +161,7 @@ class LensTable {
   }
 
   quiet() {
-    this.detail.replaceChildren(el("span", "anl-hint", "Point at a cell, or walk with the arrows. An underlined cell names the right token."))
+    this.detail.replaceChildren(el("span", "anl-hint", t("Point at a cell, or walk with the arrows. An underlined cell names the right token.")))
   }
 
   mark(at) {
@@ -167,18 +170,19 @@ class LensTable {
     if (!at) return this.quiet()
     const N = this.cells.length
     const n = Math.min(at[0], N - 1)
-    const t = Math.min(at[1], this.answer.tokens.length - 1)
-    this.cells[n][t].classList.add("anl-picked")
+    const j = Math.min(at[1], this.answer.tokens.length - 1)
+    this.cells[n][j].classList.add("anl-picked")
     const { arrays, tokens } = this.answer
-    const i = n * tokens.length + t
-    const list = Array.from({ length: this.K }, (_, k) => [this.token(n, t, k), arrays.top_p[i * this.K + k]])
-    const right = tokens[t + 1]
-    const words = el("span", "anl-detail-words", `${this.names[n]}, after `)
-    words.append(el("code", "", shownToken(tokens[t])))
+    const i = n * tokens.length + j
+    const list = Array.from({ length: this.K }, (_, k) => [this.token(n, j, k), arrays.top_p[i * this.K + k]])
+    const right = tokens[j + 1]
+    const words = el("span", "anl-detail-words", t("{row}, after ", { row: this.names[n] }))
+    words.append(el("code", "", shownToken(tokens[j])))
     if (right !== undefined) {
-      words.append(": right is ", el("code", "", shownToken(right)), `, p = ${share(arrays.right_p[i])}, rank ${arrays.right_rank[i] + 1}`)
+      words.append(t(": right is "), el("code", "", shownToken(right)),
+        t(", p = {p}, rank {rank}", { p: share(arrays.right_p[i]), rank: arrays.right_rank[i] + 1 }))
     }
-    words.append(` · entropy ${arrays.entropy[i].toFixed(2)} nats`)
+    words.append(t(" · entropy {entropy:.2f} nats", { entropy: arrays.entropy[i] }))
     this.detail.replaceChildren(words, choices(list, right))
   }
 }
@@ -199,9 +203,9 @@ export class Lens extends Follower {
   tick() {
     const { asked } = this
     const { title, subtitle, by, rows } = this.props
-    this.heading(title ?? "What each layer would say next", subtitle ?? "")
+    this.heading(title ?? t("What each layer would say next"), subtitle ?? "")
     this.legend.paint(this.theme)
-    this.legend.words(by === "right" ? "probability of the right token" : "probability of the token in the cell")
+    this.legend.words(by === "right" ? t("probability of the right token") : t("probability of the token in the cell"))
     this.fit(this.tables, this.columns, (act) => new LensTable(this, act))
     asked.forEach((a, i) => {
       this.tables[i].show(a, this.standing(i), this.ones[i], this.theme, by, rows[i])

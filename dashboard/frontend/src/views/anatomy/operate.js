@@ -1,6 +1,7 @@
 // The network as rows of layers, every part a switch; beside it what the operation costs.
 
 import { LABELS } from "../../protocol/labels.js"
+import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { number } from "../../ui/format.js"
 import { Cost } from "./cost.js"
@@ -10,12 +11,24 @@ import { Follower } from "./follower.js"
 /** @type {Record<string, string[]>} */
 const ALLOWED = LABELS.operations
 
-const MODES = [["off", "Off", "its output becomes 0; a norm becomes the identity"],
-  ["mean", "Mean", "its output becomes its mean over held-out text"],
-  ["scale", "Scale", "its output is multiplied"]]
+const MODES = [["off", t("Off"), t("its output becomes 0; a norm becomes the identity")],
+  ["mean", t("Mean"), t("its output becomes its mean over held-out text")],
+  ["scale", t("Scale"), t("its output is multiplied")]]
 
-const NORMS = { pre: "norm before", inner: "norm at the end of", post: "norm after the Add of", q: "norm of the queries of",
-  k: "norm of the keys of", v: "norm of the values of", joined: "norm over the joined heads of", hidden: "norm of the hidden units of" }
+/** @type {Record<string, (of: { layer: number, part: string }) => string>} */
+const NORMS = {
+  pre: (of) => t("layer {layer}, norm before {part}", of),
+  inner: (of) => t("layer {layer}, norm at the end of {part}", of),
+  post: (of) => t("layer {layer}, norm after the Add of {part}", of),
+  q: (of) => t("layer {layer}, norm of the queries of {part}", of),
+  k: (of) => t("layer {layer}, norm of the keys of {part}", of),
+  v: (of) => t("layer {layer}, norm of the values of {part}", of),
+  joined: (of) => t("layer {layer}, norm over the joined heads of {part}", of),
+  hidden: (of) => t("layer {layer}, norm of the hidden units of {part}", of),
+}
+
+// What an operation does, behind the words of its part.
+const doneTo = (o) => (o.action === "swap" ? "" : o.action === "scale" ? ` × ${number(o.scale, 3)}` : o.action === "mean" ? t(": mean") : t(": off"))
 
 const targetOf = ({ target, layer, head, place, sublayer }) => [target, layer, head, place, sublayer].join("|")
 
@@ -60,7 +73,7 @@ export class Operate extends Follower {
   tools() {
     const group = el("div", "anl-segments")
     group.setAttribute("role", "radiogroup")
-    group.setAttribute("aria-label", "What a press does")
+    group.setAttribute("aria-label", t("What a press does"))
     this.modes = MODES.map(([mode, word, help]) => {
       const button = el("button", "", word)
       Object.assign(button, { type: "button", title: help })
@@ -81,10 +94,10 @@ export class Operate extends Follower {
     this.label = el("label", "anl-factor", "× ")
     this.input = el("input")
     Object.assign(this.input, { type: "number", min: -10, max: 10, step: 0.1, value: this.factor })
-    this.input.setAttribute("aria-label", "Factor")
+    this.input.setAttribute("aria-label", t("Factor"))
     this.input.onchange = () => this.rescale()
     this.label.append(this.input)
-    this.reset = buttonOf("anl-button", "Reset")
+    this.reset = buttonOf("anl-button", t("Reset"))
     this.reset.dataset.action = "reset"
     this.reset.onclick = () => this.send([])
     this.bar.append(group, this.label, this.reset)
@@ -129,11 +142,11 @@ export class Operate extends Follower {
     this.parts = []
     const rows = []
     const norm = (layer, place, words) => this.part({ target: "norm", ...(layer === null ? {} : { layer }), place }, "norm", "N", words)
-    if (network.final) rows.push(this.alone("final norm", norm(null, "final", "final norm")))
+    if (network.final) rows.push(this.alone(t("final norm"), norm(null, "final", t("final norm"))))
     for (const row of [...network.layers].reverse()) rows.push(this.layer(row, network.layers.length, norm))
-    if (network.embedding) rows.push(this.alone("embedding norm", norm(null, "embedding", "embedding norm")))
+    if (network.embedding) rows.push(this.alone(t("embedding norm"), norm(null, "embedding", t("embedding norm"))))
     const foot = el("div", "anl-net-row anl-net-end")
-    foot.append(el("span", "anl-net-label", ""), el("span", "anl-net-words", "embedding, from below"))
+    foot.append(el("span", "anl-net-label", ""), el("span", "anl-net-words", t("embedding, from below")))
     rows.push(foot)
     this.net.replaceChildren(...rows)
     this.parts.forEach(({ node }, i) => (node.tabIndex = i ? -1 : 0))
@@ -149,24 +162,24 @@ export class Operate extends Follower {
 
   layer({ layer, heads, sublayers }, depth, norm) {
     const row = el("div", "anl-net-row")
-    const name = `layer ${layer + 1}`
-    const block = this.part({ target: "block", layer }, "block", String(layer + 1), `${name}, the whole block`)
+    const at = { layer: layer + 1 }
+    const block = this.part({ target: "block", layer }, "block", String(layer + 1), t("layer {layer}, the whole block", at))
     row.append(block)
     for (const { part, residual, norms } of sublayers) {
       const chain = el("span", "anl-chain")
-      const words = part === "attention" ? "attention" : "feed-forward"
-      const place = (where) => norms.includes(where) && norm(layer, `${part}.${where}`, `${name}, ${NORMS[where]} ${words}`)
+      const of = { ...at, part: part === "attention" ? t("attention") : t("feed-forward") }
+      const place = (where) => norms.includes(where) && norm(layer, `${part}.${where}`, NORMS[where](of))
       const box = el("span", `anl-sub anl-sub-${part}`)
-      box.append(this.part({ target: part, layer }, part, part === "attention" ? "attn" : "ffn", `${name}, ${words}`))
+      box.append(this.part({ target: part, layer }, part, part === "attention" ? "attn" : "ffn", t("layer {layer}, {part}", of)))
       if (part === "attention") {
-        for (let head = 0; head < heads; head++) box.append(this.part({ target: "head", layer, head }, "head", String(head + 1), `${name}, head ${head + 1}`))
+        for (let head = 0; head < heads; head++) box.append(this.part({ target: "head", layer, head }, "head", String(head + 1), t("layer {layer}, head {head}", { ...at, head: head + 1 })))
       }
       for (const where of ["q", "k", "v", "joined", "hidden"]) if (norms.includes(where)) box.append(place(where))
-      const add = residual && this.part({ target: "residual", layer, sublayer: part }, "add", "+", `${name}, residual around ${words}`)
+      const add = residual && this.part({ target: "residual", layer, sublayer: part }, "add", "+", t("layer {layer}, residual around {part}", of))
       chain.append(...[place("pre"), box, place("inner"), add, place("post")].filter(Boolean))
       row.append(chain)
     }
-    if (layer + 1 < depth) row.append(this.part({ target: "block", layer, action: "swap" }, "swap", "⇅", `${name}, swap with layer ${layer + 2}`))
+    if (layer + 1 < depth) row.append(this.part({ target: "block", layer, action: "swap" }, "swap", "⇅", t("layer {layer}, swap with layer {other}", { ...at, other: layer + 2 })))
     return row
   }
 
@@ -203,13 +216,12 @@ export class Operate extends Follower {
     const chips = this.operations.map((o) => {
       const part = this.parts.find(({ target }) => targetOf(target) === targetOf(o) && (target.action === "swap") === (o.action === "swap"))
       const words = part?.words ?? o.target
-      const what = o.action === "swap" ? "" : o.action === "scale" ? ` × ${number(o.scale, 3)}` : o.action === "mean" ? ": mean" : ": off"
-      const chip = buttonOf("anl-chip", words + what)
-      chip.title = "Take back"
+      const chip = buttonOf("anl-chip", words + doneTo(o))
+      chip.title = t("Take back")
       chip.onclick = () => this.send(this.operations.filter((other) => targetOf(other) !== targetOf(o)))
       return chip
     })
-    this.done.replaceChildren(...(chips.length ? chips : [el("span", "anl-hint", "Nothing is done to it yet. Switch off a head, a norm, a residual or a whole block.")]))
+    this.done.replaceChildren(...(chips.length ? chips : [el("span", "anl-hint", t("Nothing is done to it yet. Switch off a head, a norm, a residual or a whole block."))]))
   }
 
   // Arrows walk from part to part as the eye does; Tab leaves the drawing.
@@ -240,14 +252,14 @@ export class Operate extends Follower {
   tick() {
     const { asked } = this
     const { title, subtitle, problem } = this.props
-    this.heading(title ?? "Press a part to operate on it", subtitle ?? "")
+    this.heading(title ?? t("Press a part to operate on it"), subtitle ?? "")
     this.reset.disabled = !this.operations.length
     for (const { node, target, text, words } of this.parts) {
       const own = this.operations.find((o) => targetOf(o) === targetOf(target) && (o.action === "swap") === (target.action === "swap"))
       node.dataset.done = own?.action ?? ""
       node.setAttribute("aria-pressed", String(Boolean(own)))
       say(node, own?.action === "scale" ? `×${number(own.scale, 2)}` : own?.action === "mean" ? "x̄" : text)
-      node.title = words + (own ? `: ${own.action}${own.action === "scale" ? ` × ${own.scale}` : ""}` : "")
+      node.title = own ? words + doneTo(own) : words
     }
     this.list()
     say(this.sentence, problem ?? "")

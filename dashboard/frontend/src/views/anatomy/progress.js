@@ -1,5 +1,6 @@
 // How far a question is.
 
+import { t } from "../../protocol/words.js"
 import { OVER } from "../../state/inspections.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 
@@ -31,19 +32,19 @@ export class Progress {
   show({ state, progress, message }, { label, colour, lost }) {
     const atWork = !OVER.has(state)
     const bad = state === "failed"
-    const said = lost ? "connection lost, retrying" : state === "cancelled" ? "cancelled" : message
-    say(this.text, [label, said].filter(Boolean).join(": "))
+    const said = lost ? t("connection lost, retrying") : state === "cancelled" ? t("cancelled") : message
+    say(this.text, [label, said].filter(Boolean).join(t(": ")))
     this.text.classList.toggle("anl-bad", bad)
     this.dot.hidden = !colour
     this.dot.style.background = colour ?? ""
     this.dot.classList.toggle("anl-pulse", atWork)
     this.action = atWork ? "cancel" : "again"
-    say(this.button, atWork ? "Cancel" : "Ask again")
+    say(this.button, atWork ? t("Cancel") : t("Ask again"))
     this.button.dataset.action = this.action
     this.bar.style.visibility = atWork ? "" : "hidden"
     this.bar.classList.toggle("anl-waiting", state === "waiting" || !progress)
     this.fill.style.width = `${Math.max(progress, 0.02) * 100}%`
-    this.bar.setAttribute("aria-label", label || "progress")
+    this.bar.setAttribute("aria-label", label || t("progress"))
     this.bar.setAttribute("aria-valuenow", String(Math.round(progress * 100)))
   }
 }

@@ -1,6 +1,7 @@
 // Text as a network writes it: each token in the colour of its probability, what else it could have
 // been under the pointer or the keys.
 
+import { t } from "../../protocol/words.js"
 import { OVER } from "../../state/inspections.js"
 import { sayWhole, el, say, taken } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
@@ -49,8 +50,9 @@ class Written {
     this.dot.style.background = runColour(theme, asked)
     markDash(this.dot, asked)
     sayWhole(this.name, asked.name)
-    const nats = items.reduce((sum, t) => sum - Math.log(Math.max(t.p, 1e-300)), 0) / Math.max(items.length, 1)
-    sayWhole(this.state, `step ${asked.step.toLocaleString("en-US")}` + (items.length ? ` · ${items.length} tokens · ${nats.toFixed(2)} nats each` : ""))
+    const nats = items.reduce((sum, { p }) => sum - Math.log(Math.max(p, 1e-300)), 0) / Math.max(items.length, 1)
+    sayWhole(this.state, t("step {step:,}", { step: asked.step })
+      + (items.length ? t(" · {n} tokens · {nats:.2f} nats each", { n: items.length, nats }) : ""))
     say(this.prompt, prompt)
     if (fresh) {
       this.flow.replaceChildren()
@@ -67,7 +69,7 @@ class Written {
     this.items = items.slice()
     const busy = !OVER.has(standing.state)
     this.text.classList.toggle("anl-writing", busy)
-    this.text.setAttribute("aria-label", `Text of ${asked.name}, ${items.length} tokens. Arrows move from token to token.`)
+    this.text.setAttribute("aria-label", t("Text of {run}, {n} tokens. Arrows move from token to token.", { run: asked.name, n: items.length }))
     this.text.setAttribute("aria-busy", String(busy))
     this.progress.node.style.visibility = standing.state === "done" ? "hidden" : ""
     this.progress.show(standing, { label: "" })
@@ -81,7 +83,7 @@ class Written {
   }
 
   quiet(busy) {
-    this.detail.replaceChildren(el("span", "anl-hint", this.items.length ? "Point at a token, or walk with the arrows, to see what else it could have been." : busy ? "The first token appears in a moment." : "Nothing was written."))
+    this.detail.replaceChildren(el("span", "anl-hint", this.items.length ? t("Point at a token, or walk with the arrows, to see what else it could have been.") : busy ? t("The first token appears in a moment.") : t("Nothing was written.")))
   }
 
   point(node) {
@@ -103,7 +105,7 @@ class Written {
     if (!item) return this.quiet(false)
     this.flow.children[i].classList.add("anl-picked")
     const words = el("span", "anl-detail-words")
-    words.append(el("code", "", shownToken(item.text)), ` p = ${share(item.p)} · entropy ${item.entropy.toFixed(2)} nats`)
+    words.append(el("code", "", shownToken(item.text)), t(" p = {p} · entropy {entropy:.2f} nats", { p: share(item.p), entropy: item.entropy }))
     this.detail.replaceChildren(words, choices(item.alternatives, item.text))
   }
 }
@@ -112,7 +114,7 @@ export class Tokens extends Follower {
   constructor(root) {
     super(root)
     this.columns = el("div", "anl-columns")
-    this.legend = rampLegend("probability of each token")
+    this.legend = rampLegend(t("probability of each token"))
     this.body.append(this.columns)
     this.head.append(this.legend)
     /** @type {Written[]} */
@@ -130,7 +132,7 @@ export class Tokens extends Follower {
   tick() {
     const { asked } = this
     const { prompt, title } = this.props
-    this.heading(title ?? "What it writes")
+    this.heading(title ?? t("What it writes"))
     this.legend.paint(this.theme)
     this.fit(this.written, this.columns, (act) => new Written(act))
     asked.forEach((a, i) => {

@@ -255,7 +255,7 @@ export class HeadLarge {
       return chip
     })
     const free = buttonOf("anl-free", t("release"))
-    free.title = "Escape"
+    free.title = "Esc"
     free.onclick = () => {
       this.release()
       this.draw()

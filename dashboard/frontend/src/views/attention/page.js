@@ -2,6 +2,7 @@
 
 import { frameOf } from "../../charts/axes.js"
 import { ENDED } from "../../protocol/states.js"
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { targetOf, el, say } from "../../ui/dom.js"
 import { short } from "../../ui/format.js"
@@ -19,14 +20,14 @@ import { Scrubber, lossAt, nearest } from "./scrubber.js"
 import { AttentionSource } from "./source.js"
 
 const KEYS = [
-  ["← ↑ ↓ →", "the next head"],
-  ["[  ]", "the snapshot before, after"],
-  ["Space", "play and pause"],
-  [",  .", "lock the query before, after"],
-  ["C", "lock the column of a locked row, and back"],
-  ["V", "matrix or lines"],
-  ["Esc", "release what is locked"],
-  ["?", "these keys"],
+  ["← ↑ ↓ →", t("the next head")],
+  ["[  ]", t("the snapshot before, after")],
+  [t("Space"), t("play and pause")],
+  [",  .", t("lock the query before, after")],
+  ["C", t("lock the column of a locked row, and back")],
+  ["V", t("matrix or lines")],
+  ["Esc", t("release what is locked")],
+  ["?", t("these keys")],
 ]
 
 /** @import { Component, Props, Theme } from "../../types" */
@@ -229,7 +230,8 @@ export class AttentionPage {
     this.titles()
     if (picture && this.grid.node.clientWidth) {
       const chosen = [this.layer, this.head]
-      const label = `Attention heads; chosen: ${this.where()}. Arrows choose a head, brackets a snapshot.`
+      const label = t("Attention heads; chosen: layer {layer}, head {head} at step {step:,}. Arrows choose a head, brackets a snapshot.",
+        { layer: this.layer + 1, head: this.head + 1, step: picture.step ?? this.step })
       this.grid.show(picture.grid, { theme, signed, chosen, label })
       const scores = this.source.known(picture)
       this.cards.show({ grid: picture.grid, scores, others: signed ? this.source.known(picture, 1) : null, sort: this.props.sort, chosen, theme, signed,
@@ -253,10 +255,6 @@ export class AttentionPage {
 
   timeNotice() {
     return scrubberNotice({ stops: this.source.stops, at: this.scrubber.at ?? -1, curve: this.scrubber.curves?.[0], own: this.source.own, why: this.why() })
-  }
-
-  where() {
-    return `layer ${this.layer + 1}, head ${this.head + 1} at step ${this.picture?.step ?? this.step}`
   }
 
   names() {

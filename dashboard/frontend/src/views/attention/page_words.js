@@ -1,8 +1,9 @@
 // What the Attention page says in words.
 
 import { ENDED } from "../../protocol/states.js"
+import { t, tn } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
-import { UNCLEAR, uniformEntropy, strongest } from "../../notice/head_words.js"
+import { CALLED, UNCLEAR, uniformEntropy, strongest } from "../../notice/head_words.js"
 import { portion } from "./pixels.js"
 
 /**
@@ -12,10 +13,11 @@ import { portion } from "./pixels.js"
  * @returns {[string, string]}
  */
 export function headsWords([L, H], picture) {
-  const title = `${L} ${L === 1 ? "layer" : "layers"} × ${H} ${H === 1 ? "head" : "heads"}`
+  const title = [tn("{n} layer", "{n} layers", L), tn("{n} head", "{n} heads", H)].join(" × ")
   if (!picture) return [title, ""]
   const tokens = picture.tokens.length
-  const text = `${picture.own ? "your text" : "probe text"}, ${tokens} ${tokens === 1 ? "token" : "tokens"}`
+  const text = picture.own ? tn("your text, {n} token", "your text, {n} tokens", tokens)
+    : tn("probe text, {n} token", "probe text, {n} tokens", tokens)
   return [title, [text, picture.note].filter(Boolean).join(" · ")]
 }
 
@@ -28,11 +30,12 @@ export function headsWords([L, H], picture) {
  * @param {boolean} causal
  */
 export function headWords(layer, head, scores, picture, causal) {
-  const name = `layer ${layer + 1}, head ${head + 1}`
+  const name = t("layer {layer}, head {head}", { layer: layer + 1, head: head + 1 })
   const [L, H] = picture.grid.shape
   if (!scores || L * H === 1) return name
   const mostly = strongest(scores, layer, head, uniformEntropy(picture.tokens.length, causal))
-  return `${name} · ${UNCLEAR[mostly]?.[0] ?? mostly} · entropy ${portion(scores.entropy[layer][head])}`
+  const said = UNCLEAR[mostly]?.[0] ?? CALLED[mostly] ?? mostly
+  return [name, said, t("entropy {entropy}", { entropy: portion(scores.entropy[layer][head]) })].join(" · ")
 }
 
 /**
@@ -43,14 +46,14 @@ export function headWords(layer, head, scores, picture, causal) {
  * @param {boolean} shown whether a picture is there
  */
 export function missingWords(run, live, source, shown) {
-  if (live.gone || run.state === "gone") return "This run was deleted. Choose another above."
+  if (live.gone || run.state === "gone") return t("This run was deleted. Choose another above.")
   if (shown) return ""
   if (source.failed) return source.failed
-  if (hub.lost) return "Connection lost, retrying."
+  if (hub.lost) return t("Connection lost, retrying.")
   if (!live.loaded || source.stops.length) return ""
-  if (live.state === "queued") return "Waiting for its turn to train."
-  if (ENDED.has(live.state)) return "This run kept no attention. Train one with probes.attention on."
-  return "The first snapshot appears in a moment."
+  if (live.state === "queued") return t("Waiting for its turn to train.")
+  if (ENDED.has(live.state)) return t("This run kept no attention. Train one with probes.attention on.")
+  return t("The first snapshot appears in a moment.")
 }
 
 /**
@@ -61,7 +64,9 @@ export function missingWords(run, live, source, shown) {
  * @param {{ at: number, count: number, own: boolean, follows: boolean }} stop
  */
 export function stepWords(step, planned, loss, { at, count, own, follows }) {
-  return [`step ${step.toLocaleString("en-US")} of ${planned.toLocaleString("en-US")}`,
-    Number.isFinite(loss) ? `loss ${Number(loss).toFixed(2)}` : "", `${own ? "checkpoint" : "snapshot"} ${at + 1} of ${count}`,
-    follows ? "follows the training" : ""].filter(Boolean).join(" · ")
+  const place = { n: at + 1, all: count }
+  return [t("step {step:,} of {steps:,}", { step, steps: planned }),
+    Number.isFinite(loss) ? t("loss {loss:.2f}", { loss }) : "",
+    own ? t("checkpoint {n} of {all}", place) : t("snapshot {n} of {all}", place),
+    follows ? t("follows the training") : ""].filter(Boolean).join(" · ")
 }

@@ -1,6 +1,7 @@
 // What the cells of the runs table say.
 
 import { BAD, ENDED, LIVE_STATES, STATES } from "../../protocol/states.js"
+import { LANGUAGE, t, tn } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { spread } from "../../state/groups.js"
 import { number } from "../../ui/format.js"
@@ -23,7 +24,7 @@ export function standing(row) {
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
   return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
     place: state === "queued" ? live.place : null,
-    full: `${STATES[state]}, step ${live.step} of ${live.steps}`, bad: BAD.has(state) ? state : row.bad,
+    full: t("{state}, step {step} of {steps}", { state: STATES[state], step: live.step, steps: live.steps }), bad: BAD.has(state) ? state : row.bad,
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
@@ -39,7 +40,7 @@ export function evaluationOf([row, ...more]) {
   const due = Math.floor(step / row.evaluate_every) * row.evaluate_every
   const first = row.fork?.step ?? 0
   const from = Math.max(due, first)
-  return { old: from === first, title: `Validation at step ${from}, the next at step ${due + row.evaluate_every}; trained to step ${step}` }
+  return { old: from === first, title: t("Validation at step {from}, the next at step {next}; trained to step {step}", { from, next: due + row.evaluate_every, step }) }
 }
 
 /**
@@ -61,11 +62,11 @@ export function lossOf(rows, by, best = false) {
  * @param {string} chosen
  */
 export function drawnOf(rows, ticked, chosen) {
-  const count = (/** @type {number} */ n) => n.toLocaleString("en-US")
   const waits = (/** @type {import("../../types").Row} */ row) => { const { state, step } = standing(row); return state === "queued" && step <= (row.fork?.step ?? 0) }
   const waiting = chosen === "drawn" ? rows.filter((row) => ticked.has(row.id) && waits(row)).length : 0
-  const words = `${count(ticked.size - waiting)} of ${count(rows.length)} ${chosen}`
-  return waiting ? `${words}, ${count(waiting)} wait${waiting === 1 ? "s" : ""}` : words
+  const many = { n: ticked.size - waiting, all: rows.length }
+  const words = chosen === "drawn" ? t("{n:,} of {all:,} drawn", many) : t("{n:,} of {all:,} ticked", many)
+  return waiting ? tn("{words}, {n:,} waits", "{words}, {n:,} wait", waiting, { words }) : words
 }
 
 const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixed(3))
@@ -77,7 +78,7 @@ const fixed = (value) => (Math.abs(value) >= 1000 ? number(value) : value.toFixe
 export function figure({ mean, deviation, count, of, steps = [] }) {
   if (mean === null) return "–"
   const apart = deviation === null ? "" : ` ±${deviation.toFixed(3).replace(/^0(?=\.)/, "")}`
-  return fixed(mean) + apart + (count < of ? ` (${count} of ${of})` : "") + (new Set(steps).size > 1 ? "*" : "")
+  return fixed(mean) + apart + (count < of ? t(" ({n} of {all})", { n: count, all: of }) : "") + (new Set(steps).size > 1 ? "*" : "")
 }
 
 /**
@@ -87,12 +88,12 @@ export function figure({ mean, deviation, count, of, steps = [] }) {
 export function figureTitle({ deviation, experiments, count, of, steps = [] }) {
   if (of < 2 || !count) return ""
   const [first, last] = [Math.min(...steps), Math.max(...steps)]
-  const apart = first < last ? `, at different steps: ${number(first)} to ${number(last)}` : ""
-  const runs = count < of ? `the ${count} of ${of} runs that have a value` : `${count} runs`
-  const what = deviation === null ? "Mean" : "Mean ± standard deviation (n − 1)"
-  const repeats = experiments === count ? "" : experiments === 1 ? ", repeats of one seed"
-    : `; repeats of a seed are averaged first, so n = ${experiments}`
-  return `${what} of ${runs}${repeats}${apart}`
+  const apart = first < last ? t(", at different steps: {first} to {last}", { first: number(first), last: number(last) }) : ""
+  const runs = count < of ? t("the {n} of {all} runs that have a value", { n: count, all: of }) : tn("{n} run", "{n} runs", count)
+  const what = deviation === null ? t("Mean of {runs}", { runs }) : t("Mean ± standard deviation (n − 1) of {runs}", { runs })
+  const repeats = experiments === count ? "" : experiments === 1 ? t(", repeats of one seed")
+    : t("; repeats of a seed are averaged first, so n = {n}", { n: experiments })
+  return what + repeats + apart
 }
 
 // A setting's value as people write it.
@@ -110,7 +111,7 @@ function written(value) {
 export function shared(values) {
   const several = [...new Set(values.map(written))]
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
-  return several.length <= 3 ? several.join(", ") : `${several.length} values`
+  return several.length <= 3 ? several.join(", ") : t("{n} values", { n: several.length })
 }
 
 /** @type {Intl.DateTimeFormatOptions} */
@@ -122,7 +123,7 @@ function moment(seconds) {
   const date = new Date(seconds * 1000)
   /** @type {Intl.DateTimeFormatOptions} */
   const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
-  return new Intl.DateTimeFormat("en-GB", { ...DATES, ...year }).format(date)
+  return new Intl.DateTimeFormat(LANGUAGE === "en" ? "en-GB" : LANGUAGE, { ...DATES, ...year }).format(date)
 }
 
 /**
@@ -133,14 +134,14 @@ function moment(seconds) {
 export function told(line, by) {
   const each = line.rows.map((row) => {
     if (by === "created" || by === "deleted") return moment(row[by])
-    if (by === "left") return Number.isFinite(row.left) ? `${row.left} day${row.left === 1 ? "" : "s"}` : "–"
+    if (by === "left") return Number.isFinite(row.left) ? tn("{n} day", "{n} days", row.left) : "–"
     if (by === "size") return row.on_disk ?? "…"
     if (by !== "step") return row[by] || ""
     const { step, steps } = standing(row)
     return `${step.toLocaleString("en-US")} / ${steps.toLocaleString("en-US")}`
   })
   const several = [...new Set(each)]
-  return several.length === 1 ? several[0] : `${several.length} values`
+  return several.length === 1 ? several[0] : t("{n} values", { n: several.length })
 }
 
 /**
@@ -151,11 +152,11 @@ export function stateOf(line) {
   const each = line.rows.map(standing)
   const [only] = each
   if (each.length === 1) {
-    return only.place ? { ...only, words: `${only.words}, ${only.place.split(",")[0]}`, full: `${only.words}, ${only.place}` } : only
+    return only.place ? { ...only, words: [only.words, only.place.split(/[,，]/)[0]].join(t(", ")), full: [only.words, only.place].join(t(", ")) } : only
   }
   const counts = new Map()
   for (const one of each) counts.set(one.words, (counts.get(one.words) ?? 0) + 1)
-  const words = counts.size === 1 ? each[0].words : [...counts].map(([w, n]) => `${n} ${w}`).join(", ")
+  const words = counts.size === 1 ? each[0].words : [...counts].map(([w, n]) => `${n} ${w}`).join(t(", "))
   const worst = each.find((e) => e.bad)
   return { words, full: words, bad: worst?.bad ?? "", state: each[0].state }
 }

@@ -3,6 +3,7 @@
 // A page says which columns it shows, how many runs may be ticked (`most`), in a word what a tick
 // means (`chosen`), and whether names and Enter edit a run or make it stand out (`names`).
 
+import { t } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
 import { Ticks } from "../../state/selection.js"
 import { Card } from "../../ui/card.js"
@@ -44,7 +45,7 @@ export class RunsTable extends Card {
     this.note.remove()
     this.body.classList.add("rt")
     this.grid = el("div", "rt-grid")
-    Object.assign(this.grid, { tabIndex: 0, role: "grid", ariaLabel: "Runs", ariaMultiSelectable: "true" })
+    Object.assign(this.grid, { tabIndex: 0, role: "grid", ariaLabel: t("Runs"), ariaMultiSelectable: "true" })
     this.header = el("div", "rt-line rt-header")
     this.header.setAttribute("role", "row")
     this.sheet = el("div", "rt-sheet")
@@ -262,10 +263,10 @@ export class RunsTable extends Card {
     const drawn = this.ticked.size
     this.every.checked = drawn > 0 && drawn === Math.min(rows.length, this.most)
     this.every.indeterminate = drawn > 0 && !this.every.checked
-    const newest = drawn === this.most && rows.length > this.most ? "the newest " : ""
-    const count = (n) => n.toLocaleString("en-US")
-    say(this.foot, this.refused ? `At most ${count(this.most)} runs are ${this.props.chosen}; untick others first.`
-      : rows.length ? newest + drawnOf(rows, this.ticked, this.props.chosen) : this.props.empty)
+    const words = drawnOf(rows, this.ticked, this.props.chosen)
+    const newest = drawn === this.most && rows.length > this.most
+    say(this.foot, this.refused ? t("At most {n:,} runs are drawn; untick others first.", { n: this.most })
+      : !rows.length ? this.props.empty : newest ? t("the newest {words}", { words }) : words)
     this.refused = false
   }
 

@@ -1,10 +1,17 @@
 // One line of the runs table as elements.
 
 import { SIGNS, STATES, VERDICTS } from "../../protocol/states.js"
+import { t } from "../../protocol/words.js"
 import { timesOf } from "../../state/groups.js"
 import { textWidth } from "../../ui/canvas.js"
 import { el } from "../../ui/dom.js"
 import { evaluationOf, figureTitle, stateOf, figure, lossOf, shared, told } from "./cells.js"
+
+// What columns are called, by what they sort by.
+/** @type {Record<string, string>} */
+const TITLES = { run: t("run"), state: t("state"), validation: t("validation"), tags: t("tags"), note: t("note"), step: t("step"),
+  training: t("Training").toLowerCase(), // in small letters it is the word of a state
+  size: t("on disk"), created: t("created"), deleted: t("deleted"), left: t("kept for") }
 
 function cellOf(row, className = "", role = "gridcell") {
   const cell = el("div", ("rt-cell " + className).trim())
@@ -22,7 +29,7 @@ export function fillLine(node, line, { on, state, figures, opened, parts, edits 
   const tick = node.querySelector(".rt-tick") ?? el("input", "rt-tick") // kept, with a click on it
   node.replaceChildren()
   Object.assign(tick, { type: "checkbox", tabIndex: -1, ariaLabel: line.name, checked: on === line.rows.length,
-    indeterminate: on > 0 && on < line.rows.length, title: "With Shift: to here. With Alt: only this" })
+    indeterminate: on > 0 && on < line.rows.length, title: t("With Shift: to here. With Alt: only this") })
   cellOf(node, "rt-check").append(tick)
   nameCell(node, line, opened, edits)
   for (const part of parts.slice(1)) {
@@ -65,31 +72,31 @@ function nameCell(node, line, opened, edits) {
   const cell = cellOf(node, "rt-who")
   if (line.group) {
     cell.append(buttonOf("rt-caret", opened ? "▾" : "▸", { ariaExpanded: String(opened),
-      ariaLabel: (opened ? "fold " : "unfold ") + line.name }))
+      ariaLabel: opened ? t("fold {name}", { name: line.name }) : t("unfold {name}", { name: line.name }) }))
   }
-  const more = line.group ? [] : [row.given !== line.name && row.given, row.twin && `twin of ${row.twin}`, row.note]
+  const more = line.group ? [] : [row.given !== line.name && row.given, row.twin && t("twin of {run}", { run: row.twin }), row.note]
   cell.append(buttonOf("rt-name", line.name, { title: [line.name, ...more].filter(Boolean).join("\n") }))
   if (line.group) cell.append(el("span", "rt-times", " " + timesOf(line.rows)))
-  else if (edits) cell.append(buttonOf("rt-edit", "edit", { ariaLabel: `edit ${line.name}`, title: "Name, tags, note, colour" }))
+  else if (edits) cell.append(buttonOf("rt-edit", t("edit"), { ariaLabel: t("edit {name}", { name: line.name }), title: t("Name, tags, note, colour") }))
 }
 
 // The titles of the columns, which sort; returns the tick for all runs.
 export function fillHeader(header, parts, sort, on) {
   header.replaceChildren()
-  const every = Object.assign(el("input", "rt-tick"), { type: "checkbox", ariaLabel: "all runs", title: "All runs of this list" })
+  const every = Object.assign(el("input", "rt-tick"), { type: "checkbox", ariaLabel: t("all runs"), title: t("All runs of this list") })
   every.onclick = () => on.every(every.checked)
   cellOf(header, "rt-check", "columnheader").append(every)
   for (const part of parts) {
     const cell = cellOf(header, part.number ? "rt-number" : "", "columnheader")
     const here = sort.by === part.by
     cell.setAttribute("aria-sort", !here ? "none" : sort.down ? "descending" : "ascending")
-    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: `Sort by ${part.help ?? part.title}${part.note ?? ""}` })
+    const button = Object.assign(el("button", "rt-sort", part.title), { type: "button", title: t("Sort by {what}", { what: part.help ?? part.title }) + (part.note ?? "") })
     if (here) button.append(el("span", "rt-arrow", sort.down ? " ▼" : " ▲"))
     button.onclick = () => on.sort(part.by)
     cell.append(button)
     if (part.by !== "validation") continue
-    const which = el("button", "rt-which", sort.best ? "best" : "last")
-    Object.assign(which, { type: "button", title: sort.best ? "Show and sort by the last value" : "Show and sort by the best value" })
+    const which = el("button", "rt-which", sort.best ? t("best") : t("last"))
+    Object.assign(which, { type: "button", title: sort.best ? t("Show and sort by the last value") : t("Show and sort by the best value") })
     which.onclick = on.best
     cell.append(which)
   }
@@ -103,34 +110,34 @@ export function columnsOf(rows, lines, settings, room, theme, shows) {
   const code = `12.5px ${theme.code}`
   const some = lines.slice(0, 300)
   const widest = (texts, font, least, most) =>
-    Math.ceil(Math.min(most, Math.max(least, ...texts.map((t) => textWidth(t, font))))) + 18
+    Math.ceil(Math.min(most, Math.max(least, ...texts.map((text) => textWidth(text, font))))) + 18
   const own = settings.map((s, i) => ({ by: s.name, title: s.title, help: s.name, number: s.number, setting: i,
     width: widest([s.title + " ▲", ...some.map((l) => shared(l.rows.map((r) => r.settings[i])))], plain, 20, 118) }))
   // A group's figure has room for all that it may say while its runs train.
   const most = Math.max(0, ...some.filter((l) => l.group).map((l) => l.rows.length))
-  const loss = (by, least) => ({ by, title: by, number: true, loss: true,
-    note: lines.some((l) => l.group) ? ". Of a group: mean ± standard deviation (n − 1)" : "",
+  const loss = (by, least) => ({ by, title: TITLES[by], number: true, loss: true,
+    note: lines.some((l) => l.group) ? t(". Of a group: mean ± standard deviation (n − 1)") : "",
     width: widest(some.map((l) => figure(lossOf(l.rows, by))), code,
-      Math.max(least, textWidth(most ? `8.888 ±.888 (${most} of ${most})*` : "", code)), 240) })
-  const words = (by, least, most, more) => ({ by, title: by,
-    width: widest([by + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
+      Math.max(least, textWidth(most ? `8.888 ±.888${t(" ({n} of {all})", { n: most, all: most })}*` : "", code)), 240) })
+  const words = (by, least, most, more) => ({ by, title: TITLES[by],
+    width: widest([TITLES[by] + " ▲", ...some.map((l) => told(l, by))], plain, least, most), ...more })
   const grouped = some.some((l) => l.group)
   const tagged = (l) => [...new Set(l.rows.flatMap((r) => r.tags))]
   const make = {
-    run: () => ({ by: "run", title: "run", width: (grouped ? 16 : 8)
+    run: () => ({ by: "run", title: TITLES.run, width: (grouped ? 16 : 8)
       + widest(some.map((l) => l.name + (l.group ? " " + timesOf(l.rows) : "")), plain, 96, room < 600 ? 160 : shows.includes("settings") && room < 1000 ? 190 : 260) }),
-    state: () => ({ by: "state", title: "state",
-      width: widest(["state ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }),
+    state: () => ({ by: "state", title: TITLES.state,
+      width: widest([TITLES.state + " ▲", ...some.map((l) => "✕ " + stateOf(l).words)], plain, 40, 180) + 6 }),
     validation: () => loss("validation", 98),
     training: () => loss("training", 60),
-    tags: () => (rows.some((r) => r.tags.length) ? { by: "tags", title: "tags", width: shows.includes("note")
-      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, t) => sum + 20 + textWidth(t, `12px ${theme.font}`), 20)))) : 130 } : null),
+    tags: () => (rows.some((r) => r.tags.length) ? { by: "tags", title: TITLES.tags, width: shows.includes("note")
+      ? Math.min(180, Math.max(60, ...some.map((l) => tagged(l).reduce((sum, tag) => sum + 20 + textWidth(tag, `12px ${theme.font}`), 20)))) : 130 } : null),
     note: () => (rows.some((r) => r.note) ? words("note", 60, 160, { grows: true }) : null),
     step: () => words("step", 60, 160, { number: true }),
-    size: () => words("size", 60, 90, { number: true, title: "on disk" }),
+    size: () => words("size", 60, 90, { number: true }),
     created: () => words("created", 60, 130),
     deleted: () => words("deleted", 60, 130),
-    left: () => words("left", 60, 130, { title: "kept for" }),
+    left: () => words("left", 60, 130),
   }
   const fixed = Object.fromEntries(shows.filter((by) => by in make).map((by) => [by, make[by]()]))
   // What stands behind the settings may be scrolled to: tags and the like, and the last column

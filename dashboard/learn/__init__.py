@@ -1,1 +1,0 @@
-"""The Learn page: lessons on the reader's own runs."""
