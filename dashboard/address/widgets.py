@@ -133,8 +133,10 @@ def _of_options(
     words = {id: said[id] if said else id for id in ids}
     meant = {word: id for id, word in words.items()}
     one = among(list(meant))
-    usual = default if default in options else ids[0]
-    param = Param(name, usual, lambda text: meant[one(text)], lambda id: words.get(id, id))
+    usual = default if default is not None and default in options else ids[0]
+    param: Param[str] = Param(
+        name, usual, lambda text: meant[one(text)], lambda id: words.get(id, id)
+    )
     drop_unless(name, ids)
     if page.by_history() and name in st.session_state:
         st.session_state[name] = page.read(param)[name]

@@ -165,7 +165,8 @@ def _matrix(
             "title": matrix.title(shown),
             "subtitle": matrix.subtitle(found, down, across),
             "unit": t(
-                "final validation loss, {unit}", unit=t(outcomes.unit(shown, "loss/validation"))
+                "final validation loss, {unit}",
+                unit=t(outcomes.unit(shown, "loss/validation") or ""),
             ),
             "rows": [matrix.label(down, value) for value in rows],
             "columns": [matrix.label(across, value) if across else "" for value in columns],
