@@ -24,7 +24,12 @@ class Box(NamedTuple):
 ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     "dashboard": (
         (Box("app_pages app main __main__", "one script a page", "app_pages"),),
-        (Box("lab compare attention anatomy evidence runs glossary", "what pages are made of"),),
+        (
+            Box(
+                "lab learn compare attention anatomy evidence runs glossary",
+                "what pages are made of",
+            ),
+        ),
         (
             Box("components", "what a view is told"),
             Box("api", "routes"),

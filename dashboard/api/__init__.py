@@ -18,6 +18,7 @@ from dashboard.web import assets
 from dashboard.web.access import Door
 from dashboard.web.host_guard import Guard
 from dashboard.web.index_page import Shell
+from dashboard.web.reader import Named
 from dashboard.web.security_headers import SecurityHeaders
 from dashboard.web.spoken import Spoken
 from dashboard.web.static_files import Statics
@@ -59,4 +60,6 @@ ROUTES: list[BaseRoute] = [
     Route("/api/assets/{name}", asset),
     Route("/api/assets/{version}/{name:path}", asset),
 ]
-MIDDLEWARE = [Middleware(one) for one in (SecurityHeaders, Spoken, Guard, Door, Shell, Statics)]
+MIDDLEWARE = [
+    Middleware(one) for one in (SecurityHeaders, Spoken, Guard, Door, Named, Shell, Statics)
+]

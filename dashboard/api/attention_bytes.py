@@ -24,7 +24,7 @@ from core.language import Message
 from core.runs import Run
 from dashboard.api.answers import as_json, binary, number, rounded, route
 from dashboard.api.replies import Scores, Snapshots
-from dashboard.live.feed import store
+from dashboard.live.feed import opened
 
 TEXT = "text-"
 THUMBNAIL = 32
@@ -36,7 +36,7 @@ Source = tuple[str, int]  # a file and its stamp
 @route
 def snapshots(request: Request) -> Response:
     """The steps at which a run's attention was kept, each with its stamp."""
-    kept = store().open(request.path_params["run"]).snapshots
+    kept = opened(request.path_params["run"]).snapshots
     steps = kept.steps
     reply: Snapshots = {"steps": steps, "stamps": [str(kept.stamp(step)) for step in steps]}
     return as_json(reply)
@@ -76,7 +76,7 @@ def head(request: Request) -> Response:
 @route
 def scores(request: Request) -> Response:
     """Scores of each head, `{score: [[layers of heads]]}`, from the patterns alone."""
-    run, name = store().open(request.path_params["run"]), request.path_params["source"]
+    run, name = opened(request.path_params["run"]), request.path_params["source"]
     found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
     reply: Scores = {score: rounded(values) for score, values in found.items()}
     return as_json(reply)
@@ -149,7 +149,7 @@ def _question(run: Run, source: str) -> Inspection:
 
 def _source(id: str, name: str) -> Source:
     """The file of a run's snapshot or of an answer. Raises KeyError, RunError where it has none."""
-    run = store().open(id)
+    run = opened(id)
     if _is_text(name):
         question = _question(run, name)
         path = question.folder / "arrays.npz"

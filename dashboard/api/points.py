@@ -24,7 +24,7 @@ from dashboard.api.answers import (
     words,
 )
 from dashboard.api.replies import At, Profiles, Range, Ranges
-from dashboard.live.feed import DIFFERENCE, store
+from dashboard.live.feed import DIFFERENCE, opened
 
 
 def read(id: str, metric: str) -> tuple[Steps, NDArray[Any]]:
@@ -43,7 +43,7 @@ def _rows(id: str, metric: str) -> tuple[Steps, NDArray[Any], int]:
         both, here, there = np.intersect1d(steps, others, assume_unique=True, return_indices=True)
         with np.errstate(invalid="ignore"):
             return both, values[here] - subtracted[there], math.lcm(every, of_other)
-    run = store().open(id)
+    run = opened(id)
     return *run.series(metric), run.every(run.cadence_of(layer_of(metric)[0])[0])
 
 

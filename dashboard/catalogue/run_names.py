@@ -17,6 +17,7 @@ from core.catalogue import index as catalogue
 from core.catalogue.entry import Entry
 from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
+from core.language import t
 from core.runs import Run, RunError
 from dashboard.live.feed import store
 
@@ -114,8 +115,8 @@ def of_runs(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def name_of(run: Run) -> str:
-    """The name of a run beside all others of the folder."""
-    return everywhere().names.get(run.id, run.name)
+    """The name of a run beside all others of the folder; of one that ships its own."""
+    return everywhere().names.get(run.id) or t(run.name)
 
 
 def forked(run: Run) -> dict[str, Any] | None:
@@ -131,4 +132,4 @@ def forked(run: Run) -> dict[str, Any] | None:
 
 def label_of(run: Run) -> str:
     """The name of a run, cut to what has room at the end of a line."""
-    return everywhere().labels.get(run.id) or cut(run.name)
+    return everywhere().labels.get(run.id) or cut(t(run.name))

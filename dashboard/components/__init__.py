@@ -13,7 +13,7 @@ from typing import Any
 from core.runs import RunError
 from dashboard.components.facts import about, outcome
 from dashboard.components.onto_page import mount
-from dashboard.live.feed import store
+from dashboard.live.feed import opened
 
 
 def _mount(
@@ -30,7 +30,7 @@ def _mount(
     for id in ids:
         try:
             group = (groups or {}).get(id)
-            told = about(store().open(id), group=group, tokens=view == "attention")
+            told = about(opened(id), group=group, tokens=view == "attention")
             known.append(told | {"verdict": (verdicts or {}).get(id)})
         except RunError:
             known.append({"id": id, "name": id, "colour": 0, "state": "gone"})

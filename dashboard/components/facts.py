@@ -10,7 +10,7 @@ from core.runs import Run, RunError
 from core.runs.status import ENDED
 from core.verdicts.labels import BAD_KINDS
 from dashboard.catalogue import run_names
-from dashboard.live.feed import store
+from dashboard.live.feed import opened
 from dashboard.ui.cost import step_work
 
 
@@ -46,7 +46,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         told["fork"] = fork
     if meta["twin_of"]:
         try:
-            told["twin"] = run_names.name_of(store().open(str(meta["twin_of"])))
+            told["twin"] = run_names.name_of(opened(str(meta["twin_of"])))
         except RunError:
             told["twin"] = t("a deleted run")
     if tokens:
@@ -57,7 +57,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
 def outcome(run_id: str) -> list[Any] | None:
     """Step, level and verdict of a run that has ended; None of one under way or gone."""
     try:
-        run = store().open(run_id)
+        run = opened(run_id)
         found = summary_of(run)
     except RunError:
         return None

@@ -16,6 +16,7 @@ from typing import Any
 from core.cache import Cache
 from core.files import signature
 from core.language import mark, t
+from core.lessons import recorded
 from core.metrics.holes import sentence
 from core.metrics.names import layer_of
 from core.metrics.reader import Segments
@@ -37,6 +38,14 @@ LOCK = threading.RLock()
 def store() -> RunStore:
     """The process's runs; ADDNORM_RUNS names the folder."""
     return RunStore()
+
+
+def opened(id: str, runs: RunStore | None = None) -> Run:
+    """The run that a view shows: of the folder, or one that a lesson brought, only to be read.
+
+    `runs` spares looking for the folder of runs. Raises RunError where there is none.
+    """
+    return recorded.opened(id) if recorded.is_recorded(id) else (runs or store()).open(id)
 
 
 class Feed:
@@ -156,5 +165,5 @@ def feed(id: str, runs: RunStore | None = None) -> Feed:
 
     `runs` spares looking for the folder of runs: a tick asks for many.
     """
-    run = (runs or store()).open(id)
+    run = opened(id, runs)
     return FEEDS.get(run.prefix, signature(f"{run.prefix}config.json"), lambda: Feed(run))

@@ -56,7 +56,7 @@ def report(
     html = render(
         "report/page",
         title=title.strip() or _title(found),
-        css=_css(),
+        css=css(),
         count=f"{len(runs)} run{'s' * (len(runs) != 1)}",
         when=when,
         several=len(found) > 1,
@@ -70,7 +70,7 @@ def report(
         charts=drawn,
         verdicts=verdict_list(found),
         repeat=render("report/repeat", facts=_facts(found), commands=_commands(found)),
-        versions=_versions(),
+        versions=versions(),
         figures=charts.data(),
         # As they are: what is a script of ours is not escaped.
         plotly=Markup(assets.plotly().decode()),
@@ -131,7 +131,7 @@ def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
     return [(group, command(_as_trained(group.runs[0].run), group.runs[0].fork)) for group in found]
 
 
-def _versions() -> str:
+def versions() -> str:
     """What is installed here; none of it is imported for this."""
     known = []
     for name in ("torch", "numpy", "pyarrow", "plotly"):
@@ -145,7 +145,7 @@ def _versions() -> str:
 
 
 @cache
-def _css() -> Markup:
+def css() -> Markup:
     """The palette as variables in both modes, and the report's own rules."""
 
     fonts = (

@@ -12,7 +12,7 @@ from core.language import t
 
 FOLDER = Path(__file__).resolve().parents[1] / "app_pages"
 # Others follow by name.
-FIRST = ("lab", "compare", "attention", "anatomy", "evidence", "runs", "glossary")
+FIRST = ("lab", "learn", "compare", "attention", "anatomy", "evidence", "runs", "glossary")
 
 
 def pages() -> list[st.Page]:

@@ -32,7 +32,7 @@ from tests.browser.walking import Walk, until
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=90_000)
 
-PAGES = ("Lab", "Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary")
+PAGES = ("Lab", "Learn", "Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
 FIELD = ".st-key-{} input"
 
@@ -355,7 +355,7 @@ def test_all_pages_in_the_dark_and_in_narrow_windows(
         walk.page.context.close()
         walk.open_tab(width, scheme)
         opened(walk, f"?lab_runs={walk.runs[0].id}")
-        for name in ("Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary", "Lab"):
+        for name in (*PAGES[1:], "Lab"):
             walk.stop("all runs")
             walk.go(name)
         walk.stop("all runs")

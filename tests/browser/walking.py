@@ -36,6 +36,7 @@ LINK = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
 LAB = ("card_block", "card_state", "loss", "happening", "gradients", "residual", "card_activation")
 PROMISED = {
     "Lab": LAB,
+    "Learn": ("card_lesson_post-ln-warm-up", "open_post-ln-warm-up"),
     "Compare": ("runs_table", "compare_curves", "compare_profiles", "outcome"),
     "Attention": ("attention_bar", "attention_live"),
     "Anatomy": ("anatomy_line",),

@@ -26,7 +26,7 @@ OWN = [
     "attention_layer", "attention_head", "attention_step", "attention_lines", "attention_sort",
     "attention_view", "attention_text", "anatomy_run", "anatomy_step", "anatomy_other",
     "anatomy_view", "anatomy_prompt", "anatomy_operations", "evidence_claim", "evidence_group",
-    "runs_filter", "runs_tags", "token", "term", "glossary_words",
+    "runs_filter", "runs_tags", "token", "term", "glossary_words", "lesson", "hide",
 ]  # fmt: skip
 names = strategies.sampled_from([*KEYS, *DEFAULTS, *OWN]) | texts
 addresses = strategies.dictionaries(names, texts, max_size=6)

@@ -87,6 +87,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "evidence": {"address", "components", "figures", "live", "ui"},
     "runs": {"catalogue", "compare", "components", "live", "ui"},
     "glossary": {"figures", "ui"},
+    "learn": {"address", "components", "figures", "launch", "live", "report", "ui"},
 }
 # What of `core` the dashboard may use: rooms that know no torch.
 FOR_THE_DASHBOARD = {

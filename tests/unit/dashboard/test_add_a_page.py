@@ -24,7 +24,7 @@ SCRIPT = re.search(r"app_pages/notes\.py.*?```python\n(.*?)```", GUIDE, re.DOTAL
 def test_the_pages_are_those_of_the_folder_and_the_lab_opens_first() -> None:
     names = navigation.names()
     titles = [navigation.title(name) for name in names]
-    pages = ["Lab", "Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary"]
+    pages = ["Lab", "Learn", "Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary"]
     assert titles == pages
     assert len(names) == len(list(navigation.FOLDER.glob("*.py")))
 

@@ -23,7 +23,7 @@ from tests.fake_runs import LiveFakeRun, finished
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
 NAMES = [file.stem for file in sorted(PAGES.glob("*.py"))]
 # Pages that show what they are for before anything was trained.
-WITHOUT_RUNS = ("lab", "evidence", "glossary")
+WITHOUT_RUNS = ("lab", "learn", "evidence", "glossary")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""The Learn page: lessons on the reader's own runs."""

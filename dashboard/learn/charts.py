@@ -1,0 +1,78 @@
+"""What a lesson's runs show while they train and after, in the lab's own charts."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.catalogue.summary import summary_of
+from core.language import t
+from core.lessons.lesson import Chart
+from dashboard import components
+from dashboard.learn.model import Shown
+from dashboard.ui import units
+from dashboard.ui.templates import render
+
+CHART = 300  # pixels
+
+
+def see(shown: Shown) -> None:
+    """3: the runs as they train, in the lab's own charts."""
+    lesson = shown.lesson
+    note = t("recorded") if shown.kept.recorded else ""
+    st.html(render("learn/step", title=f"3 · {t('See')}", recorded=note))
+    if not shown.kept.recorded:
+        for (name, one), column in zip(
+            shown.runs.items(), st.columns(len(shown.runs), gap="small"), strict=True
+        ):
+            with column:
+                components.run_state(one.id, key=f"lesson_state_{name}", height=150)
+    for place in range(0, len(lesson.charts), 2):
+        pair = lesson.charts[place : place + 2]
+        for number, (chart, column) in enumerate(
+            zip(pair, st.columns(len(pair), gap="small"), strict=True)
+        ):
+            with column:
+                _chart(shown, chart, f"chart_{lesson.id}_{place + number}")
+    ids = [one.id for one in shown.runs.values()]
+    own = shown.ended and not shown.kept.recorded and not shown.hides("lessons")
+    if own and st.button(t("Open these runs in Compare"), key="lesson_compare"):
+        st.switch_page("app_pages/compare.py", query_params={"compare_runs": ",".join(ids)})
+
+
+def _chart(shown: Shown, chart: Chart, key: str) -> None:
+    runs = [run for name, run in shown.runs.items() if not chart.runs or name in chart.runs]
+    if not runs:
+        return
+    ids = [run.id for run in runs]
+    title = t(chart.title) if chart.title else None
+    below = t(chart.subtitle) if chart.subtitle else None
+    match chart.kind:
+        case "curves":
+            components.curves(
+                ids, key=key, metric=chart.metric, log_y=chart.log_y, height=CHART,
+                baseline=_baseline(shown) if chart.baseline else None, title=title, subtitle=below,
+            )  # fmt: skip
+        case "profile":
+            components.depth_profile(
+                ids, key=key, metric=chart.metric, height=CHART, title=title, subtitle=below
+            )
+        case "map":
+            components.layer_map(
+                ids[0], key=key, metric=chart.metric, height=CHART, title=title, subtitle=below
+            )
+        case "lines":
+            _, statistic, observable = chart.metric.split("/", 2)
+            components.activation_lines(
+                ids[0], key=key, statistic=statistic, observable=observable, height=CHART,
+                title=title, subtitle=below,
+            )  # fmt: skip
+        case "attention":
+            components.attention(ids[0], key=key, height=CHART + 60, title=title)
+
+
+def _baseline(shown: Shown) -> tuple[str, float] | None:
+    """The loss of a network that ignores its input, where all runs have the same."""
+    runs = list(shown.runs.values())
+    known = {summary_of(run).verdict.entropy for run in runs} - {None}
+    level = known.pop() if len(known) == 1 else None
+    return None if level is None else (units.baseline(runs), level)

@@ -1,0 +1,31 @@
+"""Answers of a lesson in words."""
+
+from __future__ import annotations
+
+import math
+
+from core.language import t
+from dashboard.learn.model import Shown
+
+
+def said_of(shown: Shown, place: int, given: float) -> str:
+    """An answer in words."""
+    question = shown.lesson.ask[place]
+    if question.options:
+        return t(question.options[int(given)].text)
+    unit = t(question.unit) if question.unit else ""
+    return f"{given:.4g} {unit}".strip()
+
+
+def right_answer(shown: Shown, place: int) -> str:
+    """The right answer in words; "" where the runs do not tell."""
+    question, found = shown.lesson.ask[place], shown.result
+    if question.options:
+        at = found.right(question.options)
+        return "" if at is None else t(question.options[at].text)
+    known = found.answer(question)
+    if known is None:
+        return ""
+    if not math.isfinite(known):
+        return t("it never happened in these runs")
+    return said_of(shown, place, known)
