@@ -34,6 +34,7 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
             Box("components", "what a view is told"),
             Box("api", "routes"),
             Box("launch", "starting runs"),
+            Box("notice", "what is to be seen"),
             Box("report", "one HTML file"),
         ),
         (

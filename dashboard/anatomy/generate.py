@@ -16,6 +16,7 @@ from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
+from dashboard.notice import parts as notice
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
@@ -97,6 +98,9 @@ def scores(choice: Choice, mode: Mode) -> None:
         figures.by_position(curves, mode, 190, answers[0][1]["unigram"]), key="fig_position",
         title=figures.what_context_brings(curves), subtitle="loss by letters seen before",
         about=" ".join(inspection.id for *_, inspection in answers),
+        notice=notice.by_position(
+            [(c[0], [float(v) for v in c[3]]) for c in curves], answers[0][1]["unigram"]
+        ).told(),
     )  # fmt: skip
 
 

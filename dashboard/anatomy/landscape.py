@@ -16,6 +16,7 @@ from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import landscape as figures
 from dashboard.live.feed import store
+from dashboard.notice import landscape as notice
 from dashboard.ui import cards
 from dashboard.ui.cost import in_time
 from dashboard.ui.palette import Mode
@@ -123,7 +124,12 @@ def line(inspection: Inspection, result: dict[str, Any], mode: Mode) -> None:
         (result["low"], result["high"]),
     )  # fmt: skip
     anatomy.figure(
-        drawn, key="fig_line", title=walls(runs), subtitle=result["sentence"], about=inspection.id
+        drawn,
+        key="fig_line",
+        title=walls(runs),
+        subtitle=result["sentence"],
+        about=inspection.id,
+        notice=notice.line(runs).told(),
     )
 
 
@@ -149,6 +155,7 @@ def planes(inspection: Inspection, result: dict[str, Any], look: str, mode: Mode
                 anatomy.figure(
                     drawn, key=f"fig_{look}_{run['run']}", title=basin(run),
                     subtitle=result["sentence"], about=inspection.id,
+                    notice=notice.plane(run).told(),
                 )  # fmt: skip
 
 
@@ -171,6 +178,7 @@ def trails(answers: list[tuple[Run, Inspection, dict[str, Any]]], look: str, mod
             anatomy.figure(
                 drawn, key=f"fig_trail_{look}_{run.id}", title=descent(name_of(run), result),
                 subtitle=result["sentence"], about=inspection.id,
+                notice=notice.trail(name_of(run), result).told(),
             )  # fmt: skip
 
 

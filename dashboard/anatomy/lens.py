@@ -12,6 +12,7 @@ from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import text as figures
+from dashboard.notice import parts as notice
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
 
@@ -50,6 +51,7 @@ def section(choice: Choice, mode: Mode) -> None:
         figures.by_row(curves, mode, 250, first["unigram"]), key="fig_lens",
         title=last_step(answers), about=" ".join(i.id for *_, i in answers),
         subtitle=f"loss if the network stopped there, {first['windows']} held-out windows",
+        notice=notice.stopped_early([(c[0], c[3]) for c in curves], first["unigram"]).told(),
     )  # fmt: skip
 
 

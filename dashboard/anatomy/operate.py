@@ -17,6 +17,7 @@ from dashboard.anatomy.generate import beginning
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures import lesions as figures
+from dashboard.notice import parts as notice
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
 
@@ -100,7 +101,7 @@ def lesion(choice: Choice, mode: Mode) -> None:
                 title=worst(result, name_of(run) if len(answers) > 1 else ""),
                 subtitle=f"Δloss in nats, from {before['nats']:.3f} ± {before['error']:.3f};"
                 f" {result['windows']} windows{cut}",
-                about=inspection.id,
+                about=inspection.id, notice=notice.lesion(result).told(),
             )  # fmt: skip
 
 
@@ -148,12 +149,13 @@ def paths(choice: Choice, mode: Mode) -> None:
             figures.gradient_paths(measured, mode, 250), key="fig_paths", about=about,
             title=f"The gradient passes {said} of {len(first['lengths']) - 1} branches on average",
             subtitle="share of the gradient by path length; dotted: of all paths",
+            notice=notice.gradient_paths(measured).told(),
         )  # fmt: skip
     with right:
         anatomy.figure(
             figures.logit_paths(measured, mode, 250), key="fig_logit", about=about,
             title=loudest(answers), subtitle="share of the right logit by longest path; windows: "
-            f"{first['windows']}",
+            f"{first['windows']}", notice=notice.logit_paths(measured).told(),
         )  # fmt: skip
 
 

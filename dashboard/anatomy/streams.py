@@ -13,8 +13,10 @@ from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
-from dashboard.components import anatomy
+from dashboard.components import anatomy, explained
 from dashboard.figures import streams as figures
+from dashboard.notice import streams as notice
+from dashboard.notice.notice import Notice
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
@@ -36,36 +38,44 @@ def section(choice: Choice, mode: Mode) -> None:
     windows = answers[0][1]["windows"]
     where = f"{windows} held-out windows of {tokens} tokens"
 
-    def card(key: str, drawn: Any, title: str, subtitle: str) -> None:
-        anatomy.figure(drawn, key=f"fig_{key}", title=title, subtitle=subtitle, about=about)
+    def card(key: str, drawn: Any, title: str, subtitle: str, said: Notice) -> None:
+        anatomy.figure(
+            drawn, key=f"fig_{key}", title=title, subtitle=subtitle, about=about,
+            notice=said.told(),
+        )  # fmt: skip
 
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
             "rms", figures.by_depth(measured, "rms", mode, "RMS", HEIGHT, log=_wide(measured)),
             growth(measured), f"RMS of the stream, {where}",
+            notice.rms(measured),
         )  # fmt: skip
     with middle:
         card(
             "branch", figures.skip_and_branch(measured, mode, HEIGHT), branches(measured),
             "RMS of what each Add sums: skip solid, branch dotted",
+            notice.branch(measured),
         )  # fmt: skip
     with right:
         card(
             "angle", figures.by_layer(measured, "angle", mode, "angle / π", HEIGHT),
             turning(measured), "angular distance between a block's input and output",
+            notice.angle(measured),
         )  # fmt: skip
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
             "similarity", figures.by_depth(measured, "similarity", mode, "cosine", HEIGHT),
             alike(measured), "mean cosine between two tokens of a window",
+            notice.similarity(measured),
         )  # fmt: skip
     with middle:
         most = answers[0][1]["rank_most"]
         card(
             "rank", figures.by_depth(measured, "effective_rank", mode, "effective rank", HEIGHT),
             ranks(measured), f"exp of the singular values' entropy, 1 to {most}",
+            notice.rank(measured, most),
         )  # fmt: skip
     with right:
         outliers(answers)
@@ -104,6 +114,7 @@ def cka(run: Run, step: int, others: list[str], mode: Mode, height: int) -> None
             drawn, key=f"fig_{key}", title=blocks_alike(result, bool(others)),
             subtitle=f"linear CKA, {result['tokens']:,} tokens", about=inspection.id,
             label=f"CKA of the layers of {' and '.join(dict.fromkeys(names))}",
+            notice=notice.cka(result, bool(others)).told(),
         )  # fmt: skip
 
 
@@ -121,12 +132,15 @@ def sinks(
         figures.sink_map(shares, mode, height, found["uniform"]), key=f"fig_sinks_{run.id}",
         title=f"{said} in {name_of(run)}", about=inspection.id,
         subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
+        notice=notice.sinks(shares, found).told(),
     )  # fmt: skip
 
 
 def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
     with cards.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
+        measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
+        explained(notice.outliers(measured).told(), key="outliers")
         for run, result, _ in answers:
             rows = [
                 (what, result[key]["seen"], _found(result[key]))

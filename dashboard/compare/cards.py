@@ -28,6 +28,7 @@ from dashboard.compare.address import Choice
 from dashboard.compare.model import Compare, Listing, arrange
 from dashboard.components import table
 from dashboard.launch import grid_dialog, twins
+from dashboard.notice import pages as notice
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULT, to_config
 from dashboard.ui import cards
@@ -114,6 +115,8 @@ def outcome(model: Compare, shown: Listing) -> None:
                 by_setting = st.toggle(t("by setting"), key="compare_matrix", bind="query-params")
             if not by_setting:
                 with cards.card("verdicts", t("What became of them"), height="stretch"):
+                    kinds = [entry.summary.verdict.kind for entry in shown.drawn]
+                    components.explained(notice.outcomes(kinds).told(), key="verdicts")
                     st.html(outcomes.verdicts(shown.drawn, shown.groups, shown.names))
                 return
         open_cell = partial(address.open_runs, listed=[entry.id for entry in shown.listed])

@@ -236,3 +236,8 @@ def happening(
     """The verdicts on runs that ended, alarms newest first, each run's newest sample of text."""
     outcomes = {id: said for id in run_ids if (said := outcome(id)) is not None}
     return _mount("happening", key, run_ids, height, title=title, frame=frame, outcomes=outcomes)
+
+
+def explained(notice: Mapping[str, Any], *, key: str) -> None:
+    """ "What am I looking at?" of a card that is no live view, in the card's upper right corner."""
+    _mount("explained", f"explained_{key}", notice=notice)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -101,11 +101,13 @@ def progress(
 
 
 def figure(
-    drawn: Any, *, key: str, title: str, subtitle: str = "", about: str = "", label: str = ""
-) -> None:
+    drawn: Any, *, key: str, title: str, subtitle: str = "", about: str = "", label: str = "",
+    notice: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """A Plotly figure in a card. Zoom and camera stay as long as `about` does.
 
     `label` says to those who can't see it what the picture shows; the title where it is empty.
+    `notice` is what there is to see in it, as `dashboard.notice` tells it.
     """
     shown = json.loads(drawn.to_json())
     _mount(
@@ -118,6 +120,7 @@ def figure(
         subtitle=subtitle,
         about=about or key,
         label=label,
+        notice=notice,
         revision=hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16],
     )
 

@@ -16,6 +16,7 @@ from dashboard.evidence import model
 from dashboard.evidence.model import Evidence, Shown
 from dashboard.figures.evidence import picture
 from dashboard.live.feed import store
+from dashboard.notice import pages as notice
 from dashboard.ui import cards
 from dashboard.ui.cost import in_time
 from dashboard.ui.markdown import literal
@@ -105,6 +106,7 @@ def claim(evidence: Evidence, mode: Mode) -> None:
                 x=one.claim.axes.x, n=len(one.record.seeds),
             ),
             about=f"{one.claim.name} {one.here}", label=f"{one.claim.sentence} {one.first}",
+            notice=notice.claim(one.claim, one.record).told(),
         )  # fmt: skip
     with cards.card("repeat", t("Repeat it")):
         _run_it(one, evidence)

@@ -26,6 +26,7 @@ from dashboard.lab import actions, forking, headline
 from dashboard.lab.model import Lab
 from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
+from dashboard.notice import pages as notice
 from dashboard.ui import cards, cost, units
 
 # One word each; the chart below says it whole.
@@ -48,10 +49,12 @@ def block(lab: Lab) -> None:
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
     if not lab.next_differs:
         with cards.card("block", t(title(lab.drawn)), t(published(lab.drawn))):
+            components.explained(notice.block(lab.drawn).told(), key="block")
             st.html(equation(lab.drawn))
             _drawing(lab.drawn)
         return
     with cards.card("block"):  # one below the other: side by side too small
+        components.explained(notice.block(lab.drawn).told(), key="block")
         both = (("this", t("This run"), lab.now), ("next", t("Next run"), lab.drawn))
         for key, name, model in both:
             with st.container(gap=None, key=f"network_{key}"):

@@ -2,6 +2,7 @@
 
 import { Curves } from "./charts/curves.js"
 import { Difference } from "./charts/difference.js"
+import { Explained } from "./charts/explained.js"
 import { Figure } from "./charts/figure.js"
 import { Lines } from "./charts/layer_lines.js"
 import { LayerMap } from "./charts/layer_map.js"
@@ -27,7 +28,7 @@ import { RunsTable } from "./views/runs/table.js"
 /** @type {Record<string, new (root: HTMLElement) => View>} */
 const VIEWS = { topbar: Topbar, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
-  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, block: Block, operate: Operate, preload: Preload }
+  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, block: Block, operate: Operate, explained: Explained, preload: Preload }
 
 /** @type {WeakMap<HTMLElement, View>} */
 const mounted = new WeakMap()
