@@ -14,13 +14,19 @@ from core import cli
 from core.data.downloads import CorpusError
 from core.files import RefusedFileError, is_full
 from core.jobs.processes import worker_environment
+from core.language import Message, joined, of_terminal, reason, speaking, t
 from core.runs import RunError
 from core.shown import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
-    parser = cli.Parser(prog="python -m core", description="Add & Norm Lab without the browser.")
+    """Run one command in the language of the terminal; returns the exit status."""
+    with speaking(of_terminal()), cli.spoken_help():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = cli.Parser(prog="python -m core", description=t("Add & Norm Lab without the browser."))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     cli.train.add_parser(commands)
     cli.sweep.add_parser(commands)
@@ -38,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         return int(options.run(options) or 0)
     except (cli.UsageError, CorpusError, RefusedFileError, RunError) as error:
-        print(f"{parser.prog}: {one_line(error)}", file=sys.stderr)
+        print(f"{parser.prog}: {one_line(t(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; that is its right
@@ -46,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.strerror is None:
             raise
-        do = "; free some room, then try again" if is_full(error) else ""
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{parser.prog}: {one_line(f'{where}{error.strerror}{do}')}", file=sys.stderr)
+        sentence = joined([*([error.filename] if error.filename else []), reason(error)], ": ")
+        if is_full(error):
+            sentence = joined([sentence, Message("free some room, then try again")], "; ")
+        print(f"{parser.prog}: {one_line(t(sentence))}", file=sys.stderr)
         return 2
 
 

@@ -12,6 +12,7 @@ from core import estimate
 from core.config import CLASSES, RunConfig
 from core.data.corpora import check_length, letters, load_text
 from core.data.downloads import CorpusError
+from core.language import Message
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
 
@@ -161,7 +162,7 @@ def in_time(seconds: float) -> str:
     if seconds < 1:
         return "1 s"
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return Message("{seconds:.0f} s", seconds=seconds)
     if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return Message("{seconds:.0f} min", seconds=seconds / 60)
+    return Message("{seconds:.1f} h", seconds=seconds / 3600)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from core.language import Message, reason
+
 # What is being made begins with this, until it is whole and gets its name.
 NEW = ".new-"
 
@@ -48,7 +50,9 @@ def expanded(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise RefusedFileError(f"{_shown(path)} is in the home folder of nobody known") from error
+        raise RefusedFileError(
+            Message("{file} is in the home folder of nobody known", file=_shown(path))
+        ) from error
 
 
 def open_named(path: str | Path, most: int) -> IO[bytes]:
@@ -66,19 +70,28 @@ def open_named(path: str | Path, most: int) -> IO[bytes]:
         _refuse_unless_regular(found, shown)
         if found.st_size > most:
             raise RefusedFileError(
-                f"{shown} has {found.st_size / 2**20:,.0f} MB, the limit is"
-                f" {most / 2**20:,.0f} MB; cut it into a smaller file"
+                Message(
+                    "{file} has {size:,.0f} MB, the limit is {most:,.0f} MB; cut it into a"
+                    " smaller file",
+                    file=shown,
+                    size=found.st_size / 2**20,
+                    most=most / 2**20,
+                )
             )
         return os.fdopen(fd, "rb")
     except FileNotFoundError as error:
-        raise RefusedFileError(f"there is no file {shown}; check the path") from error
+        raise RefusedFileError(
+            Message("there is no file {file}; check the path", file=shown)
+        ) from error
     except (OSError, ValueError) as error:
         if fd >= 0:
             os.close(fd)
         if isinstance(error, RefusedFileError):
             raise
-        reason = getattr(error, "strerror", None) or error
-        raise RefusedFileError(f"{shown} can't be read: {reason}") from error
+        why = reason(error) if isinstance(error, OSError) else error
+        raise RefusedFileError(
+            Message("{file} can't be read: {why}", file=shown, why=why)
+        ) from error
 
 
 def read_named(path: str | Path, most: int) -> bytes:
@@ -91,17 +104,29 @@ def read_named(path: str | Path, most: int) -> bytes:
         try:
             content = file.read(size + 1) or b""
         except OSError as error:
-            raise RefusedFileError(f"{_shown(path)} can't be read: {error.strerror}") from error
+            raise RefusedFileError(
+                Message("{file} can't be read: {why}", file=_shown(path), why=reason(error))
+            ) from error
     if len(content) > size:
-        raise RefusedFileError(f"{_shown(path)} grows while it is read; name a file that is whole")
+        raise RefusedFileError(
+            Message(
+                "{file} grows while it is read; name a file that is whole",
+                file=_shown(path),
+            )
+        )
     return content
 
 
 def _refuse_unless_regular(found: os.stat_result, shown: str) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise RefusedFileError(f"{shown} is a folder; name a file")
+        raise RefusedFileError(Message("{file} is a folder; name a file", file=shown))
     if not stat.S_ISREG(found.st_mode):
-        raise RefusedFileError(f"{shown} is a device, a pipe or a socket; name a regular file")
+        raise RefusedFileError(
+            Message(
+                "{file} is a device, a pipe or a socket; name a regular file",
+                file=shown,
+            )
+        )
 
 
 def _shown(path: str | Path) -> str:
@@ -241,7 +266,7 @@ def read_bytes(path: str | Path) -> bytes:
     """All of a regular file. Raises OSError, for a pipe or a device too, which might never end."""
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+            raise OSError(errno.EINVAL, Message("it is not a regular file"), str(path))
         return file.read()
 
 
@@ -250,7 +275,7 @@ def read_tail(path: str | Path, size: int) -> bytes:
     with open(path, "rb", opener=_without_waiting) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+            raise OSError(errno.EINVAL, Message("it is not a regular file"), str(path))
         file.seek(max(found.st_size - size, 0))
         return file.read(size)
 
@@ -265,7 +290,7 @@ def parse_json(text: bytes | str) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("its brackets are nested too deeply") from error
+        raise ValueError(Message("its brackets are nested too deeply")) from error
 
 
 def _without_waiting(path: str, flags: int) -> int:

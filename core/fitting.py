@@ -15,6 +15,7 @@ from core import memory
 from core.config import RunConfig
 from core.config.run import divisors
 from core.estimate import needed_bytes
+from core.language import Message, joined
 
 Fits = Callable[[RunConfig | None], bool]
 
@@ -70,28 +71,31 @@ def _smaller(config: RunConfig, fits: Fits) -> RunConfig | None:
 
 def offers(config: RunConfig, vocab: int, room: int, cuda: bool = False) -> str:
     """The settings that would fit into `room` bytes in words; empty where none would."""
-    return " or ".join(_words(config, one) for one in fitting(config, vocab, room, cuda))
+    return joined([_words(config, one) for one in fitting(config, vocab, room, cuda)], " or ")
 
 
 def advice(config: RunConfig, vocab: int, room: int, cuda: bool = False) -> str:
     """What would fit into `room` bytes, as the end of a sentence."""
     offered = offers(config, vocab, room, cuda)
-    return f"{offered} would fit" if offered else f"no batch of it fits; lower {_sizes(config)}"
+    if offered:
+        return Message("{offered} would fit", offered=offered)
+    return Message("no batch of it fits; lower {settings}", settings=_sizes(config))
 
 
 def _sizes(config: RunConfig) -> str:
     """The settings that make a network smaller."""
     if config.model.family == "resnet":
-        return "model.width or model.blocks_per_stage"
-    names = "model.depth or model.width"
-    return names if config.image else f"model.context, {names}"
+        return joined(["model.width", "model.blocks_per_stage"], last=" or ")
+    names = ["model.depth", "model.width"]
+    return joined(names if config.image else ["model.context", *names], last=" or ")
 
 
 def _words(config: RunConfig, other: RunConfig) -> str:
     """`training.accumulate 4`, `training.recompute true with training.accumulate 2`."""
     before = config.flat()
     told = {name: value for name, value in other.flat().items() if value != before[name]}
-    return " with ".join(f"{name} {str(value).lower()}" for name, value in told.items())
+    changes = [f"{name} {str(value).lower()}" for name, value in told.items()]
+    return joined(changes, " with ")
 
 
 def shortage(config: RunConfig, vocab: int, cuda: bool = False) -> str:
@@ -103,11 +107,20 @@ def shortage(config: RunConfig, vocab: int, cuda: bool = False) -> str:
     gpu = memory.gpu() if cuda else None
     there = (gpu and gpu.memory) if cuda else memory.ram()
     need = needed_bytes(config, vocab, cuda)
-    about = f"training needs about {memory.in_bytes(need)} of memory"
+    about = Message("training needs about {size} of memory", size=memory.in_bytes(need))
     if there is not None and need > there.free:
-        free = memory.in_bytes(there.free)
-        return f"{about}, and {free} are free: {advice(config, vocab, there.free, cuda)}"
+        return Message(
+            "{about}, and {free} are free: {advice}",
+            about=about,
+            free=memory.in_bytes(there.free),
+            advice=advice(config, vocab, there.free, cuda),
+        )
     offered = offers(config, vocab, need * 4 // 5, cuda)
-    free = f", and {memory.in_bytes(there.free)} are free by now" if there else ""
-    less = f"train with {offered}" if offered else f"lower {_sizes(config)}"
-    return f"{about}{free}: resume it, or {less}"
+    if there:
+        free = memory.in_bytes(there.free)
+        about = Message("{about}, and {free} are free by now", about=about, free=free)
+    if offered:
+        less = Message("train with {offered}", offered=offered)
+    else:
+        less = Message("lower {settings}", settings=_sizes(config))
+    return Message("{about}: resume it, or {less}", about=about, less=less)

@@ -24,6 +24,7 @@ from core.config.base import did_you_mean
 from core.config.fork_point import ForkPoint
 from core.config.words import format_value, words_of
 from core.files import RefusedFileError, read_named
+from core.language import Message, told
 from core.resources import ASSETS
 
 FOLDER = ASSETS / "sweeps"
@@ -140,10 +141,16 @@ def grid(
     """A checked grid. Raises GridError naming the setting and what is accepted."""
     checked = {dotted: _values(dotted, values) for dotted, values in axes.items()}
     if not checked:
-        raise GridError("grid: no setting has values; accepted: one setting or more")
+        raise GridError(Message("grid: no setting has values; accepted: one setting or more"))
     made = Grid(name.strip() or "grid", base, checked, summary, fork)
     if len(made) > MOST_CELLS:
-        raise GridError(f"grid: {len(made):,} cells; accepted: at most {MOST_CELLS:,}")
+        raise GridError(
+            Message(
+                "grid: {n:,} cells; accepted: at most {most:,}",
+                n=len(made),
+                most=MOST_CELLS,
+            )
+        )
     return made
 
 
@@ -184,11 +191,25 @@ _DEFAULTS = RunConfig().flat()
 def known(dotted: str, place: str = "grid") -> str:
     """The dotted name, where a setting has it. Raises GridError with a hint at a similar one."""
     if place == "grid" and dotted in NOT_AN_AXIS:
-        raise GridError(f"grid: {dotted} can't be tried in a grid; name one text file in base")
+        raise GridError(
+            Message(
+                "grid: {setting} can't be tried in a grid; name one text file in base",
+                setting=dotted,
+            )
+        )
     if dotted not in settings():
         near = difflib.get_close_matches(dotted, settings(), n=1)
-        hint = f"did you mean {near[0]}?" if near else "accepted: as model.depth"
-        raise GridError(f"{place}: {dotted} is not a setting; {hint}")
+        hint = Message("accepted: as model.depth")
+        if near:
+            hint = Message("did you mean {word}?", word=near[0])
+        raise GridError(
+            Message(
+                "{place}: {setting} is not a setting; {hint}",
+                place=place,
+                setting=dotted,
+                hint=hint,
+            )
+        )
     return dotted
 
 
@@ -207,7 +228,11 @@ def _values(dotted: str, values: Any) -> tuple[Any, ...]:
     known(dotted)
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise GridError(
-            f"{dotted}: accepted in a grid: a list of values, as [{format_value(values)[:60]}]"
+            Message(
+                "{setting}: accepted in a grid: a list of values, as [{value}]",
+                setting=dotted,
+                value=format_value(values)[:60],
+            )
         )
     found: list[Any] = []
     for value in values:
@@ -215,7 +240,12 @@ def _values(dotted: str, values: Any) -> tuple[Any, ...]:
         if checked not in found:
             found.append(checked)
     if not found:
-        raise GridError(f"{dotted}: the list is empty; accepted: one value or more")
+        raise GridError(
+            Message(
+                "{setting}: the list is empty; accepted: one value or more",
+                setting=dotted,
+            )
+        )
     return tuple(found)
 
 
@@ -237,11 +267,15 @@ def load(name: str, find: Find | None = None, fork: str = "") -> Grid:
         return from_table({**table, **({"fork": fork} if fork else {})}, path.stem, find)
     except RefusedFileError as error:
         there = ", ".join(examples())
-        raise GridError(f"{error}; accepted: a file, or one of: {there}") from error
+        raise GridError(
+            Message("{why}; accepted: a file, or one of: {there}", why=error, there=there)
+        ) from error
     except RecursionError as error:
-        raise GridError(f"{name}: its brackets are nested too deeply") from error
+        raise GridError(Message("{name}: its brackets are nested too deeply", name=name)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GridError(f"{name}: this is not TOML ({error})") from error
+        raise GridError(
+            Message("{name}: this is not TOML ({why})", name=name, why=error)
+        ) from error
 
 
 Find = Callable[[str], ForkPoint]
@@ -255,19 +289,35 @@ def from_table(table: Mapping[str, Any], name: str = "grid", find: Find | None =
     for key in table:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS)
-            raise GridError(f"{key} is not known{hint}; accepted: {', '.join(KEYS)}")
+            raise GridError(
+                Message(
+                    "{key} is not known{hint}; accepted: {known}",
+                    key=key,
+                    hint=hint,
+                    known=", ".join(KEYS),
+                )
+            )
     fork = None
     if table.get("fork"):
         if find is None:
-            raise GridError("fork: no runs folder is known here; accepted in a file of `sweep`")
+            raise GridError(
+                Message("fork: no runs folder is known here; accepted in a file of `sweep`")
+            )
         if table.get("preset"):
-            raise GridError("preset: a fork has its parent's settings; accepted: one of the two")
+            raise GridError(
+                Message("preset: a fork has its parent's settings; accepted: one of the two")
+            )
         fork = find(str(table["fork"]))
     base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"), fork)
     axes = _flat(table.get("grid", {}), "grid")
     if "seeds" in table:
         if SEED in axes:
-            raise GridError(f"seeds: {SEED} has its own values; accepted: one of the two")
+            raise GridError(
+                Message(
+                    "seeds: {setting} has its own values; accepted: one of the two",
+                    setting=SEED,
+                )
+            )
         axes[SEED] = seeds(table["seeds"], base.training.seed)
     return grid(str(table.get("name", name)), base, axes, str(table.get("summary", "")), fork)
 
@@ -277,7 +327,12 @@ def seeds(wish: Any, first: int = 0) -> list[Any]:
     if isinstance(wish, list):
         return wish
     if not isinstance(wish, int) or isinstance(wish, bool) or not 1 <= wish <= 1000:
-        raise GridError(f"seeds: {wish!r}; accepted: a number from 1 to 1000, or a list of seeds")
+        raise GridError(
+            Message(
+                "seeds: {wish!r}; accepted: a number from 1 to 1000, or a list of seeds",
+                wish=wish,
+            )
+        )
     return list(range(first, first + wish))
 
 
@@ -286,7 +341,7 @@ def _base(preset: str, turned: dict[str, Any], fork: ForkPoint | None) -> RunCon
         start = presets.load(preset).config if preset else RunConfig()
         start = start if fork is None else fork.config
     except ValueError as error:
-        raise GridError(str(error)) from error
+        raise GridError(told(error)) from error
     checked = {known(name, "base"): value_of(name, value) for name, value in turned.items()}
     if checked.get("data.path"):
         checked.setdefault("data.corpus", "file")
@@ -299,7 +354,12 @@ def _base(preset: str, turned: dict[str, Any], fork: ForkPoint | None) -> RunCon
 def _flat(table: Any, place: str, before: str = "") -> dict[str, Any]:
     """Dotted names of a table whose parts may be nested or dotted."""
     if not isinstance(table, Mapping):
-        raise GridError(f"{before or place}: accepted: settings by their dotted names")
+        raise GridError(
+            Message(
+                "{place}: accepted: settings by their dotted names",
+                place=before or place,
+            )
+        )
     found: dict[str, Any] = {}
     for key, value in table.items():
         dotted = f"{before}.{key}" if before else str(key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
+from core.language import Message
 from core.resources import ASSETS
 
 FOLDER = ASSETS / "presets"
@@ -34,7 +35,13 @@ def names() -> list[str]:
 def load(name: str) -> Preset:
     """The preset of this name. Raises ValueError with the names that exist."""
     if name not in names():
-        raise ValueError(f"preset: there is no {name!r}; accepted: {', '.join(names())}")
+        raise ValueError(
+            Message(
+                "preset: there is no {name!r}; accepted: {known}",
+                name=name,
+                known=", ".join(names()),
+            )
+        )
     return _load(name)
 
 
@@ -50,5 +57,5 @@ def _load(name: str) -> Preset:
     try:
         config = RunConfig.model_validate({**values, "name": name})
     except ValidationError as error:
-        raise ValueError(f"preset {name}: {explain(error)}") from error
+        raise ValueError(Message("preset {name}: {why}", name=name, why=explain(error))) from error
     return Preset(name, title, summary, config)

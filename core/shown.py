@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unicodedata import east_asian_width
 
 LONGEST = 1000  # characters of a sentence
 JOINERS = "\u200c\u200d"  # which hold letters of some scripts, and emoji, together
@@ -22,6 +23,16 @@ def one_line(text: object, most: int = LONGEST) -> str:
         end = most // 4
         said = f"{said[: most - end - 1]}…{said[-end:] if end else ''}"
     return "".join(map(_plain, said))
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that a text takes: Chinese letters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """A text with spaces behind it, as wide as so many columns."""
+    return text + " " * max(columns - width(text), 0)
 
 
 def lines(text: str) -> str:

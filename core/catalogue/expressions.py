@@ -12,13 +12,14 @@ from typing import Any
 
 from core.catalogue.filter_fields import OWN, FieldKind, is_group, kinds, meant, near, words_of
 from core.config.base import did_you_mean
+from core.language import Message, joined
 from core.verdicts.labels import STATE_ALIASES
 
 Values = Mapping[str, Any]
 DEEPEST = 25  # expressions inside of one another
 # `shown`: what a page calls the run beside the others, where it says so.
 SEARCHED = ("name", "shown", "id", "state", "words", "tags", "note")
-ACCEPTED = (
+ACCEPTED = Message(
     "accepted: a name, one of == != < <= > >= in, a value, joined by and, or, not, as in"
     ' depth >= 12 and placement == "post"'
 )
@@ -39,7 +40,14 @@ class FilterError(ValueError):
     """A filter that can't be read: one sentence, with what is accepted; `column` counts from 1."""
 
     def __init__(self, sentence: str, column: int, accepted: str = ACCEPTED) -> None:
-        super().__init__(f"column {column}: {sentence}; {accepted}")
+        super().__init__(
+            Message(
+                "column {column}: {sentence}; {accepted}",
+                column=column,
+                sentence=sentence,
+                accepted=accepted,
+            )
+        )
         self.sentence, self.column = sentence, column
 
 
@@ -101,7 +109,11 @@ class Conditions:
     def condition(self, node: ast.expr, depth: int) -> Callable[[Values], bool]:
         """A function that says of a run's values whether this part of the filter holds."""
         if depth > DEEPEST:
-            raise self.refuse(f"more than {DEEPEST} levels deep", node, "accepted: fewer levels")
+            raise self.refuse(
+                Message("more than {n} levels deep", n=DEEPEST),
+                node,
+                Message("accepted: fewer levels"),
+            )
         if isinstance(node, ast.BoolOp):
             parts = [self.condition(part, depth + 1) for part in node.values]
             if isinstance(node.op, ast.And):
@@ -124,7 +136,7 @@ class Conditions:
         if operand.kind == "bool":
             return operand.get
         if operand.kind != "text":
-            raise self.refuse(f"{self.source(node)} is not a condition", node)
+            raise self.refuse(Message("{text} is not a condition", text=self.source(node)), node)
         needle = [str(operand.get({})).lower()]
         return lambda values: holds(values, needle)
 
@@ -132,7 +144,14 @@ class Conditions:
         nodes = [node.left, *node.comparators]
         operands = [self.operand(one) for one in nodes]
         if not any(one.name for one in operands):
-            raise self.refuse(f"{self._odd(operands)} is not a name{self._hint(operands)}", node)
+            raise self.refuse(
+                Message(
+                    "{text} is not a name{hint}",
+                    text=self._odd(operands),
+                    hint=self._hint(operands),
+                ),
+                node,
+            )
         tests = []
         for left, sign, right in zip(operands, node.ops, operands[1:], strict=False):
             left, right = self._as_choice(left, right), self._as_choice(right, left)
@@ -164,7 +183,7 @@ class Conditions:
         word = self.source(node)
         if isinstance(node, ast.Name | ast.Attribute) or re.fullmatch(r"\w[\w.-]*", word):
             return self.named(node, word)
-        raise self.refuse(f"{word[:40]!r} is neither a name nor a value", node)
+        raise self.refuse(Message("{text!r} is neither a name nor a value", text=word[:40]), node)
 
     def constant(self, node: ast.Constant) -> _Operand:
         value = node.value
@@ -177,12 +196,14 @@ class Conditions:
         if isinstance(value, str):
             text = value.lower()
             return _Operand("text", lambda values: text, node)
-        raise self.refuse(f"{self.source(node)[:40]} is neither a name nor a value", node)
+        raise self.refuse(
+            Message("{text} is neither a name nor a value", text=self.source(node)[:40]), node
+        )
 
     def several(self, node: ast.Tuple | ast.List) -> _Operand:
         parts = [self.operand(part) for part in node.elts]
         if any(part.many for part in parts):
-            raise self.refuse("a list inside of a list compares nothing", node)
+            raise self.refuse(Message("a list inside of a list compares nothing"), node)
         return _Operand(
             "any",
             lambda values: [_clean(part.get(values)) for part in parts],
@@ -196,14 +217,20 @@ class Conditions:
             return self.constant(ast.copy_location(ast.Constant(literal[word.lower()]), node))
         names = meant(word)
         if len(names) > 1:
-            raise self.refuse(f"{word} may be {' or '.join(names)}", node, "accepted: one of them")
+            raise self.refuse(
+                Message("{text} may be {names}", text=word, names=joined(names, " or ")),
+                node,
+                Message("accepted: one of them"),
+            )
         if names:
             name = names[0]
             return _Operand(
                 kinds()[name], lambda values: values.get(name), node, name, word.lower()
             )
         if isinstance(node, ast.Attribute) and is_group(word.partition(".")[0]):
-            raise self.refuse(f"there is no setting {word}{near(word)}", node)
+            raise self.refuse(
+                Message("there is no setting {text}{hint}", text=word, hint=near(word)), node
+            )
         text = word.lower()
         return _Operand("text", lambda values: text, node, word=text)
 
@@ -234,50 +261,69 @@ class Conditions:
     def _check(self, left: _Operand, sign: ast.cmpop, right: _Operand) -> None:
         """Refuse what could never be true, in a sentence."""
         if isinstance(sign, ast.Is | ast.IsNot):
-            raise self.refuse("write == or != for is", right.node)
+            raise self.refuse(Message("write == or != for is"), right.node)
         if isinstance(sign, ast.In | ast.NotIn):
             self._check_in(left, right)
             return
         if left.many or right.many:
             raise self.refuse(
-                "several values at once want in",
+                Message("several values at once want in"),
                 (right if right.many else left).node,
-                "accepted: in and not in, as in depth in (6, 12)",
+                Message("accepted: in and not in, as in depth in (6, 12)"),
             )
         for name, value in ((left, right), (right, left)):
             if name.name and not value.name:
                 self._check_value(name, sign, value)
         numbers = {left.kind, right.kind}
         if left.name and right.name and "number" in numbers and numbers & {"text", "texts"}:
-            raise self.refuse(f"{left.name} and {right.name} are of different kinds", right.node)
+            raise self.refuse(
+                Message(
+                    "{name} and {other} are of different kinds", name=left.name, other=right.name
+                ),
+                right.node,
+            )
 
     def _check_value(self, name: _Operand, sign: ast.cmpop, value: _Operand) -> None:
         said, words = self.source(value.node), words_of(name.name)
         if value.kind == "none":
             if isinstance(sign, ORDERS):
-                raise self.refuse("none is neither less nor more", value.node)
+                raise self.refuse(Message("none is neither less nor more"), value.node)
             return
         if name.kind == "number" and value.kind != "number":
             hint = near(value.word) if value.word else ""
-            sentence = f"{name.name} is a number, which {said} is not{hint}"
+            sentence = Message(
+                "{name} is a number, which {text} is not{hint}",
+                name=name.name,
+                text=said,
+                hint=hint,
+            )
             raise self.refuse(sentence, value.node)
         if name.kind == "bool" and value.kind != "bool":
             raise self.refuse(
-                f"{name.name} is true or false, not {said}", value.node, "accepted: true, false"
+                Message("{name} is true or false, not {text}", name=name.name, text=said),
+                value.node,
+                Message("accepted: true, false"),
             )
         if name.kind == "texts":
-            raise self.refuse("tags are several", name.node, 'accepted: "baseline" in tags')
+            raise self.refuse(
+                Message("tags are several"), name.node, Message('accepted: "baseline" in tags')
+            )
         if name.kind == "text" and value.kind != "text":
-            raise self.refuse(f"{name.name} is text, which {said} is not", value.node)
+            raise self.refuse(
+                Message("{name} is text, which {text} is not", name=name.name, text=said),
+                value.node,
+            )
         if words and isinstance(sign, ast.Eq | ast.NotEq) and value.get({}) not in words:
             hint = did_you_mean(str(value.get({})), words)
             raise self.refuse(
-                f"{name.name} is never {said}{hint}", value.node, f"accepted: {', '.join(words)}"
+                Message("{name} is never {text}{hint}", name=name.name, text=said, hint=hint),
+                value.node,
+                Message("accepted: {known}", known=", ".join(words)),
             )
 
     def _check_in(self, left: _Operand, right: _Operand) -> None:
         if left.many:
-            raise self.refuse("one value at a time can be in something", left.node)
+            raise self.refuse(Message("one value at a time can be in something"), left.node)
         if right.many and left.name and isinstance(right.node, ast.Tuple | ast.List):
             for part in right.node.elts:
                 inner = self._as_choice(self.operand(part), left)
@@ -285,9 +331,9 @@ class Conditions:
                     self._check_value(left, ast.Eq(), inner)
         if not right.many and right.kind not in ("text", "texts", "any"):
             raise self.refuse(
-                f"nothing can be in {self.source(right.node)}",
+                Message("nothing can be in {text}", text=self.source(right.node)),
                 right.node,
-                'accepted: a list, a text or tags, as in "baseline" in tags',
+                Message('accepted: a list, a text or tags, as in "baseline" in tags'),
             )
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from core.config import choices, settings
+from core.language import Message
 from core.runs.status import STATES
 from core.verdicts.labels import KINDS, STATE_ALIASES
 
@@ -79,4 +80,4 @@ def words_of(name: str) -> tuple[str, ...]:
 def near(word: str) -> str:
     """A hint at the name that a mistyped word resembles, in brackets; else nothing."""
     close = difflib.get_close_matches(word, [*kinds(), *_by_last_part()], n=1, cutoff=0.7)
-    return f" (did you mean {meant(close[0])[0]}?)" if close else ""
+    return Message(" (did you mean {word}?)", word=meant(close[0])[0]) if close else ""

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.catalogue.expressions import Conditions, FilterError, Values, holds
+from core.language import Message
 
 __all__ = ["Filter", "FilterError", "parse"]
 
@@ -50,7 +51,9 @@ def parse(text: str) -> Filter:
     text = text.replace("≥", ">=").replace("≤", "<=").replace("≠", "!=")
     if len(text) > LONGEST:
         raise FilterError(
-            f"the filter has {len(text):,} characters", LONGEST, f"accepted: at most {LONGEST:,}"
+            Message("the filter has {n:,} characters", n=len(text)),
+            LONGEST,
+            Message("accepted: at most {most:,}", most=LONGEST),
         )
     form = _form(text)
     if form == "search":
@@ -58,7 +61,7 @@ def parse(text: str) -> Filter:
     lead = len(text) - len(text.lstrip())
     try:
         if "#" in re.sub(QUOTED, "", text):
-            raise FilterError("# begins nothing here", text.index("#") + 1)
+            raise FilterError(Message("# begins nothing here"), text.index("#") + 1)
         tree = ast.parse(text.lstrip(), mode="eval").body
         parser = Conditions(text.lstrip(), lead)
         test = parser.condition(tree, 0)
@@ -87,15 +90,19 @@ def _unreadable(text: str, error: BaseException, lead: int) -> FilterError:
     bare = re.sub(QUOTED, lambda found: "_" * len(found.group()), text)
     single = re.search(r"(?<![<>=!])=(?!=)", bare)
     if single:
-        return FilterError("= alone compares nothing, write ==", single.start() + 1)
+        return FilterError(Message("= alone compares nothing, write =="), single.start() + 1)
     if not isinstance(error, SyntaxError):
-        return FilterError("this is nested too deeply", 1, "accepted: fewer levels")
+        return FilterError(
+            Message("this is nested too deeply"), 1, Message("accepted: fewer levels")
+        )
     if "never closed" in error.msg:
-        return FilterError("this bracket is never closed", (error.offset or 1) + lead)
+        return FilterError(Message("this bracket is never closed"), (error.offset or 1) + lead)
     column = (error.offset or 0) + lead
     if not error.offset or column > len(text) or text.endswith(("and", "or", "not", "in", "=")):
-        return FilterError("the filter ends before it is complete", len(text) + 1)
-    return FilterError(f"this can't be read from {text[column - 1 :][:20]!r} on", column)
+        return FilterError(Message("the filter ends before it is complete"), len(text) + 1)
+    return FilterError(
+        Message("this can't be read from {text!r} on", text=text[column - 1 :][:20]), column
+    )
 
 
 # Searching

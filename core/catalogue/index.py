@@ -22,6 +22,7 @@ from core.catalogue.entry import Entry
 from core.config import SCHEMA, RunConfig
 from core.config.alike import SCHEDULE
 from core.files import Signature, read_json, signature
+from core.language import Message
 from core.runs import Run, RunError, RunStore
 from core.runs.trash import Trash
 from core.verdicts.labels import LIVE
@@ -131,9 +132,14 @@ def _listed(store: RunStore, kept: Once | None = None) -> Listing:
         if entry is not None:
             found.append(entry)
             if entry.damaged:
-                problems[id] = f"{entry.name} ({id}), damaged: {', '.join(entry.damaged)}"
+                problems[id] = Message(
+                    "{name} ({run}), damaged: {files}",
+                    name=entry.name,
+                    run=id,
+                    files=", ".join(entry.damaged),
+                )
         elif store.is_run(id):
-            problems[id] = f"run {id} can't be read"
+            problems[id] = Message("run {run} can't be read", run=id)
     return Listing(tuple(found), problems)
 
 
@@ -192,7 +198,7 @@ def of_run(run: Run) -> Entry:
     found = entry_of(RunStore(run.path.parent), run.id)
     if found is None:
         run.config  # noqa: B018 - says what is wrong
-        raise RunError(f"run {run.id} can't be read; `runs list` says why")
+        raise RunError(Message("run {run} can't be read; `runs list` says why", run=run.id))
     return found
 
 

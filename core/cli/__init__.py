@@ -1,6 +1,7 @@
 """One module a command of ``python -m core``."""
 
 from core.cli import bench, evidence, export, generate, inspect, runs, sweep, train
+from core.cli.help import spoken_help
 from core.cli.options import Parser, UsageError, refuse_invalid_text
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "inspect",
     "refuse_invalid_text",
     "runs",
+    "spoken_help",
     "sweep",
     "train",
 ]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.options import UsageError, add_settings, config_of
 from core.config import RunConfig
+from core.language import Message, t
 from core.runs import RunStore
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ PEAKS = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L
 def add_parser(commands: Any) -> None:
     """``bench`` and its options."""
     parser = commands.add_parser(
-        "bench", help="the cost of the probes, and the engine against a plain loop"
+        "bench", help=t("the cost of the probes, and the engine against a plain loop")
     )
     add_settings(parser)
-    parser.add_argument("--pairs", type=int, default=5, help="interleaved rounds (default 5)")
-    parser.add_argument("--chunk", type=int, default=60, help="steps a round (default 60)")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--pairs", type=int, default=5, help=t("interleaved rounds (default 5)"))
+    parser.add_argument("--chunk", type=int, default=60, help=t("steps a round (default 60)"))
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     parser.set_defaults(run=run, preset="nanogpt-cpu")
 
 
@@ -49,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)
     config = config_of(options, **{"data.corpus": "python-reference", "data.path": None})
     if config.model.family != "transformer":
-        raise UsageError("model.family: bench measures the language model; accepted: transformer")
+        raise UsageError(
+            Message("model.family: bench measures the language model; accepted: transformer")
+        )
     config = _without_evaluation(config, options.chunk * (options.pairs + 2))
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(folder)
@@ -118,16 +121,33 @@ def _result(
 def _words(result: dict[str, Any]) -> str:
     speed = result["tokens_per_second"]
     lines = [
-        f"{result['hardware']}, {result['device']}, {result['threads']} threads,"
-        f" torch {result['torch']}, {result['date']}",
-        f"step time, probes on / off: {result['probes_over_no_probes']:.3f} x"
-        f" (median of {result['pairs']} interleaved rounds of {result['steps_per_round']} steps)",
-        f"tokens/s, probes on / plain loop: {result['speed_over_plain_loop']:.3f} x",
-        f"tokens/s: {speed['probes']:,.0f} with probes, {speed['no_probes']:,.0f} without,"
-        f" {speed['plain']:,.0f} plain loop",
-        f"{result['flops_per_second'] / 1e12:.3f} TFLOP/s with probes"
-        + (f", {result['share_of_peak']:.1%} of peak" if result["share_of_peak"] else ""),
+        t(
+            "{hardware}, {device}, {threads} threads, torch {torch}, {date}",
+            **{name: result[name] for name in ("hardware", "device", "threads", "torch", "date")},
+        ),
+        t(
+            "step time, probes on / off: {ratio:.3f} x (median of {rounds} interleaved rounds of"
+            " {steps} steps)",
+            ratio=result["probes_over_no_probes"],
+            rounds=result["pairs"],
+            steps=result["steps_per_round"],
+        ),
+        t(
+            "tokens/s, probes on / plain loop: {ratio:.3f} x",
+            ratio=result["speed_over_plain_loop"],
+        ),
+        t(
+            "tokens/s: {probes:,.0f} with probes, {bare:,.0f} without, {plain:,.0f} plain loop",
+            probes=speed["probes"],
+            bare=speed["no_probes"],
+            plain=speed["plain"],
+        ),
     ]
+    flops = Message("{rate:.3f} TFLOP/s with probes", rate=result["flops_per_second"] / 1e12)
+    share = result["share_of_peak"]
+    if share:
+        flops = Message("{flops}, {share:.1%} of peak", flops=flops, share=share)
+    lines.append(t(flops))
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from core.data.downloads import CorpusError
 from core.evidence import CLAIMS, GROUPS, Claim, Record, kept, named
 from core.evidence.record import counts
 from core.evidence.words import expected_and_measured, markdown
+from core.language import Message, mark, t, told
 from core.machine import cores
 from core.runs import RunError, RunStore
 from core.shown import one_line, printable_json
@@ -29,22 +30,26 @@ def add_parser(commands: Any) -> None:
     """``evidence`` and its options."""
     parser = commands.add_parser(
         "evidence",
-        help="check published claims on this machine",
-        description="Check published claims on this machine. What was measured with the same code"
-        " and settings is not measured again. The status is 1 where something lies outside its"
-        " band or can't be measured.",
+        help=t("check published claims on this machine"),
+        description=t(
+            "Check published claims on this machine. What was measured with the same"
+            " code and settings is not measured again. The status is 1 where something"
+            " lies outside its band or can't be measured."
+        ),
     )
-    parser.add_argument("--quick", action="store_true", help="only checks that take seconds")
-    parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these claims alone")
+    parser.add_argument("--quick", action="store_true", help=t("only checks that take seconds"))
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", default=[], help=t("these claims alone")
+    )
     parser.add_argument(
         "--again",
         action="store_true",
-        help="measure even what is known; of runs that are there, from their files",
+        help=t("measure even what is known; of runs that are there, from their files"),
     )
-    parser.add_argument("--list", action="store_true", help="the claims; measures nothing")
+    parser.add_argument("--list", action="store_true", help=t("the claims; measures nothing"))
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="as JSON")
-    form.add_argument("--markdown", action="store_true", help="as a table in Markdown")
+    form.add_argument("--json", action="store_true", help=t("as JSON"))
+    form.add_argument("--markdown", action="store_true", help=t("as a table in Markdown"))
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -55,11 +60,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         claims = named(options.only) if options.only else list(CLAIMS)
     except ValueError as error:
-        raise UsageError(f"only: {error}") from error
+        raise UsageError(Message("only: {why}", why=error)) from error
     if options.quick:
         claims = [claim for claim in claims if claim.quick]
         if not claims:
-            raise UsageError("only: none of these is a quick check; leave out --quick")
+            raise UsageError(Message("only: none of these is a quick check; leave out --quick"))
     if options.list:
         records = {c.name: r for c in claims if (r := kept.here(store.root, c) or kept.shipped(c))}
         return _print(options, claims, records, {})
@@ -76,7 +81,7 @@ def _answers(
     failed: dict[str, str] = {}
     # The longest first, so that no core waits long for the last.
     order = sorted(claims, key=lambda claim: -claim.seconds)
-    with tqdm(total=len(order), unit="check", file=sys.stderr, mininterval=0.2) as bar:
+    with tqdm(total=len(order), unit=t("check"), file=sys.stderr, mininterval=0.2) as bar:
         for name, record, sentence in _done(order, store.root, again):
             bar.set_postfix_str(name, refresh=False)
             bar.update()
@@ -112,7 +117,7 @@ def _answer(name: str, root: Path, again: bool) -> Answered:
     try:
         record, _ = answer(claim, RunStore(root), again=again)
     except (CorpusError, RunError, OSError) as error:
-        return name, None, str(error)
+        return name, None, told(error)
     return name, record, ""
 
 
@@ -155,23 +160,35 @@ def _table(
     for claim in claims:
         if claim.group != group:
             group = claim.group
-            yield f"\n{GROUPS[group]}"
+            yield f"\n{t(GROUPS[group])}"
         record = records.get(claim.name)
         if claim.name in failed:
-            verdict = f"can't be measured: {one_line(failed[claim.name])}"
+            verdict = Message("can't be measured: {why}", why=one_line(t(failed[claim.name])))
         else:
-            verdict = record.verdict if record else "not measured yet"
-        taken = f", {record.seconds:.1f} s" if record else "" if claim.quick else ", takes minutes"
-        yield f"  {claim.name}: {verdict}{taken}"
-        yield f"    {claim.sentence} ({claim.paper.short}, {claim.where})"
+            verdict = Message(record.verdict if record else mark("not measured yet"))
+        if record:
+            verdict = Message("{verdict}, {seconds:.1f} s", verdict=verdict, seconds=record.seconds)
+        elif not claim.quick:
+            verdict = Message("{verdict}, takes minutes", verdict=verdict)
+        yield f"  {claim.name}: {t(verdict)}"
+        yield f"    {t(claim.sentence)} ({claim.paper.short}, {t(claim.where)})"
         if record:
             for words, expected, measured, inside in expected_and_measured(claim, record):
-                mark = " " if inside else "!"
-                yield f"  {mark}   {words}: {measured}, expected {expected}"
+                line = t(
+                    "{words}: {measured}, expected {expected}",
+                    words=words,
+                    measured=measured,
+                    expected=expected,
+                )
+                yield f"  {' ' if inside else '!'}   {line}"
     found = counts(records)
     yield ""
-    yield (
-        f"{found['shown']} shown, {found['not shown here']} not shown here,"
-        f" {found['outside the band']} outside the band"
-        + (f", {len(failed)} not measured" if failed else "")
+    said = Message(
+        "{shown} shown, {missing} not shown here, {outside} outside the band",
+        shown=found["shown"],
+        missing=found["not shown here"],
+        outside=found["outside the band"],
     )
+    if failed:
+        said = Message("{counts}, {n} not measured", counts=said, n=len(failed))
+    yield t(said)

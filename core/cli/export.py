@@ -9,6 +9,7 @@ from typing import Any
 
 from core.cli.options import UsageError, add_store, find, store_of
 from core.files import expanded
+from core.language import Message, t
 from core.runs import RunStore
 from core.shown import one_line
 from core.transfer.tables import FORMATS, Format, export, import_runs
@@ -16,35 +17,37 @@ from core.transfer.tables import FORMATS, Format, export, import_runs
 
 def add_verb(verbs: Any) -> None:
     """``runs export``."""
-    parser = verbs.add_parser("export", help="write runs as CSV, Parquet, TensorBoard events, zip")
-    parser.add_argument("ids", nargs="+", metavar="ID", help="a run's id, or a part only it has")
-    parser.add_argument("--format", required=True, choices=FORMATS, help="what to write")
+    parser = verbs.add_parser(
+        "export", help=t("write runs as CSV, Parquet, TensorBoard events, zip")
+    )
+    parser.add_argument("ids", nargs="+", metavar="ID", help=t("a run's id, or a part only it has"))
+    parser.add_argument("--format", required=True, choices=FORMATS, help=t("what to write"))
     parser.add_argument(
-        "--to", required=True, metavar="PATH", help="a new folder; a file for zip, or with .zip"
+        "--to", required=True, metavar="PATH", help=t("a new folder; a file for zip, or with .zip")
     )
     parser.add_argument(
-        "--metrics", nargs="+", metavar="NAME", help="only these (csv, parquet, tensorboard)"
+        "--metrics", nargs="+", metavar="NAME", help=t("only these (csv, parquet, tensorboard)")
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run_verb)
 
 
 def add_parser(commands: Any) -> None:
     """``export``."""
-    parser = commands.add_parser("export", help="runs as one zip that imports elsewhere")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="which runs (default: all)")
-    parser.add_argument("--to", default="runs.zip", metavar="FILE", help="default: runs.zip")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser = commands.add_parser("export", help=t("runs as one zip that imports elsewhere"))
+    parser.add_argument("ids", nargs="*", metavar="ID", help=t("which runs (default: all)"))
+    parser.add_argument("--to", default="runs.zip", metavar="FILE", help=t("default: runs.zip"))
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run_verb, format="zip", metrics=None)
 
 
 def add_import(commands: Any) -> None:
     """``import``."""
-    parser = commands.add_parser("import", help="take in the runs of a zip")
-    parser.add_argument("file", metavar="FILE.zip", help="what `export` wrote")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser = commands.add_parser("import", help=t("take in the runs of a zip"))
+    parser.add_argument("file", metavar="FILE.zip", help=t("what `export` wrote"))
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run_import)
 
@@ -55,11 +58,14 @@ def run_verb(options: argparse.Namespace) -> int:
     store, form = RunStore(options.runs_dir), options.format
     assert form in FORMATS
     if form == "zip" and options.metrics:
-        raise UsageError("--metrics: a zip holds whole runs; accepted with csv, parquet,"
-                         " tensorboard")  # fmt: skip
+        raise UsageError(Message(
+"--metrics: a zip holds whole runs; accepted with csv, parquet, tensorboard"
+))  # fmt: skip
     runs = [find(store, id) for id in dict.fromkeys(options.ids)] or store.list()
     if not runs:
-        raise UsageError(f"there are no runs in {store.root}; `train` makes one")
+        raise UsageError(
+            Message("there are no runs in {folder}; `train` makes one", folder=store.root)
+        )
     runs = list({run.id: run for run in runs}.values())
     kind: Format = form
     to = export(runs, kind, expanded(options.to), options.metrics)
@@ -67,7 +73,7 @@ def run_verb(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"to": str(to), "runs": ids}))
     else:
-        print(f"{len(ids)} run{'s' * (len(ids) != 1)}: {one_line(to)}")
+        print(t("{n} run: {file}", "{n} runs: {file}", n=len(ids), file=one_line(to)))
     return 0
 
 
@@ -79,7 +85,7 @@ def run_import(options: argparse.Namespace) -> int:
         print(json.dumps({"runs": [run.id for run in runs], "notes": said}))
         return 0
     for sentence in said:
-        print(one_line(sentence), file=sys.stderr)
+        print(one_line(t(sentence)), file=sys.stderr)
     for run in runs:
         print(one_line(run.id))
     return 0

@@ -8,22 +8,23 @@ from typing import Any
 
 from core.anatomy.parameters import Drawing, Generate
 from core.cli.options import UsageError, add_store, find, store_of
+from core.language import Message, t, told
 from core.shown import lines
 
 
 def add_parser(commands: Any) -> None:
     """``generate`` and its options."""
-    parser = commands.add_parser("generate", help="text from a run's checkpoint")
-    parser.add_argument("id", help="the run's id, or a part that only it has")
-    parser.add_argument("--prompt", default="\n", help="the text to continue")
-    parser.add_argument("--tokens", type=int, default=300, help="how many tokens to add")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest")
-    parser.add_argument("--top-k", type=int, default=0, help="among the k likeliest; 0: all")
+    parser = commands.add_parser("generate", help=t("text from a run's checkpoint"))
+    parser.add_argument("id", help=t("the run's id, or a part that only it has"))
+    parser.add_argument("--prompt", default="\n", help=t("the text to continue"))
+    parser.add_argument("--tokens", type=int, default=300, help=t("how many tokens to add"))
+    parser.add_argument("--temperature", type=float, default=0.8, help=t("0 takes the likeliest"))
+    parser.add_argument("--top-k", type=int, default=0, help=t("among the k likeliest; 0: all"))
     parser.add_argument(
-        "--top-p", type=float, default=1.0, help="among the likeliest that sum to p; 1: all"
+        "--top-p", type=float, default=1.0, help=t("among the likeliest that sum to p; 1: all")
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
+    parser.add_argument("--step", type=int, help=t("the checkpoint's step (default: the last)"))
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -33,23 +34,29 @@ def run(options: argparse.Namespace) -> int:
     one = find(store_of(options), options.id)
     steps = one.checkpoints
     if not steps:
-        raise UsageError(f"run {one.id} has no checkpoint yet; train it further")
+        raise UsageError(Message("run {run} has no checkpoint yet; train it further", run=one.id))
     step = steps[-1] if options.step is None else options.step
     if step not in steps:
-        raise UsageError(f"--step: there is none at {step}; accepted: {', '.join(map(str, steps))}")
+        raise UsageError(
+            Message(
+                "--step: there is none at {step}; accepted: {known}",
+                step=step,
+                known=", ".join(map(str, steps)),
+            )
+        )
     _check(options)
     if one.config.image is not None:
-        raise UsageError(f"run {one.id} tells images apart and writes no text")
+        raise UsageError(Message("run {run} tells images apart and writes no text", run=one.id))
     from core.anatomy.loaded_checkpoint import LoadedCheckpoint
     from core.models.sampling import sample
 
     checkpoint = LoadedCheckpoint(one, step)
     if not options.prompt:
-        raise UsageError("--prompt is empty; type at least one character")
+        raise UsageError(Message("--prompt is empty; type at least one character"))
     try:
         prompt = checkpoint.prompt(options.prompt, "--prompt")
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     # A text that trained it may hold what a terminal obeys; a file gets every character as it is.
     say = lines if sys.stdout.isatty() else str
     sys.stdout.write(say(checkpoint.tokenizer.decode(prompt)))
@@ -75,6 +82,17 @@ def _check(options: argparse.Namespace) -> None:
     try:
         Generate.checked("generate", {**given, "length": options.tokens or 1})
     except ValueError as error:
-        name, _, rest = str(error).partition(" ")
-        option = "tokens" if name == "length" else name.replace("_", "-")
-        raise UsageError(f"--{option} {rest}") from error
+        raise UsageError(_as_option(told(error))) from error
+
+
+def _as_option(sentence: str) -> str:
+    """A refusal of the analysis, which begins with a parameter's name, with the option's."""
+    if isinstance(sentence, Message) and "name" in sentence.values:
+        changed = {**sentence.values, "name": _option(sentence.values["name"])}
+        return Message(sentence.template, sentence.plural, **changed)
+    name, _, rest = sentence.partition(" ")
+    return f"{_option(name)} {rest}"
+
+
+def _option(parameter: str) -> str:
+    return "--tokens" if parameter == "length" else f"--{parameter.replace('_', '-')}"

@@ -11,6 +11,7 @@ from core.anatomy import KINDS, Analysis
 from core.anatomy.parameters import Parameters, accepted
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
+from core.language import Message, t
 from core.shown import printable_json
 
 
@@ -19,22 +20,27 @@ def add_parser(commands: Any) -> None:
     kinds = "\n".join(f"  {kind:<14}{row.about}" for kind, row in KINDS.items())
     parser = commands.add_parser(
         "inspect",
-        help="look inside a run's checkpoint; prints JSON",
-        epilog=f"kinds:\n{kinds}\n\n`inspect --help KIND` shows a kind's parameters.",
+        help=t("look inside a run's checkpoint; prints JSON"),
+        epilog=t(
+            "kinds:\n{kinds}\n\n`inspect --help KIND` shows a kind's parameters.",
+            kinds=kinds,
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
-    parser.add_argument("id", help="the run's id, or a part that only it has")
-    parser.add_argument("kind", metavar="KIND", help="what to ask; see below")
-    parser.add_argument("parameters", nargs="*", metavar="name=value", help="value: text or JSON")
+    parser.add_argument("id", help=t("the run's id, or a part that only it has"))
+    parser.add_argument("kind", metavar="KIND", help=t("what to ask; see below"))
+    parser.add_argument(
+        "parameters", nargs="*", metavar="name=value", help=t("value: text or JSON")
+    )
     parser.add_argument(
         *("-h", "--help"),
         action=Help,
         nargs="?",
         metavar="KIND",
-        help="help, of a kind too",
+        help=t("help, of a kind too"),
     )
-    parser.add_argument("--step", type=int, help="the checkpoint's step (default: the last)")
+    parser.add_argument("--step", type=int, help=t("the checkpoint's step (default: the last)"))
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -49,13 +55,19 @@ class Help(argparse.Action):
         if kind is None:
             parser.print_help()
         else:
-            print(f"{kind}: {_row(kind).about}\n\n{_shown(_row(kind).parameters)}")
+            print(f"{kind}: {t(_row(kind).about)}\n\n{_shown(_row(kind).parameters)}")
         parser.exit()
 
 
 def _row(kind: str) -> Analysis:
     if kind not in KINDS:
-        raise UsageError(f"KIND: there is no {kind!r}; accepted: {', '.join(KINDS)}")
+        raise UsageError(
+            Message(
+                "KIND: there is no {kind!r}; accepted: {known}",
+                kind=kind,
+                known=", ".join(KINDS),
+            )
+        )
     return KINDS[kind]
 
 
@@ -65,7 +77,9 @@ def _shown(parameters: type[Parameters]) -> str:
     for name in parameters.names():
         field = parameters.model_fields[name]
         default = json.dumps(field.default, ensure_ascii=False)
-        lines.append(f"  {name}={default}\n      {field.description} Accepted: {accepted(field)}.")
+        about = t(field.description or "")
+        range_ = t("Accepted: {accepted}.", accepted=accepted(field))
+        lines.append(f"  {name}={default}\n      {about} {range_}")
     return "\n".join(lines)
 
 
@@ -100,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 def _parameter(kind: str, text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"{text}: write it as name=value")
+        raise UsageError(Message("{text}: write it as name=value", text=text))
     field = KINDS[kind].parameters.model_fields.get(name)
     if field is not None and field.annotation is str:
         return name, value

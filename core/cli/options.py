@@ -16,6 +16,7 @@ from core.config.fork_point import ForkPoint
 from core.files import keep_as_private_as
 from core.jobs import forks
 from core.jobs.queue import HIGHEST
+from core.language import Message, joined, t, told
 from core.runs import Run, RunError, RunStore
 
 
@@ -30,7 +31,8 @@ def refuse_invalid_text(arguments: Sequence[str]) -> None:
             argument.encode()
         except UnicodeEncodeError as error:
             said = argument.encode("utf-8", "backslashreplace").decode()
-            raise UsageError(f"{said[:80]} is not UTF-8; type it as text") from error
+            said = Message("{word} is not UTF-8; type it as text", word=said[:80])
+            raise UsageError(said) from error
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,8 +48,15 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             word = unknown[0].partition("=")[0]
             near = difflib.get_close_matches(word, self._option_string_actions, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"{word.lstrip('-')} is not an option of {self.prog}{hint}")
+            hint = Message("; did you mean {word}?", word=near[0]) if near else ""
+            raise UsageError(
+                Message(
+                    "{option} is not an option of {command}{hint}",
+                    option=word.lstrip("-"),
+                    command=self.prog,
+                    hint=hint,
+                )
+            )
         return known, unknown
 
     def _gathered(self, known: Any, unknown: list[str]) -> list[str]:
@@ -64,25 +73,32 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line instead of the whole usage."""
-        raise UsageError(f"{message} (--help shows what is accepted)")
+        raise UsageError(Message("{message} (--help shows what is accepted)", message=message))
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Every setting by its dotted name, the preset, and the usual short forms."""
-    parser.add_argument("--preset", metavar="NAME", help=f"one of: {', '.join(presets.names())}")
+    parser.add_argument(
+        "--preset", metavar="NAME", help=t("one of: {known}", known=", ".join(presets.names()))
+    )
     parser.add_argument("--steps", dest="training.steps", metavar="N", help="--training.steps")
     parser.add_argument("--device", dest="training.device", metavar="DEVICE", help="auto|cpu|cuda")
-    group = parser.add_argument_group("settings")
+    group = parser.add_argument_group(t("settings"))
     for dotted, field in settings().items():
-        words = "|".join(choices(dotted)) or (field.json_schema_extra or {}).get("unit") or "VALUE"
-        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        unit = (field.json_schema_extra or {}).get("unit")
+        words = "|".join(choices(dotted)) or (t(unit) if unit else t("VALUE"))
+        text = t(
+            "{description} (default: {default})",
+            description=Message(field.description),
+            default=field.default,
+        ).replace("%", "%%")
         group.add_argument(f"--{dotted}", dest=dotted, metavar=words, help=text)
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """The runs folder."""
     parser.add_argument(
-        "--runs-dir", metavar="DIR", help="the runs folder (default: ADDNORM_RUNS or ./runs)"
+        "--runs-dir", metavar="DIR", help=t("the runs folder (default: ADDNORM_RUNS or ./runs)")
     )
 
 
@@ -92,8 +108,12 @@ def add_priority(parser: argparse.ArgumentParser, what: str) -> None:
         "--priority",
         metavar="N",
         default="0",
-        help=f"{what} before all that wait with a lower number, -{HIGHEST} to {HIGHEST}"
-        " (default: 0); within one number grids take turns",
+        help=t(
+            "{what} before all that wait with a lower number, -{highest} to {highest}"
+            " (default: 0); within one number grids take turns",
+            what=Message(what),
+            highest=HIGHEST,
+        ),
     )
 
 
@@ -102,8 +122,12 @@ def priority_of(options: argparse.Namespace) -> dict[str, Any]:
     text = str(options.priority)
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or abs(int(text)) > HIGHEST:
         raise UsageError(
-            f"priority: {text[:40]!r} is none; accepted: a whole number from -{HIGHEST} to"
-            f" {HIGHEST}, the higher first"
+            Message(
+                "priority: {text!r} is none; accepted: a whole number from -{highest} to"
+                " {highest}, the higher first",
+                text=text[:40],
+                highest=HIGHEST,
+            )
         )
     return {"priority": int(text)} if int(text) else {}
 
@@ -115,8 +139,11 @@ def store_of(options: argparse.Namespace) -> RunStore:
     return store
 
 
-def find(store: RunStore, part: str, damaged: bool = False) -> Run:
-    """The run with this id, or with this part of one; a `damaged` one too. Raises UsageError."""
+def find(store: RunStore, part: str, damaged: bool = False, option: str = "id") -> Run:
+    """The run with this id, or with this part of one; a `damaged` one too.
+
+    Raises UsageError, which begins with the name of the `option`.
+    """
     runs = store.list()
     if damaged:
         runs += [store.open(id) for id in store.unreadable()]
@@ -126,9 +153,23 @@ def find(store: RunStore, part: str, damaged: bool = False) -> Run:
     if not fitting:
         bad = {id: problem for id, problem in store.unreadable().items() if part in id}
         if bad:
-            raise UsageError(next(iter(bad.values())))
-        raise UsageError(f"id: there is no run {part!r} in {store.root}; `runs list` shows them")
-    raise UsageError(f"id: {part!r} fits {len(fitting)} runs; give more of the id")
+            problem = next(iter(bad.values()))
+            raise UsageError(problem if option == "id" else joined([option, problem], ": "))
+        raise UsageError(
+            Message(
+                "{option}: there is no run {part!r} in {folder}; `runs list` shows them",
+                option=option,
+                part=part,
+                folder=store.root,
+            )
+        )
+    raise UsageError(
+        Message(
+            "id: {part!r} fits {n} runs; give more of the id",
+            part=part,
+            n=len(fitting),
+        )
+    )
 
 
 def add_fork(parser: argparse.ArgumentParser, what: str) -> None:
@@ -136,8 +177,11 @@ def add_fork(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--fork",
         metavar="RUN[@STEP]",
-        help=f"{what} from a checkpoint of this run, with its settings but for those given here;"
-        " without a step from the newest that leaves something to train",
+        help=t(
+            "{what} from a checkpoint of this run, with its settings but for those"
+            " given here; without a step from the newest that leaves something to train",
+            what=Message(what),
+        ),
     )
 
 
@@ -148,11 +192,9 @@ def fork_of(store: RunStore, text: str, steps: Any = None) -> ForkPoint:
     """
     try:
         part, step = forks.named(text)
-        return forks.point(find(store, part), step, _number(steps))
-    except UsageError as error:
-        raise UsageError(f"fork: {str(error).removeprefix('id: ')}") from error
+        return forks.point(find(store, part, option="fork"), step, _number(steps))
     except RunError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
 
 
 def _number(typed: Any) -> int | None:
@@ -167,11 +209,16 @@ def config_of(
     Raises UsageError naming the setting.
     """
     if fork is not None and options.preset is not None:
-        raise UsageError(f"preset: a fork has the settings of {fork.name}; accepted: single ones")
+        raise UsageError(
+            Message(
+                "preset: a fork has the settings of {run}; accepted: single ones",
+                run=fork.name,
+            )
+        )
     try:
         preset = RunConfig() if options.preset is None else presets.load(options.preset).config
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     base = preset if fork is None else fork.config
     typed = {n: getattr(options, n) for n in settings() if getattr(options, n, None) is not None}
     values = {**base.flat(), **defaults, **typed}
@@ -189,5 +236,5 @@ def config_of(
     except ValidationError as error:
         raise UsageError(explain(error)) from error
     except RunError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     return config

@@ -25,55 +25,65 @@ from core.cli.options import (
 from core.files import together, usage
 from core.jobs import control, delete, enqueue, move, revive
 from core.jobs.places import Place, places
+from core.language import Message, mark, reason, t
 from core.marker_queue import WHERE
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore
 from core.runs.retention import RULES, sizes
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
-from core.shown import one_line, printable_json
+from core.shown import one_line, padded, printable_json
 
 
 def add_parser(commands: Any) -> None:
     """``runs`` and its verbs."""
-    parser = commands.add_parser("runs", help="list, show, export, delete, restore and steer runs")
+    parser = commands.add_parser(
+        "runs", help=t("list, show, export, delete, restore and steer runs")
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, words in {
-        "list": "every run, oldest first, with its last training loss and its name",
-        "show": "one run: settings, state, metrics, events",
-        "delete": f"move a run that is not training to the trash, where it stays {DAYS} days",
-        "restore": "bring a run back from the trash",
-        "trash": "what is in the trash, how large, and for how long",
-        "pause": "pause after the current step",
-        "resume": "go on with a paused run, or from its newest checkpoint (from step 0 where it has"
-        " none) with one that was stopped, was interrupted, failed or ran out of memory",
-        "step": "one step, then pause",
-        "stop": "stop with a checkpoint",
-        "move": "give a run that waits another place in the queue: move ID first|last|up|down",
-        "switch": "change layers of a live run: switch ID '5: residual=off'",
+        "list": t("every run, oldest first, with its last training loss and its name"),
+        "show": t("one run: settings, state, metrics, events"),
+        "delete": t(
+            "move a run that is not training to the trash, where it stays {days} days",
+            days=DAYS,
+        ),
+        "restore": t("bring a run back from the trash"),
+        "trash": t("what is in the trash, how large, and for how long"),
+        "pause": t("pause after the current step"),
+        "resume": t(
+            "go on with a paused run, or from its newest checkpoint (from step 0 where"
+            " it has none) with one that was stopped, was interrupted, failed or ran"
+            " out of memory"
+        ),
+        "step": t("one step, then pause"),
+        "stop": t("stop with a checkpoint"),
+        "move": t("give a run that waits another place in the queue: move ID first|last|up|down"),
+        "switch": t("change layers of a live run: switch ID '5: residual=off'"),
     }.items():
         one = verbs.add_parser(verb, help=words)
         if verb not in ("list", "trash"):
-            one.add_argument("id", help="the run's id, or a part that only it has")
+            one.add_argument("id", help=t("the run's id, or a part that only it has"))
         if verb == "move":
-            one.add_argument("where", choices=WHERE, help="first is the next one that trains")
+            one.add_argument("where", choices=WHERE, help=t("first is the next one that trains"))
         if verb == "switch":
-            one.add_argument("change", help="layers, counted from 0, and what changes in them")
+            one.add_argument("change", help=t("layers, counted from 0, and what changes in them"))
         if verb == "delete":
-            one.add_argument("--now", action="store_true", help="for good, past the trash")
+            one.add_argument("--now", action="store_true", help=t("for good, past the trash"))
         if verb == "trash":
-            one.add_argument("--empty", action="store_true", help="remove all of it for good")
-        one.add_argument("--json", action="store_true", help="as JSON")
+            one.add_argument("--empty", action="store_true", help=t("remove all of it for good"))
+        one.add_argument("--json", action="store_true", help=t("as JSON"))
         add_store(one)
-    one = verbs.add_parser("fork", help="queue a run that goes on from a checkpoint of another")
-    one.add_argument("id", help="the run's id, or a part that only it has")
+    one = verbs.add_parser("fork", help=t("queue a run that goes on from a checkpoint of another"))
+    one.add_argument("id", help=t("the run's id, or a part that only it has"))
     one.add_argument(
-        "--at", metavar="STEP", help="the checkpoint's step (default: the newest that leaves"
-        " something to train)",
+        "--at", metavar="STEP", help=t(
+"the checkpoint's step (default: the newest that leaves something to train)"
+),
     )  # fmt: skip
-    one.add_argument("--name", default="", help="what the new run is called")
-    add_priority(one, "it waits")
-    one.add_argument("--json", action="store_true", help="as JSON")
+    one.add_argument("--name", default="", help=t("what the new run is called"))
+    add_priority(one, mark("it waits"))
+    one.add_argument("--json", action="store_true", help=t("as JSON"))
     add_settings(one)
     add_store(one)
     parser.set_defaults(run=run)
@@ -90,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         return _trash(store, options)
     if options.verb == "restore":
         one = store.restore(_in_trash(store, options.id).key)
-        _say(options, one, "restored")
+        _say(options, one, Message("restored"))
         return 0
     if options.verb == "fork":
         return _fork(store, options)
@@ -100,21 +110,27 @@ def run(options: argparse.Namespace) -> int:
         print(printable_json(_details(one, place), indent=1))
     elif options.verb == "delete":
         delete(store, one, now=options.now)
-        how = "deleted for good" if options.now else "moved to the trash; `runs restore` undoes it"
-        _say(options, one, "deleted" if options.json else how)
+        how = Message("moved to the trash; `runs restore` undoes it")
+        if options.now:
+            how = Message("deleted for good")
+        _say(options, one, Message("deleted") if options.json else how)
         _tell(store.trash.sweep())
     elif options.verb == "move":
         move(store, one, options.where)
         revive(store)
         place = places(store).get(one.id)
-        _say(options, one, "moved" if options.json or place is None else f"now {place.words}")
+        done = Message("moved")
+        if place is not None and not options.json:
+            done = Message("now {place}", place=place.words)
+        _say(options, one, done)
     elif options.verb in COMMANDS:
         before = one.record
         control(store, one, options.verb, getattr(options, "change", ""))
         revive(store)
-        sent = f"{options.verb} sent"
+        sent = Message("{command} sent", command=Message(options.verb))
         if before.state in RESUMABLE and not options.json:  # resume, or step, which resumes too
-            sent += f"; it {goes_on(one.resumes_at, before.step)}"
+            then = goes_on(one.resumes_at, before.step)
+            sent = Message("{sent}; it {goes_on}", sent=sent, goes_on=then)
         _say(options, one, sent)
     return 0
 
@@ -129,7 +145,7 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
         about = {"id": made.id, "done": "queued", "fork": {"run": start.run, "step": start.step}}
         print(json.dumps(about))
     else:
-        print(f"queued, it starts from {one_line(start.words)}\n{made.id}")
+        print(one_line(t("queued, it starts from {point}", point=start.words)), made.id, sep="\n")
     return 0
 
 
@@ -180,17 +196,19 @@ def _list(store: RunStore, as_json: bool) -> None:
         print(printable_json(rows, indent=1))
         return
     for row in rows:
-        damaged = f"  damaged: {', '.join(row['damaged'])}" if row["damaged"] else ""
-        loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
-        at = f"{row['step']:>8} / {row['steps']:<8} loss {loss:<9}"
+        more = []
+        if row["damaged"]:
+            more.append(t("damaged: {files}", files=", ".join(row["damaged"])))
         if row["queue"]:
-            damaged += f"  ({row['queue']['words']})"
+            more.append(f"({t(row['queue']['words'])})")
+        loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
+        at = f"{row['step']:>8} / {row['steps']:<8} {t('loss')} {loss:<9}"
         id, name = one_line(row["id"]), one_line(row["name"])
-        print(f"{id:<60} {row['state']:<12} {at} {name}{damaged}")
+        print("  ".join([f"{id:<60} {padded(t(row['state']), 12)} {at} {name}", *more]))
     for id, sentence in store.unreadable().items():
-        print(f"{one_line(id):<60} unreadable   {one_line(sentence)}")
+        print(f"{one_line(id):<60} {padded(t('unreadable'), 12)} {one_line(t(sentence))}")
     if not rows:
-        print(f"no runs in {one_line(store.root)}; `train` makes one")
+        print(t("no runs in {folder}; `train` makes one", folder=one_line(store.root)))
 
 
 def _trash(store: RunStore, options: argparse.Namespace) -> int:
@@ -202,11 +220,14 @@ def _trash(store: RunStore, options: argparse.Namespace) -> int:
         try:
             freed = store.trash.remove(found).bytes
         except OSError as error:
-            raise RunError(f"the trash can't be emptied: {error.strerror}") from error
+            raise RunError(
+                Message("the trash can't be emptied: {why}", why=reason(error))
+            ) from error
         if options.json:
             print(json.dumps({"removed": [d.id for d in found], "bytes": freed}))
         else:
-            print(f"{counted(len(found))} removed for good, {in_bytes(freed)}")
+            gone = counted(len(found))
+            print(t("{runs} removed for good, {size}", runs=gone, size=in_bytes(freed)))
     elif options.json:
         told = [
             {"id": d.id, "name": d.name, "deleted": d.at, "days_left": days, "bytes": size}
@@ -215,10 +236,13 @@ def _trash(store: RunStore, options: argparse.Namespace) -> int:
         print(printable_json(told, indent=1))
     else:
         for deleted, size, days in rows:
-            left = f"{days} day{'s' * (days != 1)} left"
+            left = t("{n} day left", "{n} days left", n=days)
             print(f"{one_line(deleted.id):<60} {in_bytes(size):>10}   {left}")
         total = in_bytes(together(usage(deleted.path) for deleted in found))
-        print(f"{counted(len(found))}, {total}" if found else "the trash is empty")
+        if found:
+            print(t("{runs}, {size}", runs=counted(len(found)), size=total))
+        else:
+            print(t("the trash is empty"))
     _tell(cleared)
     return 0
 
@@ -228,18 +252,30 @@ def _in_trash(store: RunStore, part: str) -> Deleted:
     found = store.trash.list()
     fitting = [d for d in found if part in (d.id, d.key)] or [d for d in found if part in d.id]
     if not fitting:
-        raise UsageError(f"id: there is no run {part!r} in the trash; `runs trash` shows them")
+        raise UsageError(
+            Message(
+                "id: there is no run {part!r} in the trash; `runs trash` shows them",
+                part=part,
+            )
+        )
     if len({deleted.id for deleted in fitting}) > 1:
-        raise UsageError(f"id: {part!r} fits {len(fitting)} deleted runs; give more of the id")
+        raise UsageError(
+            Message(
+                "id: {part!r} fits {n} deleted runs; give more of the id",
+                part=part,
+                n=len(fitting),
+            )
+        )
     return fitting[0]  # the last that was deleted
 
 
 def _tell(cleared: Cleared) -> None:
     for sentence in cleared.sentences():
-        print(one_line(sentence), file=sys.stderr)
+        print(one_line(t(sentence)), file=sys.stderr)
 
 
 def _say(options: argparse.Namespace, run: Run, done: str) -> None:
-    print(
-        json.dumps({"id": run.id, "done": done}) if options.json else f"{one_line(run.id)}: {done}"
-    )
+    if options.json:
+        print(json.dumps({"id": run.id, "done": done}))
+    else:
+        print(f"{one_line(run.id)}: {t(done)}")

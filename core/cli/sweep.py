@@ -28,12 +28,14 @@ from core.grids import Cell, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.grid_progress import GridCounts, goes_on, progress
 from core.jobs.launcher import revive
+from core.language import Message, mark, t, told
 from core.memory import in_bytes
 from core.runs import RunStore
-from core.shown import one_line
+from core.shown import one_line, padded, width
 
 POLL_SECONDS = 0.5
-FILE = """\
+FILE = mark(
+    """\
 Train every combination of some settings' values. A TOML file says which:
 
   name    what the grid is called; the file's name where it is left out
@@ -43,6 +45,7 @@ Train every combination of some settings' values. A TOML file says which:
   [grid]  settings with the list of values that each takes
   seeds   how many seeds each combination is trained with, or a list of them
 """
+)
 EXAMPLE = """\
 name = "Does depth need residual connections?"
 seeds = 3
@@ -55,26 +58,28 @@ model.width = 32
 model.residual = ["on", "off"]
 model.depth = [4, 12]
 """
-VERBS = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
+VERBS = {"pause": mark("paused"), "resume": mark("resumed"), "cancel": mark("cancelled")}
 
 
 def add_parser(commands: Any) -> None:
     """``sweep`` and its options."""
     parser = commands.add_parser(
         "sweep",
-        help="train every combination of some settings' values, from a TOML file",
-        description=FILE,
-        epilog=f"an example:\n\n{textwrap.indent(EXAMPLE, '  ')}",
+        help=t("train every combination of some settings' values, from a TOML file"),
+        description=t(FILE),
+        epilog=f"{t('an example:')}\n\n{textwrap.indent(EXAMPLE, '  ')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     there = ", ".join(grids.examples())
-    parser.add_argument("file", nargs="?", help=f"a TOML file, or one of: {there}")
-    add_fork(parser, "let all of its runs go on")
-    add_priority(parser, "its runs wait")
-    parser.add_argument("--dry-run", action="store_true", help="only print what it would be")
-    parser.add_argument("--wait", action="store_true", help="follow it to its end")
+    parser.add_argument("file", nargs="?", help=t("a TOML file, or one of: {there}", there=there))
+    add_fork(parser, mark("let all of its runs go on"))
+    add_priority(parser, mark("its runs wait"))
+    parser.add_argument("--dry-run", action="store_true", help=t("only print what it would be"))
+    parser.add_argument("--wait", action="store_true", help=t("follow it to its end"))
     for verb in VERBS:
-        parser.add_argument(f"--{verb}", metavar="GRID", help=f"{verb} all of its runs")
+        parser.add_argument(
+            f"--{verb}", metavar="GRID", help=t("{command} all of its runs", command=Message(verb))
+        )
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -85,23 +90,34 @@ def run(options: argparse.Namespace) -> int:
     priority = priority_of(options)
     asked = [(verb, part) for verb in VERBS if (part := getattr(options, verb))]
     if len(asked) + bool(options.file) != 1:
-        raise UsageError("sweep: name one TOML file, or one of --pause, --resume, --cancel GRID")
+        raise UsageError(
+            Message("sweep: name one TOML file, or one of --pause, --resume, --cancel GRID")
+        )
     for verb, part in asked:
         id = jobs.find(store, part)
         {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel}[verb](store, id)
-        print(f"{id}: {VERBS[verb]}")
+        print(f"{id}: {t(VERBS[verb])}")
         return 0
     try:
         grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
     except GridError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(told(error)) from error
     plan = jobs.admitted(grid.plan())
     first = grid.fork.step if grid.fork else 0
     cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config], first=first)
     if cost.problem:
-        raise UsageError(f"data.corpus: {cost.problem}")
-    whence = f"from {one_line(grid.fork.words)}, " if grid.fork else ""
-    print(f"{one_line(grid.name)}: {whence}{counted(len(plan.runs), 'run')}, {price(cost)}")
+        raise UsageError(Message("data.corpus: {why}", why=cost.problem))
+    runs = Message("{n} run", "{n} runs", n=len(plan.runs))
+    about = Message("{name}: {runs}, {price}", name=grid.name, runs=runs, price=price(cost))
+    if grid.fork:
+        about = Message(
+            "{name}: from {point}, {runs}, {price}",
+            name=grid.name,
+            point=grid.fork.words,
+            runs=runs,
+            price=price(cost),
+        )
+    print(one_line(t(about)))
     print("\n".join(listing(plan, list(grid.axes))))
     if options.dry_run:
         return 0
@@ -114,16 +130,11 @@ def run(options: argparse.Namespace) -> int:
 
 def price(cost: durations.Cost) -> str:
     """The time and memory that a grid needs, in words."""
-    guess = "" if cost.measured else ", a guess until the first run"
-    return (
-        f"about {durations.in_time(cost.seconds)}{guess},"
-        f" {in_bytes(cost.memory)} with {cost.places} at once"
-    )
-
-
-def counted(number: int, word: str) -> str:
-    """`1 run`, `12 runs`."""
-    return f"{number} {word}{'s' * (number != 1)}"
+    template = mark("about {time}, {size} with {places} at once")
+    if not cost.measured:
+        template = mark("about {time}, a guess until the first run, {size} with {places} at once")
+    words = durations.in_time(cost.seconds)
+    return Message(template, time=words, size=in_bytes(cost.memory), places=cost.places)
 
 
 def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
@@ -132,13 +143,13 @@ def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
 
     def note(cell: Cell) -> str:
         if cell.config is None:
-            return f"impossible: {cell.reason}"
+            return t("impossible: {reason}", reason=cell.reason)
         if id(cell) in same:
-            return f"the same run as {same[id(cell)].name}"
+            return t("the same run as {name}", name=same[id(cell)].name)
         flat = cell.config.flat()
         became = {d: flat[d] for d in axes if flat[d] != cell.values[d]} | cell.brought
         words = ", ".join(f"{dotted} {format_value(value)}" for dotted, value in became.items())
-        return f"with {words}" if words else ""
+        return t("with {words}", words=words) if words else ""
 
     heads = [dotted.split(".")[1] for dotted in axes]
     rows = [
@@ -150,9 +161,9 @@ def listing(plan: Plan, axes: Sequence[str]) -> list[str]:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Columns under their heads."""
     lines = [[one_line(text) for text in line] for line in (heads, *rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(heads))]
     return [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(padded(text, wide) for text, wide in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
 
@@ -160,7 +171,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
     """A progress bar to the end, then what became of each run. Ctrl-C leaves the grid at work."""
     total = progress(store, id)["total"]
-    shape = "{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}"
+    shape = t("{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}")
     with tqdm(total=total, bar_format=shape, desc=one_line(jobs.known(store)[id])) as bar:
         try:
             while goes_on(now := progress(store, id)):
@@ -170,7 +181,7 @@ def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
             show(bar, now)
         except KeyboardInterrupt:
             bar.close()
-            print(f"the grid goes on; sweep --cancel {id} ends it", file=sys.stderr)
+            print(t("the grid goes on; sweep --cancel {run} ends it", run=id), file=sys.stderr)
             return
     print("\n".join(results(store, id, axes)))
 
@@ -179,10 +190,10 @@ def show(bar: tqdm[Any], now: GridCounts) -> None:
     """Follow the grid's progress."""
     left = now["seconds_left"]
     words = [
-        f"{now['training']} training" if now["training"] else "",
-        f"{now['paused']} paused" if now["paused"] else "",
+        t("{n} training", n=now["training"]) if now["training"] else "",
+        t("{n} paused", n=now["paused"]) if now["paused"] else "",
     ]
-    words.append(f"{durations.in_time(left)} left" if left is not None else "")
+    words.append(t("{time} left", time=durations.in_time(left)) if left is not None else "")
     bar.set_postfix_str(", ".join(word for word in words if word), refresh=False)
     bar.n = now["total"] - now["training"] - now["waiting"] - now["paused"]
     bar.refresh()
@@ -197,8 +208,8 @@ def results(store: RunStore, id: str, axes: Sequence[str]) -> list[str]:
         order = float("inf") if loss is None else loss
         numbers = ["–" if n is None else f"{n:.3f}" for n in (found.validation, found.loss)]
         rows.append(
-            (order, [*(format_value(flat[dotted]) for dotted in axes), *numbers, found.words])
+            (order, [*(format_value(flat[dotted]) for dotted in axes), *numbers, t(found.words)])
         )
     rows.sort(key=lambda row: row[0])
-    heads = [*(dotted.split(".")[1] for dotted in axes), "validation", "training", "state"]
+    heads = [*(dotted.split(".")[1] for dotted in axes), t("validation"), t("training"), t("state")]
     return table(heads, [row for _, row in rows])

@@ -25,6 +25,7 @@ from core.data.downloads import CorpusError
 from core.jobs import admission
 from core.jobs.launcher import revive
 from core.jobs.slots import Slot
+from core.language import Message, mark, t
 from core.machine import DeviceKind
 from core.metrics.reader import Reader, Segments
 from core.runs import Run, Status
@@ -34,12 +35,12 @@ from core.verdicts.labels import STATE_LABELS
 
 def add_parser(commands: Any) -> None:
     """``train`` and its options."""
-    parser = commands.add_parser("train", help="train a model here, with a progress bar")
+    parser = commands.add_parser("train", help=t("train a model here, with a progress bar"))
     add_settings(parser)
-    add_fork(parser, "go on")
+    add_fork(parser, mark("go on"))
     add_store(parser)
-    parser.add_argument("--name", default="", help="what the run is called")
-    add_priority(parser, "it trains at once; resumed later, it waits")
+    parser.add_argument("--name", default="", help=t("what the run is called"))
+    add_priority(parser, mark("it trains at once; resumed later, it waits"))
     parser.set_defaults(run=run)
 
 
@@ -53,7 +54,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         corpora.load_corpus(config)
     except CorpusError as error:
-        raise UsageError(f"data.{'path' if config.data.path else 'corpus'}: {error}") from error
+        raise UsageError(
+            Message(
+                "data.{setting}: {why}",
+                setting="path" if config.data.path else "corpus",
+                why=error,
+            )
+        ) from error
     from core.jobs.execute_run import FileControl, work
     from core.training.devices import choose_device
 
@@ -82,15 +89,16 @@ def run(options: argparse.Namespace) -> int:
     if record.state != state and bar.status is not None:  # which couldn't be written down
         record = bar.status
     if state != "finished":
-        words = record.message or _last_alarm(made) or f"at step {record.step}"
-        print(f"the run is {STATE_LABELS[state].word}: {one_line(words)}", file=sys.stderr)
+        words = record.message or _last_alarm(made) or Message("at step {step}", step=record.step)
+        label = Message(STATE_LABELS[state].word)
+        print(one_line(t("the run is {state}: {why}", state=label, why=words)), file=sys.stderr)
     print(made.id)
     return 1 if state in ("failed", "out_of_memory") else 0
 
 
 def _last_alarm(run: Run) -> str:
     alarms = [e for e in run.events if e["kind"] == "alarm"]
-    return str(alarms[-1]["text"]) if alarms else ""
+    return alarms[-1]["text"] if alarms else ""
 
 
 class Bar:
@@ -99,15 +107,15 @@ class Bar:
     def __init__(self, run: Run) -> None:
         segments = Segments(run.path / "metrics")
         self._readers = {
-            "loss": Reader(segments, "step", ["loss/train"]),
-            "validation": Reader(segments, "evaluation", ["loss/validation"]),
+            mark("loss"): Reader(segments, "step", ["loss/train"]),
+            mark("validation"): Reader(segments, "evaluation", ["loss/validation"]),
         }
         self.status: Status | None = None  # the last that was told
         self._words: dict[str, str] = {}
         self._bar = tqdm(
             total=run.config.training.steps,
             initial=run.first_step,
-            unit="step",
+            unit=t("step"),
             desc=one_line(run.name),
             mininterval=0.5,
         )
@@ -128,4 +136,6 @@ class Bar:
                 self._words[word] = f"{rows.columns[reader.names[0]][-1]:.3f}"
         if status.tokens_per_second:
             self._words["tokens/s"] = f"{status.tokens_per_second:,.0f}"
-        self._bar.set_postfix(self._words, refresh=False)  # the bar has a rhythm of its own
+        self._bar.set_postfix(
+            {t(name): text for name, text in self._words.items()}, refresh=False
+        )  # the bar has a rhythm of its own

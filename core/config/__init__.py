@@ -17,9 +17,10 @@ from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, Traini
 from core.config.model import ModelConfig
 from core.config.norms import NORMS
 from core.config.overrides import Override, Switch
+from core.config.refusals import explain
 from core.config.resolving import idle, impossible, resolve
 from core.config.rules import conflicts
-from core.config.run import SCHEMA, RunConfig, choices, explain, nested, settings
+from core.config.run import SCHEMA, RunConfig, choices, nested, settings
 from core.config.tasks import SYNTHETIC
 from core.config.wiring import PLACEMENTS
 

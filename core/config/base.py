@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from core.language import Message
+
 
 def setting(default: Any, title: str, description: str, unit: str = "", **limits: Any) -> Any:
     """A field with the words that the widgets and the command line show for it."""
@@ -34,14 +36,14 @@ def only_known(group: type[BaseModel], values: Any) -> Any:
         known = [f.alias or name for name, f in group.model_fields.items()]
         for key in values:
             if key not in known:
-                raise PydanticCustomError(
+                raise refusal(
+                    Message(
+                        "{field} is not a setting{hint}; accepted: {accepted}",
+                        field=str(key),
+                        hint=did_you_mean(str(key), known),
+                        accepted=", ".join(known),
+                    ),
                     "unknown_setting",
-                    "{key} is not a setting{hint}; accepted: {accepted}",
-                    {
-                        "key": str(key),
-                        "hint": did_you_mean(str(key), known),
-                        "accepted": ", ".join(known),
-                    },
                 )
     return values
 
@@ -53,14 +55,25 @@ def _refuse_invalid_text(values: dict[str, Any]) -> None:
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                raise PydanticCustomError(
+                raise refusal(
+                    Message(
+                        "{field}: it is not UTF-8 at character {place}; accepted: text",
+                        field=str(key),
+                        place=error.start + 1,
+                    ),
                     "invalid_text",
-                    "{key}: it is not UTF-8 at character {place}; accepted: text",
-                    {"key": str(key), "place": error.start + 1},
                 ) from error
+
+
+def refusal(sentence: Message, kind: str = "impossible") -> PydanticCustomError:
+    """What a check of settings raises; `explain` finds the sentence in it.
+
+    Where it begins with the name of a setting, that is its value `field`.
+    """
+    return PydanticCustomError(kind, "{said}", {"said": sentence})
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint at the known word that a mistyped one resembles, in brackets; else nothing."""
     near = difflib.get_close_matches(word, [*known], n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return Message(" (did you mean {word}?)", word=near[0]) if near else ""

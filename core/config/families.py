@@ -13,13 +13,14 @@ from pydantic import BaseModel
 
 from core.config.norms import NORMS
 from core.config.tasks import OWNER, SYNTHETIC
+from core.language import Message, mark
 
 Family = Literal["transformer", "mlp", "resnet"]
 
 NAMES: dict[str, str] = {
-    "transformer": "a Transformer",
-    "mlp": "a feed-forward network",
-    "resnet": "a ResNet",
+    "transformer": mark("a Transformer"),
+    "mlp": mark("a feed-forward network"),
+    "resnet": mark("a ResNet"),
 }
 
 
@@ -86,17 +87,27 @@ def applies(dotted: str, config: Any) -> str | None:
     if group == "model":
         reads = name in READS[family] if family in READS else name not in RESNET_ONLY
         if not reads:
-            return f"{NAMES.get(family, family)} does not read it"
+            return Message("{network} does not read it", network=named(family))
         if name == "context" and corpus in IMAGES:
-            return f"an image has no context, and data.corpus is {corpus}"
+            return Message("an image has no context, and data.corpus is {corpus}", corpus=corpus)
     if group == "data" and OWNER.get(name, corpus) != corpus:
-        return f"only {OWNER[name]} reads it, and data.corpus is {corpus}"
+        return Message(
+            "only {owner} reads it, and data.corpus is {corpus}",
+            owner=OWNER[name],
+            corpus=corpus,
+        )
     if dotted == "training.switches" and family != "transformer":
-        return f"{NAMES.get(family, family)} has no overrides"
+        return Message("{network} has no overrides", network=named(family))
     if group == "probes" and name in ("text", "tokens", "attention") and family != "transformer":
-        what = "attention" if name == "attention" else "probe text"
-        return f"{NAMES.get(family, family)} has no {what}"
+        if name == "attention":
+            return Message("{network} has no attention", network=named(family))
+        return Message("{network} has no probe text", network=named(family))
     return None
+
+
+def named(family: str) -> str:
+    """`a Transformer`; the word itself of a family that is not known."""
+    return Message(NAMES[family]) if family in NAMES else family
 
 
 def accepted(dotted: str, words: tuple[str, ...], config: Any) -> tuple[str, ...]:
@@ -142,12 +153,20 @@ def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, 
             continue  # most of them; thousands of runs are listed at once
         reason = applies(dotted, about)
         if reason and value != default:
-            yield name, f"{value} has no meaning: {reason}; accepted: {default} (the default)"
+            sentence = "{value} has no meaning: {why}; accepted: {default} (the default)"
+            yield name, Message(sentence, value=value, why=reason, default=default)
         words = get_args(field.annotation)
         taken = accepted(dotted, words, about)
         if not reason and value in words and value not in taken:
-            takes = f"{value} is not for {NAMES[family]}"
-            yield name, f"{takes}; accepted: {', '.join(map(str, taken))}"
+            yield (
+                name,
+                Message(
+                    "{value} is not for {network}; accepted: {accepted}",
+                    value=value,
+                    network=named(family),
+                    accepted=", ".join(map(str, taken)),
+                ),
+            )
 
 
 def _about(config: Any) -> tuple[str, str]:

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.config.model import ModelConfig
-from core.config.run import RunConfig, explain
+from core.config.refusals import explain
+from core.config.run import RunConfig
+from core.language import Message
 
 SCHEMA = 1
 # These decide the shape of a tensor that every network of a family has.
@@ -46,12 +48,12 @@ class ForkPoint(BaseModel):
     @property
     def words(self) -> str:
         """`step 200 of post-LN L12`."""
-        return f"step {self.step:,} of {self.name}"
+        return Message("step {step:,} of {run}", step=self.step, run=self.name)
 
     @property
     def told(self) -> str:
         """As a run's name says it: `from step 200 of post-LN L12`."""
-        return f"from {self.words}"
+        return Message("from {point}", point=self.words)
 
     @property
     def first(self) -> ForkPoint:
@@ -77,18 +79,25 @@ class ForkPoint(BaseModel):
     def refusal(self, config: RunConfig) -> str:
         """Why a run with these settings can't start here, or nothing."""
         if config.training.steps <= self.step:
-            return (
-                f"training.steps: {config.training.steps:,} leaves nothing to train after"
-                f" {self.words}; accepted: {self.step + 1:,} or more, steps count from 0"
+            return Message(
+                "training.steps: {steps:,} leaves nothing to train after {point}; accepted:"
+                " {least:,} or more, steps count from 0",
+                steps=config.training.steps,
+                point=self.words,
+                least=self.step + 1,
             )
         for dotted, given, kept in reshaped(self.config, config):
             return self._kept(dotted, given, kept)
         return ""
 
     def _kept(self, dotted: str, given: Any, kept: Any) -> str:
-        return (
-            f"{dotted}: {given} would give trained tensors another shape; accepted in a fork of"
-            f" {self.name}: {kept}, as it was trained with"
+        return Message(
+            "{setting}: {given} would give trained tensors another shape; accepted in a fork of"
+            " {run}: {kept}, as it was trained with",
+            setting=dotted,
+            given=given,
+            run=self.name,
+            kept=kept,
         )
 
 
@@ -114,6 +123,10 @@ def reshaped(before: RunConfig, after: RunConfig) -> Iterator[tuple[str, Any, An
     ):
         yield "model.context", new.context, old.context
     if "off" not in (old.qk_norm, new.qk_norm) and old.qk_norm != new.qk_norm:
-        yield "model.qk_norm", new.qk_norm, f"{old.qk_norm} or off"
+        yield (
+            "model.qk_norm",
+            new.qk_norm,
+            Message("{first} or {last}", first=old.qk_norm, last="off"),
+        )
     if before.data != after.data and (before.image is not None or after.image is not None):
         yield "data.corpus", after.data.corpus, before.data.corpus

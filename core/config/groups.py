@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 from pydantic import field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from core.config.base import Group, setting
+from core.config.base import Group, refusal, setting
 from core.config.overrides import Switch, parse_switches
 from core.config.tasks import KINDS, LETTERS, NUMBERS, TASKS, impossible_brackets, impossible_text
+from core.language import Message
 
 Corpus = Literal[
     "python-reference",
@@ -108,17 +108,21 @@ class DataConfig(Group):
     @classmethod
     def _path_of_a_file(cls, value: Any) -> Any:
         if value and "\0" in value:
-            raise ValueError("no file's path has a NUL in it; accepted: the path of a text file")
+            raise ValueError(
+                Message("no file's path has a NUL in it; accepted: the path of a text file")
+            )
         return value
 
     @model_validator(mode="after")
     def _path_with_file(self) -> DataConfig:
         if (self.corpus == "file") != bool(self.path):
-            raise PydanticCustomError(
-                "impossible",
-                "path: corpus `file` needs a path and only `file` takes one; accepted: a path"
-                " together with corpus file, or none with {others}",
-                {"others": ", ".join(c for c in get_args(Corpus) if c != "file")},
+            raise refusal(
+                Message(
+                    "{field}: corpus `file` needs a path and only `file` takes one; accepted: a"
+                    " path together with corpus file, or none with {others}",
+                    field="path",
+                    others=", ".join(c for c in get_args(Corpus) if c != "file"),
+                )
             )
         return self
 
@@ -130,9 +134,7 @@ class DataConfig(Group):
         }
         for field, sentence in wrong.items():
             if sentence:
-                raise PydanticCustomError(
-                    "impossible", "{field}: {sentence}", {"field": field, "sentence": sentence}
-                )
+                raise refusal(Message("{field}: {sentence}", field=field, sentence=sentence))
         return self
 
 
@@ -238,7 +240,9 @@ class TrainingConfig(Group):
     @classmethod
     def _positive_threads(cls, value: Any) -> Any:
         if value != "auto" and not 1 <= value <= 1024:
-            raise ValueError(f"{value} is out of range; accepted: auto or 1 to 1024")
+            raise ValueError(
+                Message("{value} is out of range; accepted: auto or 1 to 1024", value=value)
+            )
         return value
 
 
@@ -275,5 +279,7 @@ class ProbesConfig(Group):
     @classmethod
     def _positive_tokens(cls, value: Any) -> Any:
         if value != "auto" and not 1 <= value <= 8192:
-            raise ValueError(f"{value} is out of range; accepted: auto or 1 to 8192")
+            raise ValueError(
+                Message("{value} is out of range; accepted: auto or 1 to 8192", value=value)
+            )
         return value

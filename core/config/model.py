@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from core.config.base import Group, setting
+from core.config.base import Group, refusal, setting
 from core.config.families import Family
 from core.config.literals import (
     Activation,
@@ -32,6 +31,7 @@ from core.config.wiring import (
     SublayerName,
     placed,
 )
+from core.language import Message
 
 
 class ModelConfig(Group):
@@ -182,15 +182,15 @@ class ModelConfig(Group):
     @classmethod
     def _positive_width(cls, value: Any) -> Any:
         if value != "auto" and not 1 <= value <= 65536:
-            raise ValueError(f"{value} is out of range; accepted: auto or 1 to 65536")
+            raise ValueError(
+                Message("{value} is out of range; accepted: auto or 1 to 65536", value=value)
+            )
         return value
 
     @model_validator(mode="after")
     def _possible(self) -> ModelConfig:
         for field, sentence in conflicts(self):
-            raise PydanticCustomError(
-                "impossible", "{field}: {sentence}", {"field": field, "sentence": sentence}
-            )
+            raise refusal(Message("{field}: {sentence}", field=field, sentence=sentence))
         return self
 
     @property

@@ -14,6 +14,7 @@ from core.config.base import Group, setting
 from core.config.literals import Residual, on_or_off
 from core.config.norms import Norm
 from core.config.wiring import Placement, Scaling
+from core.language import Message, joined
 
 CHANGES = ("residual", "placement", "norm", "scaling")
 
@@ -34,8 +35,11 @@ class Override(Group):
         found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
         if not found or int(found[1]) > int(found[2] or found[1]):
             raise ValueError(
-                f"{str(value)[:60]!r} is not a layer or a range of layers; accepted: one, as 5,"
-                " or some, as 0-3"
+                Message(
+                    "{value!r} is not a layer or a range of layers; accepted: one, as 5, or"
+                    " some, as 0-3",
+                    value=str(value)[:60],
+                )
             )
         return text
 
@@ -44,7 +48,13 @@ class Override(Group):
     @model_validator(mode="after")
     def _changes_something(self) -> Override:
         if not self.changes:
-            raise ValueError(f"layers {self.layers}: name any of {', '.join(CHANGES)}")
+            raise ValueError(
+                Message(
+                    "layers {layers}: name any of {known}",
+                    layers=self.layers,
+                    known=", ".join(CHANGES),
+                )
+            )
         return self
 
     @model_serializer
@@ -86,7 +96,8 @@ class Switch(Override):
     def words(self) -> str:
         """The override in words, layers counted from 1."""
         which = counting.named(self.first, self.last)
-        return f"{which}: " + ", ".join(f"{k} {v}" for k, v in self.changes.items())
+        changes = ", ".join(f"{name} {value}" for name, value in self.changes.items())
+        return joined([which, changes], ": ")
 
 
 def parse(value: Any) -> Any:
@@ -98,8 +109,8 @@ def parse(value: Any) -> Any:
     return [_parse_one(part, ACCEPTED) for part in value.split(";") if part.strip()]
 
 
-ACCEPTED = "accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list"
-SWITCHES = (
+ACCEPTED = Message("accepted: 1-3: placement=post; 5: residual=off, or the same as a JSON list")
+SWITCHES = Message(
     "accepted: STEP/LAYERS: SETTING=VALUE, as 150/5: residual=off; 300/0-3: placement=post, or the"
     " same as a JSON list"
 )
@@ -109,16 +120,26 @@ def _json(text: str, accepted: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError(f"its brackets are nested too deeply; {accepted}") from error
+        raise ValueError(
+            Message("its brackets are nested too deeply; {accepted}", accepted=accepted)
+        ) from error
     except ValueError as error:
-        raise ValueError(f"this is not JSON ({error}); {accepted}") from error
+        raise ValueError(
+            Message("this is not JSON ({why}); {accepted}", why=error, accepted=accepted)
+        ) from error
 
 
 def _parse_one(part: str, accepted: str) -> dict[str, str]:
     layers, colon, rest = part.partition(":")
     pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", rest.strip()) if pair]
     if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
-        raise ValueError(f"{part.strip()[:60]!r} can't be read; {accepted}")
+        raise ValueError(
+            Message(
+                "{part!r} can't be read; {accepted}",
+                part=part.strip()[:60],
+                accepted=accepted,
+            )
+        )
     return {"layers": layers.strip(), **{name: value for name, _, value in pairs}}
 
 
@@ -132,7 +153,13 @@ def parse_switches(value: Any) -> Any:
     for part in value.split(";"):
         step, slash, rest = part.partition("/")
         if part.strip() and not (slash and step.strip().isdecimal()):
-            raise ValueError(f"{part.strip()[:60]!r} can't be read; {SWITCHES}")
+            raise ValueError(
+                Message(
+                    "{part!r} can't be read; {switches}",
+                    part=part.strip()[:60],
+                    switches=SWITCHES,
+                )
+            )
         if part.strip():
             found.append({"step": int(step), **_parse_one(rest, SWITCHES)})
     return found

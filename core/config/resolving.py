@@ -10,6 +10,7 @@ from core.config.model import ModelConfig
 from core.config.rules import conflicts
 from core.config.run import RunConfig, choices
 from core.config.wiring import NEEDS
+from core.language import Message
 
 DEFAULTS = RunConfig().flat()
 # Settings of one sublayer: nothing reads them where it is absent.
@@ -56,7 +57,10 @@ def impossible(values: Mapping[str, Any], field: str) -> dict[str, str]:
 
     def wrong(changed: dict[str, Any]) -> list[str]:
         model = ModelConfig.model_construct(**{**values, **changed})
-        return [f"{name}: {sentence}" for name, sentence in conflicts(model)]
+        return [
+            Message("{field}: {sentence}", field=name, sentence=sentence)
+            for name, sentence in conflicts(model)
+        ]
 
     already = wrong({})
     found = {}
@@ -75,14 +79,16 @@ def idle(dotted: str, values: Mapping[str, Any]) -> str:
     norm, sublayers = values["model.norm"], values["model.sublayers"]
     if dotted in ("model.norm_epsilon", "model.qk_norm", "model.embedding_norm"):
         if norm == "none" and values[dotted] == DEFAULTS[dotted]:
-            return "there is no norm (model.norm is none)"
+            return Message("there is no norm (model.norm is none)")
         if dotted == "model.norm_epsilon" and norm == "dyt":
-            return "DyT has no ε (model.norm is dyt)"
+            return Message("DyT has no ε (model.norm is dyt)")
     if dotted in ATTENTION and sublayers == "feedforward":
-        return "the blocks have no attention (model.sublayers is feedforward)"
+        return Message("the blocks have no attention (model.sublayers is feedforward)")
     if dotted in FEEDFORWARD and sublayers == "attention":
-        return "the blocks have no feed-forward (model.sublayers is attention)"
+        return Message("the blocks have no feed-forward (model.sublayers is attention)")
     positions = values["model.positions"]
     if dotted == "model.rotary_base" and positions != "rotary":
-        return f"only rotary positions have one (model.positions is {positions})"
+        return Message(
+            "only rotary positions have one (model.positions is {positions})", positions=positions
+        )
     return ""

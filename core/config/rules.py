@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from core.config import layers as counting
 from core.config.families import accepted, misfits
 from core.config.wiring import misplaced
+from core.language import Message
 
 if TYPE_CHECKING:
     from core.config.model import ModelConfig
@@ -31,14 +33,21 @@ def _attention_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
         fitting = [str(h) for h in range(1, min(model.width, 256) + 1) if model.width % h == 0]
         yield (
             "heads",
-            f"{model.heads} does not divide model.width {model.width};"
-            f" accepted: {', '.join(fitting)}",
+            Message(
+                "{heads} does not divide model.width {width}; accepted: {accepted}",
+                heads=model.heads,
+                width=model.width,
+                accepted=", ".join(fitting),
+            ),
         )
     elif model.positions == "rotary" and (model.width // model.heads) % 2:
         yield (
             "positions",
-            f"rotary needs an even head size, but model.width / model.heads is"
-            f" {model.width // model.heads}; accepted here: sinusoidal, learned, alibi, none",
+            Message(
+                "rotary needs an even head size, but model.width / model.heads is {size};"
+                " accepted here: sinusoidal, learned, alibi, none",
+                size=model.width // model.heads,
+            ),
         )
 
 
@@ -46,21 +55,28 @@ def _norm_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
     if model.norm != "none":
         return
     if model.final_norm == "on":
-        yield "final_norm", "on needs a norm; accepted with norm none: auto, off"
+        yield "final_norm", Message("on needs a norm; accepted with norm none: auto, off")
     if model.embedding_norm:
-        yield "embedding_norm", "true needs a norm; accepted with norm none: false"
+        yield "embedding_norm", Message("true needs a norm; accepted with norm none: false")
     if model.qk_norm != "off":
-        yield "qk_norm", f"{model.qk_norm} needs a norm; accepted with norm none: off"
+        yield (
+            "qk_norm",
+            Message("{value} needs a norm; accepted with norm none: off", value=model.qk_norm),
+        )
 
 
 def _override_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
     for override in model.overrides:
         if override.last >= model.depth:
-            layers = "0" if model.depth == 1 else f"0 to {model.depth - 1}"
             yield (
                 "overrides",
-                f"layers {override.layers} are beyond model.depth {model.depth};"
-                f" accepted: layers {layers}",
+                Message(
+                    "layers {layers} are beyond model.depth {depth}; accepted: layers"
+                    " {layers_there}",
+                    layers=override.layers,
+                    depth=model.depth,
+                    layers_there=counting.up_to(model.depth),
+                ),
             )
             return
     told: set[str] = set()
@@ -69,10 +85,25 @@ def _override_conflicts(model: ModelConfig) -> Iterator[tuple[str, str]]:
         for field, sentence in misplaced(one):
             # What the whole network has wrong is said once, without a layer.
             if sentence not in told and (field, sentence) not in misplaced(model):
-                yield "overrides", f"layer {layer}: {field} {sentence}"
+                yield (
+                    "overrides",
+                    Message(
+                        "layer {layer}: {field} {sentence}",
+                        layer=layer,
+                        field=field,
+                        sentence=sentence,
+                    ),
+                )
                 told.add(sentence)
         if one.norm != model.norm and not accepted("model.norm", (one.norm,), _about(model)):
-            yield "overrides", f"layer {layer}: norm {one.norm} is not for a Transformer"
+            yield (
+                "overrides",
+                Message(
+                    "layer {layer}: norm {norm} is not for a Transformer",
+                    layer=layer,
+                    norm=one.norm,
+                ),
+            )
             return
 
 

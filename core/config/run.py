@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
-from core.config.base import Group, only_known, setting
+from core.config.base import Group, only_known, refusal, setting
 from core.config.families import IMAGES, OWN_CORPUS, Shape, misfits
 from core.config.groups import DataConfig, OptimizerConfig, ProbesConfig, TrainingConfig
 from core.config.model import ModelConfig
+from core.config.refusals import explain
+from core.language import Message
 
 SCHEMA = 1
 
@@ -42,11 +43,15 @@ class RunConfig(Group):
     def _refuse_unknown(cls, values: Any) -> Any:
         found = values.get("schema", SCHEMA) if isinstance(values, dict) else SCHEMA
         if found != SCHEMA:
-            raise PydanticCustomError(
+            raise refusal(
+                Message(
+                    "{field}: this program reads version {known}, the file has {found};"
+                    " open it with the release that wrote it",
+                    field="schema",
+                    known=SCHEMA,
+                    found=str(found),
+                ),
                 "schema",
-                "schema: this program reads version {known}, the file has {found};"
-                " open it with the release that wrote it",
-                {"known": SCHEMA, "found": str(found)},
             )
         return _with_own_corpus(only_known(cls, values))
 
@@ -55,48 +60,53 @@ class RunConfig(Group):
         about = {"model.family": self.model.family, "data.corpus": self.data.corpus}
         for group in ("model", "data", "training", "probes"):
             for field, sentence in misfits(group, getattr(self, group), about):
-                raise PydanticCustomError(
-                    "impossible",
-                    "{field}: {sentence}",
-                    {"field": f"{group}.{field}", "sentence": sentence},
+                raise refusal(
+                    Message("{field}: {sentence}", field=f"{group}.{field}", sentence=sentence)
                 )
         for field, sentence in _of_the_batch(self.model, self.training):
-            raise PydanticCustomError(
-                "impossible", "{field}: {sentence}", {"field": field, "sentence": sentence}
-            )
+            raise refusal(Message("{field}: {sentence}", field=field, sentence=sentence))
         self._check_switches()
         optimizer, steps = self.optimizer, self.training.steps
         if optimizer.schedule == "cosine" and optimizer.warmup_steps >= steps:
-            raise PydanticCustomError(
-                "impossible",
-                "optimizer.warmup_steps: {warmup} leaves no step for the cosine; accepted:"
-                " 0 to {most}",
-                {"warmup": optimizer.warmup_steps, "most": steps - 1},
+            raise refusal(
+                Message(
+                    "{field}: {warmup} leaves no step for the cosine; accepted: 0 to {most}",
+                    field="optimizer.warmup_steps",
+                    warmup=optimizer.warmup_steps,
+                    most=steps - 1,
+                )
             )
         if self.probes.tokens != "auto" and self.probes.tokens > self.model.context:
-            raise PydanticCustomError(
-                "impossible",
-                "probes.tokens: {tokens} is longer than model.context; accepted: auto or"
-                " 1 to {most}",
-                {"tokens": self.probes.tokens, "most": self.model.context},
+            raise refusal(
+                Message(
+                    "{field}: {tokens} is longer than model.context; accepted: auto or 1 to {most}",
+                    field="probes.tokens",
+                    tokens=self.probes.tokens,
+                    most=self.model.context,
+                )
             )
         return self
 
     def _check_switches(self) -> None:
         model = self.model
         if self.training.switches and model.family != "transformer":
-            raise PydanticCustomError(
-                "impossible",
-                "training.switches: only a transformer has layers that switch; accepted: none",
+            raise refusal(
+                Message(
+                    "{field}: only a transformer has layers that switch; accepted: none",
+                    field="training.switches",
+                )
             )
         for switch in sorted(self.training.switches, key=lambda s: s.step):
             try:
                 model = model.switched(switch.override)
             except ValidationError as error:
-                raise PydanticCustomError(
-                    "impossible",
-                    "training.switches: at step {step} {sentence}",
-                    {"step": switch.step, "sentence": explain(error)},
+                raise refusal(
+                    Message(
+                        "{field}: at step {step} {sentence}",
+                        field="training.switches",
+                        step=switch.step,
+                        sentence=explain(error),
+                    )
                 ) from error
 
     @property
@@ -133,18 +143,28 @@ def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tupl
     """What can't be done with a batch: the field to change, and what would be accepted."""
     size, parts = training.batch_size, training.accumulate
     if model.norm == "batch" and size < 2:
-        yield "training.batch_size", "1 gives BatchNorm nothing to compare; accepted: 2 or more"
+        yield (
+            "training.batch_size",
+            Message("1 gives BatchNorm nothing to compare; accepted: 2 or more"),
+        )
     if model.norm == "batch" and parts > 1:
         yield (
             "training.accumulate",
-            f"{parts} parts would each have a BatchNorm of their own, and not the batch's;"
-            " accepted with model.norm batch: 1",
+            Message(
+                "{parts} parts would each have a BatchNorm of their own, and not the batch's;"
+                " accepted with model.norm batch: 1",
+                parts=parts,
+            ),
         )
     elif size % parts:
         yield (
             "training.accumulate",
-            f"{parts} does not divide training.batch_size {size};"
-            f" accepted: {', '.join(map(str, divisors(size)))}",
+            Message(
+                "{parts} does not divide training.batch_size {size}; accepted: {accepted}",
+                parts=parts,
+                size=size,
+                accepted=", ".join(map(str, divisors(size))),
+            ),
         )
 
 
@@ -197,26 +217,3 @@ def choices(dotted: str) -> tuple[str, ...]:
     """The accepted words of a setting that is a choice, else ()."""
     words = get_args(settings()[dotted].annotation)
     return words if words and all(isinstance(word, str) for word in words) else ()
-
-
-def explain(error: ValidationError) -> str:
-    """The first thing wrong, in one line: the setting's dotted name and what is accepted."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("int", "str"))
-    # A union reports each of its arms; "auto or a number" reads better than either.
-    place = place.split(".literal[")[0].removesuffix(".")
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("impossible", "unknown_setting", "schema", "invalid_text"):
-        field = message.split(":")[0] if first["type"] != "unknown_setting" else ""
-        return message if "." in field or not place else f"{place}.{message}"
-    message = message[:1].lower() + message[1:]
-    if any("literal[" in str(part) for e in error.errors() for part in e["loc"]):
-        message = "input should be auto or a whole number"
-    given = first.get("input") if place else {}
-    got = repr(given) if len(repr(given)) <= LONGEST else f"{repr(given)[:LONGEST]}…"
-    return (f"{place}: {message}" if place else message) + (
-        f" (got {got})" if not isinstance(given, dict) else ""
-    )
-
-
-LONGEST = 80  # characters of a wrong value that a sentence repeats

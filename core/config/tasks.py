@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.language import Message
+
 NUMBERS = 113  # largest modulus: a letter for each number, and the one of Nanda et al. 2023
 LETTERS = 62  # digits and letters without accents
 MOST_ROWS = 4096  # contexts of Markov text, each with its own probabilities
@@ -53,7 +55,7 @@ def impossible_brackets(kinds: int, nesting: int) -> str:
     """Why brackets of these settings are no task, or nothing."""
     if kinds > 1 or nesting > 1:
         return ""
-    return (
+    return Message(
         "1 leaves nothing to learn with one kind of brackets, as each opens and closes; accepted"
         " with data.kinds 1: 2 or more"
     )
@@ -64,8 +66,12 @@ def impossible_text(letters: int, order: int) -> str:
     if rows(letters, order) <= MOST_ROWS:
         return ""
     most = max(n for n in range(1, order) if rows(letters, n) <= MOST_ROWS)
-    return (
-        f"{order} letters of {letters} give {rows(letters, order):,} contexts, each with its own"
-        f" probabilities, and {MOST_ROWS:,} are the most; accepted with data.letters {letters}:"
-        f" {'1' if most == 1 else f'1 to {most}'}"
+    return Message(
+        "{order} letters of {letters} give {contexts:,} contexts, each with its own probabilities,"
+        " and {most:,} are the most; accepted with data.letters {letters}: {accepted}",
+        order=order,
+        letters=letters,
+        contexts=rows(letters, order),
+        most=MOST_ROWS,
+        accepted="1" if most == 1 else Message("1 to {most}", most=most),
     )

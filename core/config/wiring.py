@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.config.literals import Residual, Sublayers
-from core.language import mark
+from core.language import Message, mark
 
 SublayerName = Literal["attention", "feedforward"]
 Site = Literal["pre", "inner", "post", "q", "k", "v", "joined", "hidden"]
@@ -189,16 +189,30 @@ def misplaced(layer: Any) -> Iterator[tuple[str, str]]:
     placement, norm, scaling = layer.placement, layer.norm, layer.scaling
     if (placement == "none") != (norm == "none"):
         if norm == "none":
-            yield "placement", f"{placement} needs a norm; accepted with norm none: none"
+            yield (
+                "placement",
+                Message("{value} needs a norm; accepted with norm none: none", value=placement),
+            )
         else:
-            yield "norm", f"{norm} needs a placement; accepted with placement none: none"
+            yield (
+                "norm",
+                Message(
+                    "{value} needs a placement; accepted with placement none: none", value=norm
+                ),
+            )
     needed = NEEDS.get(scaling, placement)
     if needed != placement:
         fitting = [s for s in SCALINGS if NEEDS.get(s, placement) == placement]
         yield (
             "scaling",
-            f"{scaling} needs placement {needed}; accepted with placement {placement}:"
-            f" {', '.join(fitting)}",
+            Message(
+                "{scaling} needs placement {needed}; accepted with placement {placement}:"
+                " {accepted}",
+                scaling=scaling,
+                needed=needed,
+                placement=placement,
+                accepted=", ".join(fitting),
+            ),
         )
 
 

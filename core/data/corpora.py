@@ -22,6 +22,7 @@ from core.data.tasks import Synthetic, check_context, synthetic
 from core.data.texts import TRAINING_SHARE, Text
 from core.data.tokenizers import cross_entropy, encode
 from core.files import RefusedFileError, expanded, read_named, write_atomically
+from core.language import Message, reason, told
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -80,13 +81,16 @@ def _load_text(data: DataConfig, stamp: int) -> Text:
     try:
         tokens = encode(text, sha, cache_folder() / "tokens")
     except ValueError as error:
-        raise CorpusError(f"{name} {error}") from error
+        raise CorpusError(Message("{name} {why}", name=name, why=error)) from error
     training = tokens.ids[: int(TRAINING_SHARE * len(tokens.ids))]
     validation = tokens.ids[len(training) :]
     if len(training) < 2 or len(validation) < 2:
         raise CorpusError(
-            f"{name} has {len(tokens.ids)} characters, which is too short to learn from;"
-            " choose a longer text"
+            Message(
+                "{name} has {n} characters, which is too short to learn from; choose a longer text",
+                name=name,
+                n=len(tokens.ids),
+            )
         )
     return Text(
         name,
@@ -109,8 +113,14 @@ def _check_characters(name: str, length: int, context: int) -> None:
     if int(TRAINING_SHARE * length) <= context:
         needed = int(np.ceil((context + 1) / TRAINING_SHARE))
         raise CorpusError(
-            f"{name} has {length} characters, but model.context {context} needs at"
-            f" least {needed}; choose a longer text or a smaller context"
+            Message(
+                "{name} has {length} characters, but model.context {context} needs at least"
+                " {needed}; choose a longer text or a smaller context",
+                name=name,
+                length=length,
+                context=context,
+                needed=needed,
+            )
         )
 
 
@@ -123,7 +133,14 @@ def keep_upload(content: bytes, name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
-        raise CorpusError(f"{name} can't be kept in {folder}: {error.strerror}") from error
+        raise CorpusError(
+            Message(
+                "{name} can't be kept in {folder}: {why}",
+                name=name,
+                folder=folder,
+                why=reason(error),
+            )
+        ) from error
     return path
 
 
@@ -169,25 +186,34 @@ def _file(path: str) -> bytes:
     try:
         return read_named(expanded(path), LIMIT_BYTES)
     except RefusedFileError as error:
-        raise CorpusError(str(error)) from error
+        raise CorpusError(told(error)) from error
 
 
 def _decoded(content: bytes, name: str) -> str:
     if len(content) > LIMIT_BYTES:
         raise CorpusError(
-            f"{name} has {len(content) / 2**20:.0f} MB, the limit is {LIMIT_BYTES // 2**20} MB;"
-            " cut it into a smaller file"
+            Message(
+                "{name} has {size:.0f} MB, the limit is {most} MB; cut it into a smaller file",
+                name=name,
+                size=len(content) / 2**20,
+                most=LIMIT_BYTES // 2**20,
+            )
         )
     if not content.strip():
-        raise CorpusError(f"{name} is empty; choose a file with text in it")
+        raise CorpusError(Message("{name} is empty; choose a file with text in it", name=name))
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     if b"\0" in content and not wide:
-        raise CorpusError(f"{name} is a binary file; choose a plain text file")
+        raise CorpusError(Message("{name} is a binary file; choose a plain text file", name=name))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = "UTF-16" if wide else "another encoding"
+        found = "UTF-16" if wide else Message("another encoding")
         raise CorpusError(
-            f"{name} is not UTF-8 (it looks like {found}, first seen at byte {error.start});"
-            " save it as UTF-8"
+            Message(
+                "{name} is not UTF-8 (it looks like {found}, first seen at byte {place});"
+                " save it as UTF-8",
+                name=name,
+                found=found,
+                place=error.start,
+            )
         ) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from core.files import RefusedFileError, read_named, write_atomically
+from core.language import Message
 
 DOWNLOAD_SECONDS = 30
 
@@ -43,18 +44,32 @@ class Download:
             found = matching(Path(folder), self.size, self.sha256) if folder else None
             if found is not None:
                 return found
-        advice = (
-            "connect to the network, name a folder that holds the file with ADDNORM_DATA,"
-            f" or choose corpus {self.instead}, which needs no download"
+        advice = Message(
+            "connect to the network, name a folder that holds the file with"
+            " ADDNORM_DATA, or choose corpus {instead}, which needs no download",
+            instead=self.instead,
         )
         try:
             with urllib.request.urlopen(self.url, timeout=DOWNLOAD_SECONDS) as response:
                 content: bytes = response.read(self.size + 1)
         except (OSError, urllib.error.URLError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise CorpusError(f"{self.corpus} can't be downloaded ({reason}); {advice}") from error
+            why = getattr(error, "reason", error)
+            raise CorpusError(
+                Message(
+                    "{corpus} can't be downloaded ({why}); {advice}",
+                    corpus=self.corpus,
+                    why=why,
+                    advice=advice,
+                )
+            ) from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise CorpusError(f"{self.corpus} arrived damaged or changed; {advice}")
+            raise CorpusError(
+                Message(
+                    "{corpus} arrived damaged or changed; {advice}",
+                    corpus=self.corpus,
+                    advice=advice,
+                )
+            )
         kept = cache_folder() / "corpora" / f"{self.sha256}{Path(self.url).suffix}"
         with contextlib.suppress(OSError):  # without a cache it is downloaded again the next time
             kept.parent.mkdir(parents=True, exist_ok=True)

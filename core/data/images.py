@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from core.config import IMAGES, Shape
 from core.data.downloads import CorpusError, Download
 from core.data.tokenizers import cross_entropy
+from core.language import Message
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -129,8 +130,10 @@ def _digits() -> Parts:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise CorpusError(
-            "digits are part of scikit-learn, which is missing; install it with"
-            " `pip install -r requirements.txt`"
+            Message(
+                "digits are part of scikit-learn, which is missing; install it with `pip"
+                " install -r requirements.txt`"
+            )
         ) from error
     found = load_digits()
     pixels = found.images.astype(np.uint8)[:, None]  # (N, 1, 8, 8)
@@ -165,7 +168,7 @@ def _cifar() -> Parts:
                 pixels.append(batch)
                 labels.append(classes)
     except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
-        raise CorpusError(f"cifar-10 can't be unpacked: {error}") from error
+        raise CorpusError(Message("cifar-10 can't be unpacked: {why}", why=error)) from error
     train, train_labels = np.concatenate(pixels[:5]), np.concatenate(labels[:5])
     return CIFAR.sha256, train, train_labels, pixels[5], labels[5]
 
@@ -182,18 +185,24 @@ def _idx(content: bytes) -> Pixels:
     try:
         return idx_array(gzip.decompress(content))
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise CorpusError(f"fashion-mnist can't be unpacked: {error}") from error
+        raise CorpusError(Message("fashion-mnist can't be unpacked: {why}", why=error)) from error
 
 
 def idx_array(content: bytes) -> Pixels:
     """An IDX file of bytes (LeCun's format): 0 0 8 n, n big-endian sizes, the values."""
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError("it is no IDX file of bytes")
+        raise ValueError(Message("it is no IDX file of bytes"))
     start = 4 + 4 * content[3]
     sizes = [int(n) for n in np.frombuffer(content[4:start], dtype=">u4")]
     values = np.frombuffer(content, dtype=np.uint8, offset=start)
     if len(values) != np.prod(sizes):
-        raise ValueError(f"its header promises {sizes}, it holds {len(values)} values")
+        raise ValueError(
+            Message(
+                "its header promises {sizes}, it holds {n} values",
+                sizes=sizes,
+                n=len(values),
+            )
+        )
     return values.reshape(sizes)
 
 
@@ -202,6 +211,12 @@ def cifar_records(content: bytes) -> tuple[Pixels, Labels]:
     shape: Shape = IMAGES["cifar-10"]
     size = 1 + int(np.prod(shape))
     if not content or len(content) % size:
-        raise OSError(f"{len(content)} bytes are not a whole number of records of {size}")
+        raise OSError(
+            Message(
+                "{n} bytes are not a whole number of records of {size}",
+                n=len(content),
+                size=size,
+            )
+        )
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
     return records[:, 1:].reshape(-1, *shape), records[:, 0].astype(np.int64)

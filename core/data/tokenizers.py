@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.files import write_atomically
+from core.language import Message
 
 MOST_LETTERS = 2**16
 
@@ -52,7 +53,11 @@ def encode(text: str, sha: str, folder: Path) -> Tokens:
     symbols = np.flatnonzero(np.bincount(points))
     if len(symbols) > MOST_LETTERS:
         raise ValueError(
-            f"has {len(symbols):,} different characters; accepted: at most {MOST_LETTERS:,}"
+            Message(
+                "has {n:,} different characters; accepted: at most {most:,}",
+                n=len(symbols),
+                most=MOST_LETTERS,
+            )
         )
     alphabet = "".join(map(chr, symbols))
     path = folder / f"{sha}-characters.u16"

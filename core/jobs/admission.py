@@ -8,6 +8,7 @@ from core.durations import vocabulary
 from core.estimate import needed_bytes
 from core.fitting import advice
 from core.jobs.slots import room_for
+from core.language import Message, joined
 from core.machine import DeviceKind
 
 
@@ -54,5 +55,11 @@ def refused(
     need = needed_bytes(config, vocab, cuda)
     if not (there := room.lacks(need, waits)):
         return ""
-    sentence = f"training needs about {memory.in_bytes(need)} of memory, and {there}"
-    return f"{sentence}: {advice(config, vocab, room.most(waits), cuda)}" if advise else sentence
+    sentence = Message(
+        "training needs about {size} of memory, and {there}",
+        size=memory.in_bytes(need),
+        there=there,
+    )
+    if not advise:
+        return sentence
+    return joined([sentence, advice(config, vocab, room.most(waits), cuda)], ": ")

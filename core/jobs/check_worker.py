@@ -26,6 +26,7 @@ from core.jobs.inspections import Record
 from core.jobs.processes import CHECKS
 from core.jobs.slots import Slot
 from core.jobs.worker import Worker
+from core.language import Message, told
 from core.runs import RunError, RunStore
 from core.training.devices import is_out_of_memory
 
@@ -123,14 +124,19 @@ class Desk:
 def _sentence(error: Exception) -> str:
     """What to say of a failure."""
     if isinstance(error, (RunError, CorpusError, ValueError)):
-        return str(error)
+        return told(error)
     logging.exception("a check failed")
     if is_out_of_memory(error):
-        return "out of memory: wait until other work has ended, then measure it again"
+        return Message("out of memory: wait until other work has ended, then measure it again")
     if is_full(error):
-        return "the disk is full: free some room, then measure it again"
+        return Message("the disk is full: free some room, then measure it again")
     first = str(error).splitlines()[0] if str(error) else ""
-    return f"{type(error).__name__}: {first} (see {CHECKS.name}.log in the runs folder)"
+    return Message(
+        "{kind}: {why} (see {file}.log in the runs folder)",
+        kind=type(error).__name__,
+        why=first,
+        file=CHECKS.name,
+    )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from core.files import make_private
 from core.jobs import environment
 from core.jobs.inspections import WAITS, BackgroundWork, Record
 from core.jobs.processes import CHECKS, ensure
+from core.language import Message, reason
 from core.marker_queue import MarkerQueue
 from core.runs import RunError, RunStore
 
-MEASURE_AGAIN = "the process that measured it ended without a word; measure it again"
+MEASURE_AGAIN = Message("the process that measured it ended without a word; measure it again")
 
 
 def check_queue(root: Path) -> MarkerQueue:
@@ -75,8 +76,13 @@ def ask(store: RunStore, claim: Claim) -> Asked:
         _mark(store.root, claim.name)
     except OSError as error:
         raise RunError(
-            f"{claim.name} can't be measured in {store.root}: {error.strerror}; free some room or"
-            " name another folder with ADDNORM_RUNS"
+            Message(
+                "{claim} can't be measured in {folder}: {why}; free some room or name"
+                " another folder with ADDNORM_RUNS",
+                claim=claim.name,
+                folder=store.root,
+                why=reason(error),
+            )
         ) from error
     return asked
 

@@ -21,6 +21,7 @@ from core.files import has_room, is_full
 from core.jobs import admission
 from core.jobs.changes import Changes
 from core.jobs.slots import Slot, registry
+from core.language import Message, reason, told
 from core.machine import DeviceKind
 from core.metrics.writer import SeriesWriter
 from core.models import build_model
@@ -174,7 +175,10 @@ def explain_shortage(run: Run) -> str:
 def _wait_for_room(run: Run, control: FileControl, watch: Watch) -> bool:
     """A run that can't begin on a full disk; False where it is asked to stop meanwhile."""
     known = Status(step=run.record.step, steps=run.config.training.steps)
-    words = f"the disk is full: free {in_megabytes(ROOM)} MB; it goes on by itself"
+    words = Message(
+        "the disk is full: free {size} MB; it goes on by itself",
+        size=in_megabytes(ROOM),
+    )
     _tell(run, known.model_copy(update={"state": "paused", "message": words}), watch)
     control.leave()
     tried = time.monotonic()
@@ -197,22 +201,37 @@ def _tell(run: Run, status: Status, watch: Watch) -> None:
 def explain_failure(error: Exception) -> str:
     """One sentence that says what to do."""
     text = str(error)
+    file = getattr(error, "filename", None) or Message("a file of the run")
     if is_full(error):
-        return "the disk is full: free some room, then resume; all up to the last flush is kept"
+        return Message(
+            "the disk is full: free some room, then resume; all up to the last flush is kept"
+        )
     if isinstance(error, OSError) and error.errno == errno.EROFS:
-        return (
-            "the runs folder can only be read: mount its disk for writing, then resume; all up to"
-            " the last flush is kept"
+        return Message(
+            "the runs folder can only be read: mount its disk for writing, then resume;"
+            " all up to the last flush is kept"
         )
     if isinstance(error, OSError) and error.errno == errno.EIO:
-        return (
-            f"the disk fails at {error.filename or 'a file of the run'}: check it, or copy the run"
-            " to another one, then resume; all up to the last flush is kept"
+        return Message(
+            "the disk fails at {file}: check it, or copy the run to another one, then"
+            " resume; all up to the last flush is kept",
+            file=file,
         )
     if isinstance(error, FileNotFoundError):
-        return f"a file of the run vanished while it trained: {error.filename}"
+        return Message(
+            "a file of the run vanished while it trained: {file}",
+            file=error.filename,
+        )
     if isinstance(error, OSError) and error.errno:
-        return f"{error.filename or 'a file of the run'} can't be used: {error.strerror}"
+        return Message(
+            "{file} can't be used: {why}",
+            file=file,
+            why=reason(error),
+        )
     if isinstance(error, ValueError):
-        return text
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''} (see log.txt)"
+        return told(error)
+    return Message(
+        "{kind}: {why} (see log.txt)",
+        kind=type(error).__name__,
+        why=text.splitlines()[0] if text else "",
+    )

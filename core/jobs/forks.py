@@ -10,6 +10,7 @@ from core.config.fork_point import ForkPoint
 from core.data.corpora import load_text
 from core.data.downloads import CorpusError
 from core.jobs import launcher
+from core.language import Message, told
 from core.runs import Run, RunError, RunStore
 from core.runs.checkpoint_files import CheckpointError, check
 
@@ -49,10 +50,13 @@ def point(run: Run, step: int | None = None, steps: int | None = None) -> ForkPo
         step = early[-1]
     try:
         if step not in run.checkpoints:
-            raise CheckpointError(f"there is no checkpoint of step {step:,}")
+            raise CheckpointError(Message("there is no checkpoint of step {step:,}", step=step))
         said = check(run.path / "checkpoints", step)
     except CheckpointError as error:
-        raise RunError(f"{_called(run)} can't be forked at step {step:,}: {error}; {_able(run)}") \
+        raise RunError(Message(
+"{run} can't be forked at step {step:,}: {why}; {able}",
+run=_called(run), step=step, why=error, able=_able(run),
+)) \
             from error  # fmt: skip
     wiring = run.model_at(step)
     seconds = said.get("seconds")
@@ -72,7 +76,7 @@ def settings(start: ForkPoint, changes: Mapping[str, Any]) -> RunConfig:
     try:
         config = start.settings(changes)
     except ValueError as error:
-        raise RunError(str(error)) from error
+        raise RunError(told(error)) from error
     admit(start, config)
     return config
 
@@ -89,12 +93,18 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
     try:
         theirs, own = (load_text(one.data).tokens.alphabet for one in (start.config, config))
     except CorpusError as error:
-        raise RunError(f"data.corpus: {error}") from error
+        raise RunError(Message("data.corpus: {why}", why=error)) from error
     if theirs != own:
         raise RunError(
-            f"data.corpus: {config.data.corpus} has {len(own)} letters that are not the"
-            f" {len(theirs)} of {start.config.data.corpus}; accepted in a fork of {start.name}: a"
-            f" text with the same ones, or {start.config.data.corpus}"
+            Message(
+                "data.corpus: {corpus} has {own} letters that are not the {theirs} of"
+                " {kept}; accepted in a fork of {run}: a text with the same ones, or {kept}",
+                corpus=config.data.corpus,
+                own=len(own),
+                theirs=len(theirs),
+                kept=start.config.data.corpus,
+                run=start.name,
+            )
         )
 
 
@@ -103,7 +113,11 @@ def named(text: str) -> tuple[str, int | None]:
     run, at, step = text.partition("@")
     if at and not (step.isdecimal() and len(step) < 12):
         raise RunError(
-            f"fork: {step[:40]!r} is not a step; accepted: RUN or RUN@STEP, as {run}@200"
+            Message(
+                "fork: {step!r} is not a step; accepted: RUN or RUN@STEP, as {run}@200",
+                step=step[:40],
+                run=run,
+            )
         )
     return run, int(step) if at else None
 
@@ -124,19 +138,30 @@ def _able(run: Run) -> str:
             continue
         whole.append(step)
     if not whole:
-        return "it has no checkpoint that can be forked"
-    return f"accepted: {', '.join(f'{step:,}' for step in whole)}"
+        return Message("it has no checkpoint that can be forked")
+    return Message("accepted: {known}", known=", ".join(f"{step:,}" for step in whole))
 
 
 def _nothing(run: Run, able: list[int], steps: int) -> str:
     if able:
-        return (
-            f"training.steps: {steps:,} leaves nothing to train after the checkpoints of"
-            f" {_called(run)} (steps {', '.join(map(str, able))}); accepted: more than {able[0]:,}"
+        return Message(
+            "training.steps: {steps:,} leaves nothing to train after the checkpoints of"
+            " {run} (steps {steps_there}); accepted: more than {least:,}",
+            steps=steps,
+            run=_called(run),
+            steps_there=", ".join(map(str, able)),
+            least=able[0],
         )
     every = run.config.training.checkpoint_every
-    when = f"each {every:,} steps and when" if every else "when"
-    return (
-        f"{_called(run)} has no checkpoint that can be forked yet; it writes one {when} it is"
-        " paused, stopped or finished"
+    if not every:
+        return Message(
+            "{run} has no checkpoint that can be forked yet; it writes one when it is paused,"
+            " stopped or finished",
+            run=_called(run),
+        )
+    return Message(
+        "{run} has no checkpoint that can be forked yet; it writes one each {every:,} steps and"
+        " when it is paused, stopped or finished",
+        run=_called(run),
+        every=every,
     )

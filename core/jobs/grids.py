@@ -20,6 +20,7 @@ from core.files import read_json, write_json
 from core.grids import Grid, Plan
 from core.jobs import admission, forks, launcher
 from core.jobs.queue import run_queue
+from core.language import Message, reason, said
 from core.runs import Run, RunError, RunStore
 from core.runs.status import ENDED
 
@@ -63,7 +64,12 @@ def start(store: RunStore, grid: Grid, **meta: Any) -> str:
     """
     plan = admitted(grid.plan())
     if not plan.runs:
-        raise RunError(f"no cell of this grid is possible: {next(iter(plan.reasons), '')}")
+        raise RunError(
+            Message(
+                "no cell of this grid is possible: {why}",
+                why=next(iter(plan.reasons), ""),
+            )
+        )
     if grid.fork is not None:
         for cell in {cell.config.data: cell for cell in plan.runs if cell.config}.values():
             assert cell.config is not None
@@ -74,13 +80,21 @@ def start(store: RunStore, grid: Grid, **meta: Any) -> str:
         "name": grid.name,
         "axes": {dotted: list(values) for dotted, values in grid.axes.items()},
         **({"fork": grid.fork.key} if grid.fork else {}),
-        "impossible": [{"values": c.values, "reason": c.reason} for c in plan.impossible],
+        "impossible": [
+            {"values": c.values, "reason": c.reason, **said(c.reason)} for c in plan.impossible
+        ],
     }
     try:
         _folder(store).mkdir(parents=True, exist_ok=True)
         write_json(_folder(store) / f"{id}.json", about)
     except OSError as error:
-        raise RunError(f"no grid can be written to {store.root}: {error.strerror}") from error
+        raise RunError(
+            Message(
+                "no grid can be written to {folder}: {why}",
+                folder=store.root,
+                why=reason(error),
+            )
+        ) from error
     launcher.revive(store)  # it warms up while the runs are written
     for queued, cell in enumerate(plan.runs):
         assert cell.config is not None
@@ -92,8 +106,14 @@ def start(store: RunStore, grid: Grid, **meta: Any) -> str:
                 (_folder(store) / f"{id}.json").unlink(missing_ok=True)
                 raise
             raise GridStartError(
-                f"{queued} of {len(plan.runs)} runs of {grid.name} are queued and go on, the others"
-                f" could not be: {error}",
+                Message(
+                    "{queued} of {many} runs of {grid} are queued and go on, the others could"
+                    " not be: {why}",
+                    queued=queued,
+                    many=len(plan.runs),
+                    grid=grid.name,
+                    why=error,
+                ),
                 id,
             ) from error
     launcher.revive(store)
@@ -106,8 +126,16 @@ def members(store: RunStore, id: str) -> list[Run]:
     if not found:
         there = ", ".join(list(known(store))[:5])
         raise RunError(
-            f"there is no grid {id} in {store.root}; "
-            + (f"it has: {there}" if there else "start one")
+            Message(
+                "there is no grid {grid} in {folder}; it has: {there}",
+                grid=id,
+                folder=store.root,
+                there=there,
+            )
+            if there
+            else Message(
+                "there is no grid {grid} in {folder}; start one", grid=id, folder=store.root
+            )
         )
     return found
 
@@ -127,7 +155,13 @@ def find(store: RunStore, part: str) -> str:
         return fitting[0]
     if not fitting:
         members(store, part)  # says what there is
-    raise RunError(f"{part!r} fits {len(fitting)} grids; give more of the id")
+    raise RunError(
+        Message(
+            "{part!r} fits {n} grids; give more of the id",
+            part=part,
+            n=len(fitting),
+        )
+    )
 
 
 def definition(store: RunStore, id: str) -> dict[str, Any]:
@@ -136,7 +170,18 @@ def definition(store: RunStore, id: str) -> dict[str, Any]:
         found = read_json(_folder(store) / f"{id}.json")
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    cells = found.get("impossible", [])
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        return found
+    return {**found, "impossible": [_restored(cell) for cell in cells]}
+
+
+def _restored(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell whose reason knows its parts again."""
+    kept, reason = cell.get("said"), str(cell.get("reason", ""))
+    return {**cell, "reason": reason if kept is None else Message.restored(kept, reason)}
 
 
 # Steering

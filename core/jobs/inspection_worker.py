@@ -34,6 +34,7 @@ from core.jobs.inspections import Inspection, Record
 from core.jobs.processes import INSPECTOR
 from core.jobs.slots import Slot
 from core.jobs.worker import Worker
+from core.language import Message, told
 from core.machine import cores
 from core.runs import Run, RunError, RunStore
 from core.runs.retention import ANSWER_BYTES as BUDGET_BYTES
@@ -122,7 +123,7 @@ class Inspector(Worker):
         self._slot = slot
         desk = Desk(inspection, slot, self._serve_quick)
         try:
-            inspection.write(Record("working", message="loads the checkpoint"))
+            inspection.write(Record("working", message=Message("loads the checkpoint")))
             analysis = load(KINDS[inspection.kind].function)
             checkpoint = self.checkpoint(run, inspection.step)
             desk.suit(checkpoint.model)
@@ -132,7 +133,7 @@ class Inspector(Worker):
             _keep(inspection, answer)
             ended = Record("done", 1.0)
         except CancelledError:
-            ended = Record("cancelled", desk.progress, "cancelled")
+            ended = Record("cancelled", desk.progress, Message("cancelled"))
         except Exception as error:
             ended = Record("failed", desk.progress, *_sentence(error, run))
         finally:
@@ -151,7 +152,13 @@ class Inspector(Worker):
         try:
             key = (run.id, step, path.stat().st_mtime_ns)
         except OSError as error:
-            raise RunError(f"run {run.id}: the checkpoint of step {step} is gone") from error
+            raise RunError(
+                Message(
+                    "run {run}: the checkpoint of step {step} is gone",
+                    run=run.id,
+                    step=step,
+                )
+            ) from error
         if key not in self._checkpoints:
             self._checkpoints[key] = LoadedCheckpoint(run, step)
         self._checkpoints.move_to_end(key)
@@ -254,21 +261,25 @@ def _keep(inspection: Inspection, answer: Answer[Any]) -> None:
 def _sentence(error: Exception, run: Run) -> tuple[str, bool]:
     """What to say of a failure, and whether asking again would fail the same way."""
     if not run.path.is_dir():
-        return f"run {run.id} was deleted meanwhile", True
+        return Message("run {run} was deleted meanwhile", run=run.id), True
     if isinstance(error, (RunError, CorpusError)):
-        return str(error), False  # data that is missing can be brought
+        return told(error), False  # data that is missing can be brought
     if isinstance(error, ValueError):
-        return str(error), True
+        return told(error), True
     logging.exception("run %s", run.id)
     text = str(error)
     if is_out_of_memory(error):
-        return "out of memory: ask for fewer windows or a shorter text", False
+        return Message("out of memory: ask for fewer windows or a shorter text"), False
     if is_full(error):
-        return "the disk is full: free some room, then ask again", False
+        return Message("the disk is full: free some room, then ask again"), False
     if isinstance(error, FileNotFoundError):
-        return f"a file of the run vanished meanwhile: {error.filename}", False
+        return Message("a file of the run vanished meanwhile: {file}", file=error.filename), False
     first = text.splitlines()[0] if text else ""
-    return f"{type(error).__name__}: {first} (see .inspector.log in the runs folder)", True
+    return Message(
+        "{kind}: {why} (see .inspector.log in the runs folder)",
+        kind=type(error).__name__,
+        why=first,
+    ), True
 
 
 def _thin(folder: Path, keep: Path) -> None:

@@ -20,18 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.anatomy import KINDS
-from core.config.families import NAMES
+from core.config.families import named
 from core.files import read_json, replacing, write_json
 from core.jobs.inspection_queue import forget, mark, waiting
 from core.jobs.processes import INSPECTOR
+from core.language import Message, joined, reason, said, told
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 FOLDER = "inspections"
-WAITS = "waits for its turn"
-ASK_AGAIN = "the process that answered it ended without a word; ask again"
+WAITS = Message("waits for its turn")
+ASK_AGAIN = Message("the process that answered it ended without a word; ask again")
 
 __all__ = ["Inspection", "Record", "ask", "find", "inspector_lock", "look", "prepare", "waiting"]
 
@@ -66,6 +67,9 @@ class BackgroundWork:
         try:
             values = read_json(self.folder / "status.json")
             record = Record(**{name: values[name] for name in Record._fields})
+            if "said" in values:
+                message = Message.restored(values["said"], record.message)
+                record = record._replace(message=message)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         if record.state == "working" and not alive:
@@ -89,7 +93,7 @@ class BackgroundWork:
                     record = self.read_record()
                     if record is not None and record.state == "waiting":
                         self.take_back()
-                        self.write(Record("cancelled", message="cancelled"))
+                        self.write(Record("cancelled", message=Message("cancelled")))
                 finally:
                     lock.release()
 
@@ -119,7 +123,7 @@ class Inspection(BackgroundWork):
     @property
     def record(self) -> Record:
         """State, progress and message, read together."""
-        gone = f"the answer is gone, or run {self.run} was deleted"
+        gone = Message("the answer is gone, or run {run} was deleted", run=self.run)
         return self.read_record() or Record("failed", message=gone)
 
     def queue_again(self) -> None:
@@ -172,8 +176,15 @@ class Inspection(BackgroundWork):
         try:
             with np.load(self.folder / "arrays.npz", allow_pickle=False) as file:
                 if name not in file.files:
-                    known = ", ".join(file.files) or "none"
-                    raise KeyError(f"{self.kind} has no array {name}; it has: {known}")
+                    known = ", ".join(file.files) or Message("none")
+                    raise KeyError(
+                        Message(
+                            "{kind} has no array {name}; it has: {known}",
+                            kind=self.kind,
+                            name=name,
+                            known=known,
+                        )
+                    )
                 found: NDArray[Any] = file[name]
                 return found
         except (OSError, ValueError) as error:
@@ -181,7 +192,13 @@ class Inspection(BackgroundWork):
 
     def _no_answer(self) -> str:
         record = self.record
-        return f"{self.kind} of run {self.run} is {record.state}: {record.message or 'no answer'}"
+        return Message(
+            "{kind} of run {run} is {state}: {message}",
+            kind=self.kind,
+            run=self.run,
+            state=Message(record.state),
+            message=record.message or Message("no answer"),
+        )
 
     def stream(self, since: int = 0) -> list[dict[str, Any]]:
         """The objects streamed so far, without the first `since` of them."""
@@ -198,8 +215,9 @@ def write_state(folder: Path, record: Record) -> None:
     It is written ten times a second, so it is not flushed to the disk: a crash of the machine ends
     the work too.
     """
+    kept = {"schema": 1, **record._asdict(), **said(record.message)}
     with replacing(folder / "status.json") as fresh:
-        fresh.write_text(json.dumps({"schema": 1, **record._asdict()}, ensure_ascii=False))
+        fresh.write_text(json.dumps(kept, ensure_ascii=False))
 
 
 def inspector_lock(root: Path) -> Path:
@@ -243,12 +261,20 @@ def find(run: Run, id: str) -> Inspection:
     folder = run.path / FOLDER
     try:
         if id not in os.listdir(folder):
-            raise RunError(f"run {run.id} has no inspection {id}; ask again")
+            raise RunError(
+                Message("run {run} has no inspection {id}; ask again", run=run.id, id=id)
+            )
         return Inspection(folder / id)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"run {run.id} has no readable inspection {id}; ask again") from error
+        raise RunError(
+            Message(
+                "run {run} has no readable inspection {id}; ask again",
+                run=run.id,
+                id=id,
+            )
+        ) from error
 
 
 def prepare(
@@ -277,13 +303,15 @@ def _prepared(
     request = {"schema": 1, "kind": kind, "step": step, "parameters": checked}
     try:
         if not run.path.is_dir():
-            raise RunError(f"run {run.id} was deleted; choose another")
+            raise RunError(Message("run {run} was deleted; choose another", run=run.id))
         folder.mkdir(parents=True, exist_ok=True)
         write_state(folder, Record("waiting", message=WAITS))
         # Last, because a folder with this file counts as a question.
         write_json(folder / "request.json", request)
     except OSError as error:
-        raise RunError(f"run {run.id} can't keep an answer: {error.strerror}") from error
+        raise RunError(
+            Message("run {run} can't keep an answer: {why}", run=run.id, why=reason(error))
+        ) from error
     return Inspection(folder), None
 
 
@@ -292,28 +320,61 @@ def _checked(
 ) -> tuple[int, dict[str, Any]]:
     """The step and every parameter. Raises RunError where there can't be an answer."""
     if kind not in KINDS:
-        raise RunError(f"there is no inspection {kind}; accepted: {', '.join(KINDS)}")
+        raise RunError(
+            Message(
+                "there is no inspection {kind}; accepted: {known}",
+                kind=kind,
+                known=", ".join(KINDS),
+            )
+        )
     row, model = KINDS[kind], run.config.model
     if model.family not in row.families:
-        fitting = " or ".join(NAMES[family] for family in row.families)
-        raise RunError(f"run {run.id} is {NAMES[model.family]}; {kind} needs {fitting}")
+        fitting = joined([named(family) for family in row.families], " or ")
+        raise RunError(
+            Message(
+                "run {run} is {family}; {kind} needs {fitting}",
+                run=run.id,
+                family=named(model.family),
+                kind=kind,
+                fitting=fitting,
+            )
+        )
     if run.config.image is not None and kind in ("generate", "score"):
-        raise RunError(f"run {run.id} tells images apart; {kind} needs a run on text")
+        raise RunError(
+            Message(
+                "run {run} tells images apart; {kind} needs a run on text",
+                run=run.id,
+                kind=kind,
+            )
+        )
     if row.needs_attention and "attention" not in model.parts:
-        raise RunError(f"run {run.id} has no attention; {kind} needs blocks with attention")
+        raise RunError(
+            Message(
+                "run {run} has no attention; {kind} needs blocks with attention",
+                run=run.id,
+                kind=kind,
+            )
+        )
     steps = run.checkpoints
     if not run.path.is_dir():
-        raise RunError(f"run {run.id} was deleted; choose another")
+        raise RunError(Message("run {run} was deleted; choose another", run=run.id))
     if not steps:
-        raise RunError(f"run {run.id} has no checkpoint yet; train it further")
+        raise RunError(Message("run {run} has no checkpoint yet; train it further", run=run.id))
     step = steps[-1] if step is None else step
     if step not in steps:
         known = ", ".join(map(str, steps))
-        raise RunError(f"run {run.id} has no checkpoint at step {step}; accepted: {known}")
+        raise RunError(
+            Message(
+                "run {run} has no checkpoint at step {step}; accepted: {known}",
+                run=run.id,
+                step=step,
+                known=known,
+            )
+        )
     try:
         return step, row.check(kind, parameters, run.model_at(step)).model_dump()
     except ValueError as error:
-        raise RunError(str(error)) from error
+        raise RunError(told(error)) from error
 
 
 def _folder(run: Run, kind: str, step: int, parameters: dict[str, Any]) -> Path:
@@ -329,4 +390,10 @@ def _enqueue(store: RunStore, inspection: Inspection) -> None:
         inspection.write(Record("waiting", message=WAITS))
         mark(store.root, inspection.run, inspection.id)
     except OSError as error:
-        raise RunError(f"{inspection.kind} can't be asked: {error.strerror}") from error
+        raise RunError(
+            Message(
+                "{kind} can't be asked: {why}",
+                kind=inspection.kind,
+                why=reason(error),
+            )
+        ) from error

@@ -19,6 +19,7 @@ from core.files import make_private
 from core.jobs import admission, environment
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
+from core.language import Message, reason
 from core.marker_queue import Where
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
@@ -86,13 +87,26 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
         elif command == "resume":
             _queue(store, run)  # its marker may have been lost
         else:
-            raise RunError(f"run {run.id} waits for a place; it can be stopped, not {command}d")
+            raise RunError(
+                Message(
+                    "run {run} waits for a place; it can be stopped, not {command}d",
+                    run=run.id,
+                    command=Message(command),
+                )
+            )
     elif state in NEEDS_WORKER:
         run.send(command)
     elif command in ("resume", "step") and state in RESUMABLE:
         _take_up(store, run, command)
     else:
-        raise RunError(f"run {run.id} is {state}; it can't {command} any more")
+        raise RunError(
+            Message(
+                "run {run} is {state}; it can't {command} any more",
+                run=run.id,
+                state=Message(state),
+                command=Message(command),
+            )
+        )
 
 
 def move(store: RunStore, run: Run, where: Where) -> None:
@@ -101,7 +115,13 @@ def move(store: RunStore, run: Run, where: Where) -> None:
     Raises RunError where it does not wait.
     """
     if run.status != "queued" or not run_queue(store).move(run.id, where):
-        raise RunError(f"run {run.id} is {run.status}; only a run that waits can be moved")
+        raise RunError(
+            Message(
+                "run {run} is {status}; only a run that waits can be moved",
+                run=run.id,
+                status=Message(run.status),
+            )
+        )
 
 
 def delete(
@@ -119,16 +139,24 @@ def delete(
         deadline = time.monotonic() + patience
         while run.alive:
             if time.monotonic() > deadline:
-                raise RunError(f"run {run.id} has not stopped yet; delete it once it has")
+                raise RunError(
+                    Message("run {run} has not stopped yet; delete it once it has", run=run.id)
+                )
             time.sleep(POLL_SECONDS)
     return store.delete(run.id, now)
 
 
 def _switch(run: Run, state: State, text: str) -> None:
     if state not in NEEDS_WORKER:
-        raise RunError(f"run {run.id} is {state}; only a run that trains or is paused can switch")
+        raise RunError(
+            Message(
+                "run {run} is {state}; only a run that trains or is paused can switch",
+                run=run.id,
+                state=Message(state),
+            )
+        )
     if run.config.model.family != "transformer":
-        raise RunError(f"run {run.id}: only a transformer has layers that switch")
+        raise RunError(Message("run {run}: only a transformer has layers that switch", run=run.id))
     try:
         model = run.model_at(run.config.training.steps)
         for one in parse(text):
@@ -136,7 +164,7 @@ def _switch(run: Run, state: State, text: str) -> None:
     except ValidationError as error:
         raise RunError(explain(error)) from error
     except ValueError as error:
-        raise RunError(f"switch: {error}") from error
+        raise RunError(Message("switch: {why}", why=error)) from error
     run.send("switch", text)
 
 
@@ -155,7 +183,9 @@ def _mark(store: RunStore, run: Run) -> None:
     try:
         run_queue(store).put(run.id, environment.written(), turn(store, run))
     except OSError as error:
-        raise RunError(f"run {run.id} can't be queued: {error.strerror}") from error
+        raise RunError(
+            Message("run {run} can't be queued: {why}", run=run.id, why=reason(error))
+        ) from error
 
 
 def _unqueue(store: RunStore, run: Run) -> None:
@@ -181,7 +211,7 @@ def _take_up(store: RunStore, run: Run, command: Command) -> None:
     _check_memory(run.config)
     lock = run.lock()
     if not lock.acquire():
-        raise RunError(f"run {run.id} is still ending; try again in a moment")
+        raise RunError(Message("run {run} is still ending; try again in a moment", run=run.id))
     try:
         receive(run.path / "control")  # commands meant for its last life
         if command == "step":
@@ -189,7 +219,9 @@ def _take_up(store: RunStore, run: Run, command: Command) -> None:
         record = run.record
         run.write_status(Status(state="queued", step=record.step, steps=steps))
     except OSError as error:
-        raise RunError(f"run {run.id} can't be taken up: {error.strerror}") from error
+        raise RunError(
+            Message("run {run} can't be taken up: {why}", run=run.id, why=reason(error))
+        ) from error
     finally:
         lock.release()
     _queue(store, run)

@@ -18,12 +18,16 @@ from core.durations import (
 )
 from core.jobs.admission import device_of
 from core.jobs.queue import rank_of, waiting
+from core.language import Message, mark
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
-            "tenth")  # fmt: skip
-ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+ORDINALS = (
+    *(mark("first"), mark("second"), mark("third"), mark("fourth"), mark("fifth")),
+    *(mark("sixth"), mark("seventh"), mark("eighth"), mark("ninth"), mark("tenth")),
+)
+NUMBERED = {1: mark("{n}st"), 2: mark("{n}nd"), 3: mark("{n}rd")}
+OTHERS = mark("{n}th")
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,19 @@ class Place:
     def words(self) -> str:
         """`third, starts in about 4 min`; `first, priority 5`."""
         if self.number <= len(ORDINALS):
-            which = ORDINALS[self.number - 1]
+            which = Message(ORDINALS[self.number - 1])
         else:
             teens = self.number % 100 in (11, 12, 13)
-            which = f"{self.number}{'th' if teens else ENDINGS.get(self.number % 10, 'th')}"
+            template = OTHERS if teens else NUMBERED.get(self.number % 10, OTHERS)
+            which = Message(template, n=self.number)
         if self.priority:
-            which += f", priority {self.priority}"
+            which = Message("{place}, priority {priority}", place=which, priority=self.priority)
         if self.seconds is None:
             return which
-        when = "now" if self.seconds < 1 else f"in about {in_time(self.seconds)}"
-        return f"{which}, starts {when}"
+        if self.seconds < 1:
+            return Message("{place}, starts now", place=which)
+        time = in_time(self.seconds)
+        return Message("{place}, starts in about {time}", place=which, time=time)
 
     def for_json(self) -> dict[str, Any]:
         """Plain values, in whole seconds."""

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core import memory
+from core.language import Message
 from core.machine import DeviceKind
 from core.memory import in_bytes
 
 # A machine, or the container that this program sees of it.
-MACHINE, GPU = "here", "on the GPU"
+MACHINE, GPU = Message("here"), Message("on the GPU")
 
 
 class Entry(NamedTuple):
@@ -51,13 +52,23 @@ class Room(NamedTuple):
         """
         whole = in_bytes(self.total)
         if need > self.total:
-            return f"there are {whole} {self.where}"
+            return Message("there are {whole} {where}", whole=whole, where=self.where)
         if need > self.alone:
-            return f"{in_bytes(self.alone)} of the {whole} {self.where} are free"
+            return Message(
+                "{size} of the {whole} {where} are free",
+                size=in_bytes(self.alone),
+                whole=whole,
+                where=self.where,
+            )
         if waits or need <= self.beside:
             return ""
-        runs = "the job" if self.others == 1 else f"the {self.others} jobs"
-        return f"{in_bytes(self.beside)} are left {self.where} beside {runs} at work"
+        return Message(
+            "{size} are left {where} beside the job at work",
+            "{size} are left {where} beside the {n} jobs at work",
+            size=in_bytes(self.beside),
+            where=self.where,
+            n=self.others,
+        )
 
     def most(self, waits: bool) -> int:
         """Bytes that a job can get."""

@@ -21,6 +21,7 @@ import platformdirs
 
 from core.files import NEW
 from core.jobs.room import Entry, Room, holds, room
+from core.language import Message, joined, reason
 from core.machine import DeviceKind, cores, slots
 from core.runs.locks import Lock, is_locked
 from core.runs.run import RunError
@@ -41,11 +42,20 @@ def registry() -> Path:
         problem = _not_private(root) or _not_private(folder)
         if not problem:
             for sentence in problems:
-                _warn(f"{sentence}; {folder} counts the runs at work instead")
+                _warn(
+                    Message(
+                        "{sentence}; {folder} counts the runs at work instead",
+                        sentence=sentence,
+                        folder=folder,
+                    )
+                )
             return folder
         problems.append(problem)
     raise RunError(
-        f"{'; '.join(problems)}: name a folder of your own that you can write with XDG_RUNTIME_DIR"
+        Message(
+            "{problems}: name a folder of your own that you can write with XDG_RUNTIME_DIR",
+            problems=joined(problems, "; "),
+        )
     )
 
 
@@ -55,15 +65,15 @@ def _not_private(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode):
-            return f"{folder} is a link and not a folder"
+            return Message("{folder} is a link and not a folder", folder=folder)
         if found.st_uid != os.getuid():
-            return f"{folder} belongs to another user"
+            return Message("{folder} belongs to another user", folder=folder)
         if found.st_mode & 0o077:  # ours, and made with a wide mask: nobody else has to write there
             os.chmod(folder, 0o700)
     except FileExistsError:
-        return f"{folder} is not a folder"
+        return Message("{folder} is not a folder", folder=folder)
     except OSError as error:
-        return f"{folder} can't be used ({error.strerror})"
+        return Message("{folder} can't be used ({why})", folder=folder, why=reason(error))
     return ""
 
 

@@ -28,6 +28,7 @@ from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
 from core.jobs.slots import Slot, free, registry
 from core.jobs.worker import LOOK_SECONDS, RETRY_SECONDS, Worker
+from core.language import Message
 from core.machine import DeviceKind
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore, Status
@@ -133,7 +134,10 @@ class Search:
 
     def _put_off(self, run: Run, slot: Slot) -> None:
         """Say that a run waits for memory; it ends where this machine never has as much."""
-        sentence = f"it waits until about {in_bytes(slot.need)} of memory are free"
+        sentence = Message(
+            "it waits until about {size} of memory are free",
+            size=in_bytes(slot.need),
+        )
         ended = admission.refused(run.config, slot.kind) if slot.never_fits else ""
         record, lock = run.record, run.lock()
         if record.message == sentence or not lock.acquire():

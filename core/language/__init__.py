@@ -7,7 +7,7 @@ it in the reader's language, now or when it is read from a file a year later. Im
 
 from core.language.catalogues import DRAFTS, LANGUAGES, SOURCE, Catalogue, catalogue
 from core.language.choice import ask, best, chosen, current, known, of_terminal, speaking, use
-from core.language.message import Message, mark, said, t
+from core.language.message import Message, mark, said, t, told
 from core.language.phrases import JOINTS, REASONS, joined, reason
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "said",
     "speaking",
     "t",
+    "told",
     "use",
 ]

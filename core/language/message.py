@@ -35,7 +35,9 @@ class Message(str):
 
     def __new__(cls, template: str, plural: str = "", /, **values: Any) -> Message:
         """Raises KeyError for a template with a name that `values` lack."""
-        values = {name: _told(value) for name, value in values.items()}
+        for name, value in values.items():
+            if isinstance(value, BaseException):
+                values[name] = told(value)
         chosen = plural if plural and values["n"] != 1 else template
         message = super().__new__(cls, chosen.format(**values) if values else chosen)
         message.template, message.plural, message.values = template, plural, values
@@ -113,11 +115,9 @@ def _is_plain(template: str) -> bool:
     )
 
 
-def _told(value: Any) -> Any:
-    """Of an error what it was raised with; anything else as it is."""
-    if not isinstance(value, BaseException):
-        return value
-    return value.args[0] if value.args and isinstance(value.args[0], str) else str(value)
+def told(error: BaseException) -> str:
+    """What an error was raised with, a message where it was one."""
+    return error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
 
 
 def _plain(value: Any) -> Any:
@@ -134,9 +134,10 @@ def t(text: str | BaseException, plural: str = "", /, **values: Any) -> str:
 
     Of an error, what it was raised with. A plain text that no catalogue knows stays as it is.
     """
-    told = _told(text)
-    message = told if isinstance(told, Message) else Message(told, plural, **values)
-    return message.into(current())
+    words = told(text) if isinstance(text, BaseException) else text
+    if not isinstance(words, Message):
+        words = Message(words, plural, **values)
+    return words.into(current())
 
 
 def mark(text: str) -> str:

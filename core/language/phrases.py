@@ -24,15 +24,14 @@ def joined(parts: Iterable[str], between: str = ", ", last: str = "") -> str:
 
     Raises KeyError for what is not in JOINTS.
     """
-    found = [part if isinstance(part, Message) else str(part) for part in parts]
-    if not any(isinstance(part, Message) for part in found):  # no template for each of their parts
-        found = [between.join(found[:-1]), found[-1]] if last and len(found) > 1 else found
-        if len(found) < 2:
-            return found[0] if found else ""
-    whole: str = found[0] if found else ""
-    for place, part in enumerate(found[1:], 2):
-        how = last if last and place == len(found) else between
-        whole = Message(JOINTS[how], first=whole, last=part)
+    found = list(parts)
+    if last and len(found) > 1:
+        return Message(JOINTS[last], first=joined(found[:-1], between), last=found[-1])
+    if between == ", " and not any(isinstance(part, Message) for part in found):
+        return between.join(found)  # numbers and names, which need no template each
+    whole = found[0] if found else ""
+    for part in found[1:]:
+        whole = Message(JOINTS[between], first=whole, last=part)
     return whole
 
 

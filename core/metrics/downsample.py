@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.language import Message
 from core.metrics.limits import COLUMNS, POINTS
 
 Steps = NDArray[np.int64]
@@ -156,8 +157,14 @@ class Series:
         if not len(steps):
             return
         if (self.rows and steps[0] <= self._newest) or (steps[1:] <= steps[:-1]).any():
-            before = f" after step {self._newest}" if self.rows else ""
-            raise ValueError(f"steps {_few(steps)} do not rise{before}; accepted: each step once")
+            before = Message(" after step {newest}", newest=self._newest) if self.rows else ""
+            raise ValueError(
+                Message(
+                    "steps {steps} do not rise{before}; accepted: each step once",
+                    steps=_few(steps),
+                    before=before,
+                )
+            )
         self.rows += len(steps)
         self._remember(steps, values)
         # Thinned when points are asked for: of many series only the newest value is shown.

@@ -11,6 +11,8 @@ import zlib
 
 import pyarrow as pa
 
+from core.language import Message
+
 MESSAGE = b"\xff\xff\xff\xff"  # begins each message of a stream; a length of 0 ends the stream
 COPY = b"header"  # the key in the metadata
 MARK = b"a copy of the header: "
@@ -37,7 +39,7 @@ def header_of(source: pa.NativeFile) -> bytes:
         found = b""
     copy = _copy(_metadata(source, len(found)))
     if not (copy or found):
-        raise ValueError("its header can't be read")
+        raise ValueError(Message("its header can't be read"))
     return copy or found
 
 

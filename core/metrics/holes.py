@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.language import Message, joined
 from core.metrics.downsample import Steps
 
 
@@ -52,9 +53,13 @@ def sentence(found: list[tuple[int, int]]) -> str:
     """The holes in one sentence for people; empty where there are none."""
     if not found:
         return ""
-    told = ", ".join(f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in found[:3])
-    more = f" and of {len(found) - 3:,} more places" if len(found) > 3 else ""
-    return f"The rows of steps {told}{more} are missing: a part of its metrics is damaged."
+    told = joined(f"{a:,}" if a == b else Message("{a:,} to {b:,}", a=a, b=b) for a, b in found[:3])
+    more = Message(" and of {n:,} more places", n=len(found) - 3) if len(found) > 3 else ""
+    return Message(
+        "The rows of steps {told}{more} are missing: a part of its metrics is damaged.",
+        told=told,
+        more=more,
+    )
 
 
 def _is_whole(steps: Steps, every: int, before: int | None) -> bool:

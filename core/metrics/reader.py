@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.cache import Cache
 from core.files import Signature, names_stamp
+from core.language import Message
 from core.metrics.downsample import Steps
 from core.metrics.segment import CADENCES, SegmentFile, file_name, is_newer, read_schema
 
@@ -103,7 +104,7 @@ def _widths(path: str) -> dict[str, int]:
 def _read_widths(path: str) -> dict[str, int]:
     schema = read_schema(Path(path))
     if schema is None or is_newer(schema):
-        raise ValueError("it has no columns yet")
+        raise ValueError(Message("it has no columns yet"))
     wide = pa.types.is_fixed_size_list
     return {
         column.name: column.type.list_size if wide(column.type) else 0

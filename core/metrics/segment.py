@@ -27,6 +27,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.files import read_bytes, read_tail
+from core.language import Message
 from core.metrics.header import MESSAGE, header_of
 
 CADENCES = ("step", "probe", "evaluation")
@@ -194,7 +195,9 @@ class SegmentFile:
 def _opened(path: Path) -> pa.NativeFile:
     """A file for reading: mapped where it has ended and its file system can do that."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(f"{path} is not a regular file")  # a pipe would be waited for
+        raise OSError(
+            Message("{path} is not a regular file", path=path)
+        )  # a pipe would be waited for
     if read_tail(path, len(END)) != END:
         return pa.BufferReader(read_bytes(path))
     try:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.files import append_whole, replacing, write_atomically
+from core.language import Message
 from core.metrics.header import COPY, copied
 from core.metrics.segment import (
     CHECKSUMS,
@@ -148,7 +149,7 @@ def _compact(source: Path, target: Path, rows: int) -> None:
     segment, schema = SegmentFile(source), read_schema(source)
     found = segment.read(schema.names) if schema is not None else {}
     if schema is None or segment.rows != rows:
-        raise OSError(f"{source} was damaged; it stays as it is")
+        raise OSError(Message("{source} was damaged; it stays as it is", source=source))
     columns = {name: np.concatenate(parts) for name, parts in found.items()}
     with open(target, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
         for start in range(0, segment.rows, COMPACT_ROWS):

@@ -10,6 +10,7 @@ import math
 from torch import Tensor, nn
 
 from core.config import ModelConfig, Shape
+from core.language import Message
 from core.models.block import Sublayer
 from core.models.feedforward import feedforward
 from core.models.initialise import initialise
@@ -78,8 +79,12 @@ class MLP(Traced):
         missing = self.config.context - tokens.shape[1]
         if missing < 0:
             raise ValueError(
-                f"model.context: {tokens.shape[1]} tokens are more than the {self.config.context}"
-                " that this model sees at once"
+                Message(
+                    "model.context: {n} tokens are more than the {context} that this model sees"
+                    " at once",
+                    n=tokens.shape[1],
+                    context=self.config.context,
+                )
             )
         vectors = self.token(tokens)  # (B, T, D)
         return nn.functional.pad(vectors, (0, 0, missing, 0)).flatten(1)

@@ -10,6 +10,7 @@ import math
 from torch import Tensor
 
 from core.config import ModelConfig
+from core.language import Message
 from core.models.block import Block
 from core.models.initialise import initialise
 from core.models.layers import Embedding, Linear, dropout
@@ -61,8 +62,12 @@ class Transformer(Traced):
         """Logits, (B, T) -> (B, T, V); every observable passes through `see` on its way."""
         if tokens.shape[1] > self.config.context:
             raise ValueError(
-                f"model.context: {tokens.shape[1]} tokens are more than the {self.config.context}"
-                " that this model sees at once"
+                Message(
+                    "model.context: {n} tokens are more than the {context} that this model sees"
+                    " at once",
+                    n=tokens.shape[1],
+                    context=self.config.context,
+                )
             )
         x = self.token(tokens)  # (B, T, D)
         if self.token_scale != 1.0:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import read_bytes, read_json
+from core.language import Message
 from core.runs.status import CHECKPOINT_STATE
 
 SCHEMA = 1
@@ -40,18 +41,25 @@ def about_of(base: Path) -> dict[str, Any]:
     try:
         found = read_json(path)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+        raise CheckpointError(
+            Message("{file} is missing or damaged: {why}", file=path.name, why=error)
+        ) from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path.name} is damaged: it holds no fields")
+        raise CheckpointError(Message("{file} is damaged: it holds no fields", file=path.name))
     schema = found.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
         raise NewerCheckpointError(
-            f"{path.name} is of schema {schema}, this program reads {SCHEMA}; resume it with the"
-            " release that wrote it"
+            Message(
+                "{file} is of schema {schema}, this program reads {known}; resume it with"
+                " the release that wrote it",
+                file=path.name,
+                schema=schema,
+                known=SCHEMA,
+            )
         )
     check = found.pop("check", None)
     if check is not None and check != checksum(found):
-        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+        raise CheckpointError(Message("{file} is damaged: its checksum differs", file=path.name))
     return found
 
 
@@ -67,9 +75,11 @@ def content_of(base: Path, suffix: str, about: dict[str, Any]) -> bytes:
     try:
         found = read_bytes(path)
     except OSError as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+        raise CheckpointError(
+            Message("{file} is missing or damaged: {why}", file=path.name, why=error)
+        ) from error
     if isinstance(sums, dict) and hashlib.sha256(found).hexdigest() != sums.get(suffix):
-        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+        raise CheckpointError(Message("{file} is damaged: its checksum differs", file=path.name))
     return found
 
 
@@ -81,7 +91,12 @@ def check(folder: Path, step: int) -> dict[str, Any]:
     base = base_of(folder, step)
     found = about_of(base)
     if not base.with_suffix(STATE).exists():
-        raise CheckpointError(f"the checkpoint of step {step:,} was thinned to its weights")
+        raise CheckpointError(
+            Message(
+                "the checkpoint of step {step:,} was thinned to its weights",
+                step=step,
+            )
+        )
     for suffix in (WEIGHTS, STATE):
         content_of(base, suffix, found)
     return found

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from core.files import Signature, append_whole, parse_json, read_bytes, signature
-from core.language import Message
+from core.language import Message, said
 from core.runs import schemas
 
 Event = dict[str, Any]
 
 
 def append_event(path: Path, event: Event) -> None:
-    """Add one event (a JSON object with `kind` and `step`) to `events.jsonl`.
+    """Add one event (a flat JSON object with `kind` and `step`) to `events.jsonl`.
 
-    `said` keeps what its text was made from (`core.language.said`): who reads it, gets a message.
+    Beside a `text` that is a message stands what it was made from, so that a reader can say it in
+    another language.
     """
-    said = schemas.marked("events.jsonl", event)
-    line = (json.dumps({**said, "crc32": _sum(said)}, ensure_ascii=False) + "\n").encode()
+    kept = schemas.marked("events.jsonl", {**event, **said(event.get("text", ""))})
+    line = (json.dumps({**kept, "crc32": _sum(kept)}, ensure_ascii=False) + "\n").encode()
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     fd = os.open(path, flags, 0o644)
     try:
@@ -99,11 +100,11 @@ def _followed(events: list[Event], lines: bytes) -> list[Event]:
 def _event(line: bytes) -> Event | None:
     """What a line holds; None where it is torn, damaged, or of a later release."""
     try:
-        said = parse_json(line)
-        known = said.pop("crc32", None) if isinstance(said, dict) else None
-        if known is not None and known != _sum(said):
+        found = parse_json(line)
+        known = found.pop("crc32", None) if isinstance(found, dict) else None
+        if known is not None and known != _sum(found):
             return None  # a bit of it is another
-        event = schemas.current("events.jsonl", said)
+        event = schemas.current("events.jsonl", found)
     except ValueError:
         return None
     if not _is_event(event):

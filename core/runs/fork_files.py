@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from core.config import RunConfig, explain
 from core.config.fork_point import ForkPoint
 from core.files import read_json, write_atomically, write_json
+from core.language import Message
 from core.runs import checkpoint_files, schemas
 
 FILE = "fork.json"
@@ -30,7 +31,9 @@ def read(path: str | Path) -> ForkPoint:
     try:
         return ForkPoint.model_validate(found)
     except ValidationError as error:
-        raise ValueError(f"{FILE} is damaged: {explain(error)}") from error
+        raise ValueError(
+            Message("{file} is damaged: {why}", file=FILE, why=explain(error))
+        ) from error
 
 
 def lay(root: Path, made: Path, fork: ForkPoint, config: RunConfig) -> None:
@@ -67,7 +70,10 @@ def _owner(root: Path, fork: ForkPoint) -> Path:
 
 
 def _gone(fork: ForkPoint) -> str:
-    return f"the checkpoint of {fork.words} is there no more; fork a later one"
+    return Message(
+        "the checkpoint of {point} is there no more; fork a later one",
+        point=fork.words,
+    )
 
 
 def _turned(parent: Path, step: int) -> list[object]:

@@ -13,6 +13,8 @@ import stat
 import time
 from pathlib import Path
 
+from core.language import Message
+
 # A lock is a file of its own: no link is followed, and no FIFO is waited for.
 SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -113,7 +115,7 @@ class Lock:
             return False
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(errno.EINVAL, "it is not a regular file", str(self.path))
+                raise OSError(errno.EINVAL, Message("it is not a regular file"), str(self.path))
             try:
                 taken = _locked(fd, wait)
             except OSError as error:
@@ -147,7 +149,7 @@ class Lock:
         self._fd = self._folder = None
 
 
-NO_LOCKS = (
+NO_LOCKS = Message(
     "its file system can't lock files; put the runs on a local disk and name it with ADDNORM_RUNS"
 )
 

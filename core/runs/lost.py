@@ -10,6 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from core import fitting
+from core.language import Message
 from core.memory import was_killed
 from core.runs.status import NEEDS_WORKER, Status, goes_on
 
@@ -23,18 +24,22 @@ def noticed(run: Run, status: Status) -> Status:
     That it was killed is written down, and that it was not: its counters are forgotten, for they
     rise when another process is killed later.
     """
-    on = f"resumed, it {goes_on(run.resumes_at, status.step)}"
+    on = goes_on(run.resumes_at, status.step)
     gone = status.model_copy(update={"tokens_per_second": None, "seconds_left": None})
     if status.oom_kills and was_killed(status.pid, status.oom_kills, status.changed):
-        said = f"the kernel killed its process for want of memory; {_shortage(run, status)}"
-        found = {"state": "out_of_memory", "message": f"{said}; {on}", "oom_kills": {}}
+        words = Message(
+            "the kernel killed its process for want of memory; {shortage}; resumed, it {goes_on}",
+            shortage=_shortage(run, status),
+            goes_on=on,
+        )
+        found = {"state": "out_of_memory", "message": words, "oom_kills": {}}
         killed = gone.model_copy(update=found)
         _remember(run, killed)
         return killed
     if status.oom_kills:
         _remember(run, status.model_copy(update={"oom_kills": {}}))
-    said = f"its process ended without a word; {on}"
-    return gone.model_copy(update={"state": "interrupted", "message": said})
+    words = Message("its process ended without a word; resumed, it {goes_on}", goes_on=on)
+    return gone.model_copy(update={"state": "interrupted", "message": words})
 
 
 def _shortage(run: Run, status: Status) -> str:
@@ -42,7 +47,7 @@ def _shortage(run: Run, status: Status) -> str:
         letters = int(run.corpus.get("vocabulary") or 0)
         return fitting.shortage(run.config, letters, status.device == "cuda")
     except ValueError:  # its settings can't be read
-        return "train with less of it"
+        return Message("train with less of it")
 
 
 def _remember(run: Run, status: Status) -> None:

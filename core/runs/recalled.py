@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from core.config import Switch
 from core.config.overrides import CHANGES
 from core.files import signature, write_json
+from core.language import Message
 from core.runs import fork_files, schemas
 from core.runs.run import Run, RunError
 
@@ -28,8 +29,12 @@ def bring_back(run: Run) -> None:
     """
     if signature(run.path / fork_files.FILE) is None and _has(run, "fork"):
         raise RunError(
-            f"run {run.id} was forked, but its {fork_files.FILE} is gone; bring it back from a"
-            " copy, or fork its parent again"
+            Message(
+                "run {run} was forked, but its {file} is gone; bring it back from a copy,"
+                " or fork its parent again",
+                run=run.id,
+                file=fork_files.FILE,
+            )
         )
     path = run.path / FILE
     if signature(path) is not None and FILE not in run.damaged:
@@ -42,7 +47,7 @@ def bring_back(run: Run) -> None:
         if (event["step"], event.get("text")) not in scheduled
     ]
     if _inherited(run):
-        raise RunError(_unknown(run, "by a run that it was forked from"))
+        raise RunError(_unknown(run, Message("by a run that it was forked from")))
     if os.path.lexists(path):  # as a link to nothing is, too
         path.rename(path.with_suffix(".damaged"))
     if by_hand:
@@ -60,7 +65,7 @@ def _switch(run: Run, event: dict[str, Any]) -> Switch:
             raise ValueError
         return Switch(**said)
     except (ValidationError, ValueError) as error:
-        raise RunError(_unknown(run, f"at step {event['step']:,}")) from error
+        raise RunError(_unknown(run, Message("at step {step:,}", step=event["step"]))) from error
 
 
 def _inherited(run: Run) -> bool:
@@ -76,7 +81,10 @@ def _inherited(run: Run) -> bool:
 
 
 def _unknown(run: Run, when: str) -> str:
-    return (
-        f"run {run.id} was rewired {when}, but its {FILE} is gone or damaged and its events do not"
-        " say how; bring the file back from a copy"
+    return Message(
+        "run {run} was rewired {when}, but its {file} is gone or damaged and its"
+        " events do not say how; bring the file back from a copy",
+        run=run.id,
+        when=when,
+        file=FILE,
     )

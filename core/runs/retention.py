@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.files import folder_size
+from core.language import Message
 from core.runs.trash import DAYS
 
 STATES_KEPT = 2  # the newest two: if the last is damaged the one before still resumes
@@ -12,12 +13,16 @@ SNAPSHOT_BYTES = 200 * 2**20  # of a run; beyond them every second snapshot goes
 ANSWER_BYTES = 512 * 2**20  # of a run; the least recently asked go first
 PARTS = ("metrics", "snapshots", "checkpoints", "inspections")
 
-RULES = (
-    "Metrics and the weights of every checkpoint stay;"
-    f" of the newest {STATES_KEPT} checkpoints what resuming needs besides."
-    f" A run's attention takes at most {SNAPSHOT_BYTES // 2**20} MB, then every second snapshot"
-    f" goes; its answers at most {ANSWER_BYTES // 2**20} MB, then those asked for least recently."
-    f" Deleted runs stay {DAYS} days."
+RULES = Message(
+    "Metrics and the weights of every checkpoint stay; of the newest"
+    " {states} checkpoints what resuming needs besides. A run's attention"
+    " takes at most {attention} MB, then every second snapshot goes; its"
+    " answers at most {answers} MB, then those asked for least recently."
+    " Deleted runs stay {days} days.",
+    states=STATES_KEPT,
+    attention=SNAPSHOT_BYTES // 2**20,
+    answers=ANSWER_BYTES // 2**20,
+    days=DAYS,
 )
 
 

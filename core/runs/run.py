@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.fork_point import ForkPoint
 from core.files import Reserve, Usage, usage, write_json
+from core.language import Message
 from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
 from core.metrics.names import layer_of
@@ -79,9 +80,13 @@ class Run:
         try:
             return small_files.config(self.prefix)
         except OSError as error:
-            raise RunError(f"run {self.id} has no readable config.json: {error}") from error
+            raise RunError(
+                Message("run {run} has no readable config.json: {why}", run=self.id, why=error)
+            ) from error
         except ValidationError as error:
-            raise RunError(f"run {self.id}: config.json: {explain(error)}") from error
+            raise RunError(
+                Message("run {run}: config.json: {why}", run=self.id, why=explain(error))
+            ) from error
 
     @property
     def record(self) -> Status:
@@ -120,15 +125,19 @@ class Run:
         newer = [*self._segments.newer(), *self.snapshots.newer()]
         if newer:
             raise RunError(
-                f"run {self.id}: {newer[0]} is of a later release; use this run with the one that"
-                " wrote it"
+                Message(
+                    "run {run}: {file} is of a later release; use this run with the one that"
+                    " wrote it",
+                    run=self.id,
+                    file=newer[0],
+                )
             )
 
     def _check_schema(self, name: str) -> None:
         try:
             small_files.check_schema(self.prefix, name)
         except NewerSchemaError as error:
-            raise RunError(f"run {self.id}: {error}") from error
+            raise RunError(Message("run {run}: {why}", run=self.id, why=error)) from error
 
     @property
     def alive(self) -> bool:
@@ -192,7 +201,14 @@ class Run:
         steps, values = rows.steps, rows.columns[canonical]
         if layer is not None:
             if not 0 <= layer < width:
-                raise KeyError(f"run {self.id} has no layer {layer} in {canonical}")
+                raise KeyError(
+                    Message(
+                        "run {run} has no layer {layer} in {canonical}",
+                        run=self.id,
+                        layer=layer,
+                        canonical=canonical,
+                    )
+                )
             values = values[:, layer]
         # A cadence whose rows lack this metric (tokens_per_second of the first) hold NaN there;
         # they are points of the run, so they stay.
@@ -240,7 +256,14 @@ class Run:
             if name in names:
                 return cadence, names[name]
             known += names
-        raise KeyError(f"run {self.id} has no metric {name}; it has: {', '.join(known) or 'none'}")
+        raise KeyError(
+            Message(
+                "run {run} has no metric {name}; it has: {known}",
+                run=self.id,
+                name=name,
+                known=", ".join(known) or "none",
+            )
+        )
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -284,7 +307,7 @@ class Run:
         try:
             return small_files.fork(self.prefix)
         except (OSError, ValueError) as error:
-            raise RunError(f"run {self.id}: {error}") from error
+            raise RunError(Message("run {run}: {why}", run=self.id, why=error)) from error
 
     @property
     def first_step(self) -> int:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from core.language import Message
+
 SCHEMAS = {
     "config.json": 1,
     "status.json": 1,
@@ -41,8 +43,13 @@ def check(name: str, found: object, file: str = "") -> int:
     version = found if isinstance(found, int) and not isinstance(found, bool) else 1
     if version > known:
         raise NewerSchemaError(
-            f"{file or name} is of schema {version}, this program reads {known}; use this run with"
-            " the release that wrote it"
+            Message(
+                "{file} is of schema {version}, this program reads {known}; use this run"
+                " with the release that wrote it",
+                file=file or name,
+                version=version,
+                known=known,
+            )
         )
     return version
 

@@ -13,6 +13,7 @@ from core.cache import Cache
 from core.config import RunConfig, Switch
 from core.config.fork_point import ForkPoint
 from core.files import read_bytes, read_json, signature
+from core.language import Message, told
 from core.runs import fork_files, schemas
 from core.runs.events import EventLog
 from core.runs.schemas import NewerSchemaError
@@ -54,9 +55,11 @@ def status(prefix: str) -> Status:
     try:
         return cast(Status, FILES.get(path, signature(path), lambda: Status.read(path)))
     except NewerSchemaError as error:
-        return Status(state="failed", message=str(error), changed=0.0)
+        return Status(state="failed", message=told(error), changed=0.0)
     except (OSError, ValueError):
-        return Status(state="failed", message="status.json is missing or damaged", changed=0.0)
+        return Status(
+            state="failed", message=Message("status.json is missing or damaged"), changed=0.0
+        )
 
 
 def events(prefix: str) -> list[dict[str, Any]]:
@@ -77,7 +80,7 @@ def switches(prefix: str) -> tuple[Switch, ...]:
     """The switches that were turned by hand; raises OSError, ValueError and TypeError."""
     content = read_json(prefix + SWITCHES)
     if not isinstance(content, list):
-        raise ValueError("it holds no list")
+        raise ValueError(Message("it holds no list"))
     return tuple(Switch(**schemas.current(SWITCHES, one)) for one in content)
 
 
@@ -136,7 +139,7 @@ def _is_whole(prefix: str, name: str) -> bool:
 def _shaped(name: str, content: Any) -> dict[str, Any]:
     """The fields of a small file that are of their types; raises ValueError for no object."""
     if not isinstance(content, dict):
-        raise ValueError(f"{name} holds no fields")
+        raise ValueError(Message("{name} holds no fields", name=name))
     shape = SHAPES.get(name, {})
     return {
         field: value

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.cache import Cache
 from core.files import read_tail, signature, write_atomically
 from core.heads.patterns import SUM_BYTES, Patterns, map_npy, summed
+from core.language import Message
 from core.runs.retention import SNAPSHOT_BYTES as BUDGET_BYTES
 from core.runs.schemas import MARK, NewerSchemaError, check, of_tail
 
@@ -75,9 +76,9 @@ class Snapshots:
         path = self.path(step)
         stamp = signature(path)
         if stamp is None:
-            return "it is gone"
+            return Message("it is gone")
         if self._is_newer(step):
-            return "it is of a later release"
+            return Message("it is of a later release")
         return PROBLEMS.get(path, stamp, lambda: _problem_of(path))
 
     @property
@@ -119,9 +120,14 @@ class Snapshots:
         except (OSError, ValueError) as error:
             near = min(self.steps, key=lambda s: abs(s - step), default=None)
             known = isinstance(error, ValueError)
-            why = f" ({self.path(step).name}: {error})" if known else ""
+            why = Message(" ({name}: {why})", name=self.path(step).name, why=error) if known else ""
             raise KeyError(
-                f"no readable snapshot at step {step}{why}; the nearest is {near}"
+                Message(
+                    "no readable snapshot at step {step}{why}; the nearest is {near}",
+                    step=step,
+                    why=why,
+                    near=near,
+                )
             ) from error
 
     def stamp(self, step: int) -> int:

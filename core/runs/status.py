@@ -5,12 +5,21 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from core.files import read_json, write_atomically
-from core.language import Message
+from core.language import Message, said
 from core.marker_queue import MarkerQueue
 from core.runs import schemas
 
@@ -56,6 +65,11 @@ Command = Literal["pause", "resume", "stop", "step", "switch"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
+def _kept(value: Any, handler: ValidatorFunctionWrapHandler) -> str:
+    """A message stays one; pydantic makes a plain text of what is more than one."""
+    return value if isinstance(value, Message) else str(handler(value))
+
+
 class Status(BaseModel):
     """`status.json`, replaced as a whole at each change."""
 
@@ -67,7 +81,7 @@ class Status(BaseModel):
     state: State = "queued"
     step: int = 0
     steps: int = 0
-    message: str = ""
+    message: Annotated[str, WrapValidator(_kept)] = ""
     device: str = ""
     pid: int | None = None  # of the worker, for people who look; the lock is the truth
     # Processes that the kernel had killed for want of memory, by the file that counts them.
@@ -75,6 +89,19 @@ class Status(BaseModel):
     tokens_per_second: float | None = None
     seconds_left: float | None = None
     changed: float = Field(default_factory=time.time)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _restored(cls, values: Any) -> Any:
+        """The message of a file knows its parts again."""
+        if isinstance(values, dict) and "said" in values:
+            text = values.get("message", "")
+            return {**values, "message": Message.restored(values["said"], text)}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _with_parts(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**handler(self), **said(self.message)}
 
     def write(self, path: Path) -> None:
         """Replace the file; raises OSError when the disk is full."""

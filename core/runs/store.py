@@ -26,6 +26,7 @@ from core.files import (
     write_atomically,
     write_json,
 )
+from core.language import Message, reason, told
 from core.runs import fork_files, schemas
 from core.runs.locks import Lock
 from core.runs.run import Run, RunError
@@ -79,12 +80,16 @@ class RunStore:
             path = self._appear(made, slug)
         except fork_files.ForkError as error:
             shutil.rmtree(made, ignore_errors=True)
-            raise RunError(str(error)) from error
+            raise RunError(told(error)) from error
         except OSError as error:
             shutil.rmtree(made, ignore_errors=True)
             raise RunError(
-                f"no run can be written to {self.root}: {error.strerror};"
-                " free some room or name another folder with ADDNORM_RUNS"
+                Message(
+                    "no run can be written to {folder}: {why}; free some room or name another"
+                    " folder with ADDNORM_RUNS",
+                    folder=self.root,
+                    why=reason(error),
+                )
             ) from error
         finally:
             lock.release()
@@ -151,7 +156,13 @@ class RunStore:
     def open(self, id: str) -> Run:
         """The run with this id. Raises RunError when there is none."""
         if id not in self._names() or not self.is_run(id):
-            raise RunError(f"there is no run {id} in {self.root}; `runs list` shows them")
+            raise RunError(
+                Message(
+                    "there is no run {run} in {folder}; `runs list` shows them",
+                    run=id,
+                    folder=self.root,
+                )
+            )
         return self._run(id)
 
     def _run(self, id: str) -> Run:
@@ -174,13 +185,17 @@ class RunStore:
         deleted = None
         try:
             if not lock.acquire():
-                raise RunError(f"run {id} is still training; stop it first, then delete it")
+                raise RunError(
+                    Message("run {run} is still training; stop it first, then delete it", run=id)
+                )
             if now:
                 self.trash.destroy(run.path)
             else:
                 deleted = self.trash.put(run.path)
         except OSError as error:
-            raise RunError(f"run {id} can't be deleted: {error.strerror}") from error
+            raise RunError(
+                Message("run {run} can't be deleted: {why}", run=id, why=reason(error))
+            ) from error
         finally:
             lock.release()
         return deleted
@@ -193,7 +208,12 @@ class RunStore:
         """
         deleted = self.trash.find(name)
         if deleted is None:
-            raise RunError(f"there is no run {name} in the trash; `runs trash` shows what is there")
+            raise RunError(
+                Message(
+                    "there is no run {name} in the trash; `runs trash` shows what is there",
+                    name=name,
+                )
+            )
         try:
             with contextlib.suppress(ValueError, FileNotFoundError):  # it shows as failed
                 status = Status.read(deleted.path / "status.json")
@@ -203,11 +223,21 @@ class RunStore:
             self.trash.take_back(deleted)
         except FileExistsError as error:
             raise RunError(
-                f"run {deleted.id} can't be restored: a run with this id is in {self.root} already;"
-                " delete that one first, then restore this one"
+                Message(
+                    "run {run} can't be restored: a run with this id is in {folder} already;"
+                    " delete that one first, then restore this one",
+                    run=deleted.id,
+                    folder=self.root,
+                )
             ) from error
         except OSError as error:
-            raise RunError(f"run {deleted.id} can't be restored: {error.strerror}") from error
+            raise RunError(
+                Message(
+                    "run {run} can't be restored: {why}",
+                    run=deleted.id,
+                    why=reason(error),
+                )
+            ) from error
         return self.open(deleted.id)
 
 

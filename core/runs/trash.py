@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import NEW, folder_size, read_json, usage
+from core.language import Message
 from core.runs.locks import is_at_work
 
 FOLDER = ".trash"
@@ -81,27 +82,38 @@ class Cleared:
 
     def sentences(self) -> list[str]:
         """One for each reason for which something was removed."""
-        said = []
+        said: list[str] = []
         if self.remnants:
-            what = "what an interrupted deletion or import had left"
-            if self.remnants > 1:
-                what = f"what {self.remnants:,} interrupted deletions or imports had left"
-            said.append(f"Cleared {what}.")
+            said.append(
+                Message(
+                    "Cleared what an interrupted deletion or import had left.",
+                    "Cleared what {n:,} interrupted deletions or imports had left.",
+                    n=self.remnants,
+                )
+            )
         if self.expired:
             said.append(
-                f"{counted(self.expired)} left the trash for good, {DAYS} days after deletion."
+                Message(
+                    "{counted} left the trash for good, {days} days after deletion.",
+                    counted=counted(self.expired),
+                    days=DAYS,
+                )
             )
         if self.short:
             said.append(
-                f"{counted(self.short)} left the trash for good: less than"
-                f" {SHORT // 2**30} GB are free on this disk."
+                Message(
+                    "{counted} left the trash for good: less than {short} GB are free on this"
+                    " disk.",
+                    counted=counted(self.short),
+                    short=SHORT // 2**30,
+                )
             )
         return said
 
 
 def counted(runs: int) -> str:
     """`1 run`, `3 runs`."""
-    return f"{runs:,} run{'s' * (runs != 1)}"
+    return Message("{n:,} run", "{n:,} runs", n=runs)
 
 
 class Trash:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from core.files import parse_json, read_json
 from core.heads.patterns import map_npy
+from core.language import Message, told
 from core.metrics.segment import read_schema
 from core.runs import fork_files
 from core.runs.run import Run, RunError
@@ -37,10 +38,10 @@ def problems_of(folder: Path, id: str) -> list[str]:
     try:
         Run(folder).config  # noqa: B018 - reading it is the check
     except RunError as error:
-        return [str(error).replace(folder.name, id)]
+        return [_renamed(told(error), folder.name, id)]
     checks = {".json": _check_json, ".arrow": _check_metrics, ".npy": _check_snapshot,
               ".safetensors": _check_weights}  # fmt: skip
-    problems = []
+    problems: list[str] = []
     for name in files_of(folder):
         check = checks.get(Path(name).suffix)
         if check is None:
@@ -48,18 +49,36 @@ def problems_of(folder: Path, id: str) -> list[str]:
         try:
             check(folder / name)
         except (OSError, ValueError, KeyError, TypeError, EOFError, ValidationError) as error:
-            problems.append(f"{id}/{name} can't be read: {str(error).splitlines()[0][:120]}")
+            problems.append(
+                Message(
+                    "{file} can't be read: {why}",
+                    file=f"{id}/{name}",
+                    why=_first_line(error),
+                )
+            )
     return problems
+
+
+def _renamed(sentence: str, folder: str, id: str) -> str:
+    """A sentence about a run that is still in another folder."""
+    if not isinstance(sentence, Message) or "run" not in sentence.values:
+        return sentence.replace(folder, id)
+    return Message(sentence.template, sentence.plural, **{**sentence.values, "run": id})
+
+
+def _first_line(error: BaseException) -> str:
+    text = told(error)
+    return text if isinstance(text, Message) else str(error).splitlines()[0][:120]
 
 
 def _check_json(path: Path) -> None:
     content = read_json(path)
     if path.name == "switches.json":
         if not isinstance(content, list):
-            raise ValueError("it holds no list")
+            raise ValueError(Message("it holds no list"))
         return
     if not isinstance(content, dict):
-        raise ValueError("it holds no settings")
+        raise ValueError(Message("it holds no settings"))
     if path.name == fork_files.FILE:
         fork_files.read(path)
     if path.name == "status.json":
@@ -68,13 +87,13 @@ def _check_json(path: Path) -> None:
         kinds = {"name": str, "note": str, "tags": list, "colour": int}
         for name, kind in kinds.items():
             if name in content and not isinstance(content[name], kind):
-                raise ValueError(f"{name} is of another kind")
+                raise ValueError(Message("{name} is of another kind", name=name))
 
 
 def _check_metrics(path: Path) -> None:
     schema = read_schema(path)
     if path.stat().st_size and (schema is None or "step" not in schema.names):
-        raise ValueError("it is not a stream of metrics")
+        raise ValueError(Message("it is not a stream of metrics"))
 
 
 def _check_snapshot(path: Path) -> None:
@@ -90,10 +109,10 @@ def _check_weights(path: Path) -> None:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(size - 8, 100 * 2**20):
-            raise ValueError("it is cut off")
+            raise ValueError(Message("it is cut off"))
         header = parse_json(file.read(length))
     if not isinstance(header, dict):
-        raise ValueError("its head names no tensors")
+        raise ValueError(Message("its head names no tensors"))
     ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
     if max(ends, default=0) != size - 8 - length:
-        raise ValueError("it is cut off")
+        raise ValueError(Message("it is cut off"))

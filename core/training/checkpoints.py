@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.files import write_atomically, write_json
+from core.language import Message
 from core.runs.checkpoint_files import (
     SCHEMA,
     STATE,
@@ -84,7 +85,9 @@ def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     own = _kept(model)
     weights = _load(base_of(folder, step), WEIGHTS, about_of(base_of(folder, step)))
     if weights.keys() != own.keys():
-        raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
+        raise CheckpointError(
+            Message("the checkpoint of step {step} belongs to another network", step=step)
+        )
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
@@ -115,7 +118,13 @@ def resume(
         _restore(optimizer, state)
         return Progress(int(said["step"]), float(said["seconds"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the checkpoint of step {step} is damaged: {error}") from error
+        raise CheckpointError(
+            Message(
+                "the checkpoint of step {step} is damaged: {why}",
+                step=step,
+                why=error,
+            )
+        ) from error
 
 
 def set_aside(folder: Path, step: int) -> None:
@@ -142,4 +151,6 @@ def _load(base: Path, suffix: str, about: dict[str, Any]) -> dict[str, Tensor]:
         return load(content_of(base, suffix, about))
     except SafetensorError as error:
         name = base.with_suffix(suffix).name
-        raise CheckpointError(f"{name} is missing or damaged: {error}") from error
+        raise CheckpointError(
+            Message("{name} is missing or damaged: {why}", name=name, why=error)
+        ) from error

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.config import RunConfig
+from core.language import Message
 from core.runs import RunError
 
 
@@ -18,7 +19,7 @@ def choose_device(config: RunConfig) -> torch.device:
     """The device of `training.device`. Raises RunError when CUDA is asked for and absent."""
     wish = config.training.device
     if wish == "cuda" and not torch.cuda.is_available():
-        raise RunError("training.device: there is no CUDA GPU here; accepted: auto, cpu")
+        raise RunError(Message("training.device: there is no CUDA GPU here; accepted: auto, cpu"))
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wish)

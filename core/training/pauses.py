@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.language import Message
 from core.training.control import Mode, RunControl, Steering
 from core.training.disk import Disk
 from core.training.hooks import ReportStatus
@@ -46,7 +47,12 @@ class Pauses:
         self._leave()
         needed = in_megabytes(self._disk.waiting)
         self._report.tell(
-            "paused", self._state.step, f"the disk is full: free {needed} MB; it goes on by itself"
+            "paused",
+            self._state.step,
+            Message(
+                "the disk is full: free {needed} MB; it goes on by itself",
+                needed=needed,
+            ),
         )
         try:
             while self._disk.full or not self._control.enter():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from core.files import write_json
+from core.language import Message, joined, told
 from core.models import profile
 from core.runs import Run, RunError
 from core.runs.schemas import marked
@@ -22,9 +23,15 @@ def known_task(run: Run, device: torch.device) -> Task:
     corpus, known = task.corpus, run.corpus.get("sha256")
     if known not in (None, corpus.sha256):
         raise RunError(
-            f"run {run.id} was started on {run.corpus.get('corpus')} with SHA-256"
-            f" {str(known)[:12]}…, but here that corpus has {corpus.sha256[:12]}…; bring the"
-            " same data (its hash names it in the cache) to resume"
+            Message(
+                "run {run} was started on {corpus} with SHA-256 {known}…, but here that"
+                " corpus has {found}…; bring the same data (its hash names it in the cache)"
+                " to resume",
+                run=run.id,
+                corpus=run.corpus.get("corpus"),
+                known=str(known)[:12],
+                found=corpus.sha256[:12],
+            )
         )
     if task.alphabet is not None:
         tokenizer = {"kind": "characters", "alphabet": task.alphabet}
@@ -52,7 +59,7 @@ def resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> T
             raise
         except checkpoints.CheckpointError as error:
             progress = None
-            damaged.append(str(error))
+            damaged.append(told(error))
             checkpoints.set_aside(run.path / "checkpoints", step)
             if not step:  # the network has what was read of it
                 torch.manual_seed(run.config.training.seed)
@@ -63,8 +70,12 @@ def resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> T
     else:
         if fork is not None:
             raise RunError(
-                f"none of its checkpoints can be read ({'; '.join(damaged)}) and it starts at none"
-                f" of its own; fork {fork.name} again"
+                Message(
+                    "none of its checkpoints can be read ({damaged}) and it starts at none of"
+                    " its own; fork {run} again",
+                    damaged=joined(damaged, "; "),
+                    run=fork.name,
+                )
             )
         profile(model, task.batch(0).inputs.to(device))
         progress = checkpoints.Progress(0, 0.0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 
 from core.config.units import unit
+from core.language import Message, joined
 from core.probes.alarms import Alarm, all_alarms, uniform_entropy
 from core.runs import Run, recalled
 from core.runs.status import State
@@ -26,7 +27,7 @@ from core.training.pauses import NoRoomError, Pauses
 from core.training.start import known_task, resumed
 from core.training.step import Step
 
-AGAIN = "resumed, it does again what is not on the disk"
+AGAIN = Message("resumed, it does again what is not on the disk")
 
 
 class Trainer:
@@ -81,7 +82,9 @@ class Trainer:
             self._close()
             ended = "stopped"
             self._report.tell(
-                ended, self.state.step, "it was stopped while the disk was full; " + AGAIN
+                ended,
+                self.state.step,
+                Message("it was stopped while the disk was full; {again}", again=AGAIN),
             )
         except BaseException:
             self._close()
@@ -164,11 +167,29 @@ class Trainer:
         """The events of a start; each sentence in `damaged` is of a checkpoint that was skipped."""
         run, step, fork = self.run, self.state.step, self.run.fork
         if fork is not None and step == fork.step:
-            run.add_event("fork", step, text=f"forked from {fork.name} at step {step:,}.")
+            run.add_event(
+                "fork",
+                step,
+                text=Message("forked from {run} at step {step:,}.", run=fork.name, step=step),
+            )
         for sentence in damaged:  # after the start, which makes older events of this step void
-            run.add_event("note", step, text=f"{sentence}. Training goes on from step {step}.")
+            run.add_event(
+                "note",
+                step,
+                text=Message(
+                    "{sentence}. Training goes on from step {step}.",
+                    sentence=sentence,
+                    step=step,
+                ),
+            )
         if damaged:
-            self._report.say(f"{'; '.join(damaged)}; training goes on from step {step}")
+            self._report.say(
+                Message(
+                    "{damaged}; training goes on from step {step}",
+                    damaged=joined(damaged, "; "),
+                    step=step,
+                )
+            )
         run.add_event("threads", step, threads=threads)
 
 

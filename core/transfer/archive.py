@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import RefusedFileError, make_private, open_named, read_json, replacing, write_json
+from core.language import Message, reason, told
 from core.runs.locks import Lock
 from core.runs.run import Run, RunError
 from core.runs.status import Status
@@ -44,7 +45,10 @@ class ArchiveError(RunError):
     """A zip that can't be imported: one sentence for each problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        shown = [*problems[:5], *([f"and {len(problems) - 5} more"] if len(problems) > 5 else [])]
+        shown = [
+            *problems[:5],
+            *([Message("and {n} more", n=len(problems) - 5)] if len(problems) > 5 else []),
+        ]
         super().__init__("; ".join(shown))
         self.problems = list(problems)
 
@@ -94,13 +98,19 @@ def import_runs(
             found = _listed(archive, source, store)
             return _take_in(store, archive, found, say)
     except zipfile.BadZipFile as error:
-        raise ArchiveError([f"{source.name} is damaged or no zip: {error}"]) from error
+        raise ArchiveError(
+            [Message("{name} is damaged or no zip: {why}", name=source.name, why=error)]
+        ) from error
     except (NotImplementedError, RuntimeError, zlib.error) as error:
-        raise ArchiveError([f"{source.name} can't be unpacked: {error}"]) from error
+        raise ArchiveError(
+            [Message("{name} can't be unpacked: {why}", name=source.name, why=error)]
+        ) from error
     except RefusedFileError as error:
-        raise ArchiveError([str(error)]) from error
+        raise ArchiveError([told(error)]) from error
     except OSError as error:
-        raise ArchiveError([f"{source.name}: {error.strerror or error}"]) from error
+        raise ArchiveError(
+            [Message("{name}: {why}", name=source.name, why=reason(error))]
+        ) from error
 
 
 # Before anything is unpacked
@@ -110,7 +120,16 @@ def _listed(archive: zipfile.ZipFile, source: Path, store: RunStore) -> list[_Fo
     """The runs that a zip lists, before anything is unpacked. Raises ArchiveError."""
     entries = archive.infolist()
     if len(entries) > MOST_FILES:
-        raise ArchiveError([f"{source.name} has {len(entries):,} files; at most {MOST_FILES:,}"])
+        raise ArchiveError(
+            [
+                Message(
+                    "{name} has {n:,} files; at most {most:,}",
+                    name=source.name,
+                    n=len(entries),
+                    most=MOST_FILES,
+                )
+            ]
+        )
     problems: list[str] = []
     runs: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for info in entries:
@@ -122,17 +141,27 @@ def _listed(archive: zipfile.ZipFile, source: Path, store: RunStore) -> list[_Fo
         if info.is_dir() or id == "__MACOSX" or LEFT.fullmatch(name) or LEFT.fullmatch(id):
             continue
         if not ID.fullmatch(id) or not KEPT.fullmatch(name):
-            problems.append(f"{_shown(info.filename)} is not a file of a run")
+            problems.append(Message("{file} is not a file of a run", file=_shown(info.filename)))
         elif name in runs.setdefault(id, {}):
-            problems.append(f"{_shown(info.filename)} is there twice")
+            problems.append(Message("{file} is there twice", file=_shown(info.filename)))
         elif name.endswith("json") and info.file_size > MOST_JSON:
-            problems.append(f"{_shown(info.filename)} is too large for settings or events")
+            problems.append(
+                Message(
+                    "{file} is too large for settings or events",
+                    file=_shown(info.filename),
+                )
+            )
         else:
             runs[id][name] = info
-    problems += [f"{id} has no config.json" for id, files in runs.items()
+    problems += [Message("{run} has no config.json", run=id) for id, files in runs.items()
                  if "config.json" not in files]  # fmt: skip
     if not runs and not problems:
-        problems.append(f"{source.name} has no runs; `runs export --format zip` writes such a zip")
+        problems.append(
+            Message(
+                "{name} has no runs; `runs export --format zip` writes such a zip",
+                name=source.name,
+            )
+        )
     size = sum(info.file_size for files in runs.values() for info in files.values())
     problems += _problems_of_size(size, source, store)
     if problems:
@@ -145,24 +174,33 @@ def _problem_of_name(info: zipfile.ZipInfo) -> str:
     kind = stat.S_IFMT(info.external_attr >> 16)
     parts = name.rstrip("/").split("/")
     if not name.isprintable() or "\\" in name or ":" in name:
-        return f"{_shown(name)} has characters that no run's file has"
+        return Message("{name} has characters that no run's file has", name=_shown(name))
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        return f"{_shown(name)} points out of the runs folder"
+        return Message("{name} points out of the runs folder", name=_shown(name))
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return f"{_shown(name)} is a link or a device, which no run has"
-    return f"{_shown(name)} is encrypted" if info.flag_bits & 1 else ""
+        return Message("{name} is a link or a device, which no run has", name=_shown(name))
+    return Message("{name} is encrypted", name=_shown(name)) if info.flag_bits & 1 else ""
 
 
 def _problems_of_size(size: int, source: Path, store: RunStore) -> Iterator[str]:
     if size > EXPANSION * source.stat().st_size + SPARE:
-        yield f"{source.name} would unpack to {size / 2**20:,.0f} MB, which no zip of runs does"
+        yield Message(
+            "{name} would unpack to {size:,.0f} MB, which no zip of runs does",
+            name=source.name,
+            size=size / 2**20,
+        )
         return
     folder = store.root
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if size + SPARE > free:
-        yield f"{source.name} needs {size / 2**20:,.0f} MB and {free / 2**20:,.0f} MB are free"
+        yield Message(
+            "{name} needs {size:,.0f} MB and {free:,.0f} MB are free",
+            name=source.name,
+            size=size / 2**20,
+            free=free / 2**20,
+        )
 
 
 def _shown(name: str) -> str:
@@ -186,11 +224,17 @@ def _take_in(
         if not target.exists():
             new[one.id] = one.id
         elif _same(target, one):
-            say(f"{one.id} is there already, with the same content")
+            say(Message("{run} is there already, with the same content", run=one.id))
         else:
             new[one.id] = _free_id(store, one.id, taken)
             taken.add(new[one.id])
-            say(f"{one.id} is there already, with other content; this one is {new[one.id]}")
+            say(
+                Message(
+                    "{run} is there already, with other content; this one is {new}",
+                    run=one.id,
+                    new=new[one.id],
+                )
+            )
     folder = store.root / f"{IMPORTED}{secrets.token_hex(6)}"
     folder.mkdir()
     lock = Lock(folder / "lock")  # says that somebody is at it
@@ -254,7 +298,9 @@ def _unpack(archive: zipfile.ZipFile, one: _Found, folder: Path) -> None:
             while chunk := source.read(CHUNK):
                 written += len(chunk)
                 if written > info.file_size:
-                    raise ArchiveError([f"{_shown(info.filename)} is larger than it says"])
+                    raise ArchiveError(
+                        [Message("{file} is larger than it says", file=_shown(info.filename))]
+                    )
                 target.write(chunk)
 
 

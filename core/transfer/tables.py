@@ -28,7 +28,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from core.catalogue.index import told
+from core.catalogue import index
+from core.language import Message, reason
 from core.metrics.names import flat_names
 from core.metrics.segment import CADENCES
 from core.runs.run import Run, RunError
@@ -54,12 +55,18 @@ def export(
     `to` exists, a metric is unknown, or the disk does not take it; nothing half-written stays.
     """
     if to.exists():
-        raise RunError(f"{to} exists already; name another place or move it away")
+        raise RunError(Message("{to} exists already; name another place or move it away", to=to))
     if not runs:
-        raise RunError("there is no run to export")
+        raise RunError(Message("there is no run to export"))
     for run in runs:
         if not (run.path / "config.json").is_file():
-            raise RunError(f"run {run.id} has gone from {run.path.parent}; export the others")
+            raise RunError(
+                Message(
+                    "run {run} has gone from {folder}; export the others",
+                    run=run.id,
+                    folder=run.path.parent,
+                )
+            )
     if metrics is not None:
         _check(runs, metrics)
     try:
@@ -77,7 +84,9 @@ def export(
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise RunError(f"nothing can be written to {to}: {error.strerror or error}") from error
+        raise RunError(
+            Message("nothing can be written to {to}: {why}", to=to, why=reason(error))
+        ) from error
     return to
 
 
@@ -95,8 +104,8 @@ def _check(runs: Sequence[Run], metrics: Sequence[str]) -> None:
     for name in metrics:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f"; near it are {', '.join(near)}" if near else ""
-            raise RunError(f"no run has a metric {name}{hint}")
+            hint = Message("; near it are {known}", known=", ".join(near)) if near else ""
+            raise RunError(Message("no run has a metric {name}{hint}", name=name, hint=hint))
 
 
 def _zip_folder(folder: Path, to: Path) -> None:
@@ -203,7 +212,7 @@ def _write_runs(runs: Sequence[Run], folder: Path) -> Path:
     """One row for each run: what filters know of it."""
     path = folder / "runs.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = [told(run) for run in runs]
+        rows = [index.told(run) for run in runs]
         names = ["id", *(name for name in rows[0] if name not in ("id", "words"))]
         writer = csv.writer(file)
         writer.writerow(names)

@@ -116,7 +116,7 @@ def cells(
     for one in impossible:
         place = _place(one["values"], down, across)
         if place and not table[place[0]][place[1]]["runs"]:
-            table[place[0]][place[1]]["reason"] = str(one["reason"])
+            table[place[0]][place[1]]["reason"] = one["reason"]
     return table
 
 

@@ -30,6 +30,7 @@ from core.data.tasks.sort import Sort
 from core.data.tasks.task import Bools, Ids, Task
 from core.data.texts import Baseline, Source, Text
 from core.data.tokenizers import Tokens
+from core.language import Message
 
 SAMPLE = (2048, 64)  # sequences and their tokens, for who reads a corpus as one text
 HELD_OUT = 2**64 - 1  # the validation's key; a training seed is below 2^32
@@ -125,7 +126,14 @@ def check_context(text: Synthetic, context: int) -> None:
     """Raises :class:`CorpusError` where a sequence is too short for its parts."""
     least = text.task.least_context
     if context < least:
-        raise CorpusError(f"{text.name} needs model.context {least} or more, {text.task.why_least}")
+        raise CorpusError(
+            Message(
+                "{name} needs model.context {least} or more, {why}",
+                name=text.name,
+                least=least,
+                why=text.task.why_least,
+            )
+        )
 
 
 __all__ = [

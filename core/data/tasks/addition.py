@@ -12,6 +12,7 @@ import numpy as np
 
 from core.config.tasks import NUMBERS
 from core.data.tasks.task import Bools, Ids, Shares, Task
+from core.language import Message
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 MORE = "αβγδεζηθικλμνξοπρστυφχψωабвгдежзийклмнопрстуфхцчшщъыьэюя"
@@ -25,7 +26,7 @@ class Addition(Task):
     """c = (a + b) mod m."""
 
     least_context = LENGTH - 2
-    why_least = "so that a sequence holds one whole sum"
+    why_least = Message("so that a sequence holds one whole sum")
     words = "answer"
 
     def __init__(self, modulus: int, held_out: float = 0.0) -> None:

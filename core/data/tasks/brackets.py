@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from core.config.tasks import KINDS
 from core.data.tasks.task import Ids, Shares, Task
+from core.language import Message
 
 
 class Brackets(Task):
     """Brackets of k kinds, at most `nesting` open at once."""
 
     least_context = 2
-    why_least = "so that a bracket can close"
+    why_least = Message("so that a bracket can close")
     words = "places"
 
     def __init__(self, kinds: int, nesting: int) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.data.tasks.addition import DIGITS
 from core.data.tasks.task import Ids, Shares, Task
+from core.language import Message
 
 CONCENTRATION = 0.5
 LEAST = 1e-3  # of a probability: every letter can follow, so every context is reached
@@ -26,7 +27,7 @@ class Markov(Task):
         self.order = order
         self.alphabet = DIGITS[:letters]
         self.least_context = order + 1
-        self.why_least = f"one letter more than its order {order}"
+        self.why_least = Message("one letter more than its order {order}", order=order)
         random = np.random.Generator(np.random.Philox(key=DRAWN, counter=[0, 0, letters, order]))
         drawn = random.dirichlet(np.full(letters, CONCENTRATION), (letters,) * order)
         self.rows: NDArray[np.float64] = (1 - letters * LEAST) * drawn + LEAST

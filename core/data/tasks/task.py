@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.texts import Baseline
+from core.language import Message
 
 ALPHABET = "".join(sorted("+/" + string.digits + string.ascii_letters))
 Ids = NDArray[np.int64]
@@ -26,7 +27,9 @@ class Task(ABC):
 
     alphabet: str = ALPHABET
     least_context: int = 8
-    why_least: str = "so that a sequence holds both what is random and what follows from it"
+    why_least: str = Message(
+        "so that a sequence holds both what is random and what follows from it"
+    )
     words: str | None = None  # how sentences call its baseline, a key of core.config.units
 
     @property

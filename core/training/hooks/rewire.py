@@ -7,6 +7,7 @@ from functools import partial
 
 from core.config import Switch
 from core.config.overrides import parse
+from core.language import Message, reason
 from core.runs import Run
 from core.training.disk import Disk
 from core.training.hooks.hook import Flush, Hook
@@ -40,7 +41,10 @@ class Rewire(Hook):
                 model = model.switched(switch.override)
                 self._run.add_switch(switch)
         except (ValueError, OSError) as error:
-            text = f"a switch was refused: {getattr(error, 'strerror', None) or error}"
+            text = Message(
+                "a switch was refused: {why}",
+                why=reason(error) if isinstance(error, OSError) else error,
+            )
             self._disk.later(partial(self._run.add_event, "note", step, text=text))
         self._switches = self._run.switches
 
