@@ -165,7 +165,8 @@ def find(store: RunStore, part: str, damaged: bool = False, option: str = "id") 
         )
     raise UsageError(
         Message(
-            "id: {part!r} fits {n} runs; give more of the id",
+            "{option}: {part!r} fits {n} runs; give more of the id",
+            option=option,
             part=part,
             n=len(fitting),
         )

@@ -153,8 +153,15 @@ def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, 
             continue  # most of them; thousands of runs are listed at once
         reason = applies(dotted, about)
         if reason and value != default:
-            sentence = "{value} has no meaning: {why}; accepted: {default} (the default)"
-            yield name, Message(sentence, value=value, why=reason, default=default)
+            yield (
+                name,
+                Message(
+                    "{value} has no meaning: {why}; accepted: {default} (the default)",
+                    value=value,
+                    why=reason,
+                    default=default,
+                ),
+            )
         words = get_args(field.annotation)
         taken = accepted(dotted, words, about)
         if not reason and value in words and value not in taken:
