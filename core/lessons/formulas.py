@@ -23,6 +23,7 @@ class UnknownError(ValueError):
 Value = float | int | str | bool
 Functions = Mapping[str, Callable[..., Value]]
 
+LONGEST, DEEPEST = 500, 25  # letters; parts inside of one another
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -57,16 +58,21 @@ class Formula:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        if len(text) > LONGEST:
+            raise FormulaError(f"{text[:40]!r}... is longer than {LONGEST} letters")
         try:
             self.tree = ast.parse(text.strip(), mode="eval").body
-        except SyntaxError as error:
-            raise FormulaError(f"{text!r} is not a formula: {error.msg}") from error
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            said = error.msg if isinstance(error, SyntaxError) else error
+            raise FormulaError(f"{text!r} is not a formula: {said}") from error
         self.names: set[str] = set()
         self.calls: set[str] = set()
-        self._check(self.tree)
+        self._check(self.tree, 0)
 
-    def _check(self, node: ast.expr) -> None:
+    def _check(self, node: ast.expr, depth: int) -> None:
         """Refuse what is not of the grammar, and collect names and calls."""
+        if depth > DEEPEST:
+            raise FormulaError(f"{self.text[:40]!r}... is more than {DEEPEST} levels deep")
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str):
             return
         if isinstance(node, ast.Name):
@@ -90,13 +96,15 @@ class Formula:
             said = ast.get_source_segment(self.text.strip(), node) or self.text
             raise FormulaError(f"{said!r} is not of a lesson's formulas")
         for part in parts:
-            self._check(part)
+            self._check(part, depth + 1)
 
     def value(self, names: Mapping[str, Any], functions: Functions) -> Any:
         """What it comes to. Raises UnknownError where something that it needs is not known."""
         try:
             return self._value(self.tree, names, functions)
-        except (ZeroDivisionError, OverflowError, ArithmeticError) as error:
+        except UnknownError:
+            raise
+        except (ArithmeticError, TypeError, ValueError, LookupError) as error:
             raise UnknownError(f"{self.text}: {error}") from error
 
     def _value(self, node: ast.expr, names: Mapping[str, Any], functions: Functions) -> Any:
@@ -113,7 +121,12 @@ class Formula:
                     raise UnknownError(f"{node.id} is not known")
                 return names[node.id]
             case ast.BinOp():
-                return BINARY[type(node.op)](of(node.left), of(node.right))
+                # As floats: whole numbers can grow until the memory is full.
+                one, other = _number(of(node.left)), _number(of(node.right))
+                found = BINARY[type(node.op)](one, other)
+                if isinstance(found, complex):
+                    raise UnknownError(f"{self.text}: it is not a real number")
+                return found
             case ast.UnaryOp():
                 return not of(node.operand) if isinstance(node.op, ast.Not) else -of(node.operand)
             case ast.BoolOp():
@@ -130,3 +143,9 @@ class Formula:
                 given = {str(one.arg): of(one.value) for one in node.keywords}
                 return call(*(of(part) for part in node.args), **given)
         raise AssertionError(node)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnknownError(f"{value} is not a number")
+    return float(value)

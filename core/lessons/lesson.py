@@ -1,18 +1,14 @@
 """A lesson as its file describes it: `assets/lessons/NN-name.toml`, read and checked.
 
-NN is its place, name its id. The texts are English; their translations stand in
+NN is its place, name its id (`library.py`). The texts are English; their translations stand in
 `assets/languages`. README of the format: CONTRIBUTING.md, *How to write a lesson*.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 import string
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,15 +19,8 @@ from core.evidence import papers
 from core.evidence.claim import Paper
 from core.lessons.facts import FACTS
 from core.lessons.formulas import CONSTANTS, MATHS, Formula, FormulaError
-from core.resources import ASSETS
 
-FOLDER = ASSETS / "lessons"
-NAME = re.compile(r"\d\d-([a-z]+(?:-[a-z]+)*)")
 MOST_TRIES = 64  # combinations of values that a reader can choose
-
-
-class LessonError(ValueError):
-    """A lesson whose file is wrong; the sentence names the file and the place."""
 
 
 class Part(BaseModel):
@@ -66,7 +55,8 @@ class Chart(Part):
     """What is shown of the runs: one of the lab's own charts.
 
     `curves` a metric through training, `profile` a metric by depth, `map` layer x step, `lines`
-    a line a layer, `attention` the heads of one run. `baseline` draws the unigram entropy.
+    a line a layer, `attention` the heads of one run. `baseline` draws the unigram entropy; a
+    profile is that of the newest probe, or of `step`.
     """
 
     kind: Literal["curves", "profile", "map", "lines", "attention"]
@@ -75,6 +65,7 @@ class Chart(Part):
     title: str = ""
     subtitle: str = ""
     log_y: bool = False
+    step: int | None = Field(None, ge=0)
     baseline: bool = False
 
 
@@ -284,25 +275,3 @@ def _check(text: str, known: set[str]) -> None:
         raise ValueError(f"{text!r}: {', '.join(sorted(lost))} is neither a fact before nor a run")
     if lost := formula.calls - set(FACTS) - set(MATHS):
         raise ValueError(f"{text!r}: there is no {', '.join(sorted(lost))}")
-
-
-def read(path: Path) -> Lesson:
-    """The lesson of a file. Raises LessonError with its name and what is wrong."""
-    found = NAME.fullmatch(path.stem)
-    if found is None:
-        raise LessonError(f"{path.name}: a lesson is called NN-name.toml")
-    try:
-        return Lesson(id=found[1], **tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise LessonError(f"{path.name}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise LessonError(f"{path.name}: {where}: {first['msg']}") from error
-
-
-@cache
-def lessons() -> Mapping[str, Lesson]:
-    """Every lesson by id, in order."""
-    found: Sequence[Lesson] = [read(path) for path in sorted(FOLDER.glob("*.toml"))]
-    return {lesson.id: lesson for lesson in found}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from core.lessons.lesson import FOLDER as LESSONS
 from core.lessons.lesson import Lesson
+from core.lessons.library import FOLDER as LESSONS
 from core.runs import Run, RunError, RunStore
 
 FOLDER = LESSONS / "recorded"

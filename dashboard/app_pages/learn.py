@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.lessons import lessons
+from core.lessons import lessons, problems
 from dashboard.address import page
 from dashboard.learn import answers, cards, charts, model, reading
 from dashboard.live.feed import store
 
 lesson = page.read(model.lesson_param())["lesson"]
 hidden = page.read(model.hidden_param())["hide"]
-page.show()
+page.show(also=problems() if not lesson else ())
 if not lesson:
     cards.overview()
 else:

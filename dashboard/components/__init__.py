@@ -172,10 +172,12 @@ def depth_profile(
     frame: bool = True,
     follow: bool = False,
     cursor: bool = False,
+    at: int | None = None,
 ) -> Any:
     """A per-layer metric against depth; the residual stream starts at the embedding.
 
-    At its newest step, or with `cursor` at the step of the cursor that the page's parts share.
+    At its newest step, at step `at`, or with `cursor` at that of the cursor which the page's parts
+    share.
     `follow` draws the runs that they choose together, until then `run_ids`.
     """
     start = metric.replace("resid_post", "embed") if metric.endswith("/resid_post") else None
@@ -187,6 +189,7 @@ def depth_profile(
         metric=metric,
         follow=follow,
         cursor=cursor,
+        at=at,
         start=start,
         title=title,
         subtitle=subtitle,

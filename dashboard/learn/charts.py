@@ -54,8 +54,9 @@ def _chart(shown: Shown, chart: Chart, key: str) -> None:
             )  # fmt: skip
         case "profile":
             components.depth_profile(
-                ids, key=key, metric=chart.metric, height=CHART, title=title, subtitle=below
-            )
+                ids, key=key, metric=chart.metric, height=CHART, title=title, subtitle=below,
+                at=chart.step,
+            )  # fmt: skip
         case "map":
             components.layer_map(
                 ids[0], key=key, metric=chart.metric, height=CHART, title=title, subtitle=below

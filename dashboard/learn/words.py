@@ -27,5 +27,5 @@ def right_answer(shown: Shown, place: int) -> str:
     if known is None:
         return ""
     if not math.isfinite(known):
-        return t("it never happened in these runs")
+        return t("It never happened in these runs.")
     return said_of(shown, place, known)

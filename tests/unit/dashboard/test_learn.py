@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core import jobs
 from core.language import speaking
 from core.lessons import Lesson, lessons, recorded
+from core.lessons.library import _shipped
 from core.lessons.progress import Kept, Progress
 from core.runs import Run, RunStore
 from dashboard.learn import export, model
@@ -28,11 +29,11 @@ def lesson(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The only lesson is the tests' own. Runs are made at once, and nobody trains them."""
     (tmp_path / "lessons").mkdir()
     shutil.copyfile(FILE, tmp_path / "lessons" / f"05-{ID}.toml")
-    monkeypatch.setattr("core.lessons.lesson.FOLDER", tmp_path / "lessons")
-    lessons.cache_clear()
+    monkeypatch.setattr("core.lessons.library.FOLDER", tmp_path / "lessons")
+    _shipped.cache_clear()
     monkeypatch.setattr(jobs, "enqueue", lambda s, c, n, *_, **meta: s.create(c, n, **meta))
     yield lessons()[ID]
-    lessons.cache_clear()
+    _shipped.cache_clear()
 
 
 def opened(**address: str) -> AppTest:

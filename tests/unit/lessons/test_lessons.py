@@ -14,9 +14,9 @@ import pytest
 from core.config.resolving import idle
 from core.files import write_json
 from core.language import Message
-from core.lessons import Lesson, LessonError, facts, lessons, recorded
+from core.lessons import Lesson, LessonError, facts, lessons, problems, recorded
 from core.lessons.formulas import Formula, FormulaError, UnknownError
-from core.lessons.lesson import read
+from core.lessons.library import _shipped, read
 from core.lessons.result import EARLY, result
 from core.runs import RunStore
 from core.runs.snapshots import Snapshots
@@ -244,3 +244,21 @@ def test_a_verdict_is_said_in_words(store: RunStore):
 def test_recorded_runs_have_ids_of_their_own():
     assert recorded.is_recorded(recorded.id_of("a", "b"))
     assert not recorded.is_recorded("20260101-000000000-x-1234")
+
+
+def test_a_folder_of_own_lessons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = FILE.read_text("utf-8")
+    (tmp_path / "90-mine.toml").write_text(text.replace("Post-LN and its warm-up", "Mine"))
+    (tmp_path / "91-add.toml").write_text(text.replace("Post-LN and its warm-up", "My Add"))
+    (tmp_path / "92-torn.toml").write_text("title =")
+    monkeypatch.setenv("ADDNORM_LESSONS", str(tmp_path))
+    shipped = [lesson.id for lesson in _shipped().values()]
+    assert list(lessons()) == [*shipped, "mine"]
+    assert lessons()["mine"].title == "Mine"
+    assert lessons()["add"].title == "My Add"
+    assert len(problems()) == 1
+    assert problems()[0].startswith("92-torn.toml: ")
+    (tmp_path / "92-torn.toml").unlink()
+    (tmp_path / "90-mine.toml").write_text(text.replace("Post-LN and its warm-up", "Mine again"))
+    assert problems() == []
+    assert lessons()["mine"].title == "Mine again"

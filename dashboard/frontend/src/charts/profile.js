@@ -1,5 +1,5 @@
-// A statistic against depth, at the newest probe or at the step under the cursor: how the residual
-// stream grows, or does not.
+// A statistic against depth, at the newest probe, at the step under the cursor or at a given one: how
+// the residual stream grows, or does not.
 
 import { fetchText } from "../protocol/fetch.js"
 import { OBSERVABLES, PROFILES, STATISTICS, unitOf } from "../protocol/metrics.js"
@@ -18,7 +18,8 @@ const MOST_PROFILES = 40 // lines; the focused run is always among them
 export class Profile extends Chart {
   constructor(root) {
     super(root)
-    this.at = new Map() // id -> { metric: { step, value } } at the cursor's step
+    this.at = new Map() // id -> { metric: { step, value } } at the cursor's step, or the given one
+    this.told = "" // what was known when a given step was asked for
   }
 
   // Those of the chosen runs that are drawn.
@@ -36,7 +37,7 @@ export class Profile extends Chart {
   }
 
   get step() {
-    return this.props.cursor ? hub.choice.step : null
+    return this.props.at ?? (this.props.cursor ? hub.choice.step : null)
   }
 
   asks() {
@@ -52,8 +53,20 @@ export class Profile extends Chart {
 
   update(component) {
     this.at.clear()
+    this.told = ""
     super.update(component)
     if (this.step !== null) this.fetch()
+  }
+
+  // At a given step a run that trains may have its row only now: it is asked for once for each news.
+  tick(anyway) {
+    const signature = this.signature()
+    const missing = this.shownRuns.some((r) => hub.run(r.id).latest[this.props.metric] && !this.at.get(r.id)?.[this.props.metric])
+    if (this.props.at != null && missing && signature !== this.told) {
+      this.told = signature
+      this.fetch()
+    }
+    super.tick(anyway)
   }
 
   choice(before) {
