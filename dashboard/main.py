@@ -25,6 +25,7 @@ def draw() -> None:
     with st.container(key="topbar"):
         components.topbar(key="counts")
         components.preload()
+    components.language()
     address.arrive(page.url_path)
     standby.soon(store())  # a warm worker, so that the next run starts at once
     with index.once() as once, within(unread.PATIENCE) as patience:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import streamlit as st
+
+from core.language import LANGUAGES
 from core.runs import RunError
 from dashboard.components.facts import about, outcome
 from dashboard.components.onto_page import mount
@@ -46,6 +49,13 @@ def preload() -> None:
 def topbar(key: str = "topbar") -> Any:
     """How many runs train, pause and wait, in small letters at the right."""
     return _mount("topbar", key)
+
+
+def language(key: str = "language") -> None:
+    """The languages that are offered, each a link to this very page; nothing while it is one."""
+    if len(LANGUAGES) > 1:
+        with st.container(key=key):
+            _mount("language", f"{key}_links", languages=LANGUAGES)
 
 
 def run_state(run_id: str, *, key: str, height: int | None = None, frame: bool = True) -> Any:

@@ -21,7 +21,7 @@ def preset_row() -> None:
             t("Preset"),
             names,
             key="preset",
-            help=t("Turns every switch at once.") + " " + _summaries(names),
+            help=t("Turns every switch at once.") + "\n" + _summaries(names),
             on_change=_apply_preset,
             persist_state="session",
         )

@@ -14,7 +14,7 @@ import streamlit as st
 from core.config import accepted, choices, idle, impossible
 from core.config.effects import effect
 from core.glossary import called
-from core.language import mark, t
+from core.language import Message, joined, mark, t
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULTS, SETTINGS, is_auto, key
 
@@ -148,18 +148,18 @@ def _unit(dotted: str) -> str:
 
 def _help(dotted: str, reason: str = "") -> str:
     unit = _unit(dotted)
-    described = t(COUNTED_FROM_1.get(dotted) or str(SETTINGS[dotted].description))
-    said = [described]
+    said = [Message(COUNTED_FROM_1.get(dotted) or str(SETTINGS[dotted].description))]
     if unit.endswith("s"):
-        said.append(t("Counted in {unit}.", unit=t(unit)))
+        said.append(Message("Counted in {unit}.", unit=Message(unit)))
+    now = None if reason else effect(dotted, held.widget_values())
     if reason:
-        said.append(t("**Off: {reason}.**", reason=t(reason)))
-        return " ".join(said) + in_glossary(str(SETTINGS[dotted].title))
-    if now := effect(dotted, held.widget_values()):
-        said.append(f"**{t('Now')}: {t(now.equation)}. {t(now.expect)}**")
-    if choices(dotted) and dotted.startswith("model."):
-        said += [t("Not now: {why}.", why=why) for why in _not_now(dotted)]
-    return " ".join(said) + in_glossary(str(SETTINGS[dotted].title))
+        said.append(Message("**Off: {reason}.**", reason=reason))
+    elif now:
+        told = {"equation": now.equation, "expect": now.expect}
+        said.append(Message("**Now: {equation}. {expect}**", **told))
+    if not reason and choices(dotted) and dotted.startswith("model."):
+        said += [Message("Not now: {why}.", why=why) for why in _not_now(dotted)]
+    return t(joined(said, " ")) + in_glossary(str(SETTINGS[dotted].title))
 
 
 def in_glossary(label: str) -> str:
@@ -176,7 +176,7 @@ def _not_now(dotted: str) -> list[str]:
     if field in RESOLVED:  # choosing one of these turns the others with it
         return []
     found = impossible(held.model_values(), field)
-    return [t("{word} ({why})", word=word, why=t(why)) for word, why in found.items()]
+    return [Message("{word} ({why})", word=word, why=why) for word, why in found.items()]
 
 
 def aside(dotted: str) -> str:

@@ -9,7 +9,7 @@ from core.language import SOURCE, ask, chosen
 
 PARAMETER = "lang"  # of an address
 COOKIE = "addnorm_lang"
-KEPT = "language"  # of the session
+KEPT = "spoken"  # of the session
 
 
 def of_session() -> str:
@@ -17,8 +17,8 @@ def of_session() -> str:
     if get_script_run_ctx(suppress_warning=True) is None:
         return SOURCE
     if KEPT not in st.session_state:
-        accepted = st.context.headers.get("accept-language")
-        st.session_state[KEPT] = chosen(st.context.cookies.get(COOKIE), accepted)
+        asked = st.query_params.get(PARAMETER) or st.context.cookies.get(COOKIE)
+        st.session_state[KEPT] = chosen(asked, st.context.headers.get("accept-language"))
     return str(st.session_state[KEPT])
 
 

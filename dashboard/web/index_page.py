@@ -16,7 +16,7 @@ from functools import cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.language import current
+from core.language import LANGUAGES, current
 from dashboard.ui.palette import DARK, LIGHT
 from dashboard.web import assets, static_files, style
 from dashboard.web.security_headers import POLICY, hashes, policy
@@ -76,7 +76,7 @@ class Shell:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
-                    body = body.replace(LANGUAGE, f'<html lang="{current()}">'.encode(), 1)
+                    body = body.replace(LANGUAGE, _opening().encode(), 1)
                     body = body.replace(HEAD, HEAD + head(), 1)
                     body = body.replace(HEAD_END, preloads() + HEAD_END, 1)
                     body = body.replace(END, style.of_pages().encode() + END, 1)
@@ -89,6 +89,12 @@ class Shell:
                     await send({"type": "http.response.body", "body": body})
 
         await self.app(scope, receive, changed)
+
+
+def _opening() -> str:
+    """The page's first tag: its language, and whether there are others to choose from."""
+    several = " data-languages" if len(LANGUAGES) > 1 else ""
+    return f'<html lang="{current()}"{several}>'
 
 
 def is_for_a_page(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.runs import RunStore
 from dashboard.address import param
 from dashboard.address.param import Param, among, ids, no_longer, several, within, word
+from dashboard.ui import language  # noqa: F401, so that sessions are asked for theirs
 from tests.fake_runs import finished
 
 PAGES = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages"
@@ -128,3 +129,19 @@ def test_a_change_forgives_what_the_address_said(run: Any) -> None:
     assert len(said(at)) == 1
     at.button_group(key="anatomy_section").set_value("lens").run()
     assert said(at) == []
+
+
+def test_an_address_says_the_same_words_in_every_language(run: Any) -> None:
+    at = AppTest.from_file(PAGES / "compare.py", default_timeout=120)
+    at.session_state["spoken"] = "zh"
+    at.query_params["compare_x"] = "tokens"
+    at.run()
+    x = at.button_group(key="compare_x")
+    assert x.value == "tokens"
+    assert [option.content for option in x.proto.options][:2] == ["步", "词元"]
+    x.set_value("seconds").run()
+    assert at.query_params["compare_x"] == ["seconds"]
+    at.selectbox(key="compare_profile").set_value("attention entropy").run()
+    assert at.query_params["compare_profile"] == ["attention entropy"]
+    at.button_group(key="compare_x").set_value("step").run()
+    assert "compare_x" not in at.query_params, "an address leaves its default out"

@@ -48,6 +48,14 @@ def test_the_address_decides_and_is_remembered(browser: TestClient):
     assert language(browser.get("/", headers=chinese).text) == "en", "the cookie over the settings"
 
 
+def test_the_page_knows_whether_there_are_languages_to_choose_from(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    assert '<html lang="zh" data-languages>' in browser.get("/?lang=zh", headers=PAGE).text
+    monkeypatch.delitem(LANGUAGES, "zh")
+    assert '<html lang="en">' in browser.get("/?lang=en", headers=PAGE).text
+
+
 @pytest.mark.parametrize("word", ["", "xx", "z" * 9999, "zh\r\nset-cookie: a=b", "../zh"])
 def test_a_wrong_word_changes_nothing(browser: TestClient, word: str):
     reply = browser.get("/", params={"lang": word}, headers=PAGE)
