@@ -129,7 +129,7 @@ export function cardsNotice(drawn) {
 export function scrubberNotice({ stops, at, curve, own, why }) {
   const axes = own ? t("To the right: steps of training. The line is the training loss in nats, the ticks below it are checkpoints that your text can be asked at.")
     : t("To the right: steps of training. The line is the training loss in nats, the ticks below it are snapshots of attention, denser at the start.")
-  const theory = t("Heads find their patterns at certain steps, and the loss falls where they do. An induction head shows as a fall within a few dozen steps.")
+  const theory = t("Heads find their patterns at certain steps, and the loss often falls there. An induction head shows as a fall within a few dozen steps.")
   const terms = ["snapshot", "loss", "induction head", "nats"]
   if (!stops.length || at < 0) return { axes, theory, terms, now: [nothing(why)] }
   const loss = (/** @type {number} */ step) => {
