@@ -185,8 +185,8 @@ def by_position(curves: Sequence[Curve], unigram: float | None) -> Notice:
             " next one in nats; dashed: letter frequencies."
         ),
         Message(
-            "A network that uses what it reads gets better, the more it has seen. One that ignores its"
-            " input is as good at the first as at the last."
+            "A network that uses what it reads gets better, the more it has seen. One that ignores"
+            " its input is as good at the first as at the last."
         ),
         tuple(now),
         ("loss", "nats", "context", "letter frequencies"),
