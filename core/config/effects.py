@@ -185,7 +185,7 @@ def _warmup(values: Values) -> Effect:
         text = mark("The first steps are small. Expect it to save post where the rate is not high.")
     else:
         text = mark("The first steps are small. Expect the same end a little later.")
-    return Effect(f"η_t = η · t/{steps + 1}, t ≤ {steps}" if steps else "η_t = η", text)
+    return Effect(f"ηₜ = η · t/{steps + 1}, t ≤ {steps}" if steps else "ηₜ = η", text)
 
 
 def _rate(values: Values) -> Effect:

@@ -77,6 +77,16 @@ test("circles of the validation loss are in the frame: the last of each, however
   assert.ok(range("grad_norm/total")[0] > 1.1, "only the training loss has them")
 })
 
+test("a line that blew up without diverging leaves the frame of the others, and fills its own", () => {
+  const learns = ["one", "two", "three"].map((id) => ({ run: { id }, runs: [{ id }], ys: Array.from({ length: 100 }, (_, i) => 4 - i / 50) }))
+  const blown = { run: { id: "blown" }, runs: [{ id: "blown" }], ys: Array.from({ length: 100 }, (_, i) => 4 + i * 20) }
+  const top = (lines, yLog = false) => Curves.prototype.range.call(
+    Object.assign(Object.create(Curves.prototype), { props: { metric: "loss/train", log_y: yLog }, lines }), lines)[1]
+  assert.ok(top([...learns, blown]) < 12, `${top([...learns, blown])}`)
+  assert.ok(top([blown]) > 1900)
+  assert.ok(top([...learns, blown], true) > 3, "a logarithmic axis has room for it")
+})
+
 test("of groups that all have a diverging member the frame keeps their means, not their bands", () => {
   const line = (name, high) => ({ name, ys: [4, 3, 2.5], band: { low: [3.9, 2.9, 2.4], high: [4.1, 3.1, high] }, raw: { ys: [9] } })
   const groups = [line("a", 1e6), line("b", 1e9), line("c", 2.6)]

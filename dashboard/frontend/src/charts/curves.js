@@ -20,6 +20,7 @@ import { StepCursor } from "./step_cursor.js"
 
 export const TOLD_TOGETHER = 20 // lines that the pointer is told all at once
 export const NAMED = 12 // lines with their names at the ends and their marks
+const BLOWN = 3 // times the least loss that a line began with: what ends above it would press the others flat
 
 export class Curves extends Courses {
   /** @type {any[]} */
@@ -221,11 +222,12 @@ export class Curves extends Courses {
     return labelOf(run) + (hub.run(run.id).state === "diverged" ? ` · ${STATES.diverged}` : "")
   }
 
-  // What diverged leaves the frame rather than flattening the others.
+  // What diverged, or blew up without an end, leaves the frame rather than flattening the others.
   range(lines) {
     const { log_y: yLog } = this.props
-    const alive = lines.filter((l) => !isDead(l))
-    const all = framed(lines, isDead, lines.length <= MANY)
+    const lost = this.leaving(lines)
+    const alive = lines.filter((l) => !lost(l))
+    const all = framed(lines, lost, lines.length <= MANY)
     const held = alive.map((l) => [...this.evaluations(l)?.values ?? []])
     all.push(...held)
     all.push(...this.levels().map(([, value]) => [value]))
@@ -237,13 +239,22 @@ export class Curves extends Courses {
     return aired(bottom, top, yLog)
   }
 
+  // Which lines the frame need not hold: the others would lie flat on its ground.
+  leaving(lines) {
+    const { metric, log_y: yLog } = this.props
+    if (yLog || !metric.startsWith("loss/")) return isDead
+    const least = Math.min(...lines.map((l) => l.ys.find(Number.isFinite) ?? Infinity))
+    return (line) => isDead(line) || (line.ys.findLast(Number.isFinite) ?? 0) > BLOWN * least
+  }
+
   // Where a line leaves the frame, or ends: there its name stands.
   end(line, layout) {
     const log = layout.xaxis.type === "log"
     const right = log ? 10 ** layout.xaxis.range[1] : layout.xaxis.range[1]
     for (let i = line.xs.length - 1; i >= 0; i--) {
       if (line.ys[i] !== null && line.xs[i] <= right) {
-        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: this.name(line), full: line.runs.length > 1 ? line.run.group : line.run.name, run: line.run.id,
+        const name = this.name(line)
+        return { x: log ? Math.log10(line.xs[i]) : line.xs[i], y: line.ys[i], text: !this.zoom && line.ys[i] > this.top ? `↑ ${name}` : name, full: line.runs.length > 1 ? line.run.group : line.run.name, run: line.run.id,
           colour: runColour(this.theme, line.run, true) }
       }
     }
