@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from core.catalogue.entry import Entry
 from core.config.units import corpus_unit
-from core.language import t
+from core.language import Message, joined, t
 from core.metrics import names as metric_names
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
@@ -46,21 +46,38 @@ def together(entries: Sequence[Entry]) -> str:
     """
     found = [entry.summary.verdict for entry in entries]
     counts = Counter(one.kind for one in found).most_common()
-    said = ", ".join(
-        f"{n if len(counts) > 1 else 'all'} {VERDICT_LABELS[kind].many}" for kind, n in counts
+    each = [(n, Message(VERDICT_LABELS[kind].many)) for kind, n in counts]
+    said = joined(
+        [Message("{n} {what}", n=n, what=what) for n, what in each]
+        if len(each) > 1
+        else [Message("all {what}", what=each[0][1])]
     )
     means = [one.last_mean for one in found if one.last_mean is not None and one.kind != "diverged"]
     if not means:
-        return f"{said}."
+        return t("{said}.", said=said)
     low, high = f"{min(means):.2f}", f"{max(means):.2f}"
-    are = f"are all {low}" if low == high else f"lie between {low} and {high}"
-    entropy = found[0].entropy
-    known = f"; the entropy of {_singles(entries)} is {entropy:.3f}" if entropy else ""
-    return f"{said}. The means of their last {WINDOW} training losses {are}{known}."
+    values = {"said": said, "window": WINDOW, "low": low, "high": high, "known": ""}
+    if entropy := found[0].entropy:
+        singles = _singles(entries)
+        values["known"] = Message(
+            "; the entropy of {singles} is {entropy:.3f}", singles=singles, entropy=entropy
+        )
+    if low == high:
+        return t(
+            "{said}. The means of their last {window} training losses are all {low}{known}.",
+            **values,
+        )
+    return t(
+        "{said}. The means of their last {window} training losses lie between {low} and"
+        " {high}{known}.",
+        **values,
+    )
 
 
 def _singles(entries: Sequence[Entry]) -> str:
-    return "classes" if predicts(entries) == "image" else corpus_unit(entries[0].run.corpus).singles
+    if predicts(entries) == "image":
+        return Message("classes")
+    return corpus_unit(entries[0].run.corpus).singles
 
 
 def predicts(entries: Sequence[Entry]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,7 @@ def rewire() -> None:
         if _control(focus, "switch", change, "rewire_problem"):
             chosen["rewire"] = False  # it would cover what became of it
         else:  # a person typed layers, not a setting called overrides
-            said = str(chosen["rewire_problem"]).removeprefix("overrides: ")
+            said = re.sub(r"^overrides(: |：)", "", str(chosen["rewire_problem"]))
             chosen["rewire_problem"] = said[:1].upper() + said[1:]
 
 
@@ -168,7 +169,7 @@ def _control(run: Run, command: Any, text: str = "", place: str = PROBLEM) -> bo
     try:
         jobs.control(store(), run, command, text)
     except RunError as error:
-        st.session_state[place] = layers.sentence(str(error))
+        st.session_state[place] = t(layers.sentence(error.args[0]))
         return False
     return True
 
