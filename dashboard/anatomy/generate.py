@@ -14,7 +14,7 @@ from dashboard.anatomy import asking
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
-from dashboard.components import anatomy
+from dashboard.components import anatomy, explained
 from dashboard.figures import text as figures
 from dashboard.notice import parts as notice
 from dashboard.ui import cards
@@ -84,6 +84,8 @@ def scores(choice: Choice, mode: Mode) -> None:
         return
     answers = done(asked)
     with cards.card("scored", "On held-out text"):
+        said = notice.scored([(name_of(run), result) for run, result, _ in answers])
+        explained(said.told(), key="scored")
         st.html(score_table(answers))
     curves = [
         (
@@ -115,6 +117,8 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
     ):  # fmt: skip
         return
     with cards.card("continued", "Continuations against held-out text"):
+        said = notice.continued([(name_of(run), result) for run, result, _ in done(asked)])
+        explained(said.told(), key="continued")
         st.html(overlap_table(done(asked)))
         st.html(examples(done(asked)))
 

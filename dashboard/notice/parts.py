@@ -193,6 +193,57 @@ def by_position(curves: Sequence[Curve], unigram: float | None) -> Notice:
     )
 
 
+def scored(answers: Sequence[tuple[str, dict[str, Any]]]) -> Notice:
+    """The measures on held-out text; the name and the result of each run."""
+    now: list[str] = []
+    for name, result in answers:
+        if result["nats"] is None:
+            now.append(Message("{name}: its loss is not finite.", name=name))
+            continue
+        now.append(
+            Message(
+                "{name}: perplexity {perplexity}, it hesitates between about so many letters; the"
+                " likeliest one is right in {share:.0%} of the places.",
+                name=name,
+                perplexity=number(result["perplexity"]),
+                share=result["accuracy"],
+            )
+        )
+        now.append(_beside(float(result["nats"]), result["unigram"]))
+    return Notice(
+        Message("A row for each measure, a column for each run, on text that training never saw."),
+        Message(
+            "Perplexity is e to the loss, bits per character the loss in bits: the three say the"
+            " same. Accuracy counts only the likeliest letter."
+        ),
+        tuple(now),
+        ("perplexity", "nats", "accuracy", "letter frequencies"),
+    )
+
+
+def continued(answers: Sequence[tuple[str, dict[str, Any]]]) -> Notice:
+    """BLEU and ROUGE of continuations, beside chance."""
+    now: list[str] = []
+    for name, result in answers:
+        chance = result["chance"]["bleu"]
+        values = {"name": name, "bleu": result["bleu"], "chance": chance}
+        if result["bleu"] > chance:
+            now.append(Message("{name}: BLEU {bleu:.2f}, more than the {chance:.2f} of text that"
+                               " fits nothing.", **values))  # fmt: skip
+        else:
+            now.append(Message("{name}: BLEU {bleu:.2f}, no more than the {chance:.2f} of text that"
+                               " fits nothing.", **values))  # fmt: skip
+    return Notice(
+        Message("How many words and phrases the continuations share with how the text goes on."),
+        Message(
+            "Many continuations are right, so even a good network shares little with the one that"
+            " was written. Beside chance it can be read, alone it can't."
+        ),
+        tuple(now),
+        ("sampling", "perplexity"),
+    )
+
+
 def _beside(loss: float, unigram: float | None) -> str:
     if unigram is None:
         return ""

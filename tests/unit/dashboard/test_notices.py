@@ -124,6 +124,18 @@ def test_a_network_that_stops_early_and_one_that_sees_more():
     assert said(parts.by_position([("A", [float("nan")])], 2.0)) == str(NOTHING)
 
 
+def test_scores_are_read_beside_frequencies_and_continuations_beside_chance():
+    result = {"nats": 2.0, "perplexity": 7.389, "accuracy": 0.4, "unigram": 3.3}
+    assert said(parts.scored([("A", result)])) == (
+        "A: perplexity 7.39, it hesitates between about so many letters; the likeliest one is right"
+        " in 40% of the places. That is 1.3 nats below letter frequencies."
+    )
+    assert "not finite" in said(parts.scored([("A", {**result, "nats": None})]))
+    text = {"bleu": 3.0, "chance": {"bleu": 1.0}}
+    assert "more than the 1.00" in said(parts.continued([("A", text)]))
+    assert "no more than the 1.00" in said(parts.continued([("A", {**text, "bleu": 1.0})]))
+
+
 def test_landscapes():
     run = {"name": "A", "centre": 2.0, "loss": [3.0, 2.0, None]}
     assert said(landscape.line([run])) == (
@@ -183,6 +195,7 @@ def test_labels_of_notices_lead_to_terms_and_nothing_is_left_unsaid():
         streams.sinks([[np.nan]], {"uniform": 0.1, "found": [], "threshold": 0.3}),
         parts.lesion({"rows": [], "complete": True}), parts.gradient_paths([]),
         parts.logit_paths([]), parts.stopped_early([], None), parts.by_position([], None),
+        parts.scored([]), parts.continued([]),
         landscape.line([]), landscape.plane({"name": "A", "centre": 1.0, "loss": [[None]]}),
         landscape.trail("A", {"path_loss": [None], "explained": [0.5, 0.1], "steps": [0]}),
         pages.block(ModelConfig()), pages.outcomes([]),
