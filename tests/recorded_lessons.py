@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ ALWAYS = (
     *("loss/train", "loss/unigram", "loss/validation", "grad_norm/total", "learning_rate"),
     *("seconds", "activation/rms/embed"),
 )
+OF_THE_MACHINE = ("pid", "oom_kills")  # what a status says of where it was written
 SNAPSHOTS = 8  # of those that a run took, the last among them
 
 
@@ -102,8 +104,11 @@ def record(found: Result) -> None:
 
 def _copy(lesson: Lesson, run: Run, to: Path) -> None:
     (to / "metrics").mkdir(parents=True)
-    for name in ("config.json", "status.json", "corpus.json", "tokenizer.json", "events.jsonl"):
-        shutil.copyfile(run.path / name, to / name)
+    for name in ("config.json", "corpus.json", "tokenizer.json", "events.jsonl"):
+        if (run.path / name).exists():  # images have no tokenizer
+            shutil.copyfile(run.path / name, to / name)
+    status = json.loads((run.path / "status.json").read_text("utf-8"))
+    write_json(to / "status.json", {k: v for k, v in status.items() if k not in OF_THE_MACHINE})
     wanted = shown(lesson)
     for cadence in CADENCES:
         kept = [name for name in run.cadence_metrics(cadence) if name in wanted]
