@@ -1,5 +1,5 @@
-"""The command line: ``python -m core train|sweep|runs|export|import|generate|inspect|bench`` and
-``evidence``.
+"""The command line: ``python -m core train|sweep|runs|export|import|adopt|generate|inspect|bench``
+and ``evidence``.
 
 Bad input ends with one line that names the setting and exit status 2.
 """
@@ -33,6 +33,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     cli.runs.add_parser(commands)
     cli.export.add_parser(commands)
     cli.export.add_import(commands)
+    cli.adopt.add_parser(commands)
     cli.generate.add_parser(commands)
     cli.inspect.add_parser(commands)
     cli.bench.add_parser(commands)

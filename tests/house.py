@@ -52,7 +52,11 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
         (Box("cli __main__", "python -m core", "cli"),),
         (Box("jobs", "queue, workers"), Box("lessons", "what runs have shown")),
         (Box("evidence", "claims, checked"),),
-        (Box("anatomy", "a checkpoint, opened"), Box("transfer", "tables, zips")),
+        (
+            Box("anatomy", "a checkpoint, opened"),
+            Box("pretrained", "real models, in and out"),
+            Box("transfer", "tables, zips"),
+        ),
         (Box("training", "loop and hooks"), Box("catalogue", "runs as listed")),
         (Box("probes", "measured while training"), Box("durations", "how long it takes")),
         (Box("verdicts", "is it learning, why"), Box("models", "one equation")),

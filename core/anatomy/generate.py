@@ -9,6 +9,7 @@ stream: a :class:`core.anatomy.results.Token` for each new token, in order
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.anatomy import Answer, Report, parameters, results
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ALTERNATIVES = 5
 
 
-def about(drawn: Drawn, alphabet: str) -> results.Token:
+def about(drawn: Drawn, alphabet: Sequence[str]) -> results.Token:
     """One token as an object of the stream."""
     log = drawn.logits.double().log_softmax(0)  # (V,)
     p = log.exp()

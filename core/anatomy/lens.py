@@ -4,7 +4,7 @@ head(final_norm(h)) of the stream h after the embedding and after each layer; th
 network's own output. Kind ``lens``. N rows from embedding to output, T tokens, K = ``top``.
 
 arrays, of ``text``
-    ``top_ids``     int32 (N, T, K), likeliest first
+    ``top_ids``     int32 (N, T, K), places in ``alphabet``, likeliest first
     ``top_p``       float32 (N, T, K)
     ``right_p``     float32 (N, T), probability of the token that follows; NaN at the last place
     ``right_rank``  int32 (N, T), 0 if it is the likeliest; -1 at the last place
@@ -68,6 +68,7 @@ def lens(
     tokens = torch.tensor([ids], device=checkpoint.device)
     logits = look.read(tokens)
     names = list(logits)
+    alphabet = checkpoint.tokenizer.alphabet
     arrays = _places(torch.cat(list(logits.values())), tokens[0], asked.top)
     inputs, targets = checkpoint.held_out(asked.windows)
     means: list[Tensor] = []  # each (N, B)
@@ -78,14 +79,19 @@ def lens(
         means.append(torch.stack(rows))
         own.append(window_means(token_losses(checkpoint.model, x, y), y).cpu())
     losses = [mean_and_error(row) for row in torch.cat(means, 1)]
-    split = [checkpoint.tokenizer.decode([i]) for i in ids]
+    if not isinstance(alphabet, str):  # tens of thousands of tokens, of which few are shown
+        top = arrays["top_ids"]
+        shown, places = np.unique(top, return_inverse=True)
+        alphabet = checkpoint.pieces(shown.tolist())
+        arrays["top_ids"] = places.reshape(top.shape).astype(np.int32)
+    split = checkpoint.pieces(ids)
     found: results.Lens = {
         "text": "".join(split),
         "tokens": split,
         "ids": ids,
         "rows": names,
         "labels": [label(name) for name in names],
-        "alphabet": checkpoint.tokenizer.alphabet,
+        "alphabet": alphabet,
         "loss": [loss for loss, _ in losses],
         "loss_error": [error for _, error in losses],
         "model_loss": float(torch.cat(own).mean()),

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.images import Images
+from core.data.subwords import KIND, Subwords, TokenizerError, subwords_in
 from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
@@ -25,7 +26,7 @@ from core.models.block import Sublayer
 from core.models.observe import See, no_observer
 from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
-from core.training.checkpoints import CheckpointError, load_weights
+from core.training.checkpoints import CheckpointError, load_weights, map_weights
 from core.training.objectives import IGNORED
 
 BATCH_TOKENS = 8192  # of a forward pass over many windows
@@ -52,10 +53,12 @@ class LoadedCheckpoint:
         self._found: dict[tuple[object, ...], Any] = {}
 
     def _load(self) -> nn.Module:
-        config = self.config
-        model = build_model(self.wiring, self.vocabulary, config.image)
+        config, folder = self.config, self.run.path / "checkpoints"
         try:
-            load_weights(self.run.path / "checkpoints", self.step, model)
+            model = build_model(self.wiring, self.vocabulary, config.image)
+            # As large as real ones are, they stay on the disk.
+            load = map_weights if self.run.source else load_weights
+            load(folder, self.step, model)
         except CheckpointError as error:
             raise RunError(f"run {self.run.id}: {error}") from error
         return model.to(self.device).eval()
@@ -108,9 +111,15 @@ class LoadedCheckpoint:
         return int(known) if known else self.corpus.vocabulary
 
     @cached_property
-    def tokenizer(self) -> CharacterTokenizer:
+    def tokenizer(self) -> CharacterTokenizer | Subwords:
         """The run's own alphabet. Raises RunError where the run reads no text."""
-        alphabet = self.run.tokenizer.get("alphabet")
+        about = self.run.tokenizer
+        if about.get("kind") == KIND:
+            try:
+                return subwords_in(self.run.path, about.get("size"))
+            except TokenizerError as error:
+                raise RunError(*error.args) from error
+        alphabet = about.get("alphabet")
         if alphabet is None:
             raise RunError(f"run {self.run.id} reads no text")
         return CharacterTokenizer(str(alphabet))
@@ -118,7 +127,11 @@ class LoadedCheckpoint:
     @cached_property
     def corpus(self) -> Text | Images:
         """The run's corpus. Raises RunError where this machine has another text by that name."""
-        corpus = corpora.load_corpus(self.config)
+        tokenizer = self.tokenizer if self.run.source else None
+        if isinstance(tokenizer, Subwords):
+            corpus: Text | Images = corpora.read_by(self.config.data, tokenizer)
+        else:
+            corpus = corpora.load_corpus(self.config)
         known = self.run.corpus.get("sha256")
         if known not in (None, corpus.sha256):
             raise RunError(
@@ -138,7 +151,10 @@ class LoadedCheckpoint:
 
     def encode(self, text: str, name: str = "text") -> list[int]:
         """The text's tokens. Raises ValueError naming the characters that the alphabet lacks."""
-        known = set(self.tokenizer.alphabet)
+        tokenizer = self.tokenizer
+        if isinstance(tokenizer, Subwords):
+            return tokenizer.encode(text)
+        known = set(tokenizer.alphabet)
         unknown = sorted(set(text) - known)
         if unknown:
             shown = " ".join(map(repr, unknown[:SHOWN])) + (" …" if len(unknown) > SHOWN else "")
@@ -146,14 +162,18 @@ class LoadedCheckpoint:
                 f"{name}: the run's alphabet of {len(known)} characters lacks {shown}; leave"
                 " them out"
             )
-        return self.tokenizer.encode(text)
+        return tokenizer.encode(text)
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        """The text of each token."""
+        return [self.tokenizer.alphabet[i] for i in ids]
 
     def prompt(self, text: str, name: str = "prompt") -> list[int]:
         """The tokens of a prompt; a line break, where the alphabet has none, is the probe text.
 
         Raises ValueError naming other characters that the alphabet lacks.
         """
-        if text == "\n" and text not in self.tokenizer.alphabet:
+        if text == "\n" and not self.tokenizer.known(text):
             return self.tokens("")
         return self.encode(text, name)
 
@@ -168,7 +188,8 @@ class LoadedCheckpoint:
             return (probe or self.text.windows(self.context, 1)[0].tolist())[:most]
         ids = self.encode(text, name)
         if len(ids) > most:
-            raise ValueError(f"{name} has {len(ids)} characters; this model sees {most} at once")
+            unit = "characters" if len(ids) == len(text) else "tokens"
+            raise ValueError(f"{name} has {len(ids)} {unit}; this model sees {most} at once")
         return ids
 
     def held_out(self, windows: int, length: int | None = None) -> tuple[Tensor, Tensor]:

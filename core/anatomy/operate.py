@@ -74,7 +74,7 @@ def operate(
     means = mean_outputs(model, operations, (x for x, _ in checkpoint.batches(inputs, targets)))
     with operated(model, operations, means):
         after, after_tokens, after_text = look(model, 0.5, "after")
-    split = [checkpoint.tokenizer.decode([i]) for i in ids]
+    split = checkpoint.pieces(ids)
     delta, delta_error = mean_and_error(after - before)
     found: results.Operate = {
         "operations": [one.words for one in operations],

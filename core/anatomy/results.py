@@ -141,7 +141,9 @@ class Lens(TypedDict):
         list[str], about('Observables: "embed", "blocks.0.resid_mid", "blocks.0.resid_post", ...')
     ]
     labels: Annotated[list[str], about('In words: "embedding", "layer 0 attention", ...')]
-    alphabet: Annotated[str, about("Character i is the token with index i.")]
+    alphabet: Annotated[
+        str | list[str], about("Character i, or text i, is what `top_ids` calls i.")
+    ]
     loss: Annotated[list[Number], about("By row, nats a token on held-out text.")]
     loss_error: Annotated[list[Number], about("By row, standard error over windows.")]
     model_loss: Annotated[Number, about("The network's own, which the last row equals.")]

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, losses_of
+from core.data.subwords import Subwords
 from core.training.objectives import IGNORED
 
 LONGEST = 100_000  # characters of a typed text
@@ -35,7 +36,8 @@ def score(
     """Predict held-out or typed text; the module's docstring says what is found."""
     typed = asked.text
     single = checkpoint.wiring.family == "mlp"
-    windows = _typed(checkpoint, typed) if typed else [checkpoint.held_out(asked.windows)]
+    ids = _encoded(checkpoint, typed) if typed else []
+    windows = _typed(checkpoint, ids) if typed else [checkpoint.held_out(asked.windows)]
     if single and not typed:
         windows = [(inputs, targets[:, -1:]) for inputs, targets in windows]
     parts: list[Tensor] = []  # each (3, B, T): nats, rank, p
@@ -54,19 +56,21 @@ def score(
         rows = [row[:, places] for row in rows]
     flat = torch.cat(rows, 1)  # (3, predictions)
     nats = float(flat[0].mean())
+    split = checkpoint.pieces(ids)
+    characters = _characters(checkpoint, split, windows) or flat.shape[1]
     means = torch.stack([row[0].mean() for row in rows])
     unigram = checkpoint.run.corpus.get("unigram_validation")
     found: results.Score = {
         "on": "text" if typed else "held-out",
         "nats": nats,
         "nats_error": float(means.std() / len(means) ** 0.5) if len(means) > 1 else None,
-        "bits_per_character": nats / math.log(2),
+        "bits_per_character": nats / math.log(2) * (flat.shape[1] / characters),
         "perplexity": math.exp(nats) if nats < 700 else math.inf,
         "accuracy": float((flat[1] == 0).double().mean()),
         "predictions": flat.shape[1],
         "windows": len(rows),
         "unigram": None if typed else unigram,
-        "tokens": _tokens(typed, flat) if typed else [],
+        "tokens": _tokens(split, flat) if split else [],
         "step": checkpoint.step,
     }
     return Answer(found, _by_position(rows, places))
@@ -84,13 +88,34 @@ def _measured(checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor) -> 
     return torch.stack((nats, ahead.sum(-1).double(), (-nats).exp())).cpu()
 
 
-def _typed(checkpoint: LoadedCheckpoint, text: str) -> list[tuple[Tensor, Tensor]]:
-    """Inputs and targets that predict each character but the first once."""
+def _characters(
+    checkpoint: LoadedCheckpoint, split: list[str], windows: list[tuple[Tensor, Tensor]]
+) -> int:
+    """Characters of what is predicted, in the tokens of a pretrained model; else 0: one each."""
+    tokenizer = checkpoint.tokenizer
+    if not isinstance(tokenizer, Subwords):
+        return 0
+    if split:
+        return sum(map(len, split[1:]))
+    rows = (row for _, targets in windows for row in targets.tolist())
+    return sum(len(tokenizer.decode(row)) for row in rows)
+
+
+def _encoded(checkpoint: LoadedCheckpoint, text: str) -> list[int]:
+    """The tokens of a typed text. Raises ValueError for one without a token to predict."""
     if len(text) > LONGEST:
         raise ValueError(f"text has {len(text)} characters; accepted: up to {LONGEST}")
     if len(text) < 2:
         raise ValueError("text has a single character; type at least two")
-    ids = torch.tensor(checkpoint.encode(text), device=checkpoint.device)
+    ids = checkpoint.encode(text)
+    if len(ids) < 2:
+        raise ValueError("text has a single token; type at least two")
+    return ids
+
+
+def _typed(checkpoint: LoadedCheckpoint, tokens: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """Inputs and targets that predict each token but the first once."""
+    ids = torch.tensor(tokens, device=checkpoint.device)
     size = checkpoint.context
     if checkpoint.wiring.family == "mlp":  # the window before each character, shorter at the start
         starts = [(max(0, i - size), i) for i in range(1, len(ids))]
@@ -101,9 +126,9 @@ def _typed(checkpoint: LoadedCheckpoint, text: str) -> list[tuple[Tensor, Tensor
     ]
 
 
-def _tokens(text: str, flat: Tensor) -> list[results.Scored]:
-    first: results.Scored = {"text": text[0], "p": None, "nats": None, "rank": None}
-    rest = zip(text[1:], *flat.tolist(), strict=True)
+def _tokens(split: list[str], flat: Tensor) -> list[results.Scored]:
+    first: results.Scored = {"text": split[0], "p": None, "nats": None, "rank": None}
+    rest = zip(split[1:], *flat.tolist(), strict=True)
     others: list[results.Scored] = [
         {"text": c, "p": p, "nats": n, "rank": int(r)} for c, n, r, p in rest
     ]

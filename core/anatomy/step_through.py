@@ -41,7 +41,7 @@ def block(
         step.key.replace(".", "_"): _numbers(checkpoint, asked, trace, step).float().cpu().numpy()
         for step in found
     }
-    split = [checkpoint.tokenizer.decode([i]) for i in ids]
+    split = checkpoint.pieces(ids)
     result: results.Block = {
         "text": "".join(split),
         "tokens": split,

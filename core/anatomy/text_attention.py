@@ -24,7 +24,7 @@ def attention(
     ids = checkpoint.tokens(asked.text)
     report(0.0, f"reads {len(ids)} tokens")
     pattern = patterns(checkpoint, ids)
-    split = [checkpoint.tokenizer.decode([i]) for i in ids]
+    split = checkpoint.pieces(ids)
     found: results.Attention = {
         "text": "".join(split),
         "tokens": split,

@@ -1,12 +1,13 @@
 """One module a command of ``python -m core``."""
 
-from core.cli import bench, evidence, export, generate, inspect, runs, sweep, train
+from core.cli import adopt, bench, evidence, export, generate, inspect, runs, sweep, train
 from core.cli.help import spoken_help
 from core.cli.options import Parser, UsageError, refuse_invalid_text
 
 __all__ = [
     "Parser",
     "UsageError",
+    "adopt",
     "bench",
     "evidence",
     "export",

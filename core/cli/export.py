@@ -14,6 +14,8 @@ from core.runs import RunStore
 from core.shown import one_line
 from core.transfer.tables import FORMATS, Format, export, import_runs
 
+MODEL = "transformers"
+
 
 def add_verb(verbs: Any) -> None:
     """``runs export``."""
@@ -21,7 +23,13 @@ def add_verb(verbs: Any) -> None:
         "export", help=t("write runs as CSV, Parquet, TensorBoard events, zip")
     )
     parser.add_argument("ids", nargs="+", metavar="ID", help=t("a run's id, or a part only it has"))
-    parser.add_argument("--format", required=True, choices=FORMATS, help=t("what to write"))
+    parser.add_argument(
+        "--format", required=True, choices=(*FORMATS, MODEL),
+        help=t("what to write; transformers: one run, as a folder that the library loads"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--step", type=int, help=t("the checkpoint's step, for transformers (default: the last)")
+    )
     parser.add_argument(
         "--to", required=True, metavar="PATH", help=t("a new folder; a file for zip, or with .zip")
     )
@@ -56,6 +64,8 @@ def run_verb(options: argparse.Namespace) -> int:
     """Write the runs that were named, or all of them."""
     # Not `store_of`: what leaves the runs folder is as open as the user's other files.
     store, form = RunStore(options.runs_dir), options.format
+    if form == MODEL:
+        return _export_model(store, options)
     assert form in FORMATS
     if form == "zip" and options.metrics:
         raise UsageError(Message(
@@ -74,6 +84,22 @@ def run_verb(options: argparse.Namespace) -> int:
         print(json.dumps({"to": str(to), "runs": ids}))
     else:
         print(t("{n} run: {file}", "{n} runs: {file}", n=len(ids), file=one_line(to)))
+    return 0
+
+
+def _export_model(store: RunStore, options: argparse.Namespace) -> int:
+    if len(options.ids) > 1 or options.metrics:
+        raise UsageError(
+            Message("--format transformers: one run becomes one folder, without its metrics")
+        )
+    from core.pretrained.export import export as export_model
+
+    run, to = find(store, options.ids[0]), expanded(options.to)
+    family = export_model(run, to, options.step)
+    if options.json:
+        print(json.dumps({"to": str(to), "runs": [run.id], "architecture": family.architecture}))
+    else:
+        print(f"{family.architecture}: {one_line(to)}")
     return 0
 
 

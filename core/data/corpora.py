@@ -18,9 +18,10 @@ from core.config import SYNTHETIC, DataConfig, RunConfig
 from core.data import images
 from core.data.downloads import CorpusError, Download, cache_folder
 from core.data.images import Images
+from core.data.subwords import Subwords
 from core.data.tasks import Synthetic, check_context, synthetic
-from core.data.texts import TRAINING_SHARE, Text
-from core.data.tokenizers import cross_entropy, encode
+from core.data.texts import TRAINING_SHARE, SubwordText, Text
+from core.data.tokenizers import Tokens, cross_entropy, encode
 from core.files import RefusedFileError, expanded, read_named, write_atomically
 from core.language import Message, reason, told
 
@@ -43,6 +44,20 @@ def load_text(data: DataConfig) -> Text:
         except (OSError, RuntimeError, ValueError):
             stamp = -1  # reading it gives the sentence
     return _load_text(data, stamp)
+
+
+def read_by(data: DataConfig, subwords: Subwords) -> Text:
+    """The corpus in the tokens of a pretrained model. Raises :class:`CorpusError`."""
+    if data.corpus in SYNTHETIC:
+        raise CorpusError(
+            Message("{corpus} is a task of its own tokens; a pretrained model needs a text",
+                    corpus=data.corpus)
+        )  # fmt: skip
+    content = _content(data.corpus, data.path)
+    name = Path(data.path).name if data.path else data.corpus
+    sha = hashlib.sha256(content).hexdigest()
+    ids = subwords.corpus(_decoded(content, name), sha, cache_folder() / "tokens")
+    return _as_text(name, sha, Tokens(ids, subwords.alphabet), SubwordText)
 
 
 def load_corpus(config: RunConfig) -> Text | Images:
@@ -82,6 +97,11 @@ def _load_text(data: DataConfig, stamp: int) -> Text:
         tokens = encode(text, sha, cache_folder() / "tokens")
     except ValueError as error:
         raise CorpusError(Message("{name} {why}", name=name, why=error)) from error
+    return _as_text(name, sha, tokens)
+
+
+def _as_text(name: str, sha: str, tokens: Tokens, kind: type[Text] = Text) -> Text:
+    """A text as its tokens, with what is known of it. Raises :class:`CorpusError`."""
     training = tokens.ids[: int(TRAINING_SHARE * len(tokens.ids))]
     validation = tokens.ids[len(training) :]
     if len(training) < 2 or len(validation) < 2:
@@ -92,7 +112,7 @@ def _load_text(data: DataConfig, stamp: int) -> Text:
                 n=len(tokens.ids),
             )
         )
-    return Text(
+    return kind(
         name,
         sha,
         tokens,

@@ -106,3 +106,9 @@ class Text:
         bound.
         """
         return None
+
+
+class SubwordText(Text):
+    """A corpus in the tokens of a pretrained model; entropies are per token, too."""
+
+    unit = "token"

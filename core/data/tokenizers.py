@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,11 @@ MOST_LETTERS = 2**16
 
 @dataclass(frozen=True)
 class Tokens:
-    """A text as indices (n,) uint16 into its alphabet, the sorted characters that occur in it."""
+    """A text as indices (n,) into its alphabet: the sorted characters that occur in it (uint16), or
+    the texts of a pretrained model's tokens (uint32)."""
 
     ids: np.ndarray
-    alphabet: str
+    alphabet: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,18 @@ def content_of(base: Path, suffix: str, about: dict[str, Any]) -> bytes:
     return found
 
 
+def check_file(path: Path, about: dict[str, Any]) -> None:
+    """Raises CheckpointError where a file is not what the JSON says; it is read in pieces."""
+    try:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+    sums = about.get("sha256")
+    if isinstance(sums, dict) and found != sums.get(path.suffix):
+        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+
+
 def check(folder: Path, step: int) -> dict[str, Any]:
     """What the JSON of a checkpoint says, of which all is there and whole.
 

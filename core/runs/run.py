@@ -180,8 +180,15 @@ class Run:
 
     @property
     def tokenizer(self) -> dict[str, Any]:
-        """kind (`characters`) and alphabet; {} until the first start."""
+        """kind (`characters`) and alphabet, or kind `subwords`, their size and the SHA-256 of
+        `subwords.json`; {} until the first start."""
         return dict(small_files.fields(self.prefix, "tokenizer.json"))
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Of a pretrained model that became a run: name, family, sha256, config (its own), writes
+        (whether it has an output layer), vocabulary, context; {} of a run that was trained here."""
+        return dict(small_files.fields(self.prefix, "source.json"))
 
     @property
     def damaged(self) -> list[str]:

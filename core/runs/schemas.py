@@ -18,6 +18,7 @@ SCHEMAS = {
     "meta.json": 1,
     "corpus.json": 1,
     "tokenizer.json": 1,
+    "source.json": 1,
     "switches.json": 1,
     "fork.json": 1,
     "digest.json": 1,

@@ -34,9 +34,14 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},
         **{"unigram_entropy": (int, float), "unigram_validation": (int, float)},
-        **{"probe_text": str, "probe_tokens": list, "baseline": str, "floor": (int, float)},
+        **{"probe_text": str, "probe_tokens": list, "probe_pieces": list},
+        **{"baseline": str, "floor": (int, float)},
     },
-    "tokenizer.json": {"kind": str, "alphabet": str},
+    "tokenizer.json": {"kind": str, "alphabet": str, "size": int, "sha256": str},
+    "source.json": {
+        **{"name": str, "family": str, "sha256": str, "config": dict, "writes": bool},
+        **{"vocabulary": int, "context": int},
+    },
 }
 
 

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,15 @@ class RunStore:
         self.root = expanded(root or os.environ.get("ADDNORM_RUNS") or "runs").absolute()
 
     def create(
-        self, config: RunConfig, name: str = "", fork: ForkPoint | None = None, **meta: Any
+        self,
+        config: RunConfig,
+        name: str = "",
+        fork: ForkPoint | None = None,
+        fill: Callable[[Path], None] = lambda made: None,
+        **meta: Any,
     ) -> Run:
-        """A new run, queued; of a `fork` it has the checkpoint.
+        """A new run, queued; of a `fork` it has the checkpoint. `fill` adds to its directory before
+        anybody sees it, and what it raises leaves none.
 
         Raises RunError when the folder can't be written or the checkpoint is gone.
         """
@@ -76,6 +82,7 @@ class RunStore:
             begins = 0 if fork is None else fork.step
             Status(step=begins, steps=config.training.steps).write(made / "status.json")
             write_atomically(made / "config.json", config.model_dump_json(indent=1) + "\n")
+            fill(made)
             lock.release()
             path = self._appear(made, slug)
         except fork_files.ForkError as error:
@@ -91,6 +98,9 @@ class RunStore:
                     why=reason(error),
                 )
             ) from error
+        except BaseException:  # of `fill`, or Ctrl-C meanwhile
+            shutil.rmtree(made, ignore_errors=True)
+            raise
         finally:
             lock.release()
         return self._run(path.name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -25,6 +25,7 @@ from core.runs.checkpoint_files import (
     NewerCheckpointError,
     about_of,
     base_of,
+    check_file,
     checksum,
     content_of,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "NewerCheckpointError",
     "Progress",
     "load_weights",
+    "map_weights",
     "resume",
     "set_aside",
     "write",
@@ -91,6 +93,26 @@ def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
+
+
+def map_weights(folder: Path, step: int, model: nn.Module) -> None:
+    """As :func:`load_weights`, but the numbers stay in the file until they are used, and are read
+    from there again where memory is short. Raises CheckpointError."""
+    base = base_of(folder, step)
+    path = base.with_suffix(WEIGHTS)
+    check_file(path, about_of(base))
+    own = _kept(model)
+    try:
+        with safe_open(path, "pt") as file:
+            if set(file.keys()) != own.keys():
+                raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
+            for name, tensor in own.items():
+                found = file.get_tensor(name)
+                if found.shape != tensor.shape:
+                    raise CheckpointError(f"{path.name} is damaged: {name} has another shape")
+                tensor.data = found
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
 
 
 def _kept(model: nn.Module) -> dict[str, Tensor]:

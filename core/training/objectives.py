@@ -145,7 +145,7 @@ class LanguageTask(Task):
 
     def __init__(self, config: RunConfig, text: Text) -> None:
         super().__init__(config, text)
-        self.text, self.tokenizer = text, CharacterTokenizer(text.tokens.alphabet)
+        self.text, self.tokenizer = text, CharacterTokenizer("".join(text.tokens.alphabet))
         training = config.training
         self.batches = text.batches(config.model.context, training.batch_size, training.seed)
         self.known = text.baseline(config.model.context, self.last)
@@ -198,7 +198,7 @@ class LanguageTask(Task):
     @property
     def alphabet(self) -> str:
         """The characters that occur in the text."""
-        return self.text.tokens.alphabet
+        return self.tokenizer.alphabet
 
     def sample(self, model: nn.Module) -> str:
         """A few dozen characters that continue the start of the held-out text, or of a sequence.

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.subwords import KIND, TokenizerError, subwords_in
 from core.data.tokenizers import CharacterTokenizer
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
+from core.language import t
 from core.runs import Run, RunError, RunStore
 from dashboard.address.param import Address, Param, Problems, read, within
 from dashboard.catalogue import run_names
@@ -64,17 +66,26 @@ def nearest(steps: Sequence[int], wanted: int | None) -> int | None:
 
 def text_problem(run: Run, text: str) -> str:
     """Why a run can't read a text, in one sentence; empty where it can."""
-    alphabet = str(run.tokenizer.get("alphabet", ""))
+    about, context = run.tokenizer, run.config.model.context
+    if about.get("kind") == KIND:
+        try:
+            length = len(subwords_in(run.path, about.get("size")).encode(text))
+        except TokenizerError as error:
+            return t(error)
+        return "" if length <= context else _too_long(run, length)
+    alphabet = str(about.get("alphabet", ""))
     if not alphabet:
         return f"{run.name} has not started: its tokens are not known yet."
     known = CharacterTokenizer(alphabet).known(text)
     if len(known) < len(text):
         strange = "".join(dict.fromkeys(c for c in text if c not in known))
         return f"{run.name} never saw {' '.join(strange[:8])}; leave these characters out."
-    context = run.config.model.context
-    if len(text) > context:
-        return f"The text has {len(text)} tokens; {run.name} reads at most {context}."
-    return ""
+    return "" if len(text) <= context else _too_long(run, len(text))
+
+
+def _too_long(run: Run, length: int) -> str:
+    most = run.config.model.context
+    return f"The text has {length} tokens; {run.name} reads at most {most}."
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,9 @@ import streamlit as st
 
 from core.catalogue.entry import Entry
 from core.language import mark, t
-from core.runs import Run
+from core.pretrained.export import export as export_model
+from core.pretrained.export import family_for
+from core.runs import Run, RunError
 from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted
 from dashboard.live.feed import store
@@ -53,6 +56,49 @@ def export_popover(entries: Sequence[Entry], ticked: bool = False) -> None:
                 width="stretch",
             )
             st.html(f'<div class="card-below">{t(what)}</div>')
+        _model_button(runs)
+
+
+def _model_button(runs: Sequence[Run]) -> None:
+    """One run as a folder that `transformers` loads, where it has such a network."""
+    why = _no_model(runs)
+    st.download_button(
+        t("Model for transformers"),
+        _model(runs),
+        "model.zip",
+        "application/zip",
+        key="export_transformers",
+        on_click="ignore",
+        width="stretch",
+        disabled=bool(why),
+    )
+    what = why or t("The newest checkpoint with its tokenizer and a model card, in a zip.")
+    st.html(f'<div class="card-below">{escape(what)}</div>')
+
+
+def _no_model(runs: Sequence[Run]) -> str:
+    if len(runs) != 1:
+        return t("One run becomes one folder for transformers: choose a single run.")
+    steps = runs[0].checkpoints
+    if not steps:
+        return t("It has no checkpoint yet.")
+    try:
+        family_for(runs[0], runs[0].model_at(steps[-1]))
+    except RunError as error:
+        return t(error)
+    return ""
+
+
+def _model(runs: Sequence[Run]) -> Callable[[], BinaryIO]:
+    def make() -> BinaryIO:
+        folder = Path(tempfile.mkdtemp())
+        try:
+            export_model(runs[0], folder / "model")
+            return open(shutil.make_archive(str(folder / "zip"), "zip", folder / "model"), "rb")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return make
 
 
 def _made(runs: Sequence[Run], form: Format) -> Callable[[], BinaryIO]:

@@ -18,7 +18,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
     """The facts of a run that a view shows and that do not change while it trains.
 
     Runs of one `group` are drawn as their mean with a band. `flops_per_step` is None until the run
-    knows its alphabet; `tokens` adds the characters of the probe text.
+    knows its alphabet; `tokens` adds those of the probe text.
     """
     meta, config = run.meta, run.config
     vocabulary = run.corpus.get("vocabulary")
@@ -50,7 +50,8 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         except RunError:
             told["twin"] = t("a deleted run")
     if tokens:
-        told["tokens"] = list(str(run.corpus.get("probe_text", "")))[: config.probe_length]
+        pieces = run.corpus.get("probe_pieces") or list(str(run.corpus.get("probe_text", "")))
+        told["tokens"] = pieces[: config.probe_length]
     return told
 
 

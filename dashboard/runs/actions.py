@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import streamlit as st
 
 from core import jobs
+from core.data.downloads import CorpusError
 from core.jobs.queue import Where
 from core.language import t
 from core.memory import in_bytes
+from core.pretrained.adopt import adopt
 from core.runs import Run, RunError
 from core.runs.trash import DAYS, SHORT
 from core.transfer.tables import import_runs
@@ -25,7 +27,7 @@ def attempt(act: Callable[[], object]) -> bool:
     """Do it, or keep the sentence that says why that fails; returns whether it was done."""
     try:
         act()
-    except (RunError, OSError) as error:
+    except (RunError, CorpusError, OSError) as error:
         st.session_state.setdefault("runs_problems", []).append(t(error))
         return False
     return True
@@ -148,6 +150,21 @@ def resume(runs: Iterable[Run]) -> None:
     """Take runs up again from their last checkpoints."""
     for run in runs:
         attempt(lambda run=run: jobs.control(store(), run, "resume"))  # type: ignore[misc]
+
+
+def adopt_model() -> None:
+    """Make a run of the model whose folder or file was named."""
+    named = str(st.session_state.get("adopt_path", "")).strip()
+    if not named:
+        return
+    line = st.progress(0.0, t("Reads the model"))
+
+    def take() -> None:
+        run = adopt(store(), named, report=lambda share, doing: line.progress(share, t(doing)))
+        say(t("{name} is a run now.", name=run.name))
+
+    attempt(take)
+    line.empty()
 
 
 def import_zip() -> None:

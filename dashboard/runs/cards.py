@@ -71,6 +71,7 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
             )
         share.export_popover(chosen, ticked=True)
         _import_popover()
+        _adopt_popover()
         if st.button(
             t("Delete"),
             key="delete_runs",
@@ -237,6 +238,22 @@ def _import_popover() -> None:
         )
 
 
+def _adopt_popover() -> None:
+    """Where a pretrained model is named."""
+    with st.popover(t("Adopt a model"), key="adopt_popover"), st.form("adopt_form", border=False):
+        st.caption(
+            t(
+                "A pretrained model on this machine becomes a run with one checkpoint: a folder of"
+                " `transformers` with safetensors (GPT-2, Llama, Mistral, Qwen, OLMo 2, BERT), or a"
+                " GGUF file."
+            )
+        )
+        st.text_input(t("Folder or .gguf file"), key="adopt_path", max_chars=1000)
+        if st.form_submit_button(t("Adopt"), key="adopt_model"):
+            actions.adopt_model()
+            st.rerun()
+
+
 def _table(
     folder: Folder,
     rows: Sequence[Mapping[str, Any]],
@@ -311,8 +328,14 @@ def first_run() -> None:
     cards.first_run(
         t("No runs yet"),
         t("Every network that you train is listed here with its state."),
-        _import_popover,
+        _bring_runs,
     )
+
+
+def _bring_runs() -> None:
+    """The ways to runs beside training some."""
+    _import_popover()
+    _adopt_popover()
 
 
 def news() -> None:
