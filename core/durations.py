@@ -12,7 +12,7 @@ from core import estimate
 from core.config import CLASSES, RunConfig
 from core.data.corpora import check_length, letters, load_text
 from core.data.downloads import CorpusError
-from core.language import Message
+from core.language import Message, told
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
 
@@ -46,7 +46,7 @@ def vocabulary(config: RunConfig, read: bool = True) -> tuple[int | None, str]:
         text = load_text(config.data)
         check_length(text, config.model.context)
     except CorpusError as error:
-        return None, str(error)
+        return None, told(error)
     return text.vocabulary, ""
 
 

@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_javascript
@@ -88,9 +89,11 @@ def in_tables() -> Iterator[tuple[str, str]]:
     """The room and each text of the tables that say what things are called."""
     from core.config import settings
     from core.glossary import terms
+    from core.jobs.inspections import State as WorkState
     from core.language import JOINTS, REASONS
     from core.lessons import lessons
     from core.metrics import names
+    from core.runs.status import COMMANDS, STATES
     from core.verdicts.labels import STATE_LABELS, VERDICT_LABELS
     from dashboard.ui import navigation
 
@@ -98,6 +101,10 @@ def in_tables() -> Iterator[tuple[str, str]]:
         yield "dashboard.app_pages", navigation.title(name)
     for text in (*JOINTS.values(), *REASONS):
         yield "core.language", text
+    for text in (*STATES, *COMMANDS):
+        yield "core.runs", text
+    for text in get_args(WorkState):
+        yield "core.jobs", text
     for info in settings().values():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         for text in (info.title, info.description, extra.get("unit")):

@@ -9,6 +9,8 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from core.language import Message
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -60,4 +62,4 @@ def times(experiments: Sequence[Hashable]) -> str:
         return ""
     if seeds == runs:
         return f"×{runs}"
-    return f"×{runs} ({'one seed' if seeds == 1 else f'{seeds} seeds'})"
+    return Message("×{runs} (one seed)", "×{runs} ({n} seeds)", runs=runs, n=seeds)

@@ -8,12 +8,13 @@ and how many it has. Repeats of one experiment count as one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.catalogue.means import Mean, mean_of
 from core.catalogue.summary import RunSummary
+from core.language import Message, joined, mark
 from core.runs.status import State
 from core.verdicts.labels import BAD_KINDS, DEAD_KINDS, LIVE, VERDICT_LABELS, VerdictKind
 
@@ -56,19 +57,20 @@ class Cell:
     kind: Drawn
     text: str = ""
     small: str = ""
-    said: str = "no run"
+    said: str = Message("no run")
     value: float | None = None
     count: int = 0
     of: int = 0
     share: float | None = None
 
-    def for_browser(self) -> dict[str, Any]:
-        """Plain values; the number as it is shown comes with it."""
+    def for_browser(self, say: Callable[[str], str] = str) -> dict[str, Any]:
+        """Plain values, messages as `say` says them; the number as it is shown comes with it."""
         value = None if self.value is None else round(self.value, 4)
         share = None if self.share is None else round(self.share, 3)
         return {
-            "kind": self.kind, "text": self.text, "small": self.small, "said": self.said,
-            "value": value, "count": self.count, "of": self.of, "share": share,
+            "kind": self.kind, "text": say(self.text), "small": say(self.small),
+            "said": say(self.said), "value": value, "count": self.count, "of": self.of,
+            "share": share,
         }  # fmt: skip
 
 
@@ -93,7 +95,7 @@ def cell(runs: Sequence[Outcome], impossible: str = "") -> Cell:
     """The cell of these runs; `impossible` is why there can be none."""
     if not runs:
         if impossible:
-            return Cell("impossible", "not possible", said=impossible)
+            return Cell("impossible", Message("not possible"), said=impossible)
         return Cell("empty")
     ended = [run for run in runs if run.kind != "live"]
     mean = mean_of((run.experiment, run.loss) for run in ended if run.kind not in LOST)
@@ -105,20 +107,30 @@ def cell(runs: Sequence[Outcome], impossible: str = "") -> Cell:
 def _live(runs: Sequence[Outcome], ended: Sequence[Outcome], mean: Mean) -> Cell:
     states = {run.state for run in runs if run.kind == "live"}
     training = states & {"running", "starting"}
-    word = "training" if training else "paused" if "paused" in states else "waiting"
+    word: str = Message("waiting")
+    if training or "paused" in states:
+        word = Message("training") if training else Message("paused")
     done = sum(run.kind != "stopped" for run in ended)
     share = sum(_share(run) for run in runs) / len(runs)
     if len(runs) == 1:
         [run] = runs
         now = "" if run.loss is None or word == "waiting" else f"{run.loss:.2f}"
-        said = f"{word}, its loss is {now} now" if now else word
+        said = Message("{word}, its loss is {loss} now", word=word, loss=now) if now else word
         return Cell("live", now or word, word if now else "", said, of=1, share=share)
-    count = f"{done} of {len(runs)} done"
+    count = Message("{done} of {of} done", done=done, of=len(runs))
     if mean.value is None:
-        return Cell("live", word, count, f"{word}, {count}", of=len(runs), share=share)
-    so_far = f"mean of {mean.count} of {len(runs)}"
-    said = f"{word}, {count}; {mean.value:.2f} is the {so_far} runs"
-    return Cell("live", f"{mean.value:.2f}", f"{so_far} so far", said, count=mean.count,
+        told = joined([word, count])
+        return Cell("live", word, count, told, of=len(runs), share=share)
+    told = Message(
+        "{word}, {count}; {loss:.2f} is the mean of {known} of {of} runs",
+        word=word,
+        count=count,
+        loss=mean.value,
+        known=mean.count,
+        of=len(runs),
+    )
+    so_far = Message("mean of {known} of {of} so far", known=mean.count, of=len(runs))
+    return Cell("live", f"{mean.value:.2f}", so_far, told, count=mean.count,
                 of=len(runs), share=share)  # fmt: skip
 
 
@@ -131,8 +143,10 @@ def _share(run: Outcome) -> float:
 def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:
     counts = Counter(run.kind for run in runs)
     kind = _drawn(counts)
-    told = ", ".join(
-        f"{counts[k]} {_past(k)}" if len(runs) > 1 else _word(k) for k in ORDER if counts[k]
+    told = joined(
+        Message("{n} {came}", n=counts[k], came=_past(k)) if len(runs) > 1 else _word(k)
+        for k in ORDER
+        if counts[k]
     )
     shade = mean.value if kind in ("learned", "mixed") else None
     shared: dict[str, Any] = {"value": shade, "count": mean.count, "of": len(runs)}
@@ -141,23 +155,32 @@ def _ended(runs: Sequence[Outcome], mean: Mean) -> Cell:
     if mean.value is None:
         worst = max((k for k in ORDER if counts[k]), key=lambda k: counts[k])
         some = counts[worst] < len(runs)
-        small = f"{counts[worst]} of {len(runs)}" if some else f"{len(runs)} runs"
+        small: str = Message("{n} run", "{n} runs", n=len(runs))
+        if some:
+            small = Message("{n} of {of}", n=counts[worst], of=len(runs))
         return Cell(kind, _word(worst), small, told, **shared)
-    of = f"mean of {mean.count}" + ("" if mean.count == len(runs) else f" of {len(runs)}")
-    small = of if len(counts) == 1 else f"{of}, {counts['learned'] or 'none'} learned"
-    if len(counts) == 1 and kind == "plain":  # nothing but the words tells it from a good one
-        small = f"{of}, {_below(runs[0].kind)}"
-    said = f"{told}; {mean.value:.2f} is the {of} runs" + (
-        f", of {mean.experiments} seeds or settings" if mean.experiments < mean.count else ""
-    )
+    whole = mean.count == len(runs)
+    template = mark("mean of {known}") if whole else mark("mean of {known} of {of}")
+    numbers = {"known": mean.count} if whole else {"known": mean.count, "of": len(runs)}
+    of = small = Message(template, **numbers)
+    if len(counts) > 1:
+        learned = counts["learned"] or Message("none")
+        small = Message("{mean}, {n} learned", mean=of, n=learned)
+    elif kind == "plain":  # nothing but the words tells it from a good one
+        small = joined([of, _below(runs[0].kind)])
+    said = Message("{told}; {loss:.2f} is the {mean} runs", told=told, loss=mean.value, mean=of)
+    if mean.experiments < mean.count:
+        said = Message("{said}, of {n} seeds or settings", said=said, n=mean.experiments)
     return Cell(kind, f"{mean.value:.2f}", small, said, **shared)
 
 
 def _one(run: Outcome, kind: Drawn, told: str, shared: dict[str, Any]) -> Cell:
     if run.kind == "stopped":
-        at = f"stopped at {run.step:,}"
-        now = f"; its loss was {run.loss:.2f}" if run.loss is not None else ""
-        return Cell(kind, "stopped", f"at {run.step:,}", at + now, **shared)
+        at: str = Message("stopped at {step:,}", step=run.step)
+        if run.loss is not None:
+            at = Message("{stopped}; its loss was {loss:.2f}", stopped=at, loss=run.loss)
+        small = Message("at {step:,}", step=run.step)
+        return Cell(kind, Message("stopped"), small, at, **shared)
     if run.loss is None or run.kind in LOST:
         return Cell(kind, told, "", told, **shared)
     small = "" if run.kind in ("learned", *DEAD_KINDS) else _below(run.kind)
@@ -177,16 +200,16 @@ def _drawn(counts: Counter[Came]) -> Drawn:
 
 
 def _word(kind: Came) -> str:
-    return kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].said
+    return Message(kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].said)
 
 
 def _past(kind: Came) -> str:
     """After a number of runs: `2 memorised the training data`."""
-    return kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].past
+    return Message(kind if kind == "stopped" or kind == "live" else VERDICT_LABELS[kind].past)
 
 
 def _below(kind: Came) -> str:
     """As it fits under a number."""
     if kind == "stopped" or kind == "live" or kind not in BAD_KINDS:
         return _word(kind)
-    return VERDICT_LABELS[kind].short
+    return Message(VERDICT_LABELS[kind].short)

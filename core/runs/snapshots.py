@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.cache import Cache
 from core.files import read_tail, signature, write_atomically
 from core.heads.patterns import SUM_BYTES, Patterns, map_npy, summed
-from core.language import Message
+from core.language import Message, told
 from core.runs.retention import SNAPSHOT_BYTES as BUDGET_BYTES
 from core.runs.schemas import MARK, NewerSchemaError, check, of_tail
 
@@ -37,7 +37,7 @@ def _problem_of(path: Path) -> str:
     try:
         map_npy(path)
     except (OSError, ValueError) as error:
-        return str(error)
+        return told(error)
     return ""
 
 

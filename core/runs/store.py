@@ -159,7 +159,7 @@ class RunStore:
             try:
                 run.config  # noqa: B018 - reading it is the check
             except RunError as error:
-                yield run, str(error)
+                yield run, told(error)
             else:
                 yield run, None
 

@@ -68,7 +68,7 @@ def _renamed(sentence: str, folder: str, id: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     text = told(error)
-    return text if isinstance(text, Message) else str(error).splitlines()[0][:120]
+    return text if isinstance(text, Message) else text.splitlines()[0][:120]
 
 
 def _check_json(path: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import RefusedFileError, make_private, open_named, read_json, replacing, write_json
-from core.language import Message, reason, told
+from core.language import Message, joined, reason, told
 from core.runs.locks import Lock
 from core.runs.run import Run, RunError
 from core.runs.status import Status
@@ -45,11 +45,9 @@ class ArchiveError(RunError):
     """A zip that can't be imported: one sentence for each problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        shown = [
-            *problems[:5],
-            *([Message("and {n} more", n=len(problems) - 5)] if len(problems) > 5 else []),
-        ]
-        super().__init__("; ".join(shown))
+        more = len(problems) - 5
+        shown = [*problems[:5], *([Message("and {n} more", n=more)] if more > 0 else [])]
+        super().__init__(joined(shown, "; "))
         self.problems = list(problems)
 
 

@@ -11,6 +11,7 @@ from core.catalogue.index import of_run
 from core.catalogue.outcomes import Outcome, cell, outcome
 from core.catalogue.summary import summary_of
 from core.jobs.queue import run_queue
+from core.language import t
 from core.runs import RunError
 from core.verdicts.labels import LIVE
 from dashboard.api.answers import BadRequestError, as_json, route, words
@@ -32,7 +33,7 @@ def cells(request: Request) -> Response:
         )
     held = set(run_queue(store()).held())
     found = [[one for id in ids if (one := _standing(id, id in held))] for ids in asked]
-    reply: Cells = {"cells": [cast(Cell, cell(runs).for_browser()) for runs in found]}
+    reply: Cells = {"cells": [cast(Cell, cell(runs).for_browser(t)) for runs in found]}
     return as_json(reply)
 
 

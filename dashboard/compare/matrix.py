@@ -90,7 +90,7 @@ def judged(
         [
             {
                 "runs": one["runs"],
-                **cell([found[i] for i in one["runs"]], one.get("reason", "")).for_browser(),
+                **cell([found[i] for i in one["runs"]], one.get("reason", "")).for_browser(t),
             }
             for one in line
         ]

@@ -18,6 +18,7 @@ from core.catalogue.summary import RunSummary
 from core.config import RunConfig
 from core.config.alike import SEED
 from core.config.words import format_value, title_of
+from core.language import t
 from core.verdicts.labels import BAD_KINDS
 from dashboard.catalogue.differences import common, counted, ordered, written
 from dashboard.report.series import Group
@@ -48,7 +49,7 @@ def _trained_row(group: Group) -> dict[str, Any]:
     steps = sorted({one.step for one in found})
     return {
         "group": group,
-        "count": times([run.experiment for run in group.runs]),
+        "count": t(times([run.experiment for run in group.runs])),
         "bad": any(one.verdict.kind in BAD_KINDS for one in found),
         "words": ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items()),
         "span": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}",
@@ -226,9 +227,9 @@ def _cell(found: Cell, best: float, worst: float) -> dict[str, Any]:
         "kind": found.kind,
         "painted": PAINTED.get(found.kind, "open"),
         "share": share,
-        "said": found.said,
-        "text": found.text,
-        "small": found.small,
+        "said": t(found.said),
+        "text": t(found.text),
+        "small": t(found.small),
     }
 
 
