@@ -179,8 +179,8 @@ def _one(run: Outcome, kind: Drawn, told: str, shared: dict[str, Any]) -> Cell:
         at: str = Message("stopped at {step:,}", step=run.step)
         if run.loss is not None:
             at = Message("{stopped}; its loss was {loss:.2f}", stopped=at, loss=run.loss)
-        small = Message("at {step:,}", step=run.step)
-        return Cell(kind, Message("stopped"), small, at, **shared)
+        where = Message("at {step:,}", step=run.step)
+        return Cell(kind, Message("stopped"), where, at, **shared)
     if run.loss is None or run.kind in LOST:
         return Cell(kind, told, "", told, **shared)
     small = "" if run.kind in ("learned", *DEAD_KINDS) else _below(run.kind)
