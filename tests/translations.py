@@ -23,6 +23,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_javascript
 from babel.messages.pofile import read_po, write_po
 
+from core.language import Message
 from core.language.catalogues import DRAFTS, FOLDER, LANGUAGES, SOURCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +89,7 @@ def in_template(source: str) -> Iterator[tuple[str, str]]:
 def in_tables() -> Iterator[tuple[str, str]]:
     """The room and each text of the tables that say what things are called."""
     from core.config import settings
+    from core.evidence import CLAIMS, kept
     from core.glossary import terms
     from core.jobs.inspections import State as WorkState
     from core.language import JOINTS, REASONS
@@ -114,6 +116,17 @@ def in_tables() -> Iterator[tuple[str, str]]:
     for label in (*STATE_LABELS.values(), *VERDICT_LABELS.values()):
         for text in label:
             yield "core.verdicts", text if isinstance(text, str) else ""
+    for claim in CLAIMS:
+        for text in (claim.sentence, claim.where, claim.setting, claim.source, claim.caution):
+            yield from (("core.evidence", one) for one in templates(text))
+        for text in (claim.axes.x, claim.axes.y):
+            yield "core.evidence", text
+        for quantity in claim.quantities:
+            for text in (quantity.words, quantity.theory):
+                yield from (("core.evidence", one) for one in templates(text))
+        if record := kept.shipped(claim):
+            for line in record.series:
+                yield from (("core.evidence", one) for one in templates(line.title))
     for term in terms().values():
         for text in (term.name, term.group, term.also, term.text, *(said for said, _ in term.see)):
             yield "assets.glossary", text
@@ -125,6 +138,17 @@ def in_tables() -> Iterator[tuple[str, str]]:
             told = tomllib.loads(path.read_text(encoding="utf-8"))
             for key in ("title", "summary", "question", "look"):
                 yield f"assets.{folder}", str(told.get(key, ""))
+
+
+def templates(text: str) -> Iterator[str]:
+    """The text, or what a message was made from: its template, and those of its values."""
+    if not isinstance(text, Message):
+        yield text
+        return
+    yield text.template
+    for value in text.values.values():
+        if isinstance(value, Message):
+            yield from templates(value)
 
 
 def _strings(table: object) -> Iterator[str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any, Literal
 
-from core.language import Message, mark
+from core.language import Message, joined, mark
 
 Verdict = Literal["shown", "not shown here", "outside the band"]
 VERDICTS = (mark("shown"), mark("not shown here"), mark("outside the band"))
 Average = Literal["mean", "geometric"]
+Standing = Literal["inside", "undecided", "outside"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Quantity:
 
     A correct implementation lands inside of a `strict` one's band: outside something is wrong, with
     the network or with the band. One that is not strict is what the paper expects at its own scale:
-    outside the claim is not shown here, which says nothing against either. `average` is how the
+    outside the claim is not shown here, which says nothing against either; nor is it where the
+    seeds scatter so much that they do not say on which side it lies. `average` is how the
     values of the seeds become one.
     """
 
@@ -68,7 +70,7 @@ class Quantity:
             band = Message("{low} to {high}", low=low, high=high)
         if not self.theory:
             return band
-        return Message("{theory} ({band})", theory=self.theory, band=band)
+        return Message("{theory} ({band})", theory=Message(self.theory), band=band)
 
     def middle(self, values: Sequence[float]) -> float:
         """One number for all seeds; NaN where one of them is not finite."""
@@ -82,6 +84,26 @@ class Quantity:
     def holds(self, value: float) -> bool:
         """Whether a measured number lies inside the band."""
         return self.low <= value <= self.high
+
+    def standing(self, values: Sequence[float]) -> Standing:
+        """How the values of the seeds lie: their average inside the band or not, and, of what is
+        not strict, whether the average less and plus its standard error lies inside too. A strict
+        band is one for the average over these very seeds.
+        """
+        middle = self.middle(values)
+        if not self.holds(middle):
+            return "outside"
+        if self.strict or len(values) < 2:
+            return "inside"
+        is_log = self.average == "geometric"
+        error = spread([math.log(v) for v in values] if is_log else values) / len(values) ** 0.5
+        ends = [middle * math.exp(e) if is_log else middle + e for e in (-error, error)]
+        return "inside" if all(map(self.holds, ends)) else "undecided"
+
+
+def sentences(*parts: str) -> str:
+    """A setting from its sentences, of which several claims share some."""
+    return joined([Message(part) for part in parts], " ")
 
 
 def spread(values: Sequence[float]) -> float:
@@ -169,8 +191,7 @@ class Claim:
 
     def verdict(self, values: Mapping[str, Sequence[float]]) -> Verdict:
         """What the values of the seeds say of the claim."""
-        middles = self.middles(values)
-        missed = [q for q in self.quantities if not q.holds(middles[q.name])]
+        missed = [q for q in self.quantities if q.standing(values.get(q.name, ())) != "inside"]
         if any(q.strict for q in missed):
             return "outside the band"
         return "not shown here" if missed else "shown"

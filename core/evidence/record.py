@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from core.evidence.claim import Claim, Measured, Quantity, Series, Verdict, number, spread
-from core.language import Message
+from core.language import Message, said
 
 SCHEMA = 1
 HOME = Path(__file__).resolve().parents[2]
@@ -50,7 +50,8 @@ class Value(_Frozen):
             return Message("not finite")
         if len(self.by_seed) < 2 or not self.spread:
             return number(self.middle)
-        return f"{number(self.middle)} ± {number(float(f'{self.spread:.2g}'))}"
+        spread = number(float(f"{self.spread:.2g}"))
+        return Message("{middle} ± {spread}", middle=number(self.middle), spread=spread)
 
 
 class Line(_Frozen):
@@ -61,6 +62,16 @@ class Line(_Frozen):
     x: tuple[float | None, ...]
     y: tuple[float | None, ...]
     spread: tuple[float | None, ...] | None = None
+    said: dict[str, Any] | None = None  # what its name was made from
+
+    @property
+    def title(self) -> str:
+        """Its name, which can be said in other languages."""
+        return Message.restored(self.said, self.name) if self.said else self.name
+
+    @model_serializer(mode="wrap")
+    def _short(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: v for k, v in write(self).items() if k != "said" or v}
 
 
 class Record(_Frozen):
@@ -141,6 +152,7 @@ def _line(series: Series) -> Line:
         x=_numbers(series.x),
         y=_numbers(series.y),
         spread=None if series.spread is None else _numbers(series.spread),
+        said=said(series.name).get("said"),
     )
 
 
@@ -174,8 +186,9 @@ def _hash(start: str, parts: Iterable[str]) -> str:
 
 @functools.lru_cache(maxsize=200)
 def what_computes(file: Path) -> str:
-    """The code of a module without its comments, docstrings and refusals: a sentence that is said
-    better must not send anybody back to an hour of training."""
+    """The code of a module without its comments, docstrings, refusals, reports of progress and the
+    names of what it draws: a sentence that is said better must not send anybody back to an hour of
+    training."""
 
     class Silent(ast.NodeTransformer):
         def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
@@ -190,8 +203,16 @@ def what_computes(file: Path) -> str:
 
         def visit_Call(self, node: ast.Call) -> ast.AST:
             self.generic_visit(node)
-            is_marked = isinstance(node.func, ast.Name) and node.func.id == "mark"
-            return node.args[0] if is_marked else node
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name == "mark":
+                return node.args[0]
+            if name == "Message":
+                return ast.Constant("")
+            if name in ("points", "curve"):
+                node.args[0] = ast.Constant("")
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "report":
+                node.args[1:] = []
+            return node
 
     return ast.unparse(Silent().visit(ast.parse(file.read_text("utf-8"))))
 
@@ -214,13 +235,13 @@ def hardware() -> str:
 def commit() -> str:
     """The commit of the checkout that this is; empty where it is none."""
     try:
-        said = subprocess.run(
+        answer = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],
             cwd=HOME, capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
+    return answer.stdout.strip()
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.evidence.claim import Claim
 from core.evidence.claims import at_scale, attention, collapse, gradients, norms, sizes, training
-from core.language import mark
+from core.language import Message, mark
 
 # The groups by their words, in order.
 GROUPS: dict[str, str] = {
@@ -35,6 +35,13 @@ def named(names: Sequence[str]) -> list[Claim]:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `evidence --list` shows all"
-            raise ValueError(f"there is no claim {name!r}{hint}")
+            if near:
+                raise ValueError(
+                    Message(
+                        "there is no claim '{name}'; did you mean {near}?", name=name, near=near[0]
+                    )
+                )
+            raise ValueError(
+                Message("there is no claim '{name}'; `evidence --list` shows all", name=name)
+            )
     return [claim for claim in CLAIMS if claim.name in names]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from core.evidence.claim import Claim
 from core.evidence.record import Record
+from core.language import Message
 
 Row = tuple[str, str, str, bool]
 
@@ -15,15 +16,21 @@ def expected_and_measured(claim: Claim, record: Record) -> list[Row]:
     rows = []
     for quantity in claim.quantities:
         value = record.value(quantity.name)
-        measured = value.words if value else "not measured"
+        measured = value.words if value else Message("not measured yet")
         rows.append((quantity.words, quantity.expected, measured, bool(value and value.inside)))
     return rows
 
 
 def measured_where(record: Record) -> str:
     """`30 November 2026, AMD EPYC, 2 cores, torch 2.13.0, Python 3.11.7`."""
-    place = "a GPU" if record.device == "cuda" else record.hardware
-    return f"{record.date}, {place}, torch {record.torch}, Python {record.python}"
+    place = Message("a GPU") if record.device == "cuda" else record.hardware
+    return Message(
+        "{date}, {place}, torch {torch}, Python {python}",
+        date=record.date,
+        place=place,
+        torch=record.torch,
+        python=record.python,
+    )
 
 
 def markdown(claims: Sequence[Claim], records: Mapping[str, Record]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.evidence import CLAIMS
+from core.evidence import CLAIMS, Axes, Record
 from core.jobs import checks
 from core.jobs.checks import Asked
 from core.language import t
@@ -14,7 +14,7 @@ from dashboard.address.widgets import segments
 from dashboard.components import anatomy
 from dashboard.evidence import model
 from dashboard.evidence.model import Evidence, Shown
-from dashboard.figures.evidence import picture
+from dashboard.figures.evidence import coincide, has_spread, picture
 from dashboard.live.feed import store
 from dashboard.notice import pages as notice
 from dashboard.ui import cards
@@ -71,7 +71,7 @@ def _row(one: Shown, is_open: bool) -> None:
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.html(render("evidence/verdict", kind=one.kind, mark=one.mark, word=one.verdict),
                     width="content")  # fmt: skip
-            st.html(render("evidence/source", paper=one.claim.paper.short, where=one.claim.where,
+            st.html(render("evidence/source", paper=one.claim.paper.short, where=t(one.claim.where),
                            going=t("is being measured") if one.under_way else ""))  # fmt: skip
         st.button(
             literal(t(one.claim.sentence)), key=f"claim_{name}", type="tertiary",
@@ -88,7 +88,7 @@ def claim(evidence: Evidence, mode: Mode) -> None:
         st.html(
             render(
                 "evidence/head", kind=one.kind, mark=one.mark, word=one.verdict, link=paper.link,
-                paper=paper.short, title=paper.title, where=one.claim.where,
+                paper=paper.short, title=paper.title, where=t(one.claim.where),
                 arxiv=f"arXiv {paper.arxiv}" if paper.arxiv else t("read it"),
                 origin=one.origin, plainly=_plainly(one),
             )
@@ -97,15 +97,11 @@ def claim(evidence: Evidence, mode: Mode) -> None:
         heads = [t("measured quantity"), t("expected"), t("measured"), ""]
         st.html(render("evidence/values", heads=heads, rows=one.rows))
     if one.record is not None:
+        axes = one.claim.axes
         anatomy.figure(
-            picture(one.record.series, one.claim.axes, mode, PICTURE),
-            key="fig_evidence", title=one.claim.axes.y,
-            subtitle=t(
-                "against {x}; one seed, dashed: theory",
-                "against {x}; points with their spread over {n} seeds, dashed: theory",
-                x=one.claim.axes.x, n=len(one.record.seeds),
-            ),
-            about=f"{one.claim.name} {one.here}", label=f"{one.claim.sentence} {one.first}",
+            picture(one.record.series, axes, mode, PICTURE),
+            key="fig_evidence", title=t(axes.y), subtitle=_drawn(one.record, axes),
+            about=f"{one.claim.name} {one.here}", label=f"{t(one.claim.sentence)} {one.first}",
             notice=notice.claim(one.claim, one.record).told(),
         )  # fmt: skip
     with cards.card("repeat", t("Repeat it")):
@@ -122,10 +118,31 @@ def claim(evidence: Evidence, mode: Mode) -> None:
         st.code(one.claim.command, language=None, wrap_lines=True)
 
 
+def _drawn(record: Record, axes: Axes) -> str:
+    """What the picture holds: no spread of one seed, no dashed line where there is none."""
+    n, x = len(record.seeds), t(axes.x)
+    if any(map(has_spread, record.series)):
+        points = t("against {x}; points with their spread over {n} seeds", x=x, n=n)
+    elif n > 1:
+        points = t("against {x}; points are the mean of {n} seeds", x=x, n=n)
+    else:
+        points = t("against {x}; one seed", x=x)
+    if not any(one.kind == "theory" for one in record.series):
+        return points
+    if coincide(record.series, axes.log_y):
+        return t("{points}; the theory's dashed line lies under the measured one", points=points)
+    return t("{points}; dashed: theory", points=points)
+
+
 def _plainly(one: Shown) -> str:
     """What a verdict that is not "shown" means."""
     if one.record is None or one.record.verdict == "shown":
         return ""
+    if one.record.verdict == "not shown here" and one.undecided:
+        return t(
+            "What was measured lies inside the band on average, but the seeds scatter so much that"
+            " they do not decide it: more seeds would. That says nothing against the paper."
+        )
     if one.record.verdict == "not shown here":
         return t(
             "At this scale the lab does not show it. That says nothing against the paper, whose"
@@ -141,7 +158,7 @@ def _recorded(one: Shown) -> str:
     """The shipped answer beside one of this machine."""
     if not one.here or one.shipped is None:
         return ""
-    value = one.shipped.values[0].words
+    value = t(one.shipped.values[0].words)
     return t("{verdict}, {value} on {date}, {hardware}", verdict=t(one.shipped.verdict),
              value=value, date=one.shipped.date, hardware=one.shipped.hardware)  # fmt: skip
 
@@ -153,7 +170,7 @@ def _run_it(one: Shown, evidence: Evidence) -> None:
         _progress(one.claim.name)
         return
     if problem:
-        cards.problem(problem)
+        cards.problem(t(problem))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             t("Run it here"), key="run_check", type="primary", on_click=_ask,
@@ -191,7 +208,7 @@ def _progress(name: str) -> None:
     if state is None or state.state not in ("waiting", "working"):
         st.rerun()
         return
-    words = state.message or t("measures")
+    words = t(state.message) if state.message else t("measures")
     st.progress(state.progress, text=literal(f"{words} · {state.progress:.0%}"))
     if st.button(t("Cancel"), key="cancel_check"):
         asked.cancel()

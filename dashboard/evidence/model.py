@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from core.evidence import CLAIMS, GROUPS, Claim, Record, kept
-from core.evidence.claim import Verdict
+from core.evidence import CLAIMS, GROUPS, Claim, Record, Value, kept
+from core.evidence.claim import Quantity, Standing, Verdict
 from core.jobs.checks import Asked
 from core.jobs.inspections import Record as State
 from core.language import t
@@ -78,16 +79,27 @@ class Shown:
         rows = []
         for quantity in self.claim.quantities:
             value = self.record.value(quantity.name) if self.record else None
+            stands = _standing(quantity, value)
             if value is None:
                 found, mark, word, kind = t("not measured yet"), "", "", "none"
-            elif value.inside:
+            elif stands == "inside":
                 found, mark, word, kind = t(value.words), "✓", t("inside"), "in"
+            elif stands == "undecided":
+                found, mark, word, kind = t(value.words), "○", t("undecided"), "not"
             elif quantity.strict:
                 found, mark, word, kind = t(value.words), "✕", t("outside"), "out"
             else:
                 found, mark, word, kind = t(value.words), "○", t("not shown here"), "not"
             rows.append(Row(t(quantity.words), t(quantity.expected), found, mark, word, kind))
         return rows
+
+    @property
+    def undecided(self) -> bool:
+        """Whether all that keeps the claim from being shown is the spread over seeds."""
+        if self.record is None:
+            return False
+        stands = [_standing(q, self.record.value(q.name)) for q in self.claim.quantities]
+        return "undecided" in stands and "outside" not in stands
 
     @property
     def first(self) -> str:
@@ -147,6 +159,12 @@ class Evidence:
     def recorded(self) -> int:
         """How many answers are those that ship."""
         return sum(one.record is not None and not one.here for one in self.every)
+
+
+def _standing(quantity: Quantity, value: Value | None) -> Standing:
+    if value is None:
+        return "outside"
+    return quantity.standing([v if v is not None else math.nan for v in value.by_seed])
 
 
 def shown(root: Path, claim: Claim) -> Shown:

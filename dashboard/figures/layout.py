@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from dashboard.figures.names import apart, plain, short
+from dashboard.figures.names import apart, letters, plain, short
 from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 
 FONT = '"Source Sans", sans-serif'
@@ -97,20 +97,23 @@ def depth_axis(mode: Mode, depth: int, first: int = 0, title: str = "layer") -> 
 
 def lines(
     curves: Sequence[Curve], mode: Mode, x: dict[str, Any], y_title: str, height: int,
-    log: bool = False, zero: bool = False, digits: str = ".4~g", **more: Any,
+    log: bool = False, zero: bool = False, digits: str = ".4~g", holds: ArrayLike = (), **more: Any,
 ) -> go.Figure:  # fmt: skip
     """Lines with a dot at each value and their names at their ends.
 
+    `holds` are values that the y axis reaches to besides, such as ends of error bars.
     `log` draws y in powers of ten where all values are positive; `zero` lets y begin at 0.
     """
     values = [np.asarray(c.y, dtype=float) for c in curves]
     finite = np.concatenate([v[np.isfinite(v)] for v in values] or [np.zeros(0)])
+    held = np.asarray(holds, dtype=float)
     log = log and len(finite) > 0 and bool(finite.min() > 0)
-    low, high = span(finite, log, zero)
+    held = held[np.isfinite(held) & ((held > 0) | (not log))]
+    low, high = span(np.concatenate([finite, held]), log, zero)
     y = axis(mode, y_title, log, range=[low, high])
     if log:
         y |= log_ticks(low, high)
-    right = max([0.0, *(len(short(c.name)) * LETTER + 14 for c in curves)])
+    right = max([0.0, *(letters(short(c.name)) * LETTER + 14 for c in curves)])
     figure = go.Figure(
         [
             go.Scatter(

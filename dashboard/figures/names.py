@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from html import escape
+from unicodedata import east_asian_width
 
 NAME = 22  # letters of a name at the end of its line
 
@@ -12,6 +13,11 @@ NAME = 22  # letters of a name at the end of its line
 def short(name: str, most: int = NAME) -> str:
     """A name that fits beside a chart."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def letters(name: str) -> int:
+    """How wide a name is, in letters of the Latin alphabet; a Chinese one takes two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from core.language import current, t
 from dashboard.ui.marks import dot
+from dashboard.ui.maths import subscripts
 
 FOLDER = Path(__file__).with_name("templates")
 
@@ -27,6 +28,7 @@ def _environment() -> Environment:
     found.globals["dot"] = dot
     found.globals["t"] = t
     found.globals["language"] = current
+    found.filters["maths"] = subscripts
     return found
 
 

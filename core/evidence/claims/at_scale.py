@@ -1,6 +1,6 @@
 """What large networks show, and what others could not repeat."""
 
-from core.evidence.claim import Axes, Claim, Quantity
+from core.evidence.claim import Axes, Claim, Quantity, sentences
 from core.evidence.claims.training import LOSS, SETTING
 from core.evidence.papers import SHAZEER, SUN_LNS, SUN_MASSIVE, XIAO, ZHOU, ZHU
 
@@ -16,7 +16,7 @@ CLAIMS = (
         paper=SUN_MASSIVE,
         where="Section 2",
         formula=r"|a| > 100\ \text{and}\ |a| \ge 1000 \cdot \mathrm{median}|a|",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text. " + SETTING,
+        setting=sentences("Pre-LN, 8 layers, 500 steps, held-out text.", SETTING),
         quantities=(
             Quantity("largest", "largest |a| of the stream", low=100, strict=False),
             Quantity("median", "largest |a| over the median", low=1000, strict=False),
@@ -37,8 +37,11 @@ CLAIMS = (
         paper=XIAO,
         where="Section 3.1",
         formula=r"\tfrac{1}{|t|}\textstyle\sum_{t > 32} A_{t,0}",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text; a head's mean attention to token 0"
-        " over the later half. " + SETTING,
+        setting=sentences(
+            "Pre-LN, 8 layers, 500 steps, held-out text; a head's mean attention to token 0"
+            " over the later half.",
+            SETTING,
+        ),
         quantities=(
             Quantity("sink", "largest mean attention to token 0 of a head", low=0.5, strict=False),
         ),
@@ -59,8 +62,11 @@ CLAIMS = (
         paper=SUN_LNS,
         where="the growth of pre-LN's variance",
         formula=r"\sigma^2_{x_l} = \sigma^2_{x_1}\,\Theta\!\left(e^{l}\right)",
-        setting="Pre-LN, 8 layers, 500 steps, held-out text; growth of log variance in the last"
-        " four layers over that in the first four: 1 where it is exponential. " + SETTING,
+        setting=sentences(
+            "Pre-LN, 8 layers, 500 steps, held-out text; growth of log variance in the last"
+            " four layers over that in the first four: 1 where it is exponential.",
+            SETTING,
+        ),
         quantities=(
             Quantity(
                 "constant",
@@ -87,7 +93,7 @@ CLAIMS = (
         paper=SUN_LNS,
         where="its comparison of losses",
         formula=r"\mathcal{L}_{pre} - \mathcal{L}_{LNS} > 0",
-        setting="8 layers, 500 steps. " + SETTING,
+        setting=sentences("8 layers, 500 steps.", SETTING),
         quantities=(
             Quantity(
                 "ahead",
@@ -113,7 +119,7 @@ CLAIMS = (
         paper=ZHU,
         where="Section 5",
         formula=r"\mathcal{L}_{LN} - \mathcal{L}_{DyT} \approx 0",
-        setting="Pre-LN, 6 layers, 400 steps. " + SETTING,
+        setting=sentences("Pre-LN, 6 layers, 400 steps.", SETTING),
         quantities=(
             Quantity(
                 "gained",
@@ -140,7 +146,7 @@ CLAIMS = (
         paper=ZHOU,
         where="its comparison of losses",
         formula=r"\mathcal{L}_{plain} - \mathcal{L}_{V_1} > 0",
-        setting="Pre-LN, 6 layers, 400 steps. " + SETTING,
+        setting=sentences("Pre-LN, 6 layers, 400 steps.", SETTING),
         quantities=(
             Quantity(
                 "gained",
@@ -167,8 +173,9 @@ CLAIMS = (
         paper=SHAZEER,
         where="Table 1",
         formula=r"\mathrm{FFN}(x) = (\mathrm{SiLU}(xW_g) \otimes xW_{in})\,W_{out}",
-        setting="Pre-LN, 6 layers, 400 steps; SwiGLU of width 171 against ReLU of width 256. "
-        + SETTING,
+        setting=sentences(
+            "Pre-LN, 6 layers, 400 steps; SwiGLU of width 171 against ReLU of width 256.", SETTING
+        ),
         quantities=(
             Quantity(
                 "gained",

@@ -1,13 +1,15 @@
 """Tokens that become alike with depth."""
 
-from core.evidence.claim import Axes, Claim, Paper, Quantity
+from core.evidence.claim import Axes, Claim, Paper, Quantity, sentences
 from core.evidence.papers import DONG, KIM, NOCI, SUN_LNS, WANG, XIONG
+from core.language import Message
 
 _MEASURE = "core.evidence.measure.collapse"
 _SETTING = (
-    "d = 128, 4 heads, 4 x 64 letters of real text, Xavier, at initialisation, no causal mask;"
+    "d = 128, 4 heads, 4 × 64 letters of real text, Xavier, at initialisation, no causal mask;"
     " float64, Frobenius norms (the authors' code uses the 1,∞ norm)."
 )
+_CAUSAL = _SETTING.replace("no causal mask", "a causal mask")
 _FORMULA = (
     r"\frac{\|\mathrm{res}(X_l)\|}{\|X_l\|},\quad \mathrm{res}(X) = X - \mathbf{1}\bar{x}^{\!\top}"
 )
@@ -17,8 +19,8 @@ _EIGHT = tuple(range(8))
 
 
 def _near(layer: int, value: float, share: float) -> Quantity:
-    return Quantity(f"r-{layer}", f"‖res‖/‖X‖ after layer {layer}", value * (1 - share),
-                    value * (1 + share))  # fmt: skip
+    words = Message("‖res‖/‖X‖ after layer {n}", n=layer)
+    return Quantity(f"r-{layer}", words, value * (1 - share), value * (1 + share))
 
 
 def _similar(
@@ -32,7 +34,7 @@ def _similar(
         paper=paper,
         where=where,
         formula=formula,
-        setting="24 layers, d = 128, 4 heads, Xavier, causal, 4 x 64 random tokens of 65; effective"
+        setting="24 layers, d = 128, 4 heads, Xavier, causal, 4 × 64 random tokens of 65; effective"
         " rank exp(H(σ/Σσ)), of 55 at the embedding.",
         quantities=(
             Quantity("cosine", "mean cosine of two tokens", cosine - within, cosine + within),
@@ -58,8 +60,8 @@ CLAIMS = (
         setting=_SETTING,
         quantities=(
             _near(1, 0.64, 0.2),
-            Quantity("r-2", "‖res‖/‖X‖ after layer 2", high=0.05),
-            Quantity("r-3", "‖res‖/‖X‖ after layer 3", high=1e-4),
+            Quantity("r-2", Message("‖res‖/‖X‖ after layer {n}", n=2), high=0.05),
+            Quantity("r-3", Message("‖res‖/‖X‖ after layer {n}", n=3), high=1e-4),
             Quantity("power", "log r₃ / log r₂", 2.5, 6.0, theory="3"),
         ),
         axes=_AXES,
@@ -80,8 +82,8 @@ CLAIMS = (
         setting=_SETTING,
         quantities=(
             _near(1, 0.57, 0.2),
-            Quantity("r-2", "‖res‖/‖X‖ after layer 2", high=0.05),
-            Quantity("r-3", "‖res‖/‖X‖ after layer 3", high=1e-4),
+            Quantity("r-2", Message("‖res‖/‖X‖ after layer {n}", n=2), high=0.05),
+            Quantity("r-3", Message("‖res‖/‖X‖ after layer {n}", n=3), high=1e-4),
         ),
         axes=_AXES,
         function=f"{_MEASURE}:rank",
@@ -96,12 +98,12 @@ CLAIMS = (
         paper=DONG,
         where="Section 3.3",
         formula=_FORMULA,
-        setting=_SETTING + " LN(F(x)), attention alone.",
+        setting=sentences(_SETTING, "LN(F(x)), attention alone."),
         quantities=(
             _near(1, 0.64, 0.2),
-            Quantity("r-2", "‖res‖/‖X‖ after layer 2", high=0.3),
-            Quantity("r-3", "‖res‖/‖X‖ after layer 3", high=0.01),
-            Quantity("r-6", "‖res‖/‖X‖ after layer 6", high=1e-6),
+            Quantity("r-2", Message("‖res‖/‖X‖ after layer {n}", n=2), high=0.3),
+            Quantity("r-3", Message("‖res‖/‖X‖ after layer {n}", n=3), high=0.01),
+            Quantity("r-6", Message("‖res‖/‖X‖ after layer {n}", n=6), high=1e-6),
         ),
         axes=_AXES,
         function=f"{_MEASURE}:rank",
@@ -116,7 +118,7 @@ CLAIMS = (
         paper=DONG,
         where="Section 3.1",
         formula=_FORMULA,
-        setting=_SETTING + " No norm.",
+        setting=sentences(_SETTING, "No norm."),
         quantities=(_near(1, 0.96, 0.15), _near(2, 0.92, 0.15), _near(3, 0.86, 0.15),
                     _near(6, 0.52, 0.15)),
         axes=_AXES,
@@ -133,7 +135,7 @@ CLAIMS = (
         paper=DONG,
         where="Section 3.1",
         formula=_FORMULA,
-        setting=_SETTING + " No norm.",
+        setting=sentences(_SETTING, "No norm."),
         quantities=(_near(1, 0.92, 0.15), _near(2, 0.84, 0.15), _near(3, 0.74, 0.15),
                     _near(6, 0.46, 0.15)),
         axes=_AXES,
@@ -149,11 +151,11 @@ CLAIMS = (
         paper=DONG,
         where="Section 3, with a mask",
         formula=r"r_{l+1} / r_l \approx c < 1",
-        setting=_SETTING.replace("no causal mask", "a causal mask") + " 12 layers.",
+        setting=sentences(_CAUSAL, "12 layers."),
         quantities=(
             _near(1, 0.78, 0.2), _near(2, 0.52, 0.2), _near(3, 0.39, 0.2), _near(6, 0.13, 0.2),
-            Quantity("fastest", "least r_{l+1} / r_l beyond layer 2", 0.5, 0.85),
-            Quantity("slowest", "largest r_{l+1} / r_l beyond layer 2", 0.5, 0.85),
+            Quantity("fastest", "least rₗ₊₁ / rₗ beyond layer 2", 0.5, 0.85),
+            Quantity("slowest", "largest rₗ₊₁ / rₗ beyond layer 2", 0.5, 0.85),
         ),
         axes=_AXES,
         function=f"{_MEASURE}:rank",
@@ -197,7 +199,7 @@ CLAIMS = (
         paper=XIONG,
         where="measured here; not a claim of the paper",
         formula=r"\cos(x_i, x_j)\ \text{after 6 layers}",
-        setting="6 layers, d = 64, GPT-2 initialisation, 8 x 64 random tokens.",
+        setting="6 layers, d = 64, GPT-2 initialisation, 8 × 64 random tokens.",
         quantities=(
             Quantity("gpt2", "mean cosine, pre-LN", 0.4, 0.65),
             Quantity("dyt", "mean cosine, DyT", -0.05, 0.1),

@@ -1,15 +1,21 @@
 """Gradients at initialisation."""
 
-from core.evidence.claim import Axes, Claim, Quantity
+from core.evidence.claim import Axes, Claim, Quantity, sentences
 from core.evidence.papers import BALDUZZI, COHEN, LIU, NOCI, WANG, XIONG
+from core.language import Message
 
 _MEASURE = "core.evidence.measure.gradients"
 _PLAIN = (
-    "d = 64, 4 heads, ReLU of width 4d, Xavier, 16 x 64 random tokens; Euclidean norm of the"
-    " gradient of the second feed-forward matrix W2."
+    "d = 64, 4 heads, ReLU of width 4d, Xavier, 16 × 64 random tokens; Euclidean norm of the"
+    " gradient of the second feed-forward matrix W₂."
 )
 _INDEPENDENT = "measured on an independent implementation"
-_LAYERS = Axes("layer", "‖∂L/∂W2‖", log_y=True)
+_LAYERS = Axes("layer", "‖∂L/∂W₂‖", log_y=True)
+
+
+def _of(layers: str, setting: str = _PLAIN) -> Message:
+    return Message("{layers}, {setting}", layers=Message(layers), setting=Message(setting))
+
 
 CLAIMS = (
     Claim(
@@ -22,13 +28,14 @@ CLAIMS = (
         formula=r"\left\|\frac{\partial\mathcal{L}}{\partial W^{2,L}}\right\|_F \le"
         r" O\!\left(d\sqrt{\ln d}\right)\ \text{(post)},\quad"
         r" O\!\left(d\sqrt{\tfrac{\ln d}{L}}\right)\ \text{(pre)}",
-        setting="L = 4, 8, 16, 32; slope of log ‖∂L/∂W2‖ of the last layer against log L. "
-        + _PLAIN,
+        setting=sentences(
+            "L = 4, 8, 16, 32; slope of log ‖∂L/∂W₂‖ of the last layer against log L.", _PLAIN
+        ),
         quantities=(
             Quantity("pre", "slope, pre-LN", -0.75, -0.3, theory="−½"),
             Quantity("post", "slope, post-LN", -0.3, 0.3, strict=False, theory="0"),
         ),
-        axes=Axes("layers L", "‖∂L/∂W2‖ of the last layer", log_x=True, log_y=True),
+        axes=Axes("layers L", "‖∂L/∂W₂‖ of the last layer", log_x=True, log_y=True),
         function=f"{_MEASURE}:theorem_1",
         seconds=13.0,
         source="the theorem's exponents; the widths of the bands are ours",
@@ -43,9 +50,9 @@ CLAIMS = (
         paper=XIONG,
         where="Theorem 1 and figure 3",
         formula=r"\|\partial W^{2}_{L}\| \,/\, \|\partial W^{2}_{1}\|",
-        setting="6, 12 and 24 layers, " + _PLAIN,
+        setting=_of("6, 12 and 24 layers"),
         quantities=tuple(
-            Quantity(f"ratio-{n}", f"last over first, {n} layers", v / 1.25, v * 1.25,
+            Quantity(f"ratio-{n}", Message("last over first, {n} layers", n=n), v / 1.25, v * 1.25,
                      average="geometric")
             for n, v in ((6, 0.53), (12, 0.36), (24, 0.22))
         ),
@@ -62,9 +69,9 @@ CLAIMS = (
         paper=XIONG,
         where="Theorem 1 and figure 3",
         formula=r"\|\partial W^{2}_{L}\| \,/\, \|\partial W^{2}_{1}\|",
-        setting="6, 12 and 24 layers, " + _PLAIN,
+        setting=_of("6, 12 and 24 layers"),
         quantities=tuple(
-            Quantity(f"ratio-{n}", f"last over first, {n} layers", v / 1.25, v * 1.25,
+            Quantity(f"ratio-{n}", Message("last over first, {n} layers", n=n), v / 1.25, v * 1.25,
                      average="geometric")
             for n, v in ((6, 1.1), (12, 1.3), (24, 1.4))
         ),
@@ -82,13 +89,13 @@ CLAIMS = (
         paper=WANG,
         where="the bounded update of DeepNorm",
         formula=r"\alpha = (2L)^{1/4},\quad \beta = (8L)^{-1/4}",
-        setting="24 layers, " + _PLAIN,
+        setting=_of("24 layers"),
         quantities=(
             Quantity("deepnorm", "largest over smallest layer, DeepNorm", 1.0, 1.5, strict=False,
                      average="geometric", theory="1"),
             Quantity("pre", "the same, pre-LN", low=2.0, strict=False, average="geometric"),
         ),
-        axes=Axes("layer", "‖∂L/∂W2‖, over the largest layer's"),
+        axes=Axes("layer", "‖∂L/∂W₂‖, over the largest layer's"),
         function=f"{_MEASURE}:flatness",
         seconds=6.0,
         source="the paper's words, not its numbers",
@@ -101,13 +108,13 @@ CLAIMS = (
         where="vanishing gradients of queries and keys",
         formula=r"\left\|\partial\mathcal{L}/\partial W_Q\right\| \ll"
         r" \left\|\partial\mathcal{L}/\partial W_V\right\|",
-        setting="The last of 24 layers, " + _PLAIN.partition(";")[0] + ".",
+        setting=_of("The last of 24 layers", _PLAIN.partition(";")[0] + "."),
         quantities=(
             Quantity("post", "‖∂W_Q‖ / ‖∂W_V‖, post-LN", high=0.003, average="geometric"),
             Quantity("pre", "the same, pre-LN", low=0.01, average="geometric"),
             Quantity("none", "the same, no residual", high=1e-5, average="geometric"),
         ),
-        axes=Axes("layer", "‖∂L/∂W_Q‖ / ‖∂L/∂W_V‖", log_y=True),
+        axes=Axes("layer", "gradient of the queries over that of the values", log_y=True),
         function=f"{_MEASURE}:starvation",
         seconds=8.0,
         source=_INDEPENDENT,
@@ -121,7 +128,7 @@ CLAIMS = (
         where="Theorem 2 and its corollary",
         formula=r"\mathrm{Var}\!\left[f(W)-f(W^*)\right] ="
         r" O(\log L)\ \text{(pre)},\quad O(L)\ \text{(post)}",
-        setting="L = 4, 8, 16, 32, d = 64, Xavier, 4 x 64 random tokens, float64; every matrix of"
+        setting="L = 4, 8, 16, 32, d = 64, Xavier, 4 × 64 random tokens, float64; every matrix of"
         " the blocks moved by εσξ, ε = 0.001; slope of log E‖Δ‖²/ε² at the head's input against"
         " log L.",
         quantities=(

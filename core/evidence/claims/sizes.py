@@ -1,6 +1,6 @@
 """How large the residual stream is at initialisation."""
 
-from core.evidence.claim import Axes, Claim, Quantity
+from core.evidence.claim import Axes, Claim, Quantity, sentences
 from core.evidence.papers import (
     BACHLECHNER,
     KIM,
@@ -14,16 +14,17 @@ from core.evidence.papers import (
     XIONG,
     ZHANG_FIXUP,
 )
+from core.language import Message
 
 _MEASURE = "core.evidence.measure.sizes"
-_BY_LAYER = Axes("layer l", "‖x_l‖² / d")
-_LOG = Axes("layer l", "‖x_l‖² / d", log_y=True)
+_BY_LAYER = Axes("layer l", "‖xₗ‖² / d")
+_LOG = Axes("layer l", "‖xₗ‖² / d", log_y=True)
 _THEOREM = (
-    "The theorem's own: W_Q = W_K = 0, so that attention is uniform, a d x d feed-forward, Xavier,"
+    "The theorem's own: W_Q = W_K = 0, so that attention is uniform, a d × d feed-forward, Xavier,"
     " Gaussian input, d = 256, 32 tokens, 24 layers; the mean over seeds."
 )
 _PLAIN = (
-    "6, 12 and 24 layers, d = 64, 4 heads, ReLU of width 4d, Xavier, learned positions, 8 x 64"
+    "6, 12 and 24 layers, d = 64, 4 heads, ReLU of width 4d, Xavier, learned positions, 8 × 64"
     " random tokens."
 )
 _INDEPENDENT = "measured on an independent implementation"
@@ -33,7 +34,13 @@ def _sizes(
     values: tuple[float, float, float], factor: float, theory: str = ""
 ) -> tuple[Quantity, ...]:
     return tuple(
-        Quantity(f"size-{n}", f"‖x‖² / d after {n} layers", v / factor, v * factor, theory=theory)
+        Quantity(
+            f"size-{n}",
+            Message("‖x‖² / d after {n} layers", n=n),
+            v / factor,
+            v * factor,
+            theory=theory,
+        )
         for n, v in zip((6, 12, 24), values, strict=True)
     )
 
@@ -51,7 +58,7 @@ CLAIMS = (
             Quantity("lowest", "‖x‖² / d, lowest of the layers", 1.3, 1.7, theory="3/2"),
             Quantity("highest", "‖x‖² / d, highest of the layers", 1.3, 1.7, theory="3/2"),
         ),
-        axes=Axes("layer l", "‖x_l‖² / d before the second norm"),
+        axes=Axes("layer l", "‖xₗ‖² / d before the second norm"),
         function=f"{_MEASURE}:lemma_2",
         arguments={"placement": "post"},
         source=_INDEPENDENT,
@@ -66,8 +73,8 @@ CLAIMS = (
         r" \mathbb{E}\left\|x^{pre}_{l,i}\right\|_2^2 \;\le\; \left(1+\tfrac{3l}{2}\right)d",
         setting=_THEOREM,
         quantities=(
-            Quantity("lowest", "least ‖x_l‖² / d over 1 + l/2", low=0.95, theory="above 1"),
-            Quantity("highest", "largest ‖x_l‖² / d over 1 + 3l/2", high=1.05, theory="below 1"),
+            Quantity("lowest", "least ‖xₗ‖² / d over 1 + l/2", low=0.95, theory="above 1"),
+            Quantity("highest", "largest ‖xₗ‖² / d over 1 + 3l/2", high=1.05, theory="below 1"),
         ),
         axes=_BY_LAYER,
         function=f"{_MEASURE}:lemma_2",
@@ -113,7 +120,7 @@ CLAIMS = (
         paper=OLMO,
         where="the reordered norm",
         formula=r"x_{l+1} = x_l + \mathrm{RMSNorm}(F(x_l)),\quad \|x_L\|^2/d \approx 1+2L",
-        setting=_PLAIN + " RMSNorm, QK-norm over the width.",
+        setting=sentences(_PLAIN, "RMSNorm, QK-norm over the width."),
         quantities=_sizes((13, 25, 49), 1.1, "2L + 1"),
         axes=_BY_LAYER,
         function=f"{_MEASURE}:final_size",
@@ -159,7 +166,7 @@ CLAIMS = (
         paper=ZHANG_FIXUP,
         where="Section 2",
         formula=r"\mathrm{Var}[x_{l+1}] \approx c\,\mathrm{Var}[x_l],\quad c > 1",
-        setting=_PLAIN + " Single seeds scatter by a factor of ten at 24 layers.",
+        setting=sentences(_PLAIN, "Single seeds scatter by a factor of ten at 24 layers."),
         quantities=_sizes((191, 8e4, 1e10), 2.5),
         axes=_LOG,
         function=f"{_MEASURE}:final_size",
@@ -190,7 +197,7 @@ CLAIMS = (
         where="Mix-LN with a quarter of post-LN",
         formula=r"x_{l+1} = \begin{cases}\mathrm{LN}(x_l+F(x_l)) & l \le L/4\\"
         r" x_l+F(\mathrm{LN}(x_l)) & l > L/4\end{cases}",
-        setting=_PLAIN + " 24 layers.",
+        setting=sentences(_PLAIN, "24 layers."),
         quantities=(
             Quantity("first", "largest |‖x‖²/d − 1| in the first quarter", high=0.001, theory="0"),
             Quantity("low", "final ‖x‖² / d over 1 + ½ · 18", low=1.0, theory="above 1"),
@@ -209,12 +216,12 @@ CLAIMS = (
         paper=RADFORD,
         where="Section 2.3",
         formula=r"W_O, W_2 \sim \mathcal{N}\!\left(0, \tfrac{0.02}{\sqrt{2L}}\right)",
-        setting=_PLAIN + " GPT-2 initialisation.",
+        setting=sentences(_PLAIN, "GPT-2 initialisation."),
         quantities=(
             Quantity("std", "standard deviation · √(2L) / 0.02", 0.99, 1.01, theory="1"),
             Quantity("growth", "what 24 layers add over what 6 add", 0.8, 1.25, theory="1"),
         ),
-        axes=Axes("layers L", "‖x_L − x_0‖², over that of 6 layers"),
+        axes=Axes("layers L", "‖x − x₀‖² after the last layer, over that of 6 layers"),
         function=f"{_MEASURE}:gpt2_scaling",
         seconds=5.0,
         source="its definition",
@@ -227,13 +234,13 @@ CLAIMS = (
         paper=BACHLECHNER,
         where="the ReZero layer",
         formula=r"x_{l+1} = x_l + \alpha_l F(x_l),\quad \alpha_l = 0",
-        setting=_PLAIN + " 24 layers.",
+        setting=sentences(_PLAIN, "24 layers."),
         quantities=(
             Quantity("change", "largest change of the stream", 0.0, 0.0, theory="0"),
             Quantity("inside", "largest gradient inside a branch", 0.0, 0.0, theory="0"),
             Quantity("alpha", "largest gradient of an α", low=1e-6, theory="above 0"),
         ),
-        axes=Axes("layer l", "‖x_l‖² over that of the embedding"),
+        axes=Axes("layer l", "‖xₗ‖² over that of the embedding"),
         function=f"{_MEASURE}:rezero",
         seconds=4.0,
         source="its definition",
@@ -246,12 +253,12 @@ CLAIMS = (
         where="Equation 5",
         formula=r"x_{l+1} = x_l + \mathrm{diag}(\gamma)\,F(\mathrm{LN}(x_l)),"
         r"\quad \gamma = 10^{-5}\ (L > 18)",
-        setting=_PLAIN + " Also 1 to 19 layers; γ = 0.1 up to 18.",
+        setting=sentences(_PLAIN, "Also 1 to 19 layers; γ = 0.1 up to 18."),
         quantities=(
-            Quantity("deep", "‖x_L − x_0‖ / ‖x_0‖ at 24 layers", high=1e-3, theory="→ 0"),
-            Quantity("shallow", "the same at 18 layers", high=1.0, theory="below 1"),
+            Quantity("deep", "‖x − x₀‖ / ‖x₀‖ after 24 layers", high=1e-3, theory="→ 0"),
+            Quantity("shallow", "the same after 18 layers", high=1.0, theory="below 1"),
         ),
-        axes=Axes("layers L", "‖x_L − x_0‖ / ‖x_0‖", log_y=True),
+        axes=Axes("layers L", "‖x − x₀‖ / ‖x₀‖ after the last layer", log_y=True),
         function=f"{_MEASURE}:layerscale",
         seconds=3.8,
         source="its definition",
@@ -264,14 +271,14 @@ CLAIMS = (
         where="Section 4.2",
         formula=r"x_{i+1} = \mathrm{LN}(\omega_i \odot x_i + F_i(x_i)),\quad"
         r" \omega_{i+1}^2 = \mathrm{Var}[\omega_i x_i] + \mathrm{Var}[F_i(x_i)]",
-        setting="7 layers, d = 64, one profiling pass over 8 x 64 random tokens, as in the authors'"
+        setting="7 layers, d = 64, one profiling pass over 8 × 64 random tokens, as in the authors'"
         " code: each ω is set before the pass goes on.",
         quantities=(
             Quantity("xavier", "last ω, Xavier", 2.387 / 1.1, 2.387 * 1.1),
             Quantity("torch", "last ω, torch's initialisation", 1.21 / 1.1, 1.21 * 1.1),
             Quantity("gpt2", "last ω, GPT-2's initialisation", 0.01, 0.3),
         ),
-        axes=Axes("sublayer i", "ω_i"),
+        axes=Axes("sublayer i", "ωᵢ"),
         function=f"{_MEASURE}:admin",
         seconds=1.0,
         source="measured on an independent implementation of another width, on which the last one"

@@ -1,7 +1,8 @@
 """What becomes of networks when they are trained."""
 
-from core.evidence.claim import Axes, Claim, Quantity
+from core.evidence.claim import Axes, Claim, Quantity, sentences
 from core.evidence.papers import KARPATHY, OLSSON, RADFORD, WANG, XIONG
+from core.language import Message
 
 _MEASURE = "core.evidence.measure.training"
 SETTING = (
@@ -10,7 +11,7 @@ SETTING = (
 )
 _INDEPENDENT = "measured on an independent implementation"
 LOSS = Axes("step", "training loss, nats per character")
-_DEAD = "gap to the unigram loss of the same batches, nats"
+_DEAD = Message("gap to the unigram loss of the same batches, nats")
 _TWO = (0, 1)
 
 CLAIMS = (
@@ -43,9 +44,11 @@ CLAIMS = (
         paper=XIONG,
         where="Sections 3 and 4",
         formula=r"\eta_t = \tfrac{t}{T_{warmup}}\,\eta_{max},\quad t \le T_{warmup}",
-        setting="12 layers, 400 steps, without warm-up and with 200 steps of it. " + SETTING,
+        setting=sentences(
+            "12 layers, 400 steps, without warm-up and with 200 steps of it.", SETTING
+        ),
         quantities=(
-            Quantity("dead", f"post-LN without, {_DEAD}", 0.0, 0.1),
+            Quantity("dead", Message("post-LN without, {gap}", gap=_DEAD), 0.0, 0.1),
             Quantity("saved", "post-LN with 200 steps, loss", high=2.8),
             Quantity("pre", "pre-LN without, loss", high=2.5),
         ),
@@ -65,8 +68,11 @@ CLAIMS = (
         paper=XIONG,
         where="Section 4, “fails to train”",
         formula=r"\left|\mathbb{E}\left[\mathcal{L} - \mathcal{L}_{unigram}\right]\right| < 0.03",
-        setting="12 layers, no warm-up, the last 100 of 400 steps; loss minus the loss of that very"
-        " batch under the letters' frequencies. " + SETTING,
+        setting=sentences(
+            "12 layers, no warm-up, the last 100 of 400 steps; loss minus the loss of that very"
+            " batch under the letters' frequencies.",
+            SETTING,
+        ),
         quantities=(
             Quantity("gap", "post-LN, |gap|, nats", 0.0, 0.03, theory="0"),
             Quantity("alive", "pre-LN, |gap|, nats", low=0.5),
@@ -85,17 +91,20 @@ CLAIMS = (
         paper=XIONG,
         where="Section 3",
         formula=r"L = 2, 4, 8 \text{ train},\quad L = 12 \text{ does not}",
-        setting="Post-LN, no warm-up, 300 steps. " + SETTING,
+        setting=sentences("Post-LN, no warm-up, 300 steps.", SETTING),
         quantities=(
-            *(Quantity(f"loss-{n}", f"loss, {n} layers", 2.2, 2.75) for n in (2, 4, 8)),
-            Quantity("dead", f"12 layers, {_DEAD}", 0.0, 0.1),
+            *(
+                Quantity(f"loss-{n}", Message("loss, {n} layers", n=n), 2.2, 2.75)
+                for n in (2, 4, 8)
+            ),
+            Quantity("dead", Message("12 layers, {gap}", gap=_DEAD), 0.0, 0.1),
         ),
         axes=LOSS,
         function=f"{_MEASURE}:depth_threshold",
         seeds=_TWO,
         quick=False,
         seconds=90.0,
-        source=_INDEPENDENT + " (2.4 to 2.6)",
+        source=Message("{source} ({found})", source=Message(_INDEPENDENT), found="2.4–2.6"),
     ),
     Claim(
         name="initialisation-decides",
@@ -105,11 +114,11 @@ CLAIMS = (
         paper=RADFORD,
         where="Section 2.3, for a post-LN",
         formula=r"W \sim \mathcal{N}(0, 0.02)\ \text{or}\ U(\pm 1/\sqrt{d})",
-        setting="Post-LN, 12 layers, no warm-up, 400 steps. " + SETTING,
+        setting=sentences("Post-LN, 12 layers, no warm-up, 400 steps.", SETTING),
         quantities=(
             Quantity("gpt2", "loss, GPT-2's initialisation", high=2.6),
             Quantity("torch", "loss, torch's initialisation", high=2.6),
-            Quantity("xavier", f"Xavier's, {_DEAD}", 0.0, 0.1),
+            Quantity("xavier", Message("Xavier's, {gap}", gap=_DEAD), 0.0, 0.1),
         ),
         axes=LOSS,
         function=f"{_MEASURE}:initialisation",
@@ -126,14 +135,14 @@ CLAIMS = (
         paper=WANG,
         where="with Bachlechner et al. 2020, Touvron et al. 2021, Kim et al. 2025, OLMo 2",
         formula=r"y = post(skip(x) + scale \cdot inner(F(pre(x))))",
-        setting="12 layers, no warm-up, 400 steps. " + SETTING,
+        setting=sentences("12 layers, no warm-up, 400 steps.", SETTING),
         quantities=(
             *(
-                Quantity(name, f"loss, {name}", 2.15, 2.6)
+                Quantity(name, Message("loss, {network}", network=Message(name)), 2.15, 2.6)
                 for name in ("DeepNorm", "pre-LN", "Peri-LN", "LayerScale", "ReZero", "OLMo 2")
             ),
-            Quantity("post-LN", f"post-LN, {_DEAD}", 0.0, 0.1),
-            Quantity("no residual", f"no residual, {_DEAD}", 0.0, 0.1),
+            Quantity("post-LN", Message("post-LN, {gap}", gap=_DEAD), 0.0, 0.1),
+            Quantity("no residual", Message("no residual, {gap}", gap=_DEAD), 0.0, 0.1),
             Quantity("no norm", "share of seeds in which no norm diverges", 1.0, 1.0),
         ),
         axes=LOSS,
@@ -141,7 +150,7 @@ CLAIMS = (
         seeds=(0,),
         quick=False,
         seconds=240.0,
-        source=_INDEPENDENT + " (2.3 to 2.5)",
+        source=Message("{source} ({found})", source=Message(_INDEPENDENT), found="2.3–2.5"),
         caution="One seed, one rate, nothing tuned: it says who trains, never who is best.",
     ),
     Claim(
@@ -152,12 +161,12 @@ CLAIMS = (
         paper=XIONG,
         where="Figure 3",
         formula=r"\|\partial W^{2}_{L}\| \,/\, \|\partial W^{2}_{1}\|",
-        setting="8 layers, 500 steps, no warm-up. " + SETTING,
+        setting=sentences("8 layers, 500 steps, no warm-up.", SETTING),
         quantities=(
             Quantity("pre", "last over first, pre-LN", high=0.6, average="geometric"),
             Quantity("post", "last over first, post-LN", low=1.2, average="geometric"),
         ),
-        axes=Axes("layer", "‖∂L/∂W2‖", log_y=True),
+        axes=Axes("layer", "‖∂L/∂W₂‖", log_y=True),
         function=f"{_MEASURE}:profile_after",
         seeds=_TWO,
         quick=False,
@@ -204,7 +213,7 @@ CLAIMS = (
         seeds=_TWO,
         quick=False,
         seconds=40.0,
-        source="three seeds of the lab (0.81 to 0.86 and 0.12)",
+        source="three seeds of the lab (0.81–0.86 and 0.12)",
         caution="The period has to be random: with a fixed one a single layer copies by position.",
     ),
 )

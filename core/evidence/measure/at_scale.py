@@ -9,8 +9,9 @@ import numpy as np
 
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.evidence.claim import Measured
-from core.evidence.measure.networks import Lab, points
+from core.evidence.measure.networks import Lab, of_depth, points
 from core.evidence.measure.trained import compared, ids, made, train_all
+from core.language import Message, mark
 from core.runs import Run
 
 
@@ -22,9 +23,9 @@ def at_scale(lab: Lab, which: str) -> Measured:
     half. `lns`: the loss of pre-LN minus that of LNS.
     """
     steps = {"model__depth": 8, "training__steps": 500}
-    networks = {"pre": ("pre-LN, 8 layers", made("pre-LN", **steps))}
+    networks = {"pre": (of_depth("pre-LN", 8), made("pre-LN", **steps))}
     if which == "lns":
-        networks["lns"] = ("LNS, 8 layers", made("LNS", **steps))
+        networks["lns"] = (of_depth("LNS", 8), made("LNS", **steps))
         measured, _ = compared(lab, networks)
         pairs = zip(measured.values["pre"], measured.values["lns"], strict=True)
         measured.values["ahead"] = [pre - lns for pre, lns in pairs]
@@ -38,7 +39,7 @@ def at_scale(lab: Lab, which: str) -> Measured:
             values.setdefault(key, []).append(value)
             if row is not None:
                 rows.append(row)
-    return Measured(values, [points("pre-LN, trained", layers, rows)], ids(found))
+    return Measured(values, [points(mark("pre-LN, trained"), layers, rows)], ids(found))
 
 
 Found = list[tuple[str, float, list[float] | None]]
@@ -83,7 +84,7 @@ def beside(lab: Lab, change: str) -> Measured:
     steps = {"model__depth": 6, "training__steps": 400}
     changes: dict[str, tuple[str, dict[str, object]]] = {
         "dyt": ("DyT", {"model__norm": "dyt"}),
-        "value": ("value residual", {"model__value_residual": True}),
+        "value": (Message("value residual"), {"model__value_residual": True}),
         # Three matrices of 2/3 the width have as many weights as two.
         "swiglu": ("SwiGLU", {"model__activation": "swiglu", "model__feedforward_width": 171}),
     }
@@ -91,8 +92,14 @@ def beside(lab: Lab, change: str) -> Measured:
     measured, _ = compared(
         lab,
         {
-            "plain": ("pre-LN, 6 layers", made("pre-LN", **steps)),
-            "changed": (f"pre-LN with {title}, 6 layers", made("pre-LN", **{**steps, **more})),
+            "plain": (
+                of_depth("pre-LN", 6),
+                made("pre-LN", **steps),
+            ),
+            "changed": (
+                Message("pre-LN with {change}, {n} layers", change=title, n=6),
+                made("pre-LN", **{**steps, **more}),
+            ),
         },
     )
     pairs = zip(measured.values["plain"], measured.values["changed"], strict=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.evidence.claim import Measured
 from core.evidence.measure.networks import CONTEXT, Lab, curve, network, points, slope, tokens
+from core.language import mark
 from core.probes.depth import entropy
 
 
@@ -35,9 +36,9 @@ def score_scale(lab: Lab) -> Measured:
     return Measured(
         values,
         [
-            points("q·k / sqrt(d)", sizes, rows),
+            points("q·k / √d", sizes, rows),
             curve("1", sizes, [1.0] * len(sizes)),
-            curve("without the division, sqrt(d)", sizes, [math.sqrt(s) for s in sizes]),
+            curve(mark("without the division, √d"), sizes, [math.sqrt(s) for s in sizes]),
         ],
     )
 
@@ -60,7 +61,7 @@ def uniform_entropy(lab: Lab) -> Measured:
                 by_token.append(torch.special.entr(pattern).sum(-1).mean((0, 1)).tolist())
     at = range(1, CONTEXT + 1)
     law = curve("log t", at, [math.log(t) for t in at])
-    return Measured(found, [points("W_Q = W_K = 0", at, by_token), law])
+    return Measured(found, [points(mark("all scores 0"), at, by_token), law])
 
 
 @torch.no_grad()
@@ -96,8 +97,8 @@ def qk_norm(lab: Lab) -> Measured:
     return Measured(
         values,
         [
-            points("with QK-norm", factors, found["head"]),
-            points("without", factors, found["off"]),
+            points(mark("with QK-norm"), factors, found["head"]),
+            points(mark("without"), factors, found["off"]),
         ],
     )
 
@@ -120,8 +121,16 @@ def one_token(lab: Lab) -> Measured:
     return Measured(
         {"error": errors},
         [
-            points("attention of one token", [wanted[i] for i in order], [[got[i] for i in order]]),
-            curve("W_O W_V x", [wanted[i] for i in order], [wanted[i] for i in order]),
+            points(
+                mark("attention of one token"),
+                [wanted[i] for i in order],
+                [[got[i] for i in order]],
+            ),
+            curve(
+                mark("product of the two matrices"),
+                [wanted[i] for i in order],
+                [wanted[i] for i in order],
+            ),
         ],
     )
 
@@ -163,8 +172,8 @@ def value_residual(lab: Lab) -> Measured:
     return Measured(
         values,
         [
-            points("with value residual", layers, found["on"]),
-            points("without", layers, found["off"]),
-            curve("1/sqrt(2)", layers, [0.5**0.5] * depth),
+            points(mark("with value residual"), layers, found["on"]),
+            points(mark("without"), layers, found["off"]),
+            curve("1/√2", layers, [0.5**0.5] * depth),
         ],
     )

@@ -24,6 +24,7 @@ from core.evidence.measure.networks import (
     streams,
     tokens,
 )
+from core.language import Message, mark
 from core.probes.depth import effective_rank, singular_values, token_cosine
 
 ALONE: dict[str, Any] = {**BARE, "residual": "off"}
@@ -81,7 +82,7 @@ def rank(lab: Lab, networks: tuple[str, ...], layers: int = LAYERS) -> Measured:
         for name, some in found.items()
     }
     layer = range(1, layers + 1)
-    return Measured(values, [points(name, layer, some) for name, some in drawn.items()])
+    return Measured(values, [points(Message(name), layer, some) for name, some in drawn.items()])
 
 
 @torch.no_grad()
@@ -107,7 +108,7 @@ def scores_or_collapse(lab: Lab) -> Measured:
         "dyt": {"placement": "pre", "norm": "dyt"},
         "bare": BARE,
     }
-    names = {"gpt2": "pre-LN", "dyt": "pre with DyT", "bare": "no norm"}
+    names = {"gpt2": "pre-LN", "dyt": "pre with DyT", "bare": mark("no norm")}
     values, series = {}, []
     for key, wiring in wirings.items():
         rows = []

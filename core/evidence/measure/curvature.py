@@ -10,6 +10,7 @@ from core.config import ModelConfig, Shape
 from core.data.images import load_images
 from core.evidence.claim import Measured
 from core.evidence.measure.networks import Lab, curve, points
+from core.language import Message
 from core.models import build_model
 
 STEPS, EVERY, PICTURES = 1500, 25, 200
@@ -31,7 +32,7 @@ def edge(lab: Lab) -> Measured:
     rows: dict[float, list[list[float]]] = {rate: [] for rate in RATES}
     jobs = [(rate, seed) for rate in RATES for seed in lab.seeds]
     for i, (rate, seed) in enumerate(jobs):
-        lab.report(i / len(jobs), f"gradient descent at rate {rate:g}")
+        lab.report(i / len(jobs), Message("gradient descent at rate {rate:g}", rate=rate))
         sharp, losses = _descend(seed, rate, pixels, targets)
         rows[rate].append(sharp)
         late = sharp[-len(sharp) // 4 :]
@@ -39,7 +40,9 @@ def edge(lab: Lab) -> Measured:
         values["start"].append(sharp[0] * rate / 2)
         values["still"].append(1 - losses[-1] / losses[len(losses) // 2])
     at = range(0, STEPS, EVERY)
-    series = [points(f"rate {rate:g}", at, found) for rate, found in rows.items()]
+    series = [
+        points(Message("rate {rate:g}", rate=rate), at, found) for rate, found in rows.items()
+    ]
     levels = [curve(f"2/{rate:g}", (0.0, STEPS), (2 / rate, 2 / rate)) for rate in RATES]
     return Measured(values, [*series, *levels])
 

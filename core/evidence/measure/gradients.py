@@ -19,6 +19,7 @@ from core.evidence.measure.networks import (
     points,
     slope,
 )
+from core.language import Message, mark
 
 Layer = tuple[float, float, float]
 
@@ -50,8 +51,8 @@ def theorem_1(lab: Lab) -> Measured:
         series.append(points(name, depths, rows))
     start = series[0].y[0]
     law = [start * math.sqrt(depths[0] / depth) for depth in depths]
-    flat = curve("flat", depths, [series[1].y[0]] * len(depths))
-    return Measured(values, [*series, curve("1/sqrt(L)", depths, law), flat])
+    flat = curve(mark("flat"), depths, [series[1].y[0]] * len(depths))
+    return Measured(values, [*series, curve("1/√L", depths, law), flat])
 
 
 def last_over_first(lab: Lab, wiring: str) -> Measured:
@@ -64,7 +65,7 @@ def last_over_first(lab: Lab, wiring: str) -> Measured:
             lab.report(n / len(DEPTHS))
             rows.append([layer[2] for layer in by_layer(seed, depth, wiring=wiring)])
         values[f"ratio-{depth}"] = [row[-1] / row[0] for row in rows]
-        series.append(points(f"{depth} layers", range(1, depth + 1), rows))
+        series.append(points(Message("{n} layers", n=depth), range(1, depth + 1), rows))
     return Measured(values, series[::-1])
 
 
@@ -77,7 +78,7 @@ def flatness(lab: Lab) -> Measured:
         rows = [[layer[2] for layer in by_layer(seed, depth, wiring=wiring)] for seed in lab.seeds]
         values[key] = [max(row) / min(row) for row in rows]
         scaled = [[v / max(row) for v in row] for row in rows]
-        series.append(points(wiring, range(1, depth + 1), scaled))
+        series.append(points(Message(wiring), range(1, depth + 1), scaled))
     return Measured(values, series)
 
 
@@ -85,14 +86,14 @@ def starvation(lab: Lab) -> Measured:
     """`pre`, `post`, `none`: ‖∂W_Q‖/‖∂W_V‖ in the last of 24 layers."""
     depth, series = 24, []
     values: dict[str, list[float]] = {}
-    names = {"pre": "pre-LN", "post": "post-LN", "none": "no residual"}
+    names = {"pre": "pre-LN", "post": "post-LN", "none": mark("no residual")}
     for key, wiring in names.items():
         rows = []
         for seed in lab.seeds:
             lab.report(len(values) / len(names))
             rows.append([q / v for q, v, _ in by_layer(seed, depth, wiring=wiring)])
         values[key] = [row[-1] for row in rows]
-        series.append(points(wiring, range(1, depth + 1), rows))
+        series.append(points(Message(wiring), range(1, depth + 1), rows))
     return Measured(values, series)
 
 
@@ -107,7 +108,7 @@ def shattered(lab: Lab) -> Measured:
     with respect to the embedding at each; the correlation of those 8 steps apart.
     """
     depths = (2, 8, 24)
-    names = {"pre": "pre-LN", "post": "post-LN", "none": "no residual"}
+    names = {"pre": "pre-LN", "post": "post-LN", "none": mark("no residual")}
     found: dict[str, list[list[float]]] = {key: [] for key in names}
     for i, seed in enumerate(lab.seeds):
         for key, wiring in names.items():
@@ -115,7 +116,9 @@ def shattered(lab: Lab) -> Measured:
             found[key].append([_correlation(seed, depth, wiring) for depth in depths])
     values = {key: [row[-1] for row in rows] for key, rows in found.items()}
     values["gained"] = [p - n for p, n in zip(values["pre"], values["none"], strict=True)]
-    return Measured(values, [points(names[key], depths, rows) for key, rows in found.items()])
+    return Measured(
+        values, [points(Message(names[key]), depths, rows) for key, rows in found.items()]
+    )
 
 
 def _correlation(seed: int, depth: int, wiring: str, length: int = 32) -> float:

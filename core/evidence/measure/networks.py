@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from core.anatomy import Report
 from core.config import ModelConfig
 from core.evidence.claim import Series, spread
+from core.language import Message
 from core.models import build_model, profile
 from core.models.transformer import Transformer
 from core.runs import RunStore
@@ -108,6 +109,11 @@ def points(name: str, x: Iterable[float], by_seed: Sequence[Sequence[float]]) ->
         [mean(column) for column in columns],
         [spread(column) for column in columns],
     )
+
+
+def of_depth(wiring: str, layers: int) -> Message:
+    """What a wiring of so many layers is called in a picture, and as a run."""
+    return Message("{wiring}, {n} layers", wiring=Message(wiring), n=layers)
 
 
 def curve(name: str, x: Iterable[float], y: Iterable[float]) -> Series:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core.evidence.claim import Measured
 from core.evidence.measure.networks import Lab, curve, network, points, tokens
+from core.language import mark
 
 WIDTH = 64
 LENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # std of x
@@ -38,7 +39,7 @@ def jacobian(lab: Lab, norm: str) -> Measured:
         values,
         [
             points("measured", LENGTHS, sizes),
-            curve("sqrt(d)/‖x‖", LENGTHS, [1 / length for length in LENGTHS]),
+            curve("√d/‖x‖", LENGTHS, [1 / length for length in LENGTHS]),
         ],
     )
 
@@ -61,7 +62,7 @@ def dyt(lab: Lab) -> Measured:
         values,
         [
             points("DyT", lengths, found),
-            curve("a norm: 1/rms(x)", lengths[2:], [1 / length for length in lengths[2:]]),
+            curve(mark("a norm: 1/rms(x)"), lengths[2:], [1 / length for length in lengths[2:]]),
         ],
     )
 
@@ -89,4 +90,4 @@ def final_norm(lab: Lab) -> Measured:
     at = factors.index(2.0)
     values = {name: [row[at] for row in rows] for name, rows in found.items()}
     series = [points(f"{name}-LN", factors, rows) for name, rows in found.items()]
-    return Measured(values, [*series, curve("no final norm", factors, factors)])
+    return Measured(values, [*series, curve(mark("no final norm"), factors, factors)])

@@ -11,10 +11,12 @@ from core.evidence.measure.networks import (
     backward,
     curve,
     network,
+    of_depth,
     points,
     streams,
     tokens,
 )
+from core.language import mark
 from core.models import profile
 
 LAYERS, WIDTH, TOKENS = 24, 256, 32  # the theorem's L, d and n
@@ -78,8 +80,10 @@ def final_size(lab: Lab, wiring: str, law: str = "") -> Measured:
             found[depth].append(sizes)
     values = {f"size-{d}": [sizes[-1] for sizes in by_seed] for d, by_seed in found.items()}
     layers = range(1, DEPTHS[-1] + 1)
-    series = [points(f"{wiring}, {depth} layers", range(1, depth + 1), found[depth])
-              for depth in reversed(DEPTHS)]  # fmt: skip
+    series = [
+        points(of_depth(wiring, depth), range(1, depth + 1), found[depth])
+        for depth in reversed(DEPTHS)
+    ]
     if law:
         slope = {"1 + 2L": 2, "1 + L": 1, "1": 0}[law]
         series.append(curve(law, layers, [1 + slope * n for n in layers]))
@@ -102,10 +106,10 @@ def mix_ln(lab: Lab) -> Measured:
     return Measured(
         values,
         [
-            points("Mix-LN, 24 layers", layers, found),
-            curve("1 + l/2 beyond the first quarter", layers,
+            points(of_depth("Mix-LN", 24), layers, found),
+            curve(mark("1 + l/2 beyond the first quarter"), layers,
                   [1 + 0.5 * max(0, n - quarter) for n in layers]),
-            curve("1 + 3l/2 beyond the first quarter", layers,
+            curve(mark("1 + 3l/2 beyond the first quarter"), layers,
                   [1 + 1.5 * max(0, n - quarter) for n in layers]),
         ],
     )  # fmt: skip
@@ -207,8 +211,8 @@ def gpt2_scaling(lab: Lab) -> Measured:
     return Measured(
         {"std": stds, "growth": growth},
         [
-            points("with 1/sqrt(2L)", DEPTHS, sizes),
-            points("without", DEPTHS, plain),
+            points(mark("with 1/√(2L)"), DEPTHS, sizes),
+            points(mark("without"), DEPTHS, plain),
             curve("1", DEPTHS, [1.0] * len(DEPTHS)),
         ],
     )

@@ -7,7 +7,7 @@ on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -18,6 +18,7 @@ from core.config import RunConfig
 from core.evidence.claim import Measured, Series
 from core.evidence.measure.networks import WIRINGS, Lab, curve, points
 from core.evidence.record import training_code
+from core.language import Message, mark
 from core.runs import Run, RunError
 from core.runs.status import Order
 from core.training.control import NullControl
@@ -62,7 +63,9 @@ class _Watched(NullControl):
         self.step += 1
         try:
             part = min(1.0, self.step / self._steps)
-            self._lab.report(self._done + self._share * part, f"trains {self._title}")
+            self._lab.report(
+                self._done + self._share * part, Message("trains {title}", title=self._title)
+            )
         except CancelledError:
             self.cancelled = True
         return [Order("stop")] if self.cancelled else []
@@ -90,7 +93,9 @@ def trained(lab: Lab, config: RunConfig, title: str, done: float = 0.0, share: f
             return run
         lock = run.lock()
         if not lock.acquire():
-            lab.report(done, f"waits for {title}, which another process trains")
+            lab.report(
+                done, Message("waits for {title}, which another process trains", title=title)
+            )
             time.sleep(0.5)
             continue
         try:
@@ -102,7 +107,13 @@ def trained(lab: Lab, config: RunConfig, title: str, done: float = 0.0, share: f
         if control.cancelled:
             raise CancelledError
         if state not in ("finished", "diverged"):
-            raise RunError(f"{title} was stopped at step {run.record.step}; measure it again")
+            raise RunError(
+                Message(
+                    "{title} was stopped at step {step}; measure it again",
+                    title=title,
+                    step=run.record.step,
+                )
+            )
 
 
 def _known(lab: Lab, config: RunConfig) -> Run | None:
@@ -137,13 +148,13 @@ def smoothed(run: Run, window: int = 20) -> tuple[list[float], list[float]]:
     )
 
 
-def train_all(lab: Lab, networks: dict[str, tuple[str, Made]]) -> dict[str, list[Run]]:
+def train_all(lab: Lab, networks: Mapping[str, tuple[str, Made]]) -> dict[str, list[Run]]:
     """Each network (key: title, its config by seed) with each seed."""
     jobs = [(key, seed) for seed in lab.seeds for key in networks]
     found: dict[str, list[Run]] = {key: [] for key in networks}
     for i, (key, seed) in enumerate(jobs):
         title, of_seed = networks[key]
-        name = f"{title}, seed {seed}"
+        name = Message("{title}, seed {seed}", title=title, seed=seed)
         found[key].append(trained(lab, of_seed(seed), name, i / len(jobs), 1 / len(jobs)))
     return found
 
@@ -171,10 +182,10 @@ def curves(found: dict[str, list[Run]], names: dict[str, str]) -> list[Series]:
 def plateau_level(series: Sequence[Series]) -> Series:
     """The loss of a network that ignores its input, as wide as the other curves."""
     last = max((s.x[-1] for s in series), default=1.0)
-    return curve("unigram entropy", (0.0, last), (UNIGRAM, UNIGRAM))
+    return curve(mark("unigram entropy"), (0.0, last), (UNIGRAM, UNIGRAM))
 
 
-def compared(lab: Lab, networks: dict[str, tuple[str, Made]]) -> tuple[Measured, Any]:
+def compared(lab: Lab, networks: Mapping[str, tuple[str, Made]]) -> tuple[Measured, Any]:
     """Every network's mean loss of the last 50 steps, their curves, and the runs."""
     found = train_all(lab, networks)
     series = curves(found, {key: title for key, (title, _) in networks.items()})

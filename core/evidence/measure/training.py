@@ -16,7 +16,7 @@ from core.anatomy.parameters import Heads
 from core.config import RunConfig
 from core.data import corpora
 from core.evidence.claim import Measured
-from core.evidence.measure.networks import Lab, curve, points
+from core.evidence.measure.networks import Lab, curve, of_depth, points
 from core.evidence.measure.trained import (
     UNWATCHED,
     Made,
@@ -29,6 +29,7 @@ from core.evidence.measure.trained import (
     smoothed,
     train_all,
 )
+from core.language import Message, mark
 
 
 def warm_up(lab: Lab) -> Measured:
@@ -38,11 +39,12 @@ def warm_up(lab: Lab) -> Measured:
     measured, found = compared(
         lab,
         {
-            "dead": ("post-LN, no warm-up", made("post-LN", **steps)),
+            "dead": (Message("post-LN, no warm-up"), made("post-LN", **steps)),
             "saved": (
-                "post-LN, warm-up 200", made("post-LN", optimizer__warmup_steps=200, **steps),
+                Message("post-LN, warm-up 200"),
+                made("post-LN", optimizer__warmup_steps=200, **steps),
             ),
-            "pre": ("pre-LN, no warm-up", made("pre-LN", **steps)),
+            "pre": (Message("pre-LN, no warm-up"), made("pre-LN", **steps)),
         },
     )  # fmt: skip
     measured.values["dead"] = [abs(gap(run)) for run in found["dead"]]
@@ -54,8 +56,8 @@ def plateau(lab: Lab) -> Measured:
     the same of one that learns."""
     steps = {"model__depth": 12, "training__steps": 400}
     networks = {
-        "gap": ("post-LN, no warm-up", made("post-LN", **steps)),
-        "alive": ("pre-LN, no warm-up", made("pre-LN", **steps)),
+        "gap": (Message("post-LN, no warm-up"), made("post-LN", **steps)),
+        "alive": (Message("pre-LN, no warm-up"), made("pre-LN", **steps)),
     }
     found = train_all(lab, networks)
     values = {key: [abs(gap(run, 100)) for run in runs] for key, runs in found.items()}
@@ -69,7 +71,7 @@ def plateau(lab: Lab) -> Measured:
             rows.append((loss - unigram)[:size].reshape(-1, 20).mean(1).tolist())
             at = steps_at[:size].reshape(-1, 20).mean(1)
         series.append(points(networks[key][0], at, rows))
-    level = curve("unigram loss of the batch", (0.0, 400.0), (0.0, 0.0))
+    level = curve(mark("unigram loss of the batch"), (0.0, 400.0), (0.0, 0.0))
     return Measured(values, [*series, level], ids(found))
 
 
@@ -79,7 +81,7 @@ def depth_threshold(lab: Lab) -> Measured:
     depths = (2, 4, 8, 12)
     networks = {
         f"loss-{n}": (
-            f"post-LN, {n} layers", made("post-LN", model__depth=n, training__steps=300)
+            of_depth("post-LN", n), made("post-LN", model__depth=n, training__steps=300)
         )
         for n in depths
     }  # fmt: skip
@@ -93,10 +95,13 @@ def initialisation(lab: Lab) -> Measured:
     same with Xavier's."""
     steps = {"model__depth": 12, "training__steps": 400}
     networks = {
-        init: (f"post-LN, {init} initialisation", made("post-LN", model__init=init, **steps))
+        init: (
+            Message("post-LN, {init} initialisation", init=init),
+            made("post-LN", model__init=init, **steps),
+        )
         for init in ("gpt2", "torch")
     }
-    networks["xavier"] = ("post-LN, no warm-up", made("post-LN", **steps))
+    networks["xavier"] = (Message("post-LN, no warm-up"), made("post-LN", **steps))
     measured, found = compared(lab, networks)
     measured.values["xavier"] = [abs(gap(run)) for run in found["xavier"]]
     return measured
@@ -110,7 +115,8 @@ def trainability(lab: Lab) -> Measured:
     steps = {"model__depth": 12, "training__steps": 400}
     dead = ("post-LN", "no residual")
     networks = {
-        name: (f"{name}, no warm-up", made(name, **steps)) for name in (*ALIVE, *dead, "no norm")
+        name: (Message("{wiring}, no warm-up", wiring=Message(name)), made(name, **steps))
+        for name in (*ALIVE, *dead, "no norm")
     }
     measured, found = compared(lab, networks)
     for name in dead:
@@ -129,7 +135,8 @@ def profile_after(lab: Lab) -> Measured:
     steps = {"model__depth": 8, "training__steps": 500}
     names = {"pre": "pre-LN", "post": "post-LN"}
     found = train_all(
-        lab, {key: (f"{name}, 8 layers", made(name, **steps)) for key, name in names.items()}
+        lab,
+        {key: (of_depth(name, 8), made(name, **steps)) for key, name in names.items()},
     )
     values, series = {}, []
     for key, runs in found.items():
@@ -147,11 +154,11 @@ def nanogpt(lab: Lab) -> Measured:
     def of_seed(seed: int) -> RunConfig:
         return RunConfig.from_flat({**flat, "training.seed": 1337 + seed})
 
-    found = train_all(lab, {"validation": ("nanoGPT on a processor", of_seed)})
+    found = train_all(lab, {"validation": (Message("nanoGPT on a processor"), of_seed)})
     rows = [run.series("loss/validation") for run in found["validation"]]
     values = {"validation": [float(losses[-1]) for _, losses in rows]}
-    shown = points("validation loss", rows[0][0], [losses.tolist() for _, losses in rows])
-    published = curve("published: 1.88", (0.0, 2000.0), (1.88, 1.88))
+    shown = points(mark("validation loss"), rows[0][0], [losses.tolist() for _, losses in rows])
+    published = curve(Message("published: {loss}", loss="1.88"), (0.0, 2000.0), (1.88, 1.88))
     return Measured(values, [shown, published], ids(found))
 
 
@@ -176,6 +183,12 @@ def anchors(lab: Lab) -> Measured:
     return Measured(values, [points("tiny-shakespeare", at, [order])])
 
 
+INDUCTION = {
+    "two": Message("induction, two layers"),
+    "one": Message("induction, one layer"),
+}
+
+
 def _seeded(flat: dict[str, Any], seed: int) -> RunConfig:
     return RunConfig.from_flat({**flat, "training.seed": seed})
 
@@ -187,7 +200,7 @@ def induction(lab: Lab) -> Measured:
     networks: dict[str, tuple[str, Made]] = {}
     for key, preset in {"two": "induction", "one": "induction-one-layer"}.items():
         base = {**presets.load(preset).config.flat(), **UNWATCHED, "name": ""}
-        networks[key] = (f"induction, {key} layer{'s' * (key == 'two')}", partial(_seeded, base))
+        networks[key] = (INDUCTION[key], partial(_seeded, base))
     found = train_all(lab, networks)
     values: dict[str, list[float]] = {
         key: [] for key in ("two", "first", "one", "gained", "floor", "previous")
@@ -214,9 +227,9 @@ def induction(lab: Lab) -> Measured:
     return Measured(
         values,
         [
-            points("two layers", at, rows["two"]),
-            points("one layer", at, rows["one"]),
-            curve("lowest possible", (0.0, at[-1]), (lowest, lowest)),
+            points(mark("two layers"), at, rows["two"]),
+            points(mark("one layer"), at, rows["one"]),
+            curve(mark("lowest possible"), (0.0, at[-1]), (lowest, lowest)),
         ],
         ids(found),
     )
