@@ -9,7 +9,7 @@ from typing import Any
 from core.config import overrides
 from core.config.alike import FORK, SCHEDULE
 from core.config.run import settings
-from core.language import Message
+from core.language import Message, mark
 
 
 def format_value(value: Any, empty: str = "none", grouped: bool = False) -> str:
@@ -36,9 +36,9 @@ def file_name(dotted: str, value: Any) -> Any:
 def title_of(dotted: str) -> str:
     """A setting's title; the schedule's holds for switches that were turned by hand too."""
     if dotted == SCHEDULE:
-        return "Switches while training"
+        return mark("Switches while training")
     if dotted == FORK:
-        return "Starts from"
+        return mark("Starts from")
     found = settings().get(dotted)
     return str(found.title) if found is not None else dotted
 

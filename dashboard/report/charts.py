@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from core.config.units import corpus_unit
+from core.language import Message, joined, t
 from core.metrics.names import unit_of
 from dashboard.figures.curves import Line, curves
 from dashboard.report.series import BANDED, Group, lines, profiles
@@ -35,45 +36,56 @@ class Charts:
 
     def drawn(self) -> list[Markup]:
         """Each with its caption; two by depth stand side by side."""
-        several = any(len(group.runs) > 1 for group in self.groups)
-        band = " and, as a band, the range" if len(self.groups) <= BANDED else ""
-        every = f"; of each setting the mean{band} of its seeds" if several else ""
         reference = self._reference()
-        level = f" Dotted: {reference[1]}." if reference else ""
         loss = lines(self.groups, "loss/train")
         shown = _loss_range(loss, reference)
-        cut = " What diverges leaves the picture upwards; a cross marks where it ended."
-        cut = cut if any(line.end for line in loss) else ""
+        said = [
+            t("{unit}{every}.", unit=t(self.unit), every=self._every()),
+            t("Dotted: {level}.", level=reference[1]) if reference else "",
+            t("What diverges leaves the picture upwards; a cross marks where it ended.")
+            if any(line.end for line in loss)
+            else "",
+        ]
+        step, gradient = t("step"), t("gradient norm")
+        unit = t(self.unit)
         training = self._chart(
-            "training-loss", loss, "Training loss",
-            f"{self.unit}{every}.{level}{cut}", "step", self.unit,
+            "training-loss", loss, t("Training loss"), _after(said), step, unit,
             reference=reference, y_range=shown,
         )  # fmt: skip
         validation = lines(self.groups, "loss/validation")
         validated = self._chart(
-            "validation-loss", validation, "Validation loss",
-            f"{self.unit}, on text or images that are not trained on.", "step", self.unit,
+            "validation-loss", validation, t("Validation loss"),
+            t("{unit}, on text or images that are not trained on.", unit=unit), step, unit,
             reference=reference, y_range=_loss_range(validation, reference), markers=True,
         )  # fmt: skip
         total = self._chart(
-            "gradient-norm", lines(self.groups, "grad_norm/total"), "Gradient norm",
-            "Of all parameters together, before clipping; logarithmic.", "step",
-            "gradient norm", log_y=True,
+            "gradient-norm", lines(self.groups, "grad_norm/total"), t("Gradient norm"),
+            t("Of all parameters together, before clipping; logarithmic."), step,
+            gradient, log_y=True,
         )  # fmt: skip
         by_layer = self._chart(
-            "gradient-profile", profiles(self.groups, "grad_norm/block"), "Gradient by layer",
-            "Norm of each layer's gradient at the end, the mean of the last steps.", "layer",
-            "gradient norm", log_y=True, markers=True, height=330,
+            "gradient-profile", profiles(self.groups, "grad_norm/block"), t("Gradient by layer"),
+            t("Norm of each layer's gradient at the end, the mean of the last steps."), t("layer"),
+            gradient, log_y=True, markers=True, height=330,
         )  # fmt: skip
         stream = self._chart(
             "stream-profile", profiles(self.groups, "activation/rms/resid_post"),
-            "Residual stream by layer", "Root mean square of what leaves each layer at the end.",
-            "layer", "RMS", markers=True, height=330,
+            t("Residual stream by layer"),
+            t("Root mean square of what leaves each layer at the end."), t("layer"), t("RMS"),
+            markers=True, height=330,
         )  # fmt: skip
         depth = by_layer + stream
         if by_layer and stream:
             depth = Markup('<div class="pair">{}</div>').format(depth)
         return [chart for chart in (training, validated, total, depth) if chart]
+
+    def _every(self) -> str:
+        """What a line stands for where several runs make one."""
+        if not any(len(group.runs) > 1 for group in self.groups):
+            return ""
+        if len(self.groups) <= BANDED:
+            return t("; of each setting the mean and, as a band, the range of its seeds")
+        return t("; of each setting the mean of its seeds")
 
     def _reference(self) -> tuple[float, str] | None:
         """The loss of a network that ignores its input, where it is one for all runs."""
@@ -87,7 +99,8 @@ class Charts:
             return None
         level = known.pop()
         words = corpus_unit(self.groups[0].runs[0].run.corpus)
-        return level, f"{words.frequencies} alone, {level:.3f}"
+        said = Message("{frequencies} alone, {loss:.3f}", frequencies=words.frequencies, loss=level)
+        return level, t(said)
 
     def _chart(
         self,
@@ -107,7 +120,9 @@ class Charts:
         }
         self.figures[f"chart-{id}"] = _figure(both)
         missing = len(self.groups) - len(drawn)
-        absent = f" {missing} of {len(self.groups)} lines have none." if missing else ""
+        absent = (
+            t("{n} of {all} lines have none.", n=missing, all=len(self.groups)) if missing else ""
+        )
         return render(
             "report/figure",
             id=id,
@@ -124,6 +139,11 @@ class Charts:
         # In a script no text may end it, whatever it is.
         data = json.dumps(self.figures, allow_nan=False, separators=(",", ":"))
         return Markup(data.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
+
+
+def _after(said: Sequence[str]) -> str:
+    """Sentences one after the other, those that are empty left out."""
+    return t(joined(map(Message, filter(None, said)), " "))
 
 
 def _figure(both: Mapping[Mode, Figure]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from core.config import RunConfig
 from core.config.command import command
+from core.language import SOURCE, Message, current, joined, mark, t
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
 from dashboard.report.charts import Charts
@@ -46,18 +47,20 @@ def report(
     there is no run, RunError when one's settings can't be read.
     """
     if not runs:
-        raise ValueError("a report is about at least one run; tick one in the table")
+        raise ValueError(Message("a report is about at least one run; tick one in the table"))
     found = groups([store.open(run) if isinstance(run, str) else run for run in runs], labels)
     charts = Charts(found)
     drawn = charts.drawn()
     grid = matrix(found)
     tables = count(1)
-    when = time.strftime("%d %B %Y, %H:%M", time.localtime(now)).lstrip("0")
+    written = "%d %B %Y, %H:%M" if current() == SOURCE else "%Y-%m-%d %H:%M"
+    when = time.strftime(written, time.localtime(now)).lstrip("0")
     html = render(
         "report/page",
         title=title.strip() or _title(found),
         css=css(),
-        count=f"{len(runs)} run{'s' * (len(runs) != 1)}",
+        language=current(),
+        count=t("{n} run", "{n} runs", n=len(runs)),
         when=when,
         several=len(found) > 1,
         hypothesis=hypothesis.strip(),
@@ -81,39 +84,53 @@ def report(
 
 def _title(found: Sequence[Group]) -> str:
     names = [group.name for group in found]
-    return " and ".join(names) if len(names) <= 2 else f"{names[0]} and {len(names) - 1} others"
+    if len(names) == 1:
+        return names[0]
+    if len(names) == 2:
+        return t("{first} and {last}", first=names[0], last=names[1])
+    return t("{name} and {n} others", name=names[0], n=len(names) - 1)
 
 
 def _outcome(found: Sequence[Group]) -> str:
     kinds = Counter(one.verdict.kind for group in found for one in group.summaries)
     total = sum(kinds.values())
-    parts = [f"{kinds[kind]} {label.past}" for kind, label in VERDICT_LABELS.items() if kinds[kind]]
-    of = "The run" if total == 1 else f"Of {total} runs"
-    if total == 1:
-        return f"{of} {parts[0].partition(' ')[2]}."
-    return f"{of} {', '.join(parts[:-1])} and {parts[-1]}." if len(parts) > 1 else (
-        f"All {total} runs {parts[0].partition(' ')[2]}."
-    )  # fmt: skip
+    came = {k: Message(label.past) for k, label in VERDICT_LABELS.items() if kinds[k]}
+    if len(came) == 1:
+        [past] = came.values()
+        return t("The run {came}.", "All {n} runs {came}.", n=total, came=past)
+    parts = [Message("{count} {came}", count=kinds[kind], came=past) for kind, past in came.items()]
+    return t("Of {n} runs {parts}.", n=total, parts=joined(parts, last=" and "))
 
 
 def _facts(found: Sequence[Group]) -> list[str]:
     """What was read, by hash, on what devices and from which seeds."""
     runs = [entry.run for group in found for entry in group.runs]
     corpora = {str(run.corpus.get("sha256")): run.corpus for run in runs if run.corpus}
-    rows = [
-        f"{corpus.get('corpus')}: {corpus.get('length', 0):,} {corpus.get('unit', 'character')}s,"
-        f" vocabulary {corpus.get('vocabulary')}, SHA-256 {sha}"
-        + (f", optimal loss {corpus['floor']:.3f} nats" if corpus.get("floor") is not None else "")
-        for sha, corpus in corpora.items()
-    ]
+    rows = []
+    for sha, corpus in corpora.items():
+        told = Message(
+            "{corpus}: {length:,} {unit}, vocabulary {vocabulary}, SHA-256 {sha}",
+            corpus=corpus.get("corpus"),
+            length=corpus.get("length", 0),
+            unit=Message(f"{corpus.get('unit', 'character')}s"),
+            vocabulary=corpus.get("vocabulary"),
+            sha=sha,
+        )
+        if corpus.get("floor") is not None:
+            told = Message(
+                "{corpus}, optimal loss {loss:.3f} nats", corpus=told, loss=corpus["floor"]
+            )
+        rows.append(t(told))
     seeds = sorted({run.config.training.seed for run in runs})
     devices = sorted({run.record.device for run in runs} - {""})
-    return [
-        *rows,
-        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds[:20]))}"
-        + (", …" if len(seeds) > 20 else ""),
-        *([f"trained on {' and '.join(devices)}"] if devices else []),
-    ]
+    numbers = ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "")
+    told = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers)
+    trained = t("trained on {devices}", devices=t(joined(devices, " and "))) if devices else ""
+    return [*rows, told, *filter(None, [trained])]
+
+
+# What a corpus is counted in.
+UNITS = (mark("characters"), mark("tokens"), mark("images"))
 
 
 def _as_trained(run: Run) -> RunConfig:
@@ -139,8 +156,11 @@ def versions() -> str:
             known.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    return (
-        f"Python {platform.python_version()}, {', '.join(known)}; written on {platform.system()}."
+    return t(
+        "Python {version}, {packages}; written on {system}.",
+        version=platform.python_version(),
+        packages=", ".join(known),
+        system=platform.system(),
     )
 
 

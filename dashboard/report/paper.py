@@ -18,12 +18,13 @@ from core.catalogue.summary import RunSummary
 from core.config import RunConfig
 from core.config.alike import SEED
 from core.config.words import format_value, title_of
-from core.language import t
-from core.verdicts.labels import BAD_KINDS
+from core.language import Message, joined, mark, t
+from core.verdicts.labels import BAD_KINDS, STATE_LABELS, short_words
 from dashboard.catalogue.differences import common, counted, ordered, written
 from dashboard.report.series import Group
 from dashboard.ui.templates import render
 
+FOLDED = (mark("{n} more settings"), mark("{n} more rows"), mark("{n} more runs"))  # in templates
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
 MOST_CELLS = 200
 
@@ -39,8 +40,14 @@ def trained_table(groups: Sequence[Group], number: int) -> Markup:
 def _trained_row(group: Group) -> dict[str, Any]:
     found = group.summaries
     # Of several runs only what became of them, not at which step.
-    states = Counter(w if len(found) == 1 else w.split(" at ")[0].split(",")[0] for w in
-                     (one.words for one in found))  # fmt: skip
+    states = Counter(
+        one.words
+        if len(found) == 1
+        else short_words(one.state, one.verdict.kind, 0, 0)
+        if one.state == "finished"
+        else Message(STATE_LABELS[one.state].word)
+        for one in found
+    )
 
     def last(of: Callable[[RunSummary], float | None]) -> tuple[str, str]:
         sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
@@ -51,7 +58,12 @@ def _trained_row(group: Group) -> dict[str, Any]:
         "group": group,
         "count": t(times([run.experiment for run in group.runs])),
         "bad": any(one.verdict.kind in BAD_KINDS for one in found),
-        "words": ", ".join(w if n == len(found) else f"{n} {w}" for w, n in states.items()),
+        "words": t(
+            joined(
+                word if n == len(found) else Message("{count} {came}", count=n, came=word)
+                for word, n in states.items()
+            )
+        ),
         "span": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,}–{steps[-1]:,}",
         "losses": [
             last(lambda one: one.loss),
@@ -67,7 +79,7 @@ def _mean(group: Group, numbers: Sequence[float | None]) -> tuple[str, str]:
     if found.value is None:
         return "–", ""
     spread = [] if found.deviation is None else [f"± {found.deviation:.3f}"]
-    of = [] if found.whole else [f"({found.count} of {found.of})"]
+    of = [] if found.whole else [t("({n} of {all})", n=found.count, all=found.of)]
     return f"{found.value:.3f}", " ".join(spread + of)
 
 
@@ -89,7 +101,7 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
     rows = [
         (
             name,
-            title_of(name),
+            t(title_of(name)),
             [common(name, group.runs) for group in groups]
             if narrow
             else [counted(name, (run.trained[name] for run in runs))],
@@ -109,7 +121,7 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
 def _seeds(groups: Sequence[Group]) -> str:
     seeds = {run.flat[SEED] for group in groups for run in group.runs}
     several = any(len({run.flat[SEED] for run in g.runs}) > 1 for g in groups)
-    return f" but for the seed ({_listed(seeds)})" if several else ""
+    return _listed(seeds) if several else ""
 
 
 def _listed(numbers: set[int]) -> str:
@@ -121,7 +133,7 @@ def equal_table(groups: Sequence[Group]) -> Markup:
     """Every setting that is the same everywhere, folded."""
     flat, apart = groups[0].runs[0].trained, varied(groups)
     rows = [
-        (name, title_of(name), written(name, value))
+        (name, t(title_of(name)), written(name, value))
         for name, value in flat.items()
         if name not in apart and name != SEED
     ]
@@ -202,9 +214,9 @@ def matrix_table(found: Matrix, number: int) -> Markup:
         )
         for row in product(*sides)
     ]
-    side = " × ".join(title_of(n) for n in found.rows)
-    words = f"{side}, by " if side else ""
-    words += " × ".join(title_of(n) for n in found.columns)
+    side = " × ".join(t(title_of(n)) for n in found.rows)
+    top = " × ".join(t(title_of(n)) for n in found.columns)
+    words = t("{rows}, by {columns}", rows=side, columns=top) if side else top
     return render(
         "report/matrix",
         heads=[" · ".join(column) for column in product(*tops)],
@@ -242,7 +254,7 @@ def verdict_list(groups: Sequence[Group]) -> Markup:
         (
             group,
             run.name,
-            one.verdict.sentence.removeprefix(run.name),
+            t(one.verdict.sentence).removeprefix(run.name),
             one.verdict.kind in BAD_KINDS,
         )
         for group in groups

@@ -14,6 +14,7 @@ from core.catalogue.entry import Entry
 from core.catalogue.index import of_run
 from core.catalogue.naming import names
 from core.catalogue.summary import RunSummary
+from core.language import t
 from core.metrics.downsample import band, thinned
 from core.metrics.limits import points_for
 from core.runs import Run
@@ -91,7 +92,9 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     series = [s for s in (_series(run, metric) for run in group.runs) if len(s[0])]
     if not any(np.isfinite(values).any() for _, values in series):
         return None
-    ends = {f"diverged at step {d.diverged_at:,}" for d in group.summaries if d.diverged_at}
+    ends = {
+        t("diverged at step {step:,}", step=d.diverged_at) for d in group.summaries if d.diverged_at
+    }
     end = ends.pop() if len(ends) == 1 and len(group.runs) == 1 else ""
     if len(series) == 1:
         steps, values = series[0]
@@ -107,7 +110,9 @@ def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
     keys = [run.experiment for run in group.runs]
     stack = np.stack([stack[[k == key for k in keys]].mean(0) for key in dict.fromkeys(keys)])
     x, mean, low, high = band(steps, stack, most)
-    name = f"{group.name}, to step {steps[-1]:,}" if _is_cut(series, steps) else group.name
+    name = group.name
+    if _is_cut(series, steps):
+        name = t("{name}, to step {step:,}", name=name, step=int(steps[-1]))
     if not banded or len(stack) < 2:
         return Line(name, group.colour, x, mean, turn=group.turn)
     return Line(name, group.colour, x, mean, low, high, group.turn)

@@ -18,6 +18,7 @@ from core.cli.options import Parser, config_of
 from core.config import RunConfig, Switch
 from core.config.command import command
 from core.jobs import forks
+from core.language import speaking
 from core.metrics.limits import CHART_POINTS
 from core.runs import Run, RunStore, Status
 from dashboard.figures.curves import Line, curves
@@ -271,3 +272,32 @@ def test_a_fork_is_told_with_the_command_that_forks_it_again(store: RunStore) ->
     page = own(report(store, [made, parent]))
     assert f"train --fork {parent.id}@20 --optimizer.learning_rate 0.0001" in page
     assert "Starts from" in page
+
+
+def sentences_of(html: str) -> list[str]:
+    """What is read of a page, without scripts, style sheets, commands and dotted names."""
+    plain = re.sub(r"<(script|style|pre)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    plain = re.sub(r'<span class="dotted">.*?</span>', " ", plain)
+    titles = re.findall(r'(?:title|aria-label)="([^"]*)"', plain)
+    return [line.strip() for line in (*re.sub(r"<[^>]+>", "\n", plain).split("\n"), *titles)]
+
+
+def test_in_chinese_nothing_is_english(trio) -> None:
+    store, runs = trio
+    with speaking("zh"):
+        html = report(store, runs, "题目", "假设", "结论")
+    assert '<html lang="zh">' in html
+    names = {run.name for run in runs}
+    english = [
+        line
+        for line in sentences_of(html)
+        # Three words of English in a row; names of runs, packages and values are shorter.
+        if re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", line) and line not in names
+    ]
+    assert english == []
+    for figure in figures(html).values():
+        for axis in ("xaxis", "yaxis"):
+            title = figure["light"]["layout"][axis]["title"]["text"]
+            assert not re.search(r"[a-z]{4,}", title), title
+    assert "图 1" in html
+    assert "表 1" in html
