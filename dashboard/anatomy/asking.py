@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
+from core.language import t
 from core.runs import Run, RunError
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
@@ -30,7 +31,7 @@ def standing(run: Run, kind: str, step: int, start: bool = True, **parameters: A
         if found is None and start:
             found = inspections.ask(store(), run, kind, step, **parameters)
     except RunError as error:
-        cards.problem(f"{name_of(run)}: {error}")
+        cards.problem(t("{run}: {error}", run=name_of(run), error=error))
         return None
     return (found, run) if found is not None else None
 
@@ -40,7 +41,7 @@ def ask(run: Run, kind: str, step: int, **parameters: Any) -> Asked | None:
     try:
         return inspections.ask(store(), run, kind, step, **parameters), run
     except RunError as error:
-        cards.problem(f"{name_of(run)}: {error}")
+        cards.problem(t("{run}: {error}", run=name_of(run), error=error))
         return None
 
 
@@ -111,7 +112,7 @@ def offered(
             if not any(asked):
                 cards.empty(title, text)
             if waiting:
-                anatomy.progress(waiting, key=f"asked_{kind}", label=title.lower())
+                anatomy.progress(waiting, key=f"asked_{kind}", label=title[:1].lower() + title[1:])
             if None in asked:
                 button(kind, label, time)
     return bool(answered)

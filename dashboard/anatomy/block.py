@@ -9,7 +9,7 @@ import streamlit as st
 from core.anatomy.block_steps import Step, beside, other_wiring, steps
 from core.anatomy.parameters import BLOCK_TOKENS
 from core.config import ModelConfig
-from core.language import t
+from core.language import Message, t
 from core.runs import Run
 from dashboard.address.widgets import number, text
 from dashboard.anatomy.asking import Asked, standing
@@ -27,12 +27,14 @@ def section(choice: Choice, mode: Mode) -> None:
     model = run.model_at(step)
     with cards.card("one_block", horizontal=True, gap="small", vertical_alignment="top"):
         said = text(
-            "anatomy_block_text", "Text", "", BLOCK_TOKENS, width=300,
-            placeholder=f"the probe text's start; up to {BLOCK_TOKENS} letters",
+            "anatomy_block_text", t("Text"), "", BLOCK_TOKENS, width=300,
+            placeholder=t("the probe text's start; up to {n} letters", n=BLOCK_TOKENS),
         )  # fmt: skip
-        layer = _counted("anatomy_block_layer", f"Layer, 1 to {model.depth}", model.depth)
+        layer = _counted(
+            "anatomy_block_layer", t("Layer, 1 to {depth}", depth=model.depth), model.depth
+        )
         heads = model.heads if "attention" in model.parts else 1
-        head = _counted("anatomy_block_head", f"Head, 1 to {heads}", heads)
+        head = _counted("anatomy_block_head", t("Head, 1 to {heads}", heads=heads), heads)
     mine = standing(run, "block", step, text=said, layer=layer, head=head)
     if mine is None:
         return
@@ -49,8 +51,11 @@ def section(choice: Choice, mode: Mode) -> None:
     anatomy.block(
         asked, key="block_steps", lanes=[shown(*one) for one in lanes],
         rows=beside([found for _, found in lanes]),
-        title="Step through one block",
-        subtitle=f"layer {layer + 1} of {model.depth} at step {step:,}, head {head + 1} of {heads}",
+        title=t("Step through one block"),
+        subtitle=t(
+            "layer {layer} of {depth} at step {step:,}, head {head} of {heads}",
+            layer=layer + 1, depth=model.depth, step=step, head=head + 1, heads=heads,
+        ),
     )  # fmt: skip
 
 
@@ -76,16 +81,26 @@ def _second(choice: Choice, said: str, layer: int, head: int) -> tuple[Asked, Mo
 def lacks(run: Run, model: ModelConfig, layer: int, head: int) -> str:
     """Why a run has no such layer or head, or nothing."""
     if layer >= model.depth:
-        return f"{name_of(run)} has no layer {layer + 1}; it has {model.depth}."
+        return Message(
+            "{run} has no layer {layer}; it has {depth}.",
+            run=name_of(run),
+            layer=layer + 1,
+            depth=model.depth,
+        )
     if head >= model.heads and "attention" in model.parts:
-        return f"{name_of(run)} has no head {head + 1}; it has {model.heads} a layer."
+        return Message(
+            "{run} has no head {head}; it has {heads} a layer.",
+            run=name_of(run),
+            head=head + 1,
+            heads=model.heads,
+        )
     return ""
 
 
 def lane(model: ModelConfig, layer: int, head: int) -> tuple[str, list[Step]]:
     """A wiring's name, as the papers have it, and its steps."""
     alone = model.at(layer)
-    title = published(alone).split(" · ")[0]
+    title = t(published(alone)).split(" · ")[0]
     return title, steps(model, layer, head)
 
 

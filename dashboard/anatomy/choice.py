@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.durations import in_time
+from core.language import Message, joined, mark, t
 from core.runs import Run
 from core.verdicts.labels import LIVE
 from dashboard.address import chosen
@@ -18,12 +19,12 @@ from dashboard.catalogue.run_names import name_of
 from dashboard.ui import cards
 
 SECTIONS = {
-    "generate": "Generate",
-    "lens": "Logit lens",
-    "block": "One block",
-    "operate": "Operate",
-    "streams": "Streams",
-    "landscape": "Landscape",
+    "generate": mark("Generate"),
+    "lens": mark("Logit lens"),
+    "block": mark("One block"),
+    "operate": mark("Operate"),
+    "streams": mark("Streams"),
+    "landscape": mark("Landscape"),
 }
 NOBODY = ""
 ONLY = "anatomy_only_step"  # what was shown of a run with one checkpoint, which needs no slider
@@ -66,14 +67,18 @@ def top_line(runs: Sequence[Run]) -> tuple[Choice | None, str]:
         key="anatomy_line", horizontal=True, gap="small", vertical_alignment="bottom"
     ):
         wanted = chosen.remembered([id for id in by_id if not cannot(by_id[id])])
-        run = by_id[_run("anatomy_run", "Run A", by_id, first_choice(runs), wanted[:1])]
+        run = by_id[_run("anatomy_run", t("Run A"), by_id, first_choice(runs), wanted[:1])]
         step = _step(run)
         beside = [id for id in wanted[1:] if wanted[0] == run.id]
-        other = _run("anatomy_other", "Run B", by_id, NOBODY, beside, without=run.id)
+        other = _run("anatomy_other", t("Run B"), by_id, NOBODY, beside, without=run.id)
         if other or chosen.named("anatomy", [run.id]):
             chosen.follow(run.id, other)
         section = segments(
-            "anatomy_section", "Section", SECTIONS, label_visibility="collapsed", wrap=False
+            "anatomy_section",
+            t("Section"),
+            {name: t(title) for name, title in SECTIONS.items()},
+            label_visibility="collapsed",
+            wrap=False,
         )
     if step is None:
         if waits(run):
@@ -112,18 +117,24 @@ def until_checkpoint(run: Run) -> tuple[str, str]:
     """Which step brings the first checkpoint of a run at work, and how far that is."""
     config, record = run.config.training, run.record
     first = min(config.checkpoint_every or config.steps, config.steps)
-    at = f"It is at step {record.step:,}"
+    at = Message("It is at step {step:,}", step=record.step)
     if run.status == "queued":
-        at = "It waits for its turn to train"
+        at = Message("It waits for its turn to train")
     elif run.status == "paused":
-        at = f"It is paused at step {record.step:,}: press Resume in the Lab"
+        at = Message("It is paused at step {step:,}: press Resume in the Lab", step=record.step)
     elif record.seconds_left and record.step < first:
         left = record.seconds_left * (first - record.step) / (config.steps - record.step)
-        at += f", about {in_time(left)} away"
+        at = Message(
+            "It is at step {step:,}, about {time} away", step=record.step, time=in_time(left)
+        )
     return (
-        f"{name_of(run)} can be looked into from step {first:,} on",
-        f"Anatomy reads the weights of a checkpoint, and the first is written at step {first:,}"
-        f" (Checkpoint every, under Training in the Lab). {at}. This page opens by itself.",
+        Message("{run} can be looked into from step {step:,} on", run=name_of(run), step=first),
+        Message(
+            "Anatomy reads the weights of a checkpoint, and the first is written at step {step:,}"
+            " (Checkpoint every, under Training in the Lab). {at}. This page opens by itself.",
+            step=first,
+            at=at,
+        ),
     )
 
 
@@ -132,10 +143,11 @@ def cannot_ever(run: Run) -> str:
     family = run.config.model.family
     if family == "transformer":
         return ""
-    name = {"mlp": "an MLP", "resnet": "a ResNet"}[family]
-    return (
-        f"{name_of(run)} is {name}; this page looks into transformers. Choose another run, or"
-        " see this one's gradients and activations in the Lab."
+    return Message(
+        "{run} is {family}; this page looks into transformers. Choose another run, or see this"
+        " one's gradients and activations in the Lab.",
+        run=name_of(run),
+        family={"mlp": Message("an MLP"), "resnet": Message("a ResNet")}[family],
     )
 
 
@@ -146,10 +158,11 @@ def cannot(run: Run) -> str:
     if run.checkpoints:
         return ""
     if waits(run):
-        return ". ".join(until_checkpoint(run))
-    return (
-        f"{name_of(run)} ended without a checkpoint, so there are no weights to look into. Resume"
-        " it in Runs, or train one with a smaller training.checkpoint_every."
+        return joined(until_checkpoint(run), ". ")
+    return Message(
+        "{run} ended without a checkpoint, so there are no weights to look into. Resume it in Runs,"
+        " or train one with a smaller training.checkpoint_every.",
+        run=name_of(run),
     )
 
 
@@ -167,9 +180,9 @@ def _run(
 
     def read(text: str) -> str:
         if text not in by_id:
-            raise ValueError("there is no such run here")
+            raise ValueError(Message("there is no such run here"))
         if text not in options:
-            raise ValueError("it is run A already")
+            raise ValueError(Message("it is run A already"))
         return text
 
     # What is chosen on other pages comes first here too, and stands in the address then.
@@ -185,7 +198,7 @@ def _run(
         options,
         options.index(first if first in options else default),
         key=name,
-        format_func=lambda id: name_of(by_id[id]) if id else "none",
+        format_func=lambda id: name_of(by_id[id]) if id else t("no run"),
         width=240,
         on_change=_chose,
         args=(name,),
@@ -215,11 +228,12 @@ def _step(run: Run) -> int | None:
         st.session_state[name] = steps[-1]  # of another run, or a newer one came
     if len(steps) == 1:
         st.session_state[ONLY] = str(steps[0])
-        st.html(f'<div class="checkpoint"><span>Checkpoint</span>step {steps[0]:,}</div>')
+        title, said = t("Checkpoint"), t("step {step:,}", step=steps[0])
+        st.html(f'<div class="checkpoint"><span>{title}</span>{said}</div>')
         return keep(param, steps[0])
     value = st.select_slider(
-        "Checkpoint", steps, first if first in steps else steps[-1], key=name, width=210,
-        format_func=lambda s: f"step {s:,}", on_change=forgive, args=(name,),
+        t("Checkpoint"), steps, first if first in steps else steps[-1], key=name, width=210,
+        format_func=lambda s: t("step {step:,}", step=s), on_change=forgive, args=(name,),
     )  # fmt: skip
     st.session_state["anatomy_newest"] = steps[-1]
     return keep(param, value)
@@ -227,7 +241,8 @@ def _step(run: Run) -> int | None:
 
 def _known(text: str, steps: Sequence[int]) -> int:
     if not text.isdecimal() or int(text) not in steps:
-        raise ValueError(f"its checkpoints are at {', '.join(f'{s:,}' for s in steps[-8:])}")
+        known = ", ".join(f"{step:,}" for step in steps[-8:])
+        raise ValueError(Message("its checkpoints are at {steps}", steps=known))
     return int(text)
 
 

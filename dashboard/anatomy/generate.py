@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from markupsafe import Markup
 
+from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import number, slider, text
 from dashboard.anatomy import asking
@@ -25,9 +26,15 @@ Answered = tuple[Run, dict[str, Any], Any]
 PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
 LENGTH = 160
 MEASURES = {
-    "perplexity": "how many letters it hesitates between: e to the loss",
-    "bits_per_character": "the loss in bits: what a perfect compressor would need",
-    "accuracy": "how often the likeliest letter is the right one",
+    "perplexity": (
+        mark("perplexity"),
+        mark("how many letters it hesitates between: e to the loss"),
+    ),
+    "bits_per_character": (
+        mark("bits per character"),
+        mark("the loss in bits: what a perfect compressor would need"),
+    ),
+    "accuracy": (mark("accuracy"), mark("how often the likeliest letter is the right one")),
 }
 
 
@@ -35,27 +42,31 @@ def section(choice: Choice, mode: Mode) -> None:
     """The drawing's settings, the text, and below it the scores."""
     with cards.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
         first = beginning(choice.run)
-        prompt = text("anatomy_prompt", "Prompt", first, 2000, width=330)
+        prompt = text("anatomy_prompt", t("Prompt"), first, 2000, width=330)
         temperature = slider(
-            "anatomy_temperature", "Temperature", 0.8, 0.0, 2.0, step=0.05, width=150
+            "anatomy_temperature", t("Temperature"), 0.8, 0.0, 2.0, step=0.05, width=150
         )
-        top_p = slider("anatomy_top_p", "Top p", 1.0, 0.05, 1.0, step=0.05, width=150)
-        top_k = number("anatomy_top_k", "Top k (0: all)", 0, 0, 10_000, width=120)
-        length = number("anatomy_length", "Length", LENGTH, 1, 5000, step=20, width=120)
-        seed = number("anatomy_seed", "Seed", 0, 0, 2**31 - 1, width=110)
+        top_p = slider("anatomy_top_p", t("Top p"), 1.0, 0.05, 1.0, step=0.05, width=150)
+        top_k = number("anatomy_top_k", t("Top k (0: all)"), 0, 0, 10_000, width=120)
+        length = number("anatomy_length", t("Length"), LENGTH, 1, 5000, step=20, width=120)
+        seed = number("anatomy_seed", t("Seed"), 0, 0, 2**31 - 1, width=110)
     settings = {
         "prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p,
         "length": length, "seed": seed,
     }  # fmt: skip
     if not prompt:
-        cards.problem("The prompt is empty; type at least one letter for the text to begin with.")
+        cards.problem(
+            t("The prompt is empty; type at least one letter for the text to begin with.")
+        )
     else:
         asked = [standing(run, "generate", step, **settings) for run, step in choice.shown]
         written = [one for one in asked if one is not None]
         if written:
             anatomy.tokens(
                 written, key="tokens", prompt=prompt,
-                title="The same prompt, the same seed" if len(written) > 1 else "What it writes",
+                title=t("The same prompt, the same seed")
+                if len(written) > 1
+                else t("What it writes"),
             )  # fmt: skip
     left, right = st.columns([52, 48], gap="small")
     with left:
@@ -76,14 +87,14 @@ def scores(choice: Choice, mode: Mode) -> None:
     """Perplexity, bits per character and accuracy on held-out text."""
     asked = asking.by_button(choice.shown, "score")
     if not asking.offered(
-        asked, "score", "Score on held-out text",
-        "Perplexity, bits per character and accuracy on the part of the corpus that training never"
-        " saw, and the loss by how much of a text was seen before.",
-        "Score", "a few seconds",
+        asked, "score", t("Score on held-out text"),
+        t("Perplexity, bits per character and accuracy on the part of the corpus that training"
+          " never saw, and the loss by how much of a text was seen before."),
+        t("Score"), t("a few seconds"),
     ):  # fmt: skip
         return
     answers = done(asked)
-    with cards.card("scored", "On held-out text"):
+    with cards.card("scored", t("On held-out text")):
         said = notice.scored([(name_of(run), result) for run, result, _ in answers])
         explained(said.told(), key="scored")
         st.html(score_table(answers))
@@ -98,7 +109,7 @@ def scores(choice: Choice, mode: Mode) -> None:
     ]
     anatomy.figure(
         figures.by_position(curves, mode, 190, answers[0][1]["unigram"]), key="fig_position",
-        title=figures.what_context_brings(curves), subtitle="loss by letters seen before",
+        title=t(figures.what_context_brings(curves)), subtitle=t("loss by letters seen before"),
         about=" ".join(inspection.id for *_, inspection in answers),
         notice=notice.by_position(
             [(c[0], [float(v) for v in c[3]]) for c in curves], answers[0][1]["unigram"]
@@ -110,13 +121,13 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
     """BLEU and ROUGE of continuations against how the held-out text goes on."""
     asked = asking.by_button(choice.shown, "continuations", **drawing)
     if not asking.offered(
-        asked, "continuations", "Continuations against held-out text",
-        "16 held-out passages are continued with the settings above; BLEU and ROUGE count the words"
-        " and phrases that the true continuation has too.",
-        "Continue and compare", "half a minute",
+        asked, "continuations", t("Continuations against held-out text"),
+        t("16 held-out passages are continued with the settings above; BLEU and ROUGE count the"
+          " words and phrases that the true continuation has too."),
+        t("Continue and compare"), t("half a minute"),
     ):  # fmt: skip
         return
-    with cards.card("continued", "Continuations against held-out text"):
+    with cards.card("continued", t("Continuations against held-out text")):
         said = notice.continued([(name_of(run), result) for run, result, _ in done(asked)])
         explained(said.told(), key="continued")
         st.html(overlap_table(done(asked)))
@@ -127,17 +138,23 @@ def score_table(answers: Sequence[Answered]) -> Markup:
     """The measures with what they mean, one column a run."""
     errors = [f" ± {r['nats_error']:.3f}" if r["nats_error"] else "" for _, r, _ in answers]
     losses = [f"{r['nats']:.3f}{error}" for (_, r, _), error in zip(answers, errors, strict=True)]
-    rows = [("loss", "nats a letter, ± standard error", losses)]
-    for name, meaning in MEASURES.items():
+    rows = [(t("loss"), t("nats a letter, ± standard error"), losses)]
+    for name, (title, meaning) in MEASURES.items():
         values = [
             f"{r[name] * 100:.1f} %" if name == "accuracy" else f"{r[name]:.3f}"
             for _, r, _ in answers
         ]
-        rows.append((name.replace("_", " "), meaning, values))
+        rows.append((t(title), t(meaning), values))
     first = answers[0][1]
-    foot = f"{first['predictions']:,} predictions in {first['windows']} windows"
+    foot = t(
+        "{predictions:,} predictions in {windows} windows",
+        predictions=first["predictions"],
+        windows=first["windows"],
+    )
     if first["unigram"]:
-        foot += f"; a network that ignores its input reaches {first['unigram']:.3f} nats"
+        foot += t(
+            "; a network that ignores its input reaches {loss:.3f} nats", loss=first["unigram"]
+        )
     return render("anatomy/measures", heads=_heads(answers), rows=rows, foot=foot, chance=False)
 
 
@@ -146,13 +163,16 @@ def overlap_table(answers: Sequence[Answered]) -> Markup:
     results = [result for _, result, _ in answers]
     results.append(results[0]["chance"])
     bleu = [f"{r['bleu']:.2f}" for r in results]
-    rows = [("BLEU", "phrases of one to four words, of 100", bleu)]
+    rows = [("BLEU", t("phrases of one to four words, of 100"), bleu)]
     for name, meaning in (
-        ("rouge1", "words"), ("rouge2", "pairs of words"), ("rougeL", "longest common sequence"),
+        ("rouge1", t("words")), ("rouge2", t("pairs of words")),
+        ("rougeL", t("longest common sequence")),
     ):  # fmt: skip
         values = [f"{r['rouge'][name]:.3f}" for r in results]
         rows.append((name.replace("rouge", "ROUGE-"), meaning, values))
-    foot = f"{results[0]['prompts']} passages; chance: held-out text against another passage's"
+    foot = t(
+        "{n} passages; chance: held-out text against another passage's", n=results[0]["prompts"]
+    )
     return render("anatomy/measures", heads=_heads(answers), rows=rows, foot=foot, chance=True)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.jobs.inspections import Inspection
+from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import number, segments, several, slider
 from dashboard.anatomy import asking
@@ -21,36 +22,48 @@ from dashboard.ui import cards
 from dashboard.ui.cost import in_time
 from dashboard.ui.palette import Mode
 
-VIEWS = {"landscape1d": "Line", "landscape2d": "Plane", "trajectory": "Path of training"}
-LOOKS = {"contour": "Contour", "surface": "Surface"}
+VIEWS = {
+    "landscape1d": mark("Line"),
+    "landscape2d": mark("Plane"),
+    "trajectory": mark("Path of training"),
+}
+LOOKS = {"contour": mark("Contour"), "surface": mark("Surface")}
 HEIGHT = 430
 MOST = 4  # more runs on one scale
 WHAT = {
-    "landscape1d": "The loss along a random direction through the checkpoint, scaled to the lengths"
-    " of its filters; several runs stand on one scale.",
-    "landscape2d": "The loss over a plane of two random directions through the checkpoint, scaled"
-    " to the lengths of its filters.",
-    "trajectory": "The plane in which the checkpoints moved most (PCA), the loss over it, and the"
-    " path of training.",
+    "landscape1d": mark(
+        "The loss along a random direction through the checkpoint, scaled to the lengths"
+        " of its filters; several runs stand on one scale."
+    ),
+    "landscape2d": mark(
+        "The loss over a plane of two random directions through the checkpoint, scaled"
+        " to the lengths of its filters."
+    ),
+    "trajectory": mark(
+        "The plane in which the checkpoints moved most (PCA), the loss over it, and the"
+        " path of training."
+    ),
 }
 
 
 def section(choice: Choice, mode: Mode) -> None:
     """The controls, and the picture as fine as it is by now."""
     with cards.card("terrain", horizontal=True, gap="small", vertical_alignment="top"):
-        kind = segments("anatomy_view", "Where", VIEWS)
+        kind = segments("anatomy_view", t("Where"), {name: t(word) for name, word in VIEWS.items()})
         look = "contour"
         if kind != "landscape1d":
-            look = segments("anatomy_look", "Drawn as", LOOKS)
+            look = segments(
+                "anatomy_look", t("Drawn as"), {name: t(word) for name, word in LOOKS.items()}
+            )
         seconds = slider(
-            "anatomy_seconds", "Time for the grid, seconds", 20, 5, 300, step=5, width=200
+            "anatomy_seconds", t("Time for the grid, seconds"), 20, 5, 300, step=5, width=200
         )
         parameters: dict[str, Any] = {"seconds": float(seconds)}
         if kind != "trajectory":
             parameters["radius"] = number(
-                "anatomy_radius", "Radius", 1.0, 0.05, 10.0, step=0.25, width=110
+                "anatomy_radius", t("Radius"), 1.0, 0.05, 10.0, step=0.25, width=110
             )
-            parameters["seed"] = number("anatomy_directions", "Seed", 0, 0, 2**31 - 1, width=110)
+            parameters["seed"] = number("anatomy_directions", t("Seed"), 0, 0, 2**31 - 1, width=110)
             parameters["others"] = _others(choice)
     asked = ask(choice, kind, parameters)
     if all(asked):
@@ -68,8 +81,8 @@ def _others(choice: Choice) -> list[str]:
         return []
     default = [run.id for run, _ in choice.shown[1:]]
     return several(
-        "anatomy_others", "With", list(fitting), default, max_selections=MOST, width=300,
-        format_func=lambda id: fitting.get(id, id), placeholder="no other run",
+        "anatomy_others", t("With"), list(fitting), default, max_selections=MOST, width=300,
+        format_func=lambda id: fitting.get(id, id), placeholder=t("no other run"),
     )  # fmt: skip
 
 
@@ -84,13 +97,11 @@ def ask(choice: Choice, kind: str, parameters: dict[str, Any]) -> list[Asked | N
             return asked
         with cards.card("climb"):
             if not all(asked):
-                cards.empty(VIEWS[kind], WHAT[kind])
+                cards.empty(t(VIEWS[kind]), t(WHAT[kind]))
                 spent = in_time(parameters["seconds"] * (runs if kind == "trajectory" else 1))
-                asking.button(kind, "Measure", f"about {spent}", primary=True)
+                asking.button(kind, t("Measure"), t("about {time}", time=t(spent)), primary=True)
             if waiting:
-                anatomy.progress(
-                    waiting, key="asked_climb", label=VIEWS[kind].lower(), partial=True
-                )
+                anatomy.progress(waiting, key="asked_climb", label=t(VIEWS[kind]), partial=True)
     return asked
 
 
@@ -127,7 +138,7 @@ def line(inspection: Inspection, result: dict[str, Any], mode: Mode) -> None:
         drawn,
         key="fig_line",
         title=walls(runs),
-        subtitle=result["sentence"],
+        subtitle=t(result["sentence"]),
         about=inspection.id,
         notice=notice.line(runs).told(),
     )
@@ -139,7 +150,7 @@ def planes(inspection: Inspection, result: dict[str, Any], look: str, mode: Mode
     colours = _colours(runs)
     for start in range(0, len(runs), 3):
         some = runs[start : start + 3]
-        for place, run, mark in zip(
+        for place, run, own in zip(
             st.columns(len(some), gap="small"), some, colours[start:], strict=False
         ):
             with place:
@@ -151,10 +162,10 @@ def planes(inspection: Inspection, result: dict[str, Any], look: str, mode: Mode
                     drawn = figures.contour(
                         run["loss"], result["a"], result["b"], mode, HEIGHT, limits
                     )
-                    figures.add_centre(drawn, run["centre"], mark, mode)
+                    figures.add_centre(drawn, run["centre"], own, mode)
                 anatomy.figure(
                     drawn, key=f"fig_{look}_{run['run']}", title=basin(run),
-                    subtitle=result["sentence"], about=inspection.id,
+                    subtitle=t(result["sentence"]), about=inspection.id,
                     notice=notice.plane(run).told(),
                 )  # fmt: skip
 
@@ -168,7 +179,10 @@ def trails(answers: list[tuple[Run, Inspection, dict[str, Any]]], look: str, mod
     ):
         with place:
             share = [f"{v:.0%}" for v in result["explained"]]
-            axes = (f"first component, {share[0]}", f"second component, {share[1]}")
+            axes = (
+                t("first component, {share}", share=share[0]),
+                t("second component, {share}", share=share[1]),
+            )
             draw = figures.surface if look == "surface" else figures.contour
             drawn = draw(result["loss"], result["a"], result["b"], mode, HEIGHT, (low, high), axes)
             figures.add_path(
@@ -177,7 +191,7 @@ def trails(answers: list[tuple[Run, Inspection, dict[str, Any]]], look: str, mod
             )  # fmt: skip
             anatomy.figure(
                 drawn, key=f"fig_trail_{look}_{run.id}", title=descent(name_of(run), result),
-                subtitle=result["sentence"], about=inspection.id,
+                subtitle=t(result["sentence"]), about=inspection.id,
                 notice=notice.trail(name_of(run), result).told(),
             )  # fmt: skip
 
@@ -187,29 +201,39 @@ def walls(runs: list[dict[str, Any]]) -> str:
     said = []
     for run in runs:
         ends = [v for v in (run["loss"][0], run["loss"][-1]) if v is not None]
-        said.append(
-            f"{run['name']} +{max(ends) - run['centre']:.3g}"
-            if ends
-            else f"{run['name']} not finite"
-        )
-    return f"Nats to the higher end: {', '.join(said)}"
+        rise = f"+{max(ends) - run['centre']:.3g}" if ends else t("not finite")
+        said.append(f"{run['name']} {rise}")
+    return t("Nats to the higher end: {runs}", runs=", ".join(said))
 
 
 def basin(run: dict[str, Any]) -> str:
     """How deep the checkpoint lies below the rest of the plane."""
     values = sorted(v for row in run["loss"] for v in row if v is not None)
     middle = values[len(values) // 2] if values else run["centre"]
-    lost = f", {run['not_finite']} points not finite" if run["not_finite"] else ""
-    deep = middle - run["centre"]
-    return f"{run['name']}: {run['centre']:.3g} nats, {deep:.3g} below the median{lost}"
+    said = t(
+        "{run}: {loss:.3g} nats, {deep:.3g} below the median",
+        run=run["name"],
+        loss=run["centre"],
+        deep=middle - run["centre"],
+    )
+    if run["not_finite"]:
+        said = t("{said}, {n} points not finite", said=said, n=run["not_finite"])
+    return said
 
 
 def descent(name: str, result: dict[str, Any]) -> str:
     """From which loss to which the path went."""
     first, last = result["path_loss"][0], result["path_loss"][-1]
-    ends = [f"{v:.3g}" if v is not None else "not finite" for v in (first, last)]
+    ends = [f"{v:.3g}" if v is not None else t("not finite") for v in (first, last)]
     steps = result["steps"]
-    return f"{name}: {ends[0]} → {ends[1]} nats, steps {steps[0]:,} to {steps[-1]:,}"
+    return t(
+        "{run}: {first} → {last} nats, steps {begin:,} to {end:,}",
+        run=name,
+        first=ends[0],
+        last=ends[1],
+        begin=steps[0],
+        end=steps[-1],
+    )
 
 
 def _colours(runs: list[dict[str, Any]]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import segments, text
 from dashboard.anatomy.asking import done, standing
@@ -16,8 +17,8 @@ from dashboard.notice import parts as notice
 from dashboard.ui import cards
 from dashboard.ui.palette import Mode
 
-BY = {"right": "Right token", "top": "Top token"}
-ROWS = {"layers": "Layers", "middle": "And after attention"}
+BY = {"right": mark("Right token"), "top": mark("Top token")}
+ROWS = {"layers": mark("Layers"), "middle": mark("And after attention")}
 TOP = 5
 
 
@@ -25,11 +26,17 @@ def section(choice: Choice, mode: Mode) -> None:
     """The table, and the loss by layer below it."""
     with cards.card("lens", horizontal=True, gap="small", vertical_alignment="top"):
         said = text(
-            "anatomy_text", "Text", "", 4000, width=440,
-            placeholder=f"the run's probe text; up to {choice.run.config.model.context} letters",
+            "anatomy_text", t("Text"), "", 4000, width=440,
+            placeholder=t(
+                "the run's probe text; up to {n} letters", n=choice.run.config.model.context
+            ),
         )  # fmt: skip
-        by = segments("anatomy_colour", "Colour by the probability of the", BY)
-        rows = segments("anatomy_rows", "Rows", ROWS)
+        by = segments(
+            "anatomy_colour",
+            t("Colour by the probability of the"),
+            {name: t(word) for name, word in BY.items()},
+        )
+        rows = segments("anatomy_rows", t("Rows"), {name: t(word) for name, word in ROWS.items()})
     middle = rows == "middle"
     asked = [
         standing(run, "lens", step, text=said, top=TOP, middle=middle) for run, step in choice.shown
@@ -41,7 +48,7 @@ def section(choice: Choice, mode: Mode) -> None:
     anatomy.lens(
         shown, key="lens_table", by=by,
         rows=[1 + run.config.model.depth * (2 if middle else 1) for _, run in shown],
-        title=headline(answers), subtitle="head(final norm(stream)) after each layer",
+        title=headline(answers), subtitle=t("head(final norm(stream)) after each layer"),
     )  # fmt: skip
     if not answers:
         return
@@ -50,7 +57,9 @@ def section(choice: Choice, mode: Mode) -> None:
     anatomy.figure(
         figures.by_row(curves, mode, 250, first["unigram"]), key="fig_lens",
         title=last_step(answers), about=" ".join(i.id for *_, i in answers),
-        subtitle=f"loss if the network stopped there, {first['windows']} held-out windows",
+        subtitle=t(
+            "loss if the network stopped there, {n} held-out windows", n=first["windows"]
+        ),
         notice=notice.stopped_early([(c[0], c[3]) for c in curves], first["unigram"]).told(),
     )  # fmt: skip
 
@@ -66,10 +75,10 @@ def headline(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
         at = [figures.depth_of(result["rows"][i]) for i in settled]
         said.append(f"{sum(at) / len(at):.1f}")
     if not said:
-        return "What each layer would say next"
+        return t("What each layer would say next")
     if len(said) == 1:
-        return f"Tokens settle after {said[0]} layers on average"
-    return f"Tokens settle after {said[0]} layers in A, {said[1]} in B"
+        return t("Tokens settle after {layers} layers on average", layers=said[0])
+    return t("Tokens settle after {a} layers in A, {b} in B", a=said[0], b=said[1])
 
 
 def last_step(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
@@ -79,15 +88,18 @@ def last_step(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
         loss = [v if v is not None else float("inf") for v in result["loss"]]
         falls = [before - after for before, after in itertools.pairwise(loss)]
         best = max(range(len(falls)), key=falls.__getitem__) if falls else 0
-        said.append(row_name(result["rows"][best + 1]) if falls and falls[best] > 0 else "no layer")
+        none = t("no layer")
+        said.append(row_name(result["rows"][best + 1]) if falls and falls[best] > 0 else none)
     if len(said) == 1:
-        return f"{said[0].capitalize()} lowers the loss most"
-    return f"What lowers the loss most: A {said[0]}, B {said[1]}"
+        return t("{layer} lowers the loss most", layer=said[0][:1].upper() + said[0][1:])
+    return t("What lowers the loss most: A {a}, B {b}", a=said[0], b=said[1])
 
 
 def row_name(row: str) -> str:
     """`blocks.3.resid_post` -> `layer 4`: layers as people count them."""
     depth = figures.depth_of(row)
     if depth == 0:
-        return "the embedding"
-    return f"layer {depth:.0f}" if depth == int(depth) else f"attention of layer {depth + 0.5:.0f}"
+        return t("the embedding")
+    if depth == int(depth):
+        return t("layer {layer}", layer=int(depth))
+    return t("attention of layer {layer}", layer=int(depth + 0.5))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.language import t
 from core.runs import Run
 from dashboard.address import page
 from dashboard.address.param import Param
@@ -46,13 +47,18 @@ def table(choice: Choice) -> None:
                 standing(run, "operate", step, operations=its, prompt=prompt, length=LENGTH)
             )
         else:
-            cards.problem(f"{name_of(run)} does not have all of these parts; it is left alone.")
+            cards.problem(
+                t("{run} does not have all of these parts; it is left alone.", run=name_of(run))
+            )
     anatomy.operate(
         [one for one in asked if one is not None], key="operate",
         network=operations.network(model), operations=mine,
         turn=int(st.session_state.get("anatomy_turn", 0)), act=turned,
-        title="Press a part to operate on it",
-        subtitle=f"{name_of(choice.run)} at step {choice.step:,}, {model.depth} layers",
+        title=t("Press a part to operate on it"),
+        subtitle=t(
+            "{run} at step {step:,}, {n} layer", "{run} at step {step:,}, {n} layers",
+            run=name_of(choice.run), step=choice.step, n=model.depth,
+        ),
     )  # fmt: skip
 
 
@@ -82,10 +88,10 @@ def lesion(choice: Choice, mode: Mode) -> None:
     """Every part taken out by itself, as one picture."""
     asked = asking.by_button(choice.shown, "lesion", seconds=SECONDS)
     if not asking.offered(
-        asked, "lesion", "Lesion sweep",
-        "Each block, attention, feed-forward and head is taken out by itself, and neighbours are"
-        " swapped; the picture shows what each costs in nats.",
-        "Take out every part", f"at most {SECONDS:.0f} s a run",
+        asked, "lesion", t("Lesion sweep"),
+        t("Each block, attention, feed-forward and head is taken out by itself, and neighbours are"
+          " swapped; the picture shows what each costs in nats."),
+        t("Take out every part"), t("at most {seconds:.0f} s a run", seconds=SECONDS),
     ):  # fmt: skip
         return
     answers = done(asked)
@@ -95,12 +101,16 @@ def lesion(choice: Choice, mode: Mode) -> None:
         with place:
             drawn = figures.lesion_map(inspection.arrays, mode, limit)
             before = result["before"]
-            cut = "" if result["complete"] else ", cut short by the time limit"
+            said = t(
+                "Δloss in nats, from {loss:.3f} ± {error:.3f}; {n} windows",
+                loss=before["nats"], error=before["error"], n=result["windows"],
+            )  # fmt: skip
+            if not result["complete"]:
+                said = t("{said}, cut short by the time limit", said=said)
             anatomy.figure(
                 drawn, key=f"fig_lesion_{run.id}",
                 title=worst(result, name_of(run) if len(answers) > 1 else ""),
-                subtitle=f"Δloss in nats, from {before['nats']:.3f} ± {before['error']:.3f};"
-                f" {result['windows']} windows{cut}",
+                subtitle=said,
                 about=inspection.id, notice=notice.lesion(result).told(),
             )  # fmt: skip
 
@@ -109,14 +119,22 @@ def worst(result: dict[str, Any], name: str) -> str:
     """The part that costs most."""
     rows = [r for r in result["rows"] if r["delta"] is not None and r["group"] != "swap"]
     if not rows:
-        return "No part could be measured"
+        return t("No part could be measured")
     most = max(rows, key=lambda row: row["delta"])
-    where = f"layer {most['layer'] + 1}"
-    part = {"block": f"Block {most['layer'] + 1}", "attention": f"Attention of {where}",
-            "feedforward": f"Feed-forward of {where}"}  # fmt: skip
-    said = part.get(most["group"]) or f"Head {(most['head'] or 0) + 1} of {where}"
-    who = f"{name}: " if name else ""
-    return f"{who}{said} costs most: {most['delta']:+.2f} nats"
+    at = {"layer": most["layer"] + 1}
+    part = {
+        "block": t("Block {layer}", **at),
+        "attention": t("Attention of layer {layer}", **at),
+        "feedforward": t("Feed-forward of layer {layer}", **at),
+    }
+    head = (most["head"] or 0) + 1
+    values = {
+        "part": part.get(most["group"]) or t("Head {head} of layer {layer}", head=head, **at),
+        "cost": most["delta"],
+    }
+    if name:
+        return t("{run}: {part} costs most: {cost:+.2f} nats", run=name, **values)
+    return t("{part} costs most: {cost:+.2f} nats", **values)
 
 
 def _largest(arrays: dict[str, Any]) -> float:
@@ -129,11 +147,11 @@ def paths(choice: Choice, mode: Mode) -> None:
     """How long the ways are on which gradient and logit travel."""
     asked = asking.by_button(choice.shown, "paths")
     if not asking.offered(
-        asked, "paths", "Paths through the network",
-        "A network with skips is a sum of paths that take the branch or the skip at every sublayer."
-        " The picture shows how much of the gradient and of the logit comes by paths of each"
-        " length.",
-        "Follow the paths", "a few seconds",
+        asked, "paths", t("Paths through the network"),
+        t("A network with skips is a sum of paths that take the branch or the skip at every"
+          " sublayer. The picture shows how much of the gradient and of the logit comes by paths of"
+          " each length."),
+        t("Follow the paths"), t("a few seconds"),
     ):  # fmt: skip
         return
     answers = done(asked)
@@ -144,18 +162,23 @@ def paths(choice: Choice, mode: Mode) -> None:
     first = answers[0][1]
     left, right = st.columns(2, gap="small")
     with left:
-        said = " and ".join(f"{r['mean_length']:.1f}" for *_, r in measured)
+        lengths = [f"{r['mean_length']:.1f}" for *_, r in measured]
+        said = t("{first} and {last}", first=lengths[0], last=lengths[-1])
         anatomy.figure(
             figures.gradient_paths(measured, mode, 250), key="fig_paths", about=about,
-            title=f"The gradient passes {said} of {len(first['lengths']) - 1} branches on average",
-            subtitle="share of the gradient by path length; dotted: of all paths",
+            title=t(
+                "The gradient passes {passed} of {all} branches on average",
+                passed=said if len(lengths) > 1 else lengths[0], all=len(first["lengths"]) - 1,
+            ),
+            subtitle=t("share of the gradient by path length; dotted: of all paths"),
             notice=notice.gradient_paths(measured).told(),
         )  # fmt: skip
     with right:
         anatomy.figure(
             figures.logit_paths(measured, mode, 250), key="fig_logit", about=about,
-            title=loudest(answers), subtitle="share of the right logit by longest path; windows: "
-            f"{first['windows']}", notice=notice.logit_paths(measured).told(),
+            title=loudest(answers), subtitle=t(
+                "share of the right logit by longest path; windows: {n}", n=first["windows"]
+            ), notice=notice.logit_paths(measured).told(),
         )  # fmt: skip
 
 
@@ -164,7 +187,9 @@ def loudest(answers: list[tuple[Run, dict[str, Any], Any]]) -> str:
     said = []
     for _, result, _ in answers:
         at = int(np.argmax(result["logit_share"]))
-        said.append(f"{figures.source_name(result['sources'][at])} {result['logit_share'][at]:.0%}")
+        said.append(
+            f"{t(figures.source_name(result['sources'][at]))} {result['logit_share'][at]:.0%}"
+        )
     if len(said) == 1:
-        return f"Most of the logit comes from {said[0]}"
-    return f"Most of the logit: A {said[0]}, B {said[1]}"
+        return t("Most of the logit comes from {source}", source=said[0])
+    return t("Most of the logit: A {a}, B {b}", a=said[0], b=said[1])

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.anatomy import operations as targets
 from core.config import ModelConfig
+from core.language import Message
 
 Operation = dict[str, Any]
 LETTERS = {
@@ -43,7 +44,9 @@ def from_text(text: str, model: ModelConfig) -> list[Operation]:
 def _read(text: str, model: ModelConfig) -> Operation:
     found = re.fullmatch(r"([a-z])(\d*)\.?([a-z0-9.]*)=(off|mean|swap|x-?\d+(?:\.\d+)?)", text)
     if not found or found.group(1) not in TARGETS:
-        raise ValueError(f"{text[:40]!r} is not an operation; accepted: for example h0.1=off")
+        raise ValueError(
+            Message("{text!r} is not an operation; accepted: for example h0.1=off", text=text[:40])
+        )
     target, layer, rest, action = TARGETS[found.group(1)], *found.groups()[1:]
     one: Operation = {"target": target}
     if layer:

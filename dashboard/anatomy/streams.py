@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core.jobs.inspections import Inspection
+from core.language import t
 from core.runs import Run
 from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
@@ -29,14 +31,14 @@ Answered = tuple[Run, dict[str, Any], Inspection]
 def section(choice: Choice, mode: Mode) -> None:
     """The pictures by depth, then CKA, then what stands out or does not."""
     asked = [standing(run, "streams", step) for run, step in choice.shown]
-    if wait(asked, "streams", "reads the residual stream", 420):
+    if wait(asked, "streams", t("reads the residual stream"), 420):
         return
     answers = done(asked)
     measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
     about = " ".join(inspection.id for *_, inspection in answers)
     tokens = answers[0][1]["tokens"]
     windows = answers[0][1]["windows"]
-    where = f"{windows} held-out windows of {tokens} tokens"
+    where = t("{windows} held-out windows of {tokens} tokens", windows=windows, tokens=tokens)
 
     def card(key: str, drawn: Any, title: str, subtitle: str, said: Notice) -> None:
         anatomy.figure(
@@ -47,34 +49,34 @@ def section(choice: Choice, mode: Mode) -> None:
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
-            "rms", figures.by_depth(measured, "rms", mode, "RMS", HEIGHT, log=_wide(measured)),
-            growth(measured), f"RMS of the stream, {where}",
+            "rms", figures.by_depth(measured, "rms", mode, t("RMS"), HEIGHT, log=_wide(measured)),
+            growth(measured), t("RMS of the stream, {where}", where=where),
             notice.rms(measured),
         )  # fmt: skip
     with middle:
         card(
             "branch", figures.skip_and_branch(measured, mode, HEIGHT), branches(measured),
-            "RMS of what each Add sums: skip solid, branch dotted",
+            t("RMS of what each Add sums: skip solid, branch dotted"),
             notice.branch(measured),
         )  # fmt: skip
     with right:
         card(
-            "angle", figures.by_layer(measured, "angle", mode, "angle / π", HEIGHT),
-            turning(measured), "angular distance between a block's input and output",
+            "angle", figures.by_layer(measured, "angle", mode, t("angle / π"), HEIGHT),
+            turning(measured), t("angular distance between a block's input and output"),
             notice.angle(measured),
         )  # fmt: skip
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
-            "similarity", figures.by_depth(measured, "similarity", mode, "cosine", HEIGHT),
-            alike(measured), "mean cosine between two tokens of a window",
+            "similarity", figures.by_depth(measured, "similarity", mode, t("cosine"), HEIGHT),
+            alike(measured), t("mean cosine between two tokens of a window"),
             notice.similarity(measured),
         )  # fmt: skip
     with middle:
         most = answers[0][1]["rank_most"]
         card(
-            "rank", figures.by_depth(measured, "effective_rank", mode, "effective rank", HEIGHT),
-            ranks(measured), f"exp of the singular values' entropy, 1 to {most}",
+            "rank", figures.by_depth(measured, "effective_rank", mode, t("effective rank"), HEIGHT),
+            ranks(measured), t("exp of the singular values' entropy, 1 to {most}", most=most),
             notice.rank(measured, most),
         )  # fmt: skip
     with right:
@@ -103,7 +105,7 @@ def cka(run: Run, step: int, others: list[str], mode: Mode, height: int) -> None
     """How alike two layers are, within a run or between two."""
     asked = standing(run, "cka", step, others=others)
     key = f"cka_{run.id}_{len(others)}"
-    if wait([asked], key, "compares layers", height):
+    if wait([asked], key, t("compares layers"), height):
         return
     for _, result, inspection in done([asked]):
         names = [one["name"] for one in result["runs"]]
@@ -112,8 +114,8 @@ def cka(run: Run, step: int, others: list[str], mode: Mode, height: int) -> None
         )
         anatomy.figure(
             drawn, key=f"fig_{key}", title=blocks_alike(result, bool(others)),
-            subtitle=f"linear CKA, {result['tokens']:,} tokens", about=inspection.id,
-            label=f"CKA of the layers of {' and '.join(dict.fromkeys(names))}",
+            subtitle=t("linear CKA, {n:,} tokens", n=result["tokens"]), about=inspection.id,
+            label=t("CKA of the layers of {runs}", runs=", ".join(dict.fromkeys(names))),
             notice=notice.cka(result, bool(others)).told(),
         )  # fmt: skip
 
@@ -127,24 +129,32 @@ def sinks(
         return
     found = result["sinks"]
     count = len(found["found"])
-    said = f"{count} head{'s' * (count != 1)} sink" if found["seen"] else "No sink seen"
+    name = name_of(run)
+    said = t("No sink seen in {run}", run=name)
+    if found["seen"]:
+        said = t("{n} head sinks in {run}", "{n} heads sink in {run}", n=count, run=name)
     anatomy.figure(
         figures.sink_map(shares, mode, height, found["uniform"]), key=f"fig_sinks_{run.id}",
-        title=f"{said} in {name_of(run)}", about=inspection.id,
-        subtitle=f"mean attention to the first token; a sink reaches {found['threshold']:g}",
+        title=said, about=inspection.id,
+        subtitle=t(
+            "mean attention to the first token; a sink reaches {least:g}", least=found["threshold"]
+        ),
         notice=notice.sinks(shares, found).told(),
     )  # fmt: skip
 
 
 def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
-    with cards.card("outliers", "What stands out", height=HEIGHT + anatomy.HEAD):
+    with cards.card("outliers", t("What stands out"), height=HEIGHT + anatomy.HEAD):
         measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
         explained(notice.outliers(measured).told(), key="outliers")
         for run, result, _ in answers:
             rows = [
                 (what, result[key]["seen"], _found(result[key]))
-                for what, key in (("Massive activations", "massive"), ("Attention sinks", "sinks"))
+                for what, key in (
+                    (t("Massive activations"), "massive"),
+                    (t("Attention sinks"), "sinks"),
+                )
                 if key in result
             ]
             st.html(
@@ -154,29 +164,41 @@ def outliers(answers: list[Answered]) -> None:
                 )
             )  # fmt: skip
         sinks = answers[0][1].get("sinks")
-        even = f", even attention has {sinks['uniform']:.2f}" if sinks else ""
-        least = f" of {sinks['threshold']:g} or more" if sinks else ""
-        st.html(
-            '<div class="card-below">Massive: |a| > 100 and 1,000 × the median of its place. Sink:'
-            f" mean attention to the first token{least}{even}.</div>"
+        said = t(
+            "Massive: |a| > 100 and 1,000 × the median of its place. Sink: mean attention to the"
+            " first token."
         )
+        if sinks:
+            said = t(
+                "Massive: |a| > 100 and 1,000 × the median of its place. Sink: mean attention to"
+                " the first token of {least:g} or more, even attention has {even:.2f}.",
+                least=sinks["threshold"],
+                even=sinks["uniform"],
+            )
+        st.html(f'<div class="card-below">{said}</div>')
 
 
 def _found(answer: dict[str, Any]) -> str:
     """The sentence on what was seen; empty where the mark says it all."""
     if not answer["seen"]:
         return ""
-    return str(answer["sentence"]).partition(":")[2].strip() or str(answer["sentence"])
+    said = t(answer["sentence"])
+    return re.split("[:：]", said, maxsplit=1)[-1].strip()
 
 
 def _largest(result: dict[str, Any]) -> str:
     largest, median = figures.numbers(result["largest"]), figures.numbers(result["median"])
     if not np.isfinite(largest).any():
-        return "No activation is finite."
+        return t("No activation is finite.")
     at = int(np.nanargmax(largest))
     times = largest[at] / median[at] if median[at] else float("inf")
     where = figures.place_words(result["places"][at])
-    return f"Largest activation: {largest[at]:.3g}, {times:,.0f} × the median, {where}."
+    return t(
+        "Largest activation: {size:.3g}, {times:,.0f} × the median, {where}.",
+        size=largest[at],
+        times=times,
+        where=t(where),
+    )
 
 
 # Titles say what to see, from the numbers themselves.
@@ -190,18 +212,21 @@ def growth(measured: list[figures.Measured]) -> str:
         ratio = inside[-1] / inside[0] if inside[0] else float("inf")
         changes = rules.growth(float(inside[0]), float(inside[-1]))
         if changes == "keeps":
-            said.append((name, "keeps its size"))
+            said.append((name, t("keeps its size")))
         elif changes == "grows":
-            said.append((name, f"grows {ratio:.3g} ×"))
+            said.append((name, t("grows {ratio:.3g} ×", ratio=ratio)))
         else:
-            said.append((name, f"shrinks to {ratio:.2g} ×"))
-    return _sentence("The stream", said)
+            said.append((name, t("shrinks to {ratio:.2g} ×", ratio=ratio)))
+    return _sentence(t("The stream"), said)
 
 
 def alike(measured: list[figures.Measured]) -> str:
     """How alike tokens are at the last layer."""
-    said = [(n, f"end {_inside(r, 'similarity')[-1]:.2f} alike") for n, _, r in measured]
-    return _sentence("Tokens", said)
+    said = [
+        (name, t("end {cosine:.2f} alike", cosine=_inside(result, "similarity")[-1]))
+        for name, _, result in measured
+    ]
+    return _sentence(t("Tokens"), said)
 
 
 def ranks(measured: list[figures.Measured]) -> str:
@@ -210,7 +235,7 @@ def ranks(measured: list[figures.Measured]) -> str:
     for name, _, result in measured:
         inside = _inside(result, "effective_rank")
         said.append((name, f"{inside[0]:.3g} → {inside[-1]:.3g}"))
-    return _sentence("Effective rank", said)
+    return _sentence(t("Effective rank"), said)
 
 
 def turning(measured: list[figures.Measured]) -> str:
@@ -219,8 +244,9 @@ def turning(measured: list[figures.Measured]) -> str:
     for name, _, result in measured:
         angles = figures.numbers(result["angle"])
         layer = int(np.nanargmax(angles)) + 1 if np.isfinite(angles).any() else 0
-        said.append((name, f"block {layer} turns it most" if layer else "no angle is finite"))
-    return _sentence("The stream", said) if len(said) > 1 else said[0][1].capitalize()
+        turned = t("block {layer} turns it most", layer=layer)
+        said.append((name, turned if layer else t("no angle is finite")))
+    return _sentence(t("The stream"), said) if len(said) > 1 else said[0][1].capitalize()
 
 
 def branches(measured: list[figures.Measured]) -> str:
@@ -228,24 +254,24 @@ def branches(measured: list[figures.Measured]) -> str:
     said = []
     for name, _, result in measured:
         shares = figures.numbers(result["branch_share"])
-        said.append((name, f"{shares[-1] * 100:.0f} %" if len(shares) else "none"))
-    return _sentence("Share of the last branch", said)
+        said.append((name, f"{shares[-1] * 100:.0f} %" if len(shares) else t("nothing")))
+    return _sentence(t("Share of the last branch"), said)
 
 
 def blocks_alike(result: dict[str, Any], between: bool) -> str:
     """How alike first and last layers are, or the same layers of two runs."""
     matrix = figures.numbers(result["matrix"])
     if not between:
-        return f"First and last place are {matrix[0, -1]:.2f} alike"
+        return t("First and last place are {cka:.2f} alike", cka=matrix[0, -1])
     size = min(matrix.shape)
     mean = np.nanmean(np.diagonal(matrix[:size, :size]))
-    return f"The same layers of A and B are {mean:.2f} alike"
+    return t("The same layers of A and B are {cka:.2f} alike", cka=mean)
 
 
 def _sentence(what: str, said: list[tuple[str, str]]) -> str:
     if len(said) == 1:
-        return f"{what} {said[0][1]}"
-    return f"{what}: A {said[0][1]}, B {said[1][1]}"
+        return t("{first} {last}", first=what, last=said[0][1])
+    return t("{what}: A {a}, B {b}", what=what, a=said[0][1], b=said[1][1])
 
 
 def _inside(result: dict[str, Any], key: str) -> np.ndarray:

@@ -10,12 +10,18 @@ from core.data.subwords import KIND, TokenizerError, subwords_in
 from core.data.tokenizers import CharacterTokenizer
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
-from core.language import t
+from core.language import Message, mark, t
 from core.runs import Run, RunError, RunStore
 from dashboard.address.param import Address, Param, Problems, read, within
 from dashboard.catalogue import run_names
 
-SORTS = ("induction", "previous token", "first token", "duplicate token", "entropy")
+SORTS = (
+    mark("induction"),
+    mark("previous token"),
+    mark("first token"),
+    mark("duplicate token"),
+    mark("entropy"),
+)
 SIDES = {"a": "A", "b": "B", "difference": "A − B"}
 
 
@@ -27,22 +33,28 @@ def has_attention(run: Run) -> bool:
 def unfit(a: Run, b: Run, own_text: bool = False) -> str:
     """Why two runs have no difference, in one sentence; empty where they have one."""
     one, other = a.config.model, b.config.model
-    for what, left, right in (
-        ("layers", one.depth, other.depth),
-        ("heads", one.heads, other.heads),
-    ):
-        if left != right:
-            return f"A − B needs equal shapes: A has {left} {what}, B {right}."
+    if one.depth != other.depth:
+        return Message(
+            "A − B needs equal shapes: A has {a} layers, B {b}.", a=one.depth, b=other.depth
+        )
+    if one.heads != other.heads:
+        return Message(
+            "A − B needs equal shapes: A has {a} heads, B {b}.", a=one.heads, b=other.heads
+        )
     if own_text:
         return ""
     texts = [(r.corpus.get("probe_text"), r.config.probe_length) for r in (a, b)]
     if texts[0][1] != texts[1][1]:
-        return (
-            "A − B needs one probe text: A reads"
-            f" {texts[0][1]} tokens of it, B {texts[1][1]}. Type a text of your own for both."
+        return Message(
+            "A − B needs one probe text: A reads {a} tokens of it, B {b}. Type a text of your own"
+            " for both.",
+            a=texts[0][1],
+            b=texts[1][1],
         )
     if texts[0][0] != texts[1][0]:
-        return "A − B needs one probe text: theirs differ. Type a text of your own for both."
+        return Message(
+            "A − B needs one probe text: theirs differ. Type a text of your own for both."
+        )
     return ""
 
 
@@ -75,17 +87,23 @@ def text_problem(run: Run, text: str) -> str:
         return "" if length <= context else _too_long(run, length)
     alphabet = str(about.get("alphabet", ""))
     if not alphabet:
-        return f"{run.name} has not started: its tokens are not known yet."
+        return Message("{run} has not started: its tokens are not known yet.", run=run.name)
     known = CharacterTokenizer(alphabet).known(text)
     if len(known) < len(text):
         strange = "".join(dict.fromkeys(c for c in text if c not in known))
-        return f"{run.name} never saw {' '.join(strange[:8])}; leave these characters out."
+        return Message(
+            "{run} never saw {letters}; leave these characters out.",
+            run=run.name,
+            letters=" ".join(strange[:8]),
+        )
     return "" if len(text) <= context else _too_long(run, len(text))
 
 
 def _too_long(run: Run, length: int) -> str:
     most = run.config.model.context
-    return f"The text has {length} tokens; {run.name} reads at most {most}."
+    return Message(
+        "The text has {n} tokens; {run} reads at most {most}.", n=length, run=run.name, most=most
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +125,7 @@ def ask(
             step = nearest(run.checkpoints, wanted)
             found[run.id] = inspections.ask(store, run, kind, step, **parameters)
         except RunError as error:
-            problems.append(str(error))
+            problems.append(t(error))
     return Asked(found, tuple(problems))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.language import mark, t
 from core.runs import Run
 from dashboard.address import chosen, page
 from dashboard.address.param import runs, word
@@ -15,7 +16,7 @@ from dashboard.attention.model import RUNS, Attention, Looked
 from dashboard.ui import cards
 from dashboard.ui.markdown import literal
 
-PROBE = "Probe text. Type your own to see it here."
+PROBE = mark("Probe text. Type your own to see it here.")
 # Widgets whose words for people are not those of the address: kept there by `_chose`.
 SORT = word("attention_sort", choices.SORTS)
 VIEW = word("attention_view", tuple(choices.SIDES))
@@ -37,16 +38,16 @@ def top_line(model: Attention) -> Looked:
     _remembered("attention_other", [None, *beside], twin)
     with st.container(horizontal=True, key="attention_bar", gap="small"):
         st.selectbox(
-            "Run A", list(names), key="attention_run", format_func=names.__getitem__,
+            t("Run A"), list(names), key="attention_run", format_func=names.__getitem__,
             on_change=_chose, label_visibility="collapsed", width=176, persist_state="session",
         )  # fmt: skip
         other = st.selectbox(
-            "Run B", beside, index=None, key="attention_other", format_func=names.__getitem__,
+            t("Run B"), beside, index=None, key="attention_other", format_func=names.__getitem__,
             on_change=_chose, label_visibility="collapsed", width=176, persist_state="session",
-            placeholder="Compare with a run",
+            placeholder=t("Compare with a run"),
         )  # fmt: skip
         text = st.text_input(
-            "Own text", key="attention_text", placeholder=PROBE, bind="query-params",
+            t("Own text"), key="attention_text", placeholder=t(PROBE), bind="query-params",
             label_visibility="collapsed", width="stretch", max_chars=20_000,
         )  # fmt: skip
         b = model.run(other)
@@ -56,9 +57,9 @@ def top_line(model: Attention) -> Looked:
         side = _view(a, b, choices.unfit(a, b, bool(text)) if b else "", names)
         _remembered(SORT.name, choices.SORTS, SORT.default)
         sort = st.selectbox(
-            "Heads sorted by", choices.SORTS, key=SORT.name, on_change=_chose,
-            label_visibility="collapsed", width=238, format_func=lambda s: f"Heads by {s}",
-            persist_state="session",
+            t("Heads sorted by"), choices.SORTS, key=SORT.name, on_change=_chose,
+            label_visibility="collapsed", width=238, persist_state="session",
+            format_func=lambda by: t("Heads by {score}", score=t(by)),
         )  # fmt: skip
     return Looked(a, b, text, side, sort)
 
@@ -102,7 +103,7 @@ def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
     if b is None:
         return VIEW.default
     side = st.segmented_control(
-        "View", sides, key=VIEW.name, required=True, on_change=_chose,
+        t("View"), sides, key=VIEW.name, required=True, on_change=_chose,
         format_func=lambda s: words.get(s) or choices.SIDES[s],
         label_visibility="collapsed", width="content", persist_state="session",
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.language import Message
 from core.runs import Run, RunStore
 from dashboard.address.param import Address, Problems, read, runs
 from dashboard.attention import choices
@@ -74,7 +75,7 @@ def load(address: Address, store: RunStore) -> Attention:
     values, problems = read([runs(RUNS, {run.id for run in every})], address)
     for run in every:
         if run.id in values[RUNS] and run.id not in ids:
-            problems.setdefault(RUNS, []).append(f"{run.name} has no attention.")
+            problems.setdefault(RUNS, []).append(Message("{run} has no attention.", run=run.name))
     named = [id for id in values[RUNS] if id in ids]
     return Attention(having, choices.labels(having), named, problems, len(every) > len(having))
 

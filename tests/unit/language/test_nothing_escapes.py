@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "dashboard"
 VIEWS = PAGES / "frontend" / "src"
 # Routes answer programs; what of it people read, the views say.
-NO_PAGES = ("api", "anatomy", "attention", "launch")
+NO_PAGES = ("api", "launch")
 PYTHON = sorted(p for p in PAGES.rglob("*.py") if p.parent.name not in NO_PAGES)
 JAVASCRIPT = sorted(p for p in VIEWS.rglob("*.js") if p.name != "labels.js")
 
