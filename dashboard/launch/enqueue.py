@@ -12,6 +12,7 @@ from core.config.fork_point import ForkPoint
 from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.jobs import forks
+from core.language import t
 from core.runs import Run, RunError
 from dashboard.live.feed import store
 
@@ -36,7 +37,7 @@ def enqueue(
             forks.admit(fork, config)
         return jobs.enqueue(store(), config, name, paused, fork, **meta)
     except (RunError, CorpusError) as error:
-        st.session_state[PROBLEM] = str(error)
+        st.session_state[PROBLEM] = t(error)
         return None
 
 

@@ -17,6 +17,7 @@ from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
+from core.language import t
 from core.memory import in_bytes
 from core.runs import RunError, describe
 from dashboard.launch.ladders import LADDERS
@@ -48,7 +49,6 @@ COLUMNS = 3
 CHOSEN, PROBLEM = "grid_chosen", "grid_problem"  # for the card that shows what was started
 
 
-@st.dialog("Ablation grid", width="large")
 def dialog(
     config: RunConfig,
     others: Mapping[str, RunConfig] | None = None,
@@ -56,29 +56,46 @@ def dialog(
     forks: Sequence[ForkPoint] = (),
     fork: ForkPoint | None = None,
 ) -> None:
+    """The dialog over the page; see `_ask`."""
+    st.dialog(t("Ablation grid"), width="large")(_ask)(config, others, leads_to, forks, fork)
+
+
+def _ask(
+    config: RunConfig,
+    others: Mapping[str, RunConfig] | None,
+    leads_to: str,
+    forks: Sequence[ForkPoint],
+    fork: ForkPoint | None,
+) -> None:
     """Tick values, see what they cost, queue them.
 
     Settings that are not ticked stay as in `config`, or as in one of `others`, by the name that is
     shown for them. `leads_to` is the page that opens once the runs are queued. All runs may start
     from one of `forks`, at first from `fork`.
     """
-    bases = {f"the Lab: {describe(config)}": config, **(others or {})}
+    bases = {t("the Lab: {run}", run=describe(config)): config, **(others or {})}
     if len(bases) > 1:
-        base = bases[st.selectbox("Starting from", list(bases), key="grid_base")]
+        base = bases[st.selectbox(t("Starting from"), list(bases), key="grid_base")]
     else:
         base = config
         st.caption(
-            f"Starting from {describe(config)}, as in the Lab. What is not ticked stays as it is."
+            t(
+                "Starting from {run}, as in the Lab. What is not ticked stays as it is.",
+                run=describe(config),
+            )
         )
     fork = _beginning(forks, fork)
     ticked = _ticks(base)
     left, right = st.columns([62, 38], gap="small")
     with left:
         name = st.text_input(
-            "Name", key="grid_name", max_chars=80, placeholder=_made_up(ticked) or "made from ticks"
+            t("Name"),
+            key="grid_name",
+            max_chars=80,
+            placeholder=_made_up(ticked) or t("made from ticks"),
         )
     with right:
-        number = st.number_input("Seeds of each combination", 1, MOST_SEEDS, 1, key="grid_seeds")
+        number = st.number_input(t("Seeds of each combination"), 1, MOST_SEEDS, 1, key="grid_seeds")
     if number > 1:
         ticked[SEED] = grids.seeds(int(number), base.training.seed)
     if _queue(base, ticked, name.strip() or _made_up(ticked), fork):
@@ -92,9 +109,9 @@ def _beginning(forks: Sequence[ForkPoint], first: ForkPoint | None) -> ForkPoint
     """The checkpoint that all runs start from; None for step 0."""
     if not forks:
         return None
-    points = {"step 0": None, **{one.words: one for one in forks}}
-    at = list(points).index(first.words) if first else 0
-    return points[st.selectbox("All runs start from", list(points), at, key="grid_from")]
+    points = {t("step {step:,}", step=0): None, **{t(one.words): one for one in forks}}
+    at = list(points).index(t(first.words)) if first else 0
+    return points[st.selectbox(t("All runs start from"), list(points), at, key="grid_from")]
 
 
 def _ticks(base: RunConfig) -> dict[str, Any]:
@@ -107,10 +124,10 @@ def _ticks(base: RunConfig) -> dict[str, Any]:
         options = words or tuple(format_value(v) for v in _numbers(dotted, flat[dotted]))
         with columns[place % COLUMNS]:
             values = st.multiselect(
-                f"{SETTINGS[dotted].title} · {format_value(flat[dotted])}",
+                f"{t(str(SETTINGS[dotted].title))} · {format_value(flat[dotted])}",
                 options,
                 key=f"grid_{key(dotted)}",
-                placeholder="as it is",
+                placeholder=t("as it is"),
                 accept_new_options=not words,
                 filter_mode="fuzzy" if words else "prefix",
                 format_func=str if words else _unmatched,
@@ -147,34 +164,34 @@ def _number(text: str) -> Any:
 def _made_up(ticked: Mapping[str, Any]) -> str:
     """A name from what is tried: `residual × placement × depth`."""
     tried = [d for d, values in ticked.items() if d != SEED and len(values) > 1] or list(ticked)
-    return " × ".join(short_title(dotted) for dotted in tried)
+    return " × ".join(t(short_title(dotted)) for dotted in tried)
 
 
 def _queue(
     base: RunConfig, ticked: Mapping[str, Any], name: str, fork: ForkPoint | None = None
 ) -> bool:
     """Draw what the ticked values cost, and the button; returns whether the runs were queued."""
-    plan, problem = None, "Tick two values of a setting, or more."
+    plan, problem = None, t("Tick two values of a setting, or more.")
     if ticked:
         try:
             grid = grids.grid(name or "seeds", base, ticked, fork=fork)
             plan, problem = jobs.admitted(grid.plan(), read=False), ""
         except GridError as error:
-            problem = f"{error}."
+            problem = t("{why}.", why=error)
     if plan is not None:
         found = [cell.config for cell in plan.runs if cell.config]
         first = fork.step if fork else 0
         cost = durations.cost(store(), found, read=False, first=first)
-        problem = cost.problem or ("" if plan.runs else "No cell of this grid is possible.")
+        problem = cost.problem or ("" if plan.runs else t("No cell of this grid is possible."))
         _price(plan, cost)
     if problem:
-        cards.problem(problem) if ticked else st.caption(problem)
+        cards.problem(problem) if ticked else st.caption(t(problem))
     if sentence := st.session_state.pop(PROBLEM, ""):
         cards.problem(sentence)
     ready = plan is not None and bool(plan.runs) and not problem
     number = len(plan.runs) if ready and plan else 0
     pressed = st.button(
-        f"Queue {number} run{'s' * (number != 1)}" if ready else "Queue runs",
+        t("Queue {n} run", "Queue {n} runs", n=number) if ready else t("Queue runs"),
         key="grid_start",
         type="primary",
         disabled=not ready,
@@ -190,9 +207,9 @@ def start(grid: Grid) -> bool:
             load_corpus(grid.base)  # an own text is first read now that somebody wants it
         remembered[CHOSEN] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
-        remembered[CHOSEN], remembered[PROBLEM] = error.grid, str(error)
+        remembered[CHOSEN], remembered[PROBLEM] = error.grid, t(error)
     except (RunError, CorpusError) as error:
-        remembered[PROBLEM] = str(error)
+        remembered[PROBLEM] = t(error)
         return False
     return True
 
@@ -200,21 +217,26 @@ def start(grid: Grid) -> bool:
 def _price(plan: Plan, cost: durations.Cost) -> None:
     """How many runs, how long, how much memory; what is impossible and why."""
     number = len(plan.runs)
-    guess = "" if cost.measured else ", a guess until the first run"
+    time = t(durations.in_time(cost.seconds))
+    long = t("about {time}", time=time)
+    if not cost.measured:
+        long = t("about {time}, a guess until the first run", time=time)
     parts = [
-        f"<b>{number} run{'s' * (number != 1)}</b>",
-        f"about {durations.in_time(cost.seconds)}{guess}",
-        f"{in_bytes(cost.memory)}, {cost.places} at once",
+        f"<b>{t('{n:,} run', '{n:,} runs', n=number)}</b>",
+        long,
+        t("{memory}, {n} at once", memory=in_bytes(cost.memory), n=cost.places),
     ]
     notes = [
-        f"{count} cell{'s' * (count != 1)} not possible: {reason}"
+        t("{n} cell not possible: {why}", "{n} cells not possible: {why}", n=count, why=t(reason))
         for reason, count in plan.reasons.items()
     ]
     if plan.merged:
         cell, first = plan.merged[0]
-        more = f" and {len(plan.merged) - 1} more" if len(plan.merged) > 1 else ""
-        told = words_of(cell.values)
-        notes.append(f"One run where settings come to the same: {told} is {first.name}{more}")
+        told = {"settings": words_of(cell.values), "run": first.name}
+        said = t("One run where settings come to the same: {settings} is {run}", **told)
+        if len(plan.merged) > 1:
+            said = t("{said} and {n} more", said=said, n=len(plan.merged) - 1)
+        notes.append(said)
     brought = sorted(
         {
             f"{words_of({dotted: value})}"
@@ -223,9 +245,14 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
         }
     )
     if brought:
-        notes.append(f"Some cells bring other settings with them: {'; '.join(brought[:4])}")
+        notes.append(
+            t(
+                "Some cells bring other settings with them: {settings}",
+                settings="; ".join(brought[:4]),
+            )
+        )
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes[:6])
     if len(notes) > 6:
-        listed += f"<li>and {len(notes) - 6} reasons more</li>"
+        listed += f"<li>{t('and {n} reasons more', n=len(notes) - 6)}</li>"
     below = f'<ul class="grid-notes">{listed}</ul>' if listed else ""
     st.html(f'<div class="grid-cost">{" · ".join(parts)}</div>{below}')

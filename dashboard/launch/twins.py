@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.config import RunConfig, accepted, applies, choices, resolve
+from core.language import t
 from core.runs import Run, describe
 from dashboard.launch.enqueue import enqueue
 from dashboard.launch.ladders import LADDERS
@@ -46,17 +47,23 @@ def twins(config: RunConfig) -> Iterator[tuple[str, list[tuple[Any, RunConfig]]]
             yield dotted, options
 
 
-@st.dialog("Train twin", width="medium")
 def dialog(config: RunConfig, train: Train) -> None:
     """Ask for the one switch, then `train` the twin of these settings."""
+    st.dialog(t("Train twin"), width="medium")(_ask)(config, train)
+
+
+def _ask(config: RunConfig, train: Train) -> None:
     st.caption(
-        "The twin has the same seed, the same first weights and the same batches."
-        " Choose the one switch in which it differs."
+        t(
+            "The twin has the same seed, the same first weights and the same batches. Choose the"
+            " one switch in which it differs."
+        )
     )
     flat = config.flat()
     for dotted, options in twins(config):
         with st.container(key=f"twin_{key(dotted)}", horizontal=True, gap="small"):
-            st.markdown(f"{SETTINGS[dotted].title} :gray[now {flat[dotted]}]")
+            title = t(str(SETTINGS[dotted].title))
+            st.markdown(f"{title} :gray[{t('now {value}', value=flat[dotted])}]")
             for value, twin in options:
                 if st.button(str(value), key=f"twin_{key(dotted)}_{value}"):
                     train(twin, dotted, value)

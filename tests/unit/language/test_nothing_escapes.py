@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "dashboard"
 VIEWS = PAGES / "frontend" / "src"
 # Routes answer programs; what of it people read, the views say.
-NO_PAGES = ("api", "launch")
+NO_PAGES = ("api",)
 PYTHON = sorted(p for p in PAGES.rglob("*.py") if p.parent.name not in NO_PAGES)
 JAVASCRIPT = sorted(p for p in VIEWS.rglob("*.js") if p.name != "labels.js")
 
@@ -104,7 +104,7 @@ ONTO_ELEMENTS = {"N": "a norm in the drawing", "Esc": "the key's own name", "× 
 
 def words_of(text: str) -> str:
     """The letters of a text without its tags, entities and icons of Streamlit's."""
-    plain = re.sub(r"<style>.*?</style>|<[^>]*>?|&\w+;|:material/\w+:", " ", text, flags=re.DOTALL)
+    plain = re.sub(r"<style>.*?</style>|<[^>]*>?|&\w+;|:material/\w+:|:gray\[", " ", text, flags=re.DOTALL)
     return " ".join(re.findall(r"[^\W\d_]{2,}", plain))
 
 
