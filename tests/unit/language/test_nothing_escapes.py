@@ -104,7 +104,7 @@ ONTO_ELEMENTS = {"N": "a norm in the drawing", "Esc": "the key's own name", "× 
 
 def words_of(text: str) -> str:
     """The letters of a text without its tags, entities and icons of Streamlit's."""
-    plain = re.sub(r"<style>.*?</style>|<[^>]*>?|&\w+;|:material/\w+:|:gray\[", " ", text, flags=re.DOTALL)
+    plain = re.sub(r"(?s)<style>.*?</style>|<[^>]*>?|&\w+;|:material/\w+:|:gray\[", " ", text)
     return " ".join(re.findall(r"[^\W\d_]{2,}", plain))
 
 
