@@ -4,7 +4,8 @@ Each lesson's runs are trained as the lab would, one thread each, into ``--folde
 lesson then says is printed: facts, outcome, explanation, right answers. Runs with the same settings
 that are there already are not trained again. With ``--record`` what the lesson shows of them is
 written to `assets/lessons/recorded`; ``--set optimizer.warmup_steps=50`` chooses a control's value,
-``--seed 1`` another seed, to see whether a lesson holds there.
+``--seed 1`` another seed, to see whether a lesson holds there. ``--digests`` judges recorded runs
+anew where the rules of verdicts have changed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from core.files import write_json
 from core.lessons import Lesson, lessons
 from core.lessons.formulas import Formula
 from core.lessons.recorded import FOLDER, id_of
+from core.lessons.recorded import store as recorded_runs
 from core.lessons.result import Result, result
 from core.metrics.segment import CADENCES, file_name
 from core.metrics.writer import SeriesWriter
@@ -152,9 +154,14 @@ def main() -> None:
     parser.add_argument("lessons", nargs="*", help="their ids; all, where none is named")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/lesson-runs"))
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--digests", action="store_true", help="only judge recorded runs anew")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE")
     given = parser.parse_args()
+    if given.digests:
+        for run in recorded_runs().list():
+            keep(run)
+        return
     chosen = dict(one.split("=", 1) for one in given.set)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
