@@ -273,12 +273,15 @@ def first_run(drawn: ModelConfig) -> None:
                 norm=t(NORM),
             ),
         )
-        st.button(
-            t("Train both: post-LN dies, pre-LN lives"),
-            key="train_first",
-            type="primary",
-            on_click=actions.train_story,
-        )
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                t("Train both: post-LN dies, pre-LN lives"),
+                key="train_first",
+                type="primary",
+                on_click=actions.train_story,
+            )
+            if st.button(t("Begin with a lesson"), key="to_lessons"):
+                st.switch_page("app_pages/learn.py", query_params={})
     waiting = WAITING[: 3 if "attention" in drawn.parts else 2]
     widths = [33, 31, 36][: len(waiting)]
     for column, (what, text) in zip(st.columns(widths, gap="small"), waiting, strict=True):
