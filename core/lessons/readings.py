@@ -16,16 +16,20 @@ from core.heads.scores import SCORES, scores
 from core.lessons.formulas import UnknownError
 from core.metrics.downsample import Steps
 from core.runs import Run
-from core.runs.status import ENDED
+from core.runs.status import State
 
+WHOLE: tuple[State, ...] = ("finished", "diverged")
 At = int | float | Literal["first", "last"]
 
 
 def ended(run: Run) -> RunSummary:
-    """The summary of a run that has ended and was read."""
+    """The summary of a run that has come to its end and was read.
+
+    One that was stopped or lost on its way says nothing of what a lesson asks.
+    """
     found = summary_of(run)
-    if found.state not in ENDED or found.unread:
-        raise UnknownError(f"{run.name} has not ended yet")
+    if found.state not in WHOLE or found.unread:
+        raise UnknownError(f"{run.name} has not come to its end")
     return found
 
 

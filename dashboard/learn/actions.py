@@ -11,6 +11,7 @@ from core import jobs
 from core.config.alike import differing
 from core.language import t
 from core.lessons import Lesson, lessons
+from core.lessons.readings import WHOLE
 from core.runs import Run, RunError
 from core.runs.status import ENDED
 from core.verdicts.labels import LIVE
@@ -18,8 +19,6 @@ from dashboard.address import page
 from dashboard.launch.enqueue import PROBLEM, enqueue
 from dashboard.learn import model, reading
 from dashboard.live.feed import store
-
-AGAIN = ("finished", "diverged")  # what has come so far need not be trained once more
 
 
 def open_lesson(id: str) -> None:
@@ -80,7 +79,7 @@ def _there(id: str | None, flat: Mapping[str, Any]) -> Run | None:
         same = run.config.flat() == flat
     except RunError:
         return None
-    return run if same and run.status in (*AGAIN, *LIVE) else None
+    return run if same and run.status in (*WHOLE, *LIVE) else None
 
 
 def read_recorded(id: str) -> None:

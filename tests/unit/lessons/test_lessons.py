@@ -187,6 +187,13 @@ def test_a_run_that_has_not_ended_tells_nothing(store: RunStore):
             fact(run)
 
 
+def test_a_run_that_was_stopped_on_its_way_tells_nothing(store: RunStore):
+    run = finished(store)
+    run.write_status(run.record.model_copy(update={"state": "stopped", "step": 60}))
+    with pytest.raises(UnknownError):
+        facts.final_loss(run)
+
+
 # Results
 
 
