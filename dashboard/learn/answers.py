@@ -10,7 +10,7 @@ from core.language import t
 from core.lessons.lesson import Question
 from dashboard.learn import actions, export
 from dashboard.learn.model import Shown
-from dashboard.learn.words import right_answer
+from dashboard.learn.words import label, right_answer
 from dashboard.ui import cards
 from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
@@ -54,19 +54,22 @@ def _question(shown: Shown, place: int, question: Question) -> None:
     id, kept = shown.lesson.id, shown.kept
     before = kept.answers.get(place)
     key = f"answer_{id}_{place}"
+    unit = f" ({t(question.unit)})" if question.unit else ""
+    words = f"{t(question.question)}{unit}"
+    label(words)
     given: int | float | None
     if question.options:
         given = st.radio(
-            literal(t(question.question)),
+            t(question.question),
             range(len(question.options)),
             index=None if before is None else int(before),
             format_func=lambda at: literal(t(question.options[at].text)),
             key=key,
+            label_visibility="collapsed",
         )
     else:
-        unit = f" ({t(question.unit)})" if question.unit else ""
         given = st.number_input(
-            literal(t(question.question) + unit), value=before, key=key, format="%g", step=None
+            words, value=before, key=key, format="%g", label_visibility="collapsed", width=220
         )
     st.button(
         t("Check"),

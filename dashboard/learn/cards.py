@@ -16,6 +16,7 @@ from dashboard.figures.equation import equation
 from dashboard.launch import enqueue
 from dashboard.learn import actions, hand, model, reading
 from dashboard.learn.model import Shown
+from dashboard.learn.words import label
 from dashboard.live.feed import store
 from dashboard.ui import cards
 from dashboard.ui.cost import in_time
@@ -23,6 +24,7 @@ from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
 
 CHART = 300  # pixels
+COLUMNS = 2
 MARKS = {"new": "○", "begun": "◐", "done": "●"}
 
 
@@ -31,10 +33,13 @@ def overview() -> None:
     kept = reading.every()
     done = sum(model.state_of(kept.get(id)) == "done" for id in lessons())
     st.html(render("learn/overview", done=done, number=len(lessons())))
-    for column, where in enumerate(st.columns(2, gap="small")):
-        with where:
-            for place, lesson in list(enumerate(lessons().values()))[column::2]:
-                _entry(lesson, place + 1, model.state_of(kept.get(lesson.id)))
+    every = list(enumerate(lessons().values(), 1))
+    for first in range(0, len(every), COLUMNS):  # row by row, as they are read in one column too
+        for (number, lesson), where in zip(
+            every[first : first + COLUMNS], st.columns(COLUMNS, gap="small"), strict=False
+        ):
+            with where:
+                _entry(lesson, number, model.state_of(kept.get(lesson.id)))
 
 
 def _entry(lesson: Lesson, number: int, state: model.State) -> None:
@@ -72,7 +77,7 @@ def about(shown: Shown) -> None:
         if not shown.hides("link"):
             _link(shown)
     with cards.card("about"):
-        left, right = st.columns([60, 40], gap="medium")
+        left, right = st.columns([54, 46], gap="medium")
         with left:
             st.html(render("learn/about", lesson=lesson))
         with right:
@@ -123,12 +128,14 @@ def predict(shown: Shown) -> None:
     with cards.card("predict", f"1 · {t('Predict')}", height="stretch"):
         options = list(range(len(lesson.predict.options)))
         settled = bool(shown.runs)
+        label(t(lesson.predict.question))
         st.radio(
-            literal(t(lesson.predict.question)),
+            t(lesson.predict.question),
             options,
             index=kept.predicted,
             format_func=lambda place: literal(t(lesson.predict.options[place].text)),
             key=f"predict_{lesson.id}",
+            label_visibility="collapsed",
             disabled=settled,
             on_change=actions.predict,
             args=(lesson.id,),
@@ -220,12 +227,15 @@ def _control(shown: Shown, control: Control) -> None:
     lesson = shown.lesson
     now = shown.kept.chosen.get(control.setting, control.values[0])
     of = [t(lesson.run(name).title) for name in control.runs]
+    words = f"{_label(control)} ({', '.join(of)})" if of else _label(control)
+    label(words, small=True)
     st.segmented_control(
-        literal(f"{_label(control)} ({', '.join(of)})" if of else _label(control)),
+        words,
         control.values,
         default=now if now in control.values else control.values[0],
         format_func=lambda value: literal(format_value(value)),
         key=actions.control_key(lesson, control.key),
+        label_visibility="collapsed",
         required=True,
         disabled=shown.under_way,
     )

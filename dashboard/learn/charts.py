@@ -12,7 +12,7 @@ from dashboard.learn.model import Shown
 from dashboard.ui import units
 from dashboard.ui.templates import render
 
-CHART = 300  # pixels
+CHART, HEADS = 300, 360  # pixels
 
 
 def see(shown: Shown) -> None:
@@ -28,18 +28,21 @@ def see(shown: Shown) -> None:
                 components.run_state(one.id, key=f"lesson_state_{name}", height=150)
     for place in range(0, len(lesson.charts), 2):
         pair = lesson.charts[place : place + 2]
+        heads = any(chart.kind == "attention" for chart in pair)
+        many = 2 if heads else len(pair)  # a few heads do not fill a whole row
+        height = HEADS if heads else CHART
         for number, (chart, column) in enumerate(
-            zip(pair, st.columns(len(pair), gap="small"), strict=True)
+            zip(pair, st.columns(many, gap="small"), strict=False)
         ):
             with column:
-                _chart(shown, chart, f"chart_{lesson.id}_{place + number}")
+                _chart(shown, chart, f"chart_{lesson.id}_{place + number}", height)
     ids = [one.id for one in shown.runs.values()]
     own = shown.ended and not shown.kept.recorded and not shown.hides("lessons")
     if own and st.button(t("Open these runs in Compare"), key="lesson_compare"):
         st.switch_page("app_pages/compare.py", query_params={"compare_runs": ",".join(ids)})
 
 
-def _chart(shown: Shown, chart: Chart, key: str) -> None:
+def _chart(shown: Shown, chart: Chart, key: str, height: int) -> None:
     runs = [run for name, run in shown.runs.items() if not chart.runs or name in chart.runs]
     if not runs:
         return
@@ -49,26 +52,26 @@ def _chart(shown: Shown, chart: Chart, key: str) -> None:
     match chart.kind:
         case "curves":
             components.curves(
-                ids, key=key, metric=chart.metric, log_y=chart.log_y, height=CHART,
+                ids, key=key, metric=chart.metric, log_y=chart.log_y, height=height,
                 baseline=_baseline(shown) if chart.baseline else None, title=title, subtitle=below,
             )  # fmt: skip
         case "profile":
             components.depth_profile(
-                ids, key=key, metric=chart.metric, height=CHART, title=title, subtitle=below,
+                ids, key=key, metric=chart.metric, height=height, title=title, subtitle=below,
                 at=chart.step,
             )  # fmt: skip
         case "map":
             components.layer_map(
-                ids[0], key=key, metric=chart.metric, height=CHART, title=title, subtitle=below
+                ids[0], key=key, metric=chart.metric, height=height, title=title, subtitle=below
             )
         case "lines":
             _, statistic, observable = chart.metric.split("/", 2)
             components.activation_lines(
-                ids[0], key=key, statistic=statistic, observable=observable, height=CHART,
+                ids[0], key=key, statistic=statistic, observable=observable, height=height,
                 title=title, subtitle=below,
             )  # fmt: skip
         case "attention":
-            components.attention(ids[0], key=key, height=CHART + 60, title=title)
+            components.attention(ids[0], key=key, height=height, title=title)
 
 
 def _baseline(shown: Shown) -> tuple[str, float] | None:

@@ -32,12 +32,12 @@ def card() -> None:
             with st.container(horizontal=True, gap="small", key="hand_moves"):
                 st.button(t("× 10"), key="hand_times", on_click=_move, args=(10.0, 0.0))
                 st.button(t("+ 5"), key="hand_plus", on_click=_move, args=(1.0, 5.0))
-                st.button(t("Back"), key="hand_back", on_click=_back)
+                st.button(t("As it was"), key="hand_back", on_click=_back)
             with st.container(horizontal=True, gap="small", key="hand_numbers"):
                 gamma = st.number_input("γ", -10.0, 10.0, 1.0, 0.5, key=GAMMA, width=110)
                 beta = st.number_input("β", -10.0, 10.0, 0.0, 0.5, key=BETA, width=110)
                 epsilon = st.number_input(
-                    "ε", 0.0, 1.0, by_hand.EPSILON, key=EPSILON, format="%g", width=110
+                    "ε", 0.0, 1.0, by_hand.EPSILON, 1e-5, "%.5f", key=EPSILON, width=130
                 )
         try:
             x = by_hand.vector(text)

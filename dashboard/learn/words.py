@@ -1,11 +1,23 @@
-"""Answers of a lesson in words."""
+"""Questions and answers of a lesson in words."""
 
 from __future__ import annotations
 
 import math
 
+import streamlit as st
+
 from core.language import t
 from dashboard.learn.model import Shown
+from dashboard.ui.templates import render
+
+
+def label(text: str, small: bool = False) -> None:
+    """What a widget below asks, whose own label is not shown.
+
+    That one is Markdown to the eye and plain text to a screen reader: escaped it is wrong for one
+    of them, unescaped for the other.
+    """
+    st.html(render("learn/label", text=text, small=small))
 
 
 def said_of(shown: Shown, place: int, given: float) -> str:
