@@ -9,6 +9,7 @@ from typing import Any
 
 from core.anatomy import KINDS, Analysis
 from core.anatomy.parameters import Parameters, accepted
+from core.cli.help import RawHelpFormatter
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
 from core.language import Message, t
@@ -25,7 +26,7 @@ def add_parser(commands: Any) -> None:
             "kinds:\n{kinds}\n\n`inspect --help KIND` shows a kind's parameters.",
             kinds=kinds,
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawHelpFormatter,
         add_help=False,
     )
     parser.add_argument("id", help=t("the run's id, or a part that only it has"))

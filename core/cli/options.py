@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from core import presets
+from core.cli.help import HelpFormatter
 from core.config import RunConfig, adapt, choices, explain, settings
 from core.config.fork_point import ForkPoint
 from core.files import keep_as_private_as
 from core.jobs import forks
 from core.jobs.queue import HIGHEST
-from core.language import Message, joined, t, told
+from core.language import SOURCE, Message, current, joined, t, told
 from core.runs import Run, RunError, RunStore
 
 
@@ -39,7 +40,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that refuses in one line, takes no abbreviations, and hints at what was meant."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+        super().__init__(
+            *args, **{"formatter_class": HelpFormatter, **kwargs, "allow_abbrev": False}
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As the base class, but an unknown word is refused here, with a hint at similar ones."""
@@ -85,8 +88,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", dest="training.device", metavar="DEVICE", help="auto|cpu|cuda")
     group = parser.add_argument_group(t("settings"))
     for dotted, field in settings().items():
-        unit = (field.json_schema_extra or {}).get("unit")
-        words = "|".join(choices(dotted)) or (t(unit) if unit else t("VALUE"))
+        unit = (field.json_schema_extra or {}).get("unit") or "VALUE"
+        # Chinese units follow a number, and there is none here.
+        words = "|".join(choices(dotted)) or (unit if current() == SOURCE else t("VALUE"))
         text = t(
             "{description} (default: {default})",
             description=Message(field.description),

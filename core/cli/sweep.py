@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from core import durations, grids
 from core.catalogue.summary import summary_of
+from core.cli.help import RawHelpFormatter
 from core.cli.options import (
     UsageError,
     add_fork,
@@ -58,7 +59,11 @@ model.width = 32
 model.residual = ["on", "off"]
 model.depth = [4, 12]
 """
-VERBS = {"pause": mark("paused"), "resume": mark("resumed"), "cancel": mark("cancelled")}
+VERBS = {
+    "pause": mark("paused"),
+    "resume": mark("resumed"),
+    mark("cancel"): mark("cancelled"),
+}
 
 
 def add_parser(commands: Any) -> None:
@@ -68,7 +73,7 @@ def add_parser(commands: Any) -> None:
         help=t("train every combination of some settings' values, from a TOML file"),
         description=t(FILE),
         epilog=f"{t('an example:')}\n\n{textwrap.indent(EXAMPLE, '  ')}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawHelpFormatter,
     )
     there = ", ".join(grids.examples())
     parser.add_argument("file", nargs="?", help=t("a TOML file, or one of: {there}", there=there))

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
+from core.cli.help import wrapped
 from core.config import RunConfig
 from core.language import LANGUAGES, current
 from core.runs import RunStore, Status
+from core.shown import width
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,19 @@ def test_a_refusal_is_said(
 ):
     told = said(capsys, *words, "--runs-dir", str(tmp_path))
     assert sentence.format(root=tmp_path) in told
+
+
+def test_lines_of_chinese_are_broken_by_their_width():
+    text = "把一个批分成几等份，再把它们（逐个）相加。must divide training.batch_size"
+    assert wrapped(text, 16) == [
+        "把一个批分成几等",
+        "份，再把它们（逐",
+        "个）相加。must",
+        "divide",
+        "training.batch_size",
+    ]
+    assert all(width(line) <= 30 for line in wrapped(text * 9, 30))
+    assert "".join(wrapped(text * 9, 30)).replace(" ", "") == (text * 9).replace(" ", "")
 
 
 def test_an_unknown_command_is_said(capsys: pytest.CaptureFixture[str]):
