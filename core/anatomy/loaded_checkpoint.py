@@ -23,6 +23,7 @@ from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
 from core.models import build_model
 from core.models.block import Sublayer
+from core.models.initialise import left_empty
 from core.models.observe import See, no_observer
 from core.models.transformer import Transformer
 from core.runs import Run, RunError, RunStore
@@ -55,10 +56,13 @@ class LoadedCheckpoint:
     def _load(self) -> nn.Module:
         config, folder = self.config, self.run.path / "checkpoints"
         try:
-            model = build_model(self.wiring, self.vocabulary, config.image)
-            # As large as real ones are, they stay on the disk.
-            load = map_weights if self.run.source else load_weights
-            load(folder, self.step, model)
+            if self.run.source:  # as large as real ones are: its weights stay on the disk
+                with left_empty():
+                    model = build_model(self.wiring, self.vocabulary, config.image)
+                map_weights(folder, self.step, model)
+            else:
+                model = build_model(self.wiring, self.vocabulary, config.image)
+                load_weights(folder, self.step, model)
         except CheckpointError as error:
             raise RunError(f"run {self.run.id}: {error}") from error
         return model.to(self.device).eval()

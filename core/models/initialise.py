@@ -42,9 +42,11 @@ the matrix from the patch it reads (or, for the fan out, writes to) to its chann
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +60,26 @@ WRITERS = ("attn.f.out", "mlp.f.w_out")
 GAINED = (*WRITERS, "attn.f.v", "mlp.f.w_in", "mlp.f.w_gate")
 
 
+_EMPTY: ContextVar[bool] = ContextVar("empty", default=False)
+
+
+@contextlib.contextmanager
+def left_empty() -> Iterator[None]:
+    """Networks that are built meanwhile draw no weights: all of them come from a file."""
+    token = _EMPTY.set(True)
+    try:
+        yield
+    finally:
+        _EMPTY.reset(token)
+
+
 def initialise(model: nn.Module, config: ModelConfig) -> None:
-    """Fill every parameter of `model` in place, by the table above; norms are born as it says."""
+    """Fill every parameter of `model` in place, by the table above; norms are born as it says.
+
+    Within :func:`left_empty` nothing.
+    """
+    if _EMPTY.get():
+        return
     generator = torch.Generator()
 
     def draw(name: str, tensor: Tensor, scheme: Scheme) -> None:

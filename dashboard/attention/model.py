@@ -87,7 +87,8 @@ def ask(store: RunStore, looked: Looked, address: Address, checkpoint: int | Non
     wanted = opened["step"] if checkpoint is None else checkpoint
     wrong: list[str] = []
     text = None
-    if looked.text:
+    # A pretrained model kept nothing while it trained: its probe text is read now.
+    if looked.text or any(run.source for run in shown):
         wrong = [sentence for run in shown if (sentence := choices.text_problem(run, looked.text))]
         if not wrong:
             text = choices.ask(store, shown, "attention", wanted, text=looked.text)

@@ -60,6 +60,15 @@ def test_its_weights_are_read_from_the_file_and_checked(source, store):
         LoadedCheckpoint(run, 0)
 
 
+def test_no_weight_is_drawn_that_the_file_has(source, store, monkeypatch):
+    run = adopt(store, str(source))
+    drawn = []
+    monkeypatch.setattr("core.models.initialise._seed", drawn.append)
+    model = LoadedCheckpoint(run, 0).model
+    assert drawn == []
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
 QUESTIONS = {
     "attention": {"text": "hello there"},
     "lens": {"text": "hello there", "windows": 2},
