@@ -1,0 +1,79 @@
+"""Pretrained models on the pages: the button that brings one, the one that takes a run out."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import inspections
+from core.pretrained.adopt import adopt
+from core.runs import RunStore
+from dashboard.attention import choices, model
+from dashboard.compare import share
+from dashboard.components.facts import about
+from tests.adopted import CONTEXT, changed, llama
+from tests.fake_runs import finished
+
+pytest.importorskip("transformers")
+PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "runs.py"
+
+
+@pytest.fixture(autouse=True)
+def _own_store(store: RunStore) -> None:
+    """The pages show this folder of runs."""
+
+
+def asked(path: Path) -> AppTest:
+    """The page Runs after somebody named a model."""
+    at = AppTest.from_file(PAGE, default_timeout=120).run()
+    at.text_input(key="adopt_path").set_value(str(path))
+    at.button(key="adopt_model").click().run()
+    assert [e.value for e in at.exception] == []
+    return at
+
+
+def said(at: AppTest) -> str:
+    return " ".join(str(e.proto.body) for e in at.main if e.type == "html")
+
+
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_a_model_is_adopted_by_its_button(store: RunStore, tmp_path, runs_before: int) -> None:
+    for _ in range(runs_before):
+        finished(store, "mine", steps=5)
+    at = asked(llama(tmp_path / "a small llama"))
+    assert "a small llama is a run now." in said(at)
+    assert store.list()[-1].source["family"] == "llama"
+
+
+def test_what_stands_in_the_way_is_said_on_the_page(store: RunStore, tmp_path) -> None:
+    at = asked(changed(llama(tmp_path / "it"), hidden_act="gelu"))
+    assert "hidden_act of this llama model is gelu" in said(at)
+    assert store.list() == []
+
+
+def test_one_run_is_handed_out_as_a_folder_of_transformers(store: RunStore, tmp_path) -> None:
+    run = adopt(store, str(llama(tmp_path / "it")))
+    assert share._no_model([run]) == ""
+    with share._model([run])() as made, zipfile.ZipFile(made) as archive:
+        assert {"model.safetensors", "config.json", "README.md"} <= set(archive.namelist())
+    other = finished(store, "no checkpoint", steps=5)
+    assert "no checkpoint" in share._no_model([other])
+    assert "single run" in share._no_model([run, other])
+
+
+def test_its_attention_is_asked_for_on_its_own_probe_text(
+    store: RunStore, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspections, "_enqueue", lambda *_: None)  # nobody answers
+    run = adopt(store, str(llama(tmp_path / "it")))
+    looked = model.Looked(run, None, "", "a", "induction")
+    found = model.ask(store, looked, {}, None)
+    assert found.wrong == []
+    assert found.text is not None
+    assert found.text.found[run.id].kind == "attention"
+    assert about(run, tokens=True)["tokens"] == run.corpus["probe_pieces"]
+    assert choices.text_problem(run, "hello") == ""
+    assert f"at most {CONTEXT}" in choices.text_problem(run, "a" * (CONTEXT + 1))
