@@ -13,23 +13,24 @@ from typing import Literal
 from core.config import PLACEMENTS, ModelConfig, layers
 from core.config.norms import norm_label
 from core.config.wiring import RESIDUALS, Site, SublayerName
+from core.language import mark, t
 
 PartKind = Literal["norm", "attention", "feedforward", "scale", "add", "conv", "relu"]
 
 TIMES = (
     "",
-    "once",
-    "twice",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
+    "",
+    "",
+    mark("three"),
+    mark("four"),
+    mark("five"),
+    mark("six"),
+    mark("seven"),
+    mark("eight"),
+    mark("nine"),
+    mark("ten"),
+    mark("eleven"),
+    mark("twelve"),
 )
 # A branch scaling's own name, and where it is from.
 SCALED = {
@@ -41,7 +42,7 @@ SCALED = {
 }
 FACTORS = {"deepnorm": "α", "admin": "ω"}  # of the skip
 SCALES = {"rezero": "α", "layerscale": "γ"}  # of the branch
-INSIDE: dict[Site, str] = {"joined": "before W_O", "hidden": "after the activation"}
+INSIDE: dict[Site, str] = {"joined": mark("before W_O"), "hidden": mark("after the activation")}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def sublayer(model: ModelConfig, which: SublayerName) -> list[Part]:
     word = norm_label(model.norm)
     norm = Part("norm", word, which)
     before = Part("norm", f"{word}/√l", which) if model.scaling == "lns" else norm
-    name = "attention" if which == "attention" else "feed-fwd"
+    name = mark("attention") if which == "attention" else mark("feed-fwd")
     scale = SCALES.get(model.scaling)
     return [
         *([before] if "pre" in at else []),
@@ -109,10 +110,10 @@ def inside(model: ModelConfig, which: SublayerName) -> list[str]:
         qk = ["q", "k"] if model.qk_norm != "off" else []
         on = [part for part in "qkv" if part in at or part in qk]
         if on:
-            found.append(f"{norm_label(model.norm)} on {', '.join(on)}")
+            found.append(t("{norm} on {parts}", norm=norm_label(model.norm), parts=", ".join(on)))
         if PLACEMENTS[model.placement].head_scale:
-            found.append("γ per head")
-    found += [f"{norm_label(model.norm)} {INSIDE[site]}" for site in at if site in INSIDE]
+            found.append(t("γ per head"))
+    found += [f"{norm_label(model.norm)} {t(INSIDE[site])}" for site in at if site in INSIDE]
     return found
 
 
@@ -167,19 +168,19 @@ def _wiring(model: ModelConfig, layer: int | None) -> tuple[str, ...]:
 def published(model: ModelConfig) -> str:
     """The name of this wiring in the literature, and its source."""
     if model.family == "resnet":
-        name = "ResNet" if model.residual == "on" else "plain network"
+        name = "ResNet" if model.residual == "on" else t("plain network")
         return f"{name} · He et al. 2016"
     if model.placement == "none" and model.scaling not in SCALED:
         if model.residual == "on":
-            return "Add without Norm · Fixup, Zhang et al. 2019"
+            return t("Add without Norm · Fixup, Zhang et al. 2019")
         if model.residual == "off":
-            return "neither Add nor Norm · a plain stack"
-        return f"Add around the {_word(model.residual)} only, no Norm"
+            return t("neither Add nor Norm · a plain stack")
+        return t("Add around the {part} only, no Norm", part=_word(model.residual))
     name, source = _name(model)
     if model.residual == "off":
-        return f"{name} without Add · Dong et al. 2021"
+        return t("{name} without Add · Dong et al. 2021", name=name)
     if model.residual != "on":
-        return f"{name}, Add around the {_word(model.residual)} only"
+        return t("{name}, Add around the {part} only", name=name, part=_word(model.residual))
     return f"{name} · {source}"
 
 
@@ -192,7 +193,9 @@ def _name(model: ModelConfig) -> tuple[str, str]:
         name, source = "OLMo 2", "OLMo Team 2024"
     if model.scaling in SCALED and not (model.scaling in FACTORS and model.residual == "off"):
         own, source = SCALED[model.scaling]
-        name = own if model.scaling != "layerscale" else f"{name} with {own}"
+        name = (
+            own if model.scaling != "layerscale" else t("{first} with {last}", first=name, last=own)
+        )
     word = norm_label(model.norm)
     if word in ("LN", "") or name == "OLMo 2" or model.placement == "none":
         return name, source
@@ -200,13 +203,15 @@ def _name(model: ModelConfig) -> tuple[str, str]:
 
 
 def _word(which: str) -> str:
-    return "feed-forward" if which == "feedforward" else which
+    return t("feed-forward") if which == "feedforward" else t(which)
 
 
 def title(model: ModelConfig) -> str:
     """`One block, twelve times`; of layers that differ `12 blocks, not all alike`."""
     depth = model.blocks
     if alike(model) < depth:
-        return f"{depth:,} blocks, not all alike"
-    number = TIMES[depth] if depth < len(TIMES) else f"{depth:,}"
-    return f"One block, {number}" + (" times" if depth > 2 else "")
+        return t("{depth:,} blocks, not all alike", depth=depth)
+    if depth < 3:
+        return t("One block, once") if depth == 1 else t("One block, twice")
+    number = t(TIMES[depth]) if depth < len(TIMES) else f"{depth:,}"
+    return t("One block, {number} times", number=number)

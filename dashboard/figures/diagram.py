@@ -9,6 +9,7 @@ from html import escape
 
 from core.config import ModelConfig
 from core.config.norms import norm_label
+from core.language import mark, t
 from dashboard.figures.block import (
     Part,
     alike,
@@ -24,7 +25,7 @@ from dashboard.figures.block import (
 STREAM, TOP, HEIGHT = 52, 14, 84
 BOX = 28
 GAP = 12
-SHORT = {"attention": "attn", "feed-fwd": "ffn"}  # where the drawing is small
+SHORT = {"attention": mark("attn"), "feed-fwd": mark("ffn")}  # where the drawing is small
 FORK = 14  # from the fork of the arc to the first box
 WIDTHS = {
     "norm": 42,
@@ -72,7 +73,7 @@ def _drawing(
     if final:
         drawn.append(_box(end, "norm final", norm_label(model.norm), WIDTHS["norm"]))
         drawn.append(
-            _label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, "before the head", "where")
+            _label(end + WIDTHS["norm"] / 2, STREAM + BOX / 2 + 13, t("before the head"), "where")
         )
         end += WIDTHS["norm"] + GAP
     stream = f'<line class="stream" x1="4" y1="{STREAM}" x2="{end + 4:g}" y2="{STREAM}"/>'
@@ -85,12 +86,25 @@ def _drawing(
     )
 
 
+# What parts are called by those who can't see them.
+WORDS: dict[str, str] = {
+    "norm": mark("norm"),
+    "attention": mark("attention"),
+    "feedforward": mark("feed-forward"),
+    "scale": mark("scale"),
+    "add": mark("add"),
+    "conv": mark("convolution"),
+    "relu": "ReLU",
+}
+
+
 def describe(model: ModelConfig) -> str:
     """The drawing in words, for those who can't see it."""
-    names = {"feedforward": "feed-forward"}
-    order = ", ".join(names.get(part.kind, part.kind) for part in parts(model))
-    final = "; then a final norm" if model.has_final_norm else ""
-    return f"{published(model)}. In order: {order}{final}."
+    order = t(", ").join(t(WORDS[part.kind]) for part in parts(model))
+    values = {"wiring": published(model), "order": order}
+    if model.has_final_norm:
+        return t("{wiring}. In order: {order}; then a final norm.", **values)
+    return t("{wiring}. In order: {order}.", **values)
 
 
 def _sublayer(line: list[Part], x: float, has_skip: bool) -> tuple[float, list[str]]:
@@ -122,7 +136,7 @@ def _box(x: float, kind: str, label: str, width: float) -> str:
     top = STREAM - BOX / 2
     return (
         f'<rect class="box {kind}" x="{x:g}" y="{top:g}" width="{width:g}" height="{BOX}" rx="6"/>'
-        + _label(x + width / 2, STREAM, label, f"in {kind}", SHORT.get(label, ""))
+        + _label(x + width / 2, STREAM, t(label), f"in {kind}", t(SHORT.get(label, "")))
     )
 
 

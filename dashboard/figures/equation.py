@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from core.config import ModelConfig
 from core.config.norms import norm_label
 from core.config.wiring import SublayerName
+from core.language import t
 from dashboard.figures.block import (
     SCALES,
     exceptions,
@@ -98,17 +99,20 @@ def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
     has_skip = any(has_residual(model, which) for which in kinds(model))
     if model.scaling == "deepnorm":
         alpha = f"<i>α</i> = (2L)^¼ = {(2 * depth) ** 0.25:.2f}, " if has_skip else ""
-        yield f"{alpha}W_V, W_O and FFN × (8L)^-¼ = {(8 * depth) ** -0.25:.2f}"
+        said = t("W_V, W_O and FFN × (8L)^-¼ = {value:.2f}", value=(8 * depth) ** -0.25)
+        yield f"{alpha}{said}"
     elif model.scaling == "admin" and has_skip:
-        yield "<i>ω</i> from one pass: 1, then <i>ω</i>² = Var(<i>ω</i>x) + Var F of the one before"
+        yield t(
+            "<i>ω</i> from one pass: 1, then <i>ω</i>² = Var(<i>ω</i>x) + Var F of the one before"
+        )
     elif model.scaling == "rezero":
-        yield "<i>α</i> = 0 at first, one for each layer"
+        yield t("<i>α</i> = 0 at first, one for each layer")
     elif model.scaling == "layerscale":
-        yield f"<i>γ</i> = {'0.1' if depth <= 18 else '10⁻⁵'} at first"
+        yield t("<i>γ</i> = {value} at first", value="0.1" if depth <= 18 else "10⁻⁵")
     elif model.scaling == "lns":
-        yield "<i>l</i> counts the layers from 1"
+        yield t("<i>l</i> counts the layers from 1")
     elif model.scaling == "gpt2":
-        yield "W_O and W_out / √(2L) at first"
+        yield t("W_O and W_out / √(2L) at first")
     for which in kinds(model):
         for words in inside(model, which):
             yield f"{NAMES[which]}: {words}"
@@ -117,6 +121,6 @@ def _notes(model: ModelConfig, depth: int) -> Iterator[str]:
     if model.value_residual and "attention" in kinds(model):
         yield "<i>V</i> = ½<i>V</i> + ½<i>V</i>₁"
     if not model.causal and "attention" in kinds(model):
-        yield "no causal mask"
+        yield t("no causal mask")
     if model.embedding_norm:
-        yield f"{norm_label(model.norm)} after the embeddings"
+        yield t("{norm} after the embeddings", norm=norm_label(model.norm))

@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from core.language import mark, t
 from dashboard.figures.layout import Curve, axis, colour_bar, layout, lines, sequential
 from dashboard.ui.palette import COLOURS, Mode, run_colour
 
@@ -31,8 +32,8 @@ def curves(
         for run, name, colour in zip(runs, names, colours, strict=True)
     ]
     log = limits[1] / max(limits[0], 1e-9) >= SPREAD
-    x = axis(mode, "a, in lengths of the filters", range=[at.min(), at.max()])
-    figure = lines(drawn, mode, x, "loss, nats", height, log)
+    x = axis(mode, mark("a, in lengths of the filters"), range=[at.min(), at.max()])
+    figure = lines(drawn, mode, x, mark("loss, nats"), height, log)
     figure.update_traces(mode="lines")
     for run, colour in zip(runs, colours, strict=True):
         figure.add_scatter(
@@ -121,7 +122,7 @@ def add_centre(figure: go.Figure, centre: float, colour: int, mode: Mode) -> Non
     figure.add_scatter(
         x=[0], y=[0], mode="markers", cliponaxis=False,
         marker={"size": 10, "color": COLOURS[mode]["card"], "line": ring},
-        hovertemplate=f"the checkpoint: {centre:.4g} nats<extra></extra>",
+        hovertemplate=t("the checkpoint: {loss:.4g} nats", loss=centre) + "<extra></extra>",
     )  # fmt: skip
 
 
@@ -132,7 +133,9 @@ def add_path(
     """The path of training; with `limits` in space, at the checkpoints' own losses."""
     xy = np.asarray(path, dtype=float)
     said = [
-        f"step {s:,}: {'not finite' if v is None else f'{v:.4g} nats'}"
+        t("step {step:,}: not finite", step=s)
+        if v is None
+        else t("step {step:,}: {loss:.4g} nats", step=s, loss=v)
         for s, v in zip(steps, losses, strict=True)
     ]
     line = {"color": run_colour(colour, mode), "width": 2.4}
@@ -188,4 +191,5 @@ def _ends(values: ArrayLike) -> list[float]:
 
 
 def _ends_named(steps: Sequence[int]) -> list[str]:
-    return [f"step {s:,}" if i in (0, len(steps) - 1) else "" for i, s in enumerate(steps)]
+    ends = (0, len(steps) - 1)
+    return [t("step {step:,}", step=s) if i in ends else "" for i, s in enumerate(steps)]

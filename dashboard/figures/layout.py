@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from core.language import mark, t
 from dashboard.figures.names import apart, letters, plain, short
 from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 
@@ -48,7 +49,7 @@ def axis(mode: Mode, title: str, log: bool = False, **more: Any) -> dict[str, An
     """An axis with its name; `more` overrides."""
     colours = COLOURS[mode]
     return {
-        "title": {"text": title, "font": {"size": 12, "color": colours["muted"]}, "standoff": 8},
+        "title": {"text": t(title), "font": {"size": 12, "color": colours["muted"]}, "standoff": 8},
         "type": "log" if log else "linear",
         "gridcolor": colours["grid"],
         "zeroline": False,
@@ -81,7 +82,9 @@ def layout(mode: Mode, height: int, x: dict[str, Any], y: dict[str, Any], **more
     )
 
 
-def depth_axis(mode: Mode, depth: int, first: int = 0, title: str = "layer") -> dict[str, Any]:
+def depth_axis(
+    mode: Mode, depth: int, first: int = 0, title: str = mark("layer")
+) -> dict[str, Any]:
     """Whole layers from `first` to `depth`; 0 is the embedding where it is drawn."""
     step = max(1, math.ceil((depth - first + 1) / 12))
     span = max(depth - first, 1)
@@ -205,7 +208,7 @@ def colour_bar(mode: Mode, title: str, **more: Any) -> dict[str, Any]:
     """A narrow colour bar that says what it measures."""
     muted = COLOURS[mode]["muted"]
     return {
-        "title": {"text": title, "side": "right", "font": {"size": 12, "color": muted}},
+        "title": {"text": t(title), "side": "right", "font": {"size": 12, "color": muted}},
         "thickness": 9,
         "outlinewidth": 0,
         "tickfont": {"size": 12, "color": muted},

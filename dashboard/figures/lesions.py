@@ -10,14 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.language import mark, t
 from dashboard.figures.layout import MARGIN, Curve, axis, colour_bar, diverging, layout, lines
 from dashboard.ui.palette import Mode
 
 GROUPS = {
-    "block": "block",
-    "swap": "swap up",
-    "attention": "attention",
-    "feedforward": "feed-forward",
+    "block": mark("block"),
+    "swap": mark("swap up"),
+    "attention": mark("attention"),
+    "feedforward": mark("feed-forward"),
 }
 Measured = tuple[str, int, dict[str, Any]]  # a run's name, its colour, and its result
 
@@ -35,11 +36,13 @@ def lesion_map(
     for group, name in GROUPS.items():
         if group in arrays and np.size(arrays[group]) and not np.all(np.isnan(arrays[group])):
             columns.append(_tall(np.asarray(arrays[group], dtype=float), layers))
-            names.append(name)
+            names.append(t(name))
     heads = np.asarray(arrays.get("head", np.zeros((layers, 0))), dtype=float)
     if heads.ndim == 2 and not np.all(np.isnan(heads)):
         columns += list(heads.T)
-        names += [f"head {h + 1}" if h == 0 else str(h + 1) for h in range(heads.shape[1])]
+        names += [
+            t("head {head}", head=h + 1) if h == 0 else str(h + 1) for h in range(heads.shape[1])
+        ]
     values = np.stack(columns, axis=1)  # (L, columns)
     scale = max(limit, 1e-9)
     drawn = np.sign(values) * np.sqrt(np.abs(values) / scale)
@@ -53,9 +56,12 @@ def lesion_map(
             colorscale=diverging(mode), xgap=2, ygap=2, hoverongaps=False,
             text=text if few else None, texttemplate="%{text}" if few else None,
             textfont={"size": 12}, customdata=np.stack([values, np.zeros_like(values)], axis=-1),
-            hovertemplate="layer %{y}: %{customdata[0]:+.4f} nats<extra></extra>",
+            hovertemplate=t(
+                "layer {layer}: {value} nats", layer="%{y}", value="%{customdata[0]:+.4f}"
+            )
+            + "<extra></extra>",
             colorbar=colour_bar(
-                mode, "Δloss, nats", tickvals=list(marks),
+                mode, mark("Δloss, nats"), tickvals=list(marks),
                 ticktext=[f"{np.sign(m) * m * m * scale:.2g}" for m in marks],
             ),
         ),
@@ -63,7 +69,7 @@ def lesion_map(
             mode, max(height, 190),
             axis(mode, "", showgrid=False, tickvals=list(range(len(names))), ticktext=names,
                  side="bottom", tickangle=0),
-            axis(mode, "layer", showgrid=False, dtick=max(1, layers // 12), tick0=1),
+            axis(mode, mark("layer"), showgrid=False, dtick=max(1, layers // 12), tick0=1),
         ),
     )  # fmt: skip
 
@@ -77,10 +83,12 @@ def gradient_paths(runs: Sequence[Measured], mode: Mode, height: int) -> go.Figu
     """Share of the gradient by path length; dotted, how many of all paths have it."""
     curves = [Curve(name, colour, r["lengths"], r["share"]) for name, colour, r in runs]
     counts = np.asarray(runs[0][2]["paths"], dtype=float)
-    curves.append(Curve("all paths", "muted", runs[0][2]["lengths"], counts / counts.sum(), "dot"))
+    curves.append(
+        Curve(t("all paths"), "muted", runs[0][2]["lengths"], counts / counts.sum(), "dot")
+    )
     last = max(r["lengths"][-1] for *_, r in runs)
-    x = axis(mode, "branches on the path", range=[-0.02 * last, last * 1.02], tickformat="d")
-    return lines(curves, mode, x, "share", height, zero=True)
+    x = axis(mode, mark("branches on the path"), range=[-0.02 * last, last * 1.02], tickformat="d")
+    return lines(curves, mode, x, mark("share"), height, zero=True)
 
 
 def logit_paths(runs: Sequence[Measured], mode: Mode, height: int) -> go.Figure:
@@ -95,15 +103,20 @@ def logit_paths(runs: Sequence[Measured], mode: Mode, height: int) -> go.Figure:
         last = max(last, at[-1])
         curves.append(Curve(name, colour, at, [by_depth[k] for k in at]))
     x = axis(
-        mode, "branches on the longest path", range=[-0.02 * last, last * 1.02], tickformat="d"
+        mode,
+        mark("branches on the longest path"),
+        range=[-0.02 * last, last * 1.02],
+        tickformat="d",
     )
-    return lines(curves, mode, x, "share of |contribution|", height, zero=True)
+    return lines(curves, mode, x, mark("share of |contribution|"), height, zero=True)
 
 
 def source_name(source: str) -> str:
     """`blocks.3.attn` -> `attention 4`."""
     found = re.match(r"blocks\.(\d+)\.(attn|mlp)", source)
     if not found:
-        return {"embed": "the embedding", "bias": "the biases"}.get(source, source)
-    part = {"attn": "attention", "mlp": "feed-forward"}[found.group(2)]
-    return f"{part} {int(found.group(1)) + 1}"
+        return {"embed": t("the embedding"), "bias": t("the biases")}.get(source, source)
+    layer = int(found.group(1)) + 1
+    if found.group(2) == "attn":
+        return t("attention {layer}", layer=layer)
+    return t("feed-forward {layer}", layer=layer)

@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from core.language import mark, t
 from dashboard.figures.layout import (
     Curve,
     axis,
@@ -42,7 +43,7 @@ def place_name(place: str) -> str:
     """`blocks.3.resid_mid` -> `4, after attention`: layers as people count them."""
     found = re.match(r"blocks\.(\d+)\.(\w+)", place)
     if not found:
-        return {"embed": "embedding", "final_norm.out": "final norm"}.get(place, place)
+        return {"embed": mark("embedding"), "final_norm.out": mark("final norm")}.get(place, place)
     return f"{int(found.group(1)) + 1}" + (" mid" if found.group(2) == "resid_mid" else "")
 
 
@@ -50,9 +51,11 @@ def place_words(place: str) -> str:
     """`blocks.3.resid_mid` -> `after attention of layer 4`."""
     name = place_name(place)
     if not name[0].isdecimal():
-        return f"after the {name}"
+        return t("after the {place}", place=t(name))
     number = name.removesuffix(" mid")
-    return f"after attention of layer {number}" if name != number else f"after layer {number}"
+    if name != number:
+        return t("after attention of layer {layer}", layer=number)
+    return t("after layer {layer}", layer=number)
 
 
 def by_depth(
@@ -74,7 +77,7 @@ def by_depth(
     for colour, x, y in rings:
         ring = Curve("", colour, [x], [y])
         figure.add_scatter(
-            x=[x], y=[y], mode="markers", cliponaxis=False, name="after the final norm",
+            x=[x], y=[y], mode="markers", cliponaxis=False, name=t("after the final norm"),
             marker={
                 "symbol": "circle-open", "size": 8, "line": {"width": 2}, "color": ring.paint(mode),
             },
@@ -91,9 +94,11 @@ def skip_and_branch(runs: Sequence[Measured], mode: Mode, height: int) -> go.Fig
         depth = max(depth, layers)
         at = [s["layer"] + (0.5 if s["part"] == "attn" else 1.0) for s in result["sublayers"]]
         several = f"{short(name)} " if len(runs) > 1 else ""
-        curves.append(Curve(f"{several}skip", colour, at, numbers(result["skip_rms"])))
-        curves.append(Curve(f"{several}branch", colour, at, numbers(result["branch_rms"]), "dot"))
-    return lines(curves, mode, depth_axis(mode, depth), "RMS", height, log=True)
+        curves.append(Curve(several + t("skip"), colour, at, numbers(result["skip_rms"])))
+        curves.append(
+            Curve(several + t("branch"), colour, at, numbers(result["branch_rms"]), "dot")
+        )
+    return lines(curves, mode, depth_axis(mode, depth), mark("RMS"), height, log=True)
 
 
 def by_layer(
@@ -118,13 +123,14 @@ def similarity_map(
         go.Heatmap(
             z=numbers(matrix), zmin=0, zmax=1, colorscale=sequential(), xgap=1, ygap=1,
             customdata=[[[a, b] for b in across] for a in up],
-            hovertemplate="%{customdata[0]} and %{customdata[1]}: %{z:.3f}<extra></extra>",
+            hovertemplate=t("{first} and {last}", first="%{customdata[0]}", last="%{customdata[1]}")
+            + ": %{z:.3f}<extra></extra>",
             colorbar=colour_bar(mode, "CKA", tickvals=[0, 0.5, 1]), hoverongaps=False,
         ),
         layout(
             mode, height,
-            axis(mode, f"layer of {short(names[1])}", showgrid=False, **_ticks(columns)),
-            axis(mode, f"layer of {short(names[0])}", showgrid=False, **_ticks(rows)),
+            axis(mode, t("layer of {run}", run=short(names[1])), showgrid=False, **_ticks(columns)),
+            axis(mode, t("layer of {run}", run=short(names[0])), showgrid=False, **_ticks(rows)),
         ),
     )  # fmt: skip
     return figure
@@ -140,14 +146,16 @@ def sink_map(shares: ArrayLike, mode: Mode, height: int, uniform: float) -> go.F
             colorscale=ramp(mode), xgap=2, ygap=2,
             text=[[f"{v:.2f}" for v in row] for row in shares] if heads <= 12 else None,
             texttemplate="%{text}" if heads <= 12 else None, textfont={"size": 12},
-            hovertemplate="layer %{y}, head %{x}: %{z:.3f}, even "
-            f"{uniform:.3f}<extra></extra>",
-            colorbar=colour_bar(mode, "share", tickvals=[0, 0.5, 1]),
+            hovertemplate=t(
+                "layer {layer}, head {head}: {share}, even {even:.3f}",
+                layer="%{y}", head="%{x}", share="%{z:.3f}", even=uniform,
+            ) + "<extra></extra>",
+            colorbar=colour_bar(mode, mark("share"), tickvals=[0, 0.5, 1]),
         ),
         layout(
             mode, height,
-            axis(mode, "head", showgrid=False, dtick=max(1, heads // 8), tick0=1),
-            axis(mode, "layer", showgrid=False, dtick=max(1, layers // 8), tick0=1),
+            axis(mode, mark("head"), showgrid=False, dtick=max(1, heads // 8), tick0=1),
+            axis(mode, mark("layer"), showgrid=False, dtick=max(1, layers // 8), tick0=1),
             plot_bgcolor=COLOURS[mode]["card"],
         ),
     )  # fmt: skip
@@ -167,6 +175,6 @@ def _ticks(places: Sequence[str]) -> dict[str, Any]:
     """Whole layers only, and of those as many as have room."""
     whole = [i for i, p in enumerate(places) if not p.endswith("resid_mid")]
     kept = whole[:: max(1, -(-len(whole) // 10))]
-    words = {"embedding": "emb", "final norm": "norm"}
+    words = {"embedding": mark("emb"), "final norm": mark("norm")}
     names = [place_name(places[i]) for i in kept]
-    return {"tickvals": kept, "ticktext": [words.get(n, n) for n in names]}
+    return {"tickvals": kept, "ticktext": [t(words.get(n, n)) for n in names]}

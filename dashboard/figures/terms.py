@@ -12,6 +12,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from core.language import mark, t
+
 WIDTH, HEIGHT = 300, 92
 TEXT = 12  # px
 Row = NDArray[np.float64]
@@ -20,12 +22,12 @@ Row = NDArray[np.float64]
 def _svg(shapes: Iterable[str], words: str) -> str:
     return (
         f'<svg class="term-picture" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-        f' aria-label="{escape(words)}">{"".join(shapes)}</svg>'
+        f' aria-label="{escape(t(words))}">{"".join(shapes)}</svg>'
     )
 
 
 def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(t(words))}</text>'
 
 
 def _bars(values: Sequence[float], x: float, zero: float, scale: float, colour: str) -> str:
@@ -78,16 +80,19 @@ def layer_norm() -> str:
     """A vector before and after (x - mean) / standard deviation."""
     x = np.array([3.4, 1.2, 2.6, 4.0, 0.6, 2.0, 3.0, 1.6])
     y = (x - x.mean()) / x.std()
-    words = f"mean {x.mean():.1f}, deviation {x.std():.1f}"
+    words = t("mean {mean:.1f}, deviation {deviation:.1f}", mean=x.mean(), deviation=x.std())
     return _svg(
         [
             _bars(list(x), 12, 72, 14, "muted"),
             _text(70, 88, words),
             '<path class="axis" d="M140 46h14m-5-4l5 4l-5 4"/>',
             _bars(list(y), 172, 46, 14, "norm"),
-            _text(230, 88, "mean 0, deviation 1"),
+            _text(230, 88, mark("mean 0, deviation 1")),
         ],
-        f"A vector of eight numbers with {words}; after LayerNorm with mean 0 and deviation 1.",
+        t(
+            "A vector of eight numbers with {words}; after LayerNorm with mean 0 and deviation 1.",
+            words=words,
+        ),
     )
 
 
@@ -98,11 +103,11 @@ def causal_mask() -> str:
     return _svg(
         [
             _cells(share, 106, 4, 12, skip=True),
-            _text(98, 50, "query", "end"),
-            _text(202, 50, "key", "start"),
-            _text(139, 20, "not seen", "start"),
+            _text(98, 50, mark("query"), "end"),
+            _text(202, 50, mark("key"), "start"),
+            _text(139, 20, mark("not seen"), "start"),
         ],
-        "A square of seven queries and seven keys; all above the diagonal is empty.",
+        mark("A square of seven queries and seven keys; all above the diagonal is empty."),
     )
 
 
@@ -115,9 +120,9 @@ def softmax_picture() -> str:
             _text(58, 88, "z"),
             '<path class="axis" d="M134 46h14m-5-4l5 4l-5 4"/>',
             _bars(list(softmax(values)), 176, 72, 90, "attention"),
-            _text(214, 88, "shares, sum 1"),
+            _text(214, 88, mark("shares, sum 1")),
         ],
-        "Five numbers; after softmax five positive shares, the largest takes more than half.",
+        mark("Five numbers; after softmax five positive shares, the largest takes more than half."),
     )
 
 
@@ -132,11 +137,11 @@ def warm_up() -> str:
             '<path class="axis" d="M34 8V72H270"/>',
             _line(xs, 72 - 56 * rise, "ink"),
             _line(xs, 72 - 56 * decay, "muted", "5 4"),
-            _text(80, 88, "warm-up"),
-            _text(262, 12, "constant", "end"),
-            _text(150, 62, "cosine", "start"),
+            _text(80, 88, mark("warm-up")),
+            _text(262, 12, mark("constant"), "end"),
+            _text(150, 62, mark("cosine"), "start"),
         ],
-        "The learning rate rises over the first fifth of the steps, then stays or falls.",
+        mark("The learning rate rises over the first fifth of the steps, then stays or falls."),
     )
 
 
@@ -155,31 +160,33 @@ def plateau() -> str:
             ' stroke-dasharray="4 4"/>',
             _line(xs, y(dead), "warning"),
             _line(xs, y(alive), "norm"),
-            _text(242, level + 4, "plateau", "start"),
-            _text(242, y(alive)[-1] + 4, "learns", "start"),
-            _text(137, 90, "steps"),
+            _text(242, level + 4, mark("plateau"), "start"),
+            _text(242, y(alive)[-1] + 4, mark("learns"), "start"),
+            _text(137, 90, mark("steps")),
         ],
-        "Two losses over the steps: one stays at the dashed plateau, the other falls below it.",
+        mark(
+            "Two losses over the steps: one stays at the dashed plateau, the other falls below it."
+        ),
     )
 
 
 def memorising() -> str:
     """Training loss falls, validation loss turns."""
-    t = np.linspace(0, 1, 101)
-    xs = 34 + 180 * t
-    train = 0.3 + 3 * np.exp(-t * 3.2)
-    held = train + 0.15 + 2.6 * np.maximum(0, t - 0.25) ** 1.6
+    at = np.linspace(0, 1, 101)
+    xs = 34 + 180 * at
+    train = 0.3 + 3 * np.exp(-at * 3.2)
+    held = train + 0.15 + 2.6 * np.maximum(0, at - 0.25) ** 1.6
     y: Callable[[Row], Row] = lambda loss: 74 - loss * 19  # noqa: E731
     return _svg(
         [
             '<path class="axis" d="M34 6V78H220"/>',
             _line(xs, y(train), "ink"),
             _line(xs, y(held), "warning", "5 4"),
-            _text(222, y(held)[-1] + 4, "validation", "start"),
-            _text(222, y(train)[-1] + 2, "training", "start"),
-            _text(127, 90, "steps"),
+            _text(222, y(held)[-1] + 4, mark("validation"), "start"),
+            _text(222, y(train)[-1] + 2, t("Training").lower(), "start"),
+            _text(127, 90, mark("steps")),
         ],
-        "The training loss falls all the time; the validation loss falls, then rises.",
+        mark("The training loss falls all the time; the validation loss falls, then rises."),
     )
 
 
@@ -188,9 +195,11 @@ def entropy() -> str:
     sharp, even = softmax([0, 0, 5, 1, 0, 0, 0, 0]), np.full(8, 1 / 8)
     shapes = []
     for x, row in ((16, sharp), (172, even)):
-        said = f"{-(row * np.log(row)).sum():.2f} nats"
+        said = t("{entropy:.2f} nats", entropy=-(row * np.log(row)).sum())
         shapes += [_bars(list(row), x, 68, 62, "attention"), _text(x + 58, 86, said)]
-    return _svg(shapes, "A head that looks at one token, entropy near 0, and one at all eight.")
+    return _svg(
+        shapes, mark("A head that looks at one token, entropy near 0, and one at all eight.")
+    )
 
 
 def rank_collapse() -> str:
@@ -205,9 +214,9 @@ def rank_collapse() -> str:
             ' style="fill:var(--attention)"/>'
             for px, py in points
         ]
-        shapes.append(_text(x, 90, ("layer 1", "layer 3", "layer 5")[layer]))
+        shapes.append(_text(x, 90, t("layer {layer}", layer=1 + 2 * layer)))
         points = mix @ mix @ points
-    return _svg(shapes, "Nine tokens as points that come together from layer to layer.")
+    return _svg(shapes, mark("Nine tokens as points that come together from layer to layer."))
 
 
 def induction() -> str:
@@ -222,7 +231,7 @@ def induction() -> str:
     beside = [_text(left - 6, at + 5, c, "end") for at, c in zip(places, letters, strict=True)]
     return _svg(
         [_cells(share, left, 1, side, skip=True), *under, *beside],
-        "ABCABC: the second A looks at the first B, the second B at the first C.",
+        mark("ABCABC: the second A looks at the first B, the second B at the first C."),
     )
 
 
@@ -233,9 +242,11 @@ def relu() -> str:
     axis = '<line class="axis" x1="60" y1="66" x2="240" y2="66"/>'
     middle = '<line class="axis" x1="150" y1="8" x2="150" y2="72"/>'
     return _svg(
-        [axis, middle, _line(x, y, "feedforward"), _text(105, 84, "0, no gradient"),
-         _text(200, 84, "z passes"), _text(252, 70, "z", "start")],
-        "ReLU: what is negative becomes 0 and passes no gradient back; what is positive passes.",
+        [axis, middle, _line(x, y, "feedforward"), _text(105, 84, mark("0, no gradient")),
+         _text(200, 84, mark("z passes")), _text(252, 70, "z", "start")],
+        mark(
+            "ReLU: what is negative becomes 0 and passes no gradient back; what is positive passes."
+        ),
     )  # fmt: skip
 
 
@@ -252,7 +263,7 @@ def smoothing() -> str:
     drawn = np.asarray(84 - (np.stack([raw, smooth]) - 1.8) * 42, dtype=np.float64)
     return _svg(
         [_line(x, drawn[0], "muted"), _line(x, drawn[1], "attention")],
-        "A loss that scatters from step to step, and the smooth line of its running mean.",
+        mark("A loss that scatters from step to step, and the smooth line of its running mean."),
     )
 
 

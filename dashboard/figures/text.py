@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from core.language import mark, t
 from dashboard.figures.layout import Curve, axis, depth_axis, lines
 from dashboard.ui.palette import COLOURS, Mode
 
@@ -19,11 +20,11 @@ def by_position(
 ) -> go.Figure:  # fmt: skip
     """The loss at each position of a window; more was seen before to the right."""
     last = max(float(np.max(np.asarray(x))) for *_, x, _ in runs)
-    x = axis(mode, "letters seen before", range=[1 - 0.02 * last, last * 1.01])
-    figure = lines([Curve(*run) for run in runs], mode, x, "nats", height)
+    x = axis(mode, mark("letters seen before"), range=[1 - 0.02 * last, last * 1.01])
+    figure = lines([Curve(*run) for run in runs], mode, x, mark("nats"), height)
     figure.update_traces(mode="lines")
     if unigram is not None:
-        _level(figure, unigram, "single letters", mode)
+        _level(figure, unigram, t("single letters"), mode)
     return figure
 
 
@@ -33,14 +34,17 @@ def what_context_brings(runs: Positions) -> str:
     for _, _, x, y in runs:
         nats = np.asarray(y, dtype=float)
         if len(np.asarray(x)) < 8:
-            return "Loss after a whole window"
+            return t("Loss after a whole window")
         gain = nats[:2].mean() - nats[len(nats) // 2 :].mean()
-        said.append(f"{gain:.2f}" if gain >= 0.005 else "nothing")
+        said.append(f"{gain:.2f}" if gain >= 0.005 else "")
     if len(said) == 1:
         return (
-            f"Context brings {said[0]} nats" if said[0] != "nothing" else "Context brings nothing"
+            t("Context brings {gain} nats", gain=said[0])
+            if said[0]
+            else t("Context brings nothing")
         )
-    return f"Context brings A {said[0]}, B {said[1]} nats"
+    a, b = (one or t("nothing") for one in said)
+    return t("Context brings A {a}, B {b} nats", a=a, b=b)
 
 
 def by_row(
@@ -56,9 +60,9 @@ def by_row(
         at = [depth_of(row) for row in rows]
         depth = max(depth, int(max(at)))
         curves.append(Curve(name, colour, at, np.asarray(losses, dtype=float)))
-    figure = lines(curves, mode, depth_axis(mode, depth), "nats", height)
+    figure = lines(curves, mode, depth_axis(mode, depth), mark("nats"), height)
     if unigram is not None:
-        _level(figure, unigram, "single letters", mode)
+        _level(figure, unigram, t("single letters"), mode)
     return figure
 
 
