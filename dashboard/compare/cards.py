@@ -162,7 +162,7 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
             height=476 if not pair else 300,
             baseline=outcomes.baseline(shown.listed) if metric.startswith("loss/") else None,
             optimal=outcomes.optimal(shown.listed) if metric.startswith("loss/") else None,
-            subtitle=outcomes.unit(shown.listed, metric),
+            subtitle=t(outcomes.unit(shown.listed, metric) or ""),
             unit=outcomes.unit(shown.listed, metric),
             frame=False,
         )

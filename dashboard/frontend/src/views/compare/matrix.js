@@ -169,8 +169,9 @@ export class Matrix extends Card {
     const { rows, columns } = this.props
     const node = buttonOf(`anl-cell anl-cell-${cell.kind}`)
     const count = cell.of > 1 ? tn("{n:,} run", "{n:,} runs", cell.of) : ""
-    const what = [rows[r], columns[c]].filter(Boolean).join(", ")
-    node.setAttribute("aria-label", `${what}: ${[cell.said, cell.value !== null && cell.value !== undefined ? t("loss {loss}", { loss: cell.text }) : "", count].filter(Boolean).join(", ")}`)
+    const what = [rows[r], columns[c]].filter(Boolean).join(t(", "))
+    const loss = cell.value !== null && cell.value !== undefined ? t("loss {loss}", { loss: cell.text }) : ""
+    node.setAttribute("aria-label", [what, [cell.said, loss, count].filter(Boolean).join(t(", "))].join(t(": ")))
     node.title = [what, cell.said, count, cell.of ? t("Press to draw") : ""].filter(Boolean).join("\n")
     node.append(el("span", "anl-cell-text", cell.text))
     if (cell.small) node.append(el("span", "anl-cell-small", cell.small))
