@@ -66,7 +66,8 @@ def in_python(source: str) -> Iterator[tuple[str, str]]:
 def in_javascript(path: Path) -> Iterator[tuple[str, str]]:
     """Texts in a module of the front end."""
     with path.open("rb") as file:
-        found = extract_javascript(file, ["t", "tn"], [], {"encoding": "utf-8"})
+        options = {"encoding": "utf-8", "parse_template_string": True}
+        found = extract_javascript(file, ["t", "tn"], [], options)
         for _, function, said, _ in found:
             texts = [said] if isinstance(said, str) else [one for one in said if one]
             if texts:
