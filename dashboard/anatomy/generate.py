@@ -94,9 +94,9 @@ def scores(choice: Choice, mode: Mode) -> None:
     ):  # fmt: skip
         return
     answers = done(asked)
-    with cards.card("scored", t("On held-out text")):
+    with cards.card("scored"):
         said = notice.scored([(name_of(run), result) for run, result, _ in answers])
-        explained(said.told(), key="scored")
+        explained(said.told(), key="scored", title=t("On held-out text"))
         st.html(score_table(answers))
     curves = [
         (
@@ -127,9 +127,10 @@ def continuations(choice: Choice, drawing: dict[str, Any]) -> None:
         t("Continue and compare"), t("half a minute"),
     ):  # fmt: skip
         return
-    with cards.card("continued", t("Continuations against held-out text")):
+    with cards.card("continued"):
         said = notice.continued([(name_of(run), result) for run, result, _ in done(asked)])
-        explained(said.told(), key="continued")
+        title = t("Continuations against held-out text")
+        explained(said.told(), key="continued", title=title)
         st.html(overlap_table(done(asked)))
         st.html(examples(done(asked)))
 

@@ -145,9 +145,9 @@ def sinks(
 
 def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
-    with cards.card("outliers", t("What stands out"), height=HEIGHT + anatomy.HEAD):
+    with cards.card("outliers", height=HEIGHT + anatomy.HEAD):
         measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
-        explained(notice.outliers(measured).told(), key="outliers")
+        explained(notice.outliers(measured).told(), key="outliers", title=t("What stands out"))
         for run, result, _ in answers:
             rows = [
                 (what, result[key]["seen"], _found(result[key]))

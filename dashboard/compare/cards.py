@@ -114,9 +114,11 @@ def outcome(model: Compare, shown: Listing) -> None:
             with st.container(key="outcome_choice"):
                 by_setting = st.toggle(t("by setting"), key="compare_matrix", bind="query-params")
             if not by_setting:
-                with cards.card("verdicts", t("What became of them"), height="stretch"):
+                with cards.card("verdicts", height="stretch"):
                     kinds = [entry.summary.verdict.kind for entry in shown.drawn]
-                    components.explained(notice.outcomes(kinds).told(), key="verdicts")
+                    said = notice.outcomes(kinds).told()
+                    title = t("What became of them")
+                    components.explained(said, key="verdicts", title=title)
                     st.html(outcomes.verdicts(shown.drawn, shown.groups, shown.names))
                 return
         open_cell = partial(address.open_runs, listed=[entry.id for entry in shown.listed])

@@ -251,6 +251,9 @@ def happening(
     return _mount("happening", key, run_ids, height, title=title, frame=frame, outcomes=outcomes)
 
 
-def explained(notice: Mapping[str, Any], *, key: str) -> None:
-    """ "What am I looking at?" of a card that is no live view, in the card's upper right corner."""
-    _mount("explained", f"explained_{key}", notice=notice)
+def explained(notice: Mapping[str, Any], *, key: str, title: str = "") -> None:
+    """ "What am I looking at?" of a card that is no live view, after its `title`.
+
+    Without one it stands where the style sheet puts it.
+    """
+    _mount("explained", f"explained_{key}", notice=notice, title=title)

@@ -10,6 +10,7 @@ import { curvesNotice, differenceNotice } from "../src/notice/curves.js"
 import { linesNotice, mapNotice, profileNotice } from "../src/notice/depth.js"
 import { cardsNotice, headNotice, headsNotice, scrubberNotice } from "../src/notice/heads.js"
 import { matrixNotice } from "../src/notice/matrix.js"
+import { times } from "../src/notice/words.js"
 import { termOf } from "../src/protocol/glossary.js"
 
 const steps = [0, 100, 900]
@@ -36,14 +37,14 @@ test("two curves are compared at a step that both have", () => {
 })
 
 test("many curves are told by the lowest and the highest, a group by its range", () => {
-  const many = curves([1, 2, 3, 4].map((i) => line(`R${i}`, [4, 3, i], { verdict: i < 3 ? "learned" : "plateau" })))
+  const many = curves([1, 2, 3, 4].map((i) => line(`R${i}`, [4, 3, i], { judged: [{ name: `R${i}`, verdict: i < 3 ? "learned" : "plateau" }] })))
   assert.match(said(many), /^Of 4 lines R1 ends lowest \(1\), R4 highest \(4\)\. 2 of 4 runs: learned\. 2 of 4 runs: on the plateau\.$/)
   const group = said(curves([line("G", [4, 3, 2.5], { runs: 3, low: 2.4, high: 2.6 })], { chosen: 3 }))
   assert.match(group, /^G: the mean is 2\.5 at step 900\. Its runs lie between 2\.4 and 2\.6\./)
 })
 
 test("a run that diverged, waits, is hidden or stuck is said to be so", () => {
-  assert.match(said(curves([line("A", [4, 900, null], { state: "diverged", verdict: "diverged" })])), /A is at 900 at step 100\. It is .* Diverged.*: A\. Verdict on A: diverged\./)
+  assert.match(said(curves([line("A", [4, 900, null], { state: "diverged", judged: [{ name: "A", verdict: "diverged" }] })])), /A is at 900 at step 100\. It is .* Diverged.*: A\. Verdict on A: diverged\./)
   assert.match(said(curves([line("A", [4, 3, 2])], { chosen: 3 })), /2 of 3 chosen runs have no value here yet\./)
   assert.match(said(curves([line("A", [4, 3.3, 3.3], { state: "running", stuck: true })])), /stuck so far: A\./)
   assert.match(said(curves([line("A", [4, 3, 2])], { zoomed: true })), /zoomed in/)
@@ -74,9 +75,13 @@ test("what is not a number is said, and an empty map says why", () => {
   assert.match(said(map([[null, null]], { steps: [0] })), /^Nothing is drawn yet/)
 })
 
+test("factors are told as people read them", () => {
+  assert.deepEqual([1.234, 34.5, 34123, 1.6e6, 2.4e9, 3e12, 1e20, Infinity].map(times), ["1.2", "35", "34,000", "2 million", "2 billion", "3 trillion", "100 trillion and more", "∞"])
+})
+
 test("statistics of activations: lowest and highest layer, dead units, growth", () => {
   const lines = (statistic, values, observable = "resid_post") => said(linesNotice({ statistic, observable, what: "residual stream", steps, values, why: "" }))
-  assert.match(lines("rms", [[1, 1], [1, 2], [1, 5]]), /^At step 900 it is lowest in layer 1 \(1\) and highest in layer 2 \(5\)\. it grows 5 times with depth, from 1 to 5\.$/i)
+  assert.match(lines("rms", [[1, 1], [1, 2], [1, 5]]), /^At step 900 it is lowest in layer 1 \(1\) and highest in layer 2 \(5\)\. It grows 5 times with depth, from 1 to 5\.$/)
   assert.match(lines("dead", [[0, 0.5]], "mlp.post"), /On average 25 % of the units are dead\./)
   assert.match(lines("dead", [[0, 0]], "mlp.post"), /all layers have 0\. No unit is dead\./)
   assert.match(lines("kurtosis", [[3]]), /the one layer has 3/)
@@ -88,7 +93,7 @@ test("a profile says how the stream grows, for each run and between two", () => 
   const profile = (lines, more = {}) => said(profileNotice({ metric: "activation/rms/resid_post", embedded: true, lines, runs: lines.length, why: "", step: null, ...more }))
   const run = (name, y) => ({ name, step: 900, y })
   assert.equal(profile([run("A", [1, 2, 4]), run("B", [1, 1, 1])]),
-    "A: it grows 4 times with depth, from 1 to 4. B: it keeps its size with depth, 1 at the start and 1 at the end. In the last layer A is 4 times B.")
+    "A: it grows 4 times with depth, from 1 to 4. B: it keeps its size with depth, 1 at the start and 1 at the end. In the last layer A has 4 times the value of B.")
   assert.match(profile([run("A", [1, 0.1])]), /it shrinks with depth, from 1 to 0\.1, to 0\.1 times what it was/)
   assert.match(profile([run("A", [1, null])]), /A: some of it is not a number/)
   assert.match(profile([1, 2, 3, 4].map((i) => run(`R${i}`, [1, i]))), /^Of 4 lines R1 ends lowest \(1\), R4 highest \(4\)\.$/)

@@ -200,7 +200,7 @@ export class Curves extends Courses {
       const live = hub.run(line.run.id)
       const single = line.runs.length === 1
       return { name: this.name(line).replace(/ · .*/, ""), runs: line.runs.length, steps: line.steps, ys: line.ys, state: single ? live.state : null,
-        verdict: single && ENDED.has(live.state) ? line.run.verdict : undefined, stuck: single && live.stuck,
+        judged: line.runs.filter((run) => ENDED.has(hub.run(run.id).state)).map((run) => ({ name: labelOf(run), verdict: run.verdict })), stuck: single && live.stuck,
         low: line.band?.low.findLast(Number.isFinite), high: line.band?.high.findLast(Number.isFinite) }
     })
     return curvesNotice({ metric, unit: this.props.unit ?? this.unit(), x, lines, chosen: this.runs.length, why: this.why(this.runs), smooth: smooth > 0,

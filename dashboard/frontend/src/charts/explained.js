@@ -6,7 +6,12 @@ export class Explained extends Card {
   /** @param {HTMLElement} root */
   constructor(root) {
     super(root)
-    for (const node of [this.title, this.subtitle, this.body, this.note]) node.remove()
+    for (const node of [this.subtitle, this.body, this.note]) node.remove()
+  }
+
+  tick() {
+    this.heading(this.props.title ?? "")
+    this.title.hidden = !this.props.title
   }
 
   /** @returns {import("../types").Notice} as Python told it, in the reader's language */

@@ -8,8 +8,9 @@ import { endOf, leftOut, nothing, percent, real, times, verdictsOf } from "./wor
 /** @import { Notice } from "../types" */
 
 /**
- * @typedef {{ name: string, runs: number, steps: number[], ys: (number | null)[], state?: string | null, verdict?: string,
- *   stuck?: boolean, low?: number | null, high?: number | null }} Line a run, or a group of `runs`; `low` to `high` its range at the end
+ * @typedef {{ name: string, runs: number, steps: number[], ys: (number | null)[], state?: string | null, judged?: { name: string, verdict?: string }[],
+ *   stuck?: boolean, low?: number | null, high?: number | null }} Line a run, or a group of `runs`; `low` to `high` its range at the end,
+ *   `judged` its runs that ended with their verdicts
  * @typedef {{ metric: string, unit: string, x: string, lines: Line[], chosen: number, why: string, smooth: boolean,
  *   levels: any[][], zoomed?: boolean }} Curves what is drawn of so many `chosen` runs;
  *   `levels` are the dotted and the dashed line, name and value each
@@ -58,7 +59,7 @@ function nowIn({ metric, lines, chosen, why, levels, zoomed }) {
   const diverged = lines.filter((line) => line.state === "diverged")
   if (diverged.length) said.push(t("Diverged, so that the line ends or leaves the frame: {names}.", { names: listed(diverged) }))
   if (loss) {
-    said.push(verdictsOf(lines.filter((line) => line.runs === 1)))
+    said.push(verdictsOf(lines.flatMap((line) => line.judged ?? [])))
     const stuck = lines.filter((line) => line.stuck && line.state === "running")
     if (stuck.length) said.push(t("An alarm says that the loss is stuck so far: {names}.", { names: listed(stuck) }))
   }
@@ -80,8 +81,8 @@ function of(line, loss, levels) {
   const [level] = loss ? levels : []
   if (level) {
     const gap = end.value - level[1]
-    said.push(gap < 0 ? t("It is {gap} nats below {level}.", { gap: number(-gap, 2), level: t(level[0]) })
-      : t("It is {gap} nats above {level}.", { gap: number(gap, 2), level: t(level[0]) }))
+    said.push(gap < 0 ? t("It is {gap} nats below {level}.", { gap: number(-gap, 3), level: t(level[0]) })
+      : t("It is {gap} nats above {level}.", { gap: number(gap, 3), level: t(level[0]) }))
   }
   return said.join(" ")
 }

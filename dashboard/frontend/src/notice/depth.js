@@ -3,7 +3,7 @@
 import { PROFILES, STATISTICS, unitOf } from "../protocol/metrics.js"
 import { t, tn } from "../protocol/words.js"
 import { number } from "../ui/format.js"
-import { RULES, leftOut, nothing, percent, real, times } from "./words.js"
+import { RULES, leftOut, nothing, percent, real, sentence, times } from "./words.js"
 
 /** @import { Notice } from "../types" */
 /** @typedef {(number | null)[]} Row one value a layer, the first layer first */
@@ -99,7 +99,7 @@ export function linesNotice({ statistic, observable, what, steps, values, why, r
     const row = values[last].filter(real)
     const most = Math.max(...row)
     now.push(most === 0 ? t("No unit is dead.") : t("On average {share} % of the units are dead.", { share: percent(row.reduce((a, b) => a + b, 0) / row.length) }))
-  } else if (observable.startsWith("resid") && statistic === "rms") now.push(grows(values[last], ""))
+  } else if (observable.startsWith("resid") && statistic === "rms") now.push(sentence(grows(values[last], "")))
   const broken = values.findIndex((row) => row.some((value) => !real(value)))
   if (broken >= 0) now.push(t("From step {step:,} on some of it is not a number.", { step: steps[broken] }))
   if (rewired.length) now.push(tn("A layer was rewired at step {steps}: from there on it is another network.", "Layers were rewired at steps {steps}: from there on it is another network.", rewired.length, { steps: rewired.join(", ") }))
@@ -160,5 +160,5 @@ function atTheEnd(one, other) {
   const [a, b] = [one.y.at(-1), other.y.at(-1)]
   if (!real(a) || !real(b) || !(a > 0) || !(b > 0)) return ""
   const [low, high] = a <= b ? [one, other] : [other, one]
-  return t("In the last layer {high} is {n} times {low}.", { high: high.name, low: low.name, n: times(Math.max(a, b) / Math.min(a, b)) })
+  return t("In the last layer {high} has {n} times the value of {low}.", { high: high.name, low: low.name, n: times(Math.max(a, b) / Math.min(a, b)) })
 }

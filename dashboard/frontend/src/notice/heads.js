@@ -12,7 +12,6 @@ import { nothing, percent, real } from "./words.js"
  */
 
 const TERMS = ["attention head", "query", "causal mask", "attention entropy", "induction head"]
-const LAYERS = 3 // that are told by themselves
 
 /** Axes and theory of every picture of all heads. @param {boolean} signed */
 const ofHeads = (signed) => ({
@@ -42,8 +41,10 @@ function patternsIn({ shape: [L, H], scores, tokens, causal }) {
   const found = Object.entries(CALLED).map(([name, called]) => ({ called, n: all.filter((one) => one === name).length })).filter(({ n }) => n)
   for (const [name, [called]] of Object.entries(UNCLEAR)) found.push({ called, n: all.filter((one) => one === name).length })
   const counts = found.filter(({ n }) => n).map(({ called, n }) => `${n} ${called}`).join(", ")
-  const whole = named.flatMap((row, layer) => (H > 1 && new Set(row).size === 1 && row[0] !== "mixed" ? [{ layer: layer + 1, what: whatOf(row[0]) }] : []))
-  return [t("By what they mostly do: {counts}.", { counts }), ...whole.slice(0, LAYERS).map((one) => t("All heads of layer {layer}: {what}.", one))]
+  const alike = (/** @type {string} */ name) => named.flatMap((row, layer) => (H > 1 && row.every((one) => one === name) ? [layer + 1] : []))
+  const whole = [...only].filter((name) => name !== "mixed").map((name) => ({ layers: alike(name), what: whatOf(name) })).filter(({ layers }) => layers.length)
+  return [t("By what they mostly do: {counts}.", { counts }), ...whole.map(({ layers, what }) =>
+    tn("All heads of layer {layers}: {what}.", "All heads of layers {layers}: {what}.", layers.length, { layers: layers.join(", "), what }))]
 }
 
 /** A pattern's name with what it means. @param {string} name */

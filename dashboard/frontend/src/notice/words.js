@@ -10,8 +10,21 @@ export const RULES = LABELS.rules
 const VERDICTS = said(LABELS.verdicts)
 const NAMED = 3 // lines of which each has a sentence of its own
 
-/** A factor with two figures: `340`, `1.2`. @param {number} ratio */
-export const times = (ratio) => (Number.isFinite(ratio) ? number(Number(ratio.toPrecision(2)), 2) : "∞")
+/**
+ * A factor as people read it: `1.2`, `340`, `2 million`; as core/config/rough.py has it.
+ * @param {number} ratio
+ */
+export function times(ratio) {
+  if (!Number.isFinite(ratio)) return "∞"
+  const rounded = Number(ratio.toPrecision(ratio < 1e6 ? 2 : 1))
+  if (rounded < 1e6) return number(rounded, 2)
+  if (rounded >= 1e15) return t("100 trillion and more")
+  if (rounded >= 1e12) return t("{n} trillion", { n: rounded / 1e12 })
+  return rounded >= 1e9 ? t("{n} billion", { n: rounded / 1e9 }) : t("{n} million", { n: rounded / 1e6 })
+}
+
+/** A sentence with its first letter large. @param {string} text */
+export const sentence = (text) => text.replace(/^./u, (first) => first.toUpperCase())
 
 /** A share of 1 in percent: `12`, `0.4`. @param {number} share */
 export const percent = (share) => number(Number((100 * share).toPrecision(2)), 2)
