@@ -163,6 +163,12 @@ def setting(run: Run, name: str) -> Value:
     return found if number else format_value(found)
 
 
+def differences(run: Run, other: Run) -> int:
+    """In how many settings two runs differ."""
+    one, two = run.config.flat(), other.config.flat()
+    return sum(one[name] != two.get(name) for name in one if name != "name")
+
+
 def head_score(run: Run, score: str, step: At = "last") -> float:
     """The best head's score (`core.heads.scores`) in the snapshot of a step, between 0 and 1."""
     return float(head_scores(run, score, step).max())
@@ -213,6 +219,7 @@ FACTS: dict[str, Callable[..., Any]] = {
         layers,
         parameters,
         setting,
+        differences,
         head_score,
         head_layer,
         head_number,

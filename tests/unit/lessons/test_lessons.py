@@ -127,6 +127,8 @@ def test_facts_of_a_run(store: RunStore):
     assert facts.layers(run) == 6
     assert facts.setting(run, "model.placement") == "pre"
     assert facts.setting(run, "optimizer.learning_rate") == 1e-3
+    other = finished(store, "other", model__depth=4, optimizer__warmup_steps=7)
+    assert (facts.differences(run, run), facts.differences(run, other)) == (0, 2)
     crossed = facts.step_below(run, UNIGRAM)
     at = int(np.flatnonzero(steps == crossed)[0])
     assert losses[at - 19 : at + 1].mean() < UNIGRAM <= losses[at - 20 : at].mean()
