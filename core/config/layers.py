@@ -25,7 +25,9 @@ def typed(layers: str) -> str:
     """The inverse: `1-4` -> `0-3`. Raises ValueError for layer 0: people count from 1."""
     found = _TYPED.fullmatch(re.sub(r"\s", "", layers))
     if found and int(found[1]) == 0:
-        raise ValueError(Message("{text!r}: layers are counted from 1 here", text=layers.strip()))
+        raise ValueError(
+            Message("{text}: layers are counted from 1 here", text=repr(layers.strip()))
+        )
     return _moved(layers, -1)
 
 

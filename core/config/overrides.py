@@ -36,9 +36,9 @@ class Override(Group):
         if not found or int(found[1]) > int(found[2] or found[1]):
             raise ValueError(
                 Message(
-                    "{value!r} is not a layer or a range of layers; accepted: one, as 5, or"
+                    "{value} is not a layer or a range of layers; accepted: one, as 5, or"
                     " some, as 0-3",
-                    value=str(value)[:60],
+                    value=repr(str(value)[:60]),
                 )
             )
         return text
@@ -135,8 +135,8 @@ def _parse_one(part: str, accepted: str) -> dict[str, str]:
     if not colon or not pairs or not all(equals and value for _, equals, value in pairs):
         raise ValueError(
             Message(
-                "{part!r} can't be read; {accepted}",
-                part=part.strip()[:60],
+                "{part} can't be read; {accepted}",
+                part=repr(part.strip()[:60]),
                 accepted=accepted,
             )
         )
@@ -155,9 +155,9 @@ def parse_switches(value: Any) -> Any:
         if part.strip() and not (slash and step.strip().isdecimal()):
             raise ValueError(
                 Message(
-                    "{part!r} can't be read; {switches}",
-                    part=part.strip()[:60],
-                    switches=SWITCHES,
+                    "{part} can't be read; {accepted}",
+                    part=repr(part.strip()[:60]),
+                    accepted=SWITCHES,
                 )
             )
         if part.strip():

@@ -15,7 +15,7 @@ from core.catalogue import filters
 from core.catalogue.outcomes import cell
 from core.config import RunConfig, explain
 from core.config import layers as counting
-from core.config.overrides import typed
+from core.config.overrides import parse, typed
 from core.config.refusals import SAID
 from core.data import corpora
 from core.files import read_named
@@ -217,3 +217,14 @@ def test_an_answer_s_state_is_said_in_the_reader_s_language(tmp_path: Path):
     assert record.message == message
     with speaking("zh"):
         assert t(record.message) == "运行 a 其间被删除了"
+
+
+def test_a_refused_switch_is_noted_with_its_parts(tmp_path: Path):
+    """It is kept in a file, which takes no template that asks for more than a value by its name."""
+    run = RunStore(tmp_path).create(RunConfig())
+    with pytest.raises(ValueError, match="can't be read") as raised:
+        parse("3 residual=off")
+    run.add_event("note", 3, text=Message("a switch was refused: {why}", why=raised.value))
+    [event] = run.events
+    with speaking("zh"):
+        assert t(event["text"]).startswith("一次切换被拒绝：'3 residual=off' 无法理解；可写：")
