@@ -65,7 +65,7 @@ class Analysis:
 
     `stream` is what it streams, if it does. `version` goes up whenever the same question gets
     another answer. `quick` ones are answered between the pieces of a slow one. `needs_attention`:
-    the blocks must hold attention.
+    the blocks must hold attention; `needs_output`: it reads what the network predicts.
     """
 
     function: str
@@ -76,6 +76,7 @@ class Analysis:
     version: int = 1
     quick: bool = False
     needs_attention: bool = False
+    needs_output: bool = True
 
     @property
     def about(self) -> str:
@@ -105,9 +106,14 @@ KINDS: dict[str, Analysis] = {
         results.Attention,
         quick=True,
         needs_attention=True,
+        needs_output=False,
     ),
     "block": Analysis(
-        "core.anatomy.step_through:block", parameters.Block, results.Block, quick=True
+        "core.anatomy.step_through:block",
+        parameters.Block,
+        results.Block,
+        quick=True,
+        needs_output=False,
     ),
     "generate": Analysis(
         "core.anatomy.generate:generate",
@@ -135,12 +141,22 @@ KINDS: dict[str, Analysis] = {
     ),
     "paths": Analysis("core.anatomy.paths:paths", parameters.Paths, results.Paths),
     "heads": Analysis(
-        "core.anatomy.heads:heads", parameters.Heads, results.Heads, needs_attention=True
+        "core.anatomy.heads:heads",
+        parameters.Heads,
+        results.Heads,
+        needs_attention=True,
+        needs_output=False,
     ),
     "streams": Analysis(
-        "core.anatomy.streams:streams", parameters.Streams, results.Streams, version=2
+        "core.anatomy.streams:streams",
+        parameters.Streams,
+        results.Streams,
+        version=2,
+        needs_output=False,
     ),
-    "cka": Analysis("core.anatomy.cka:cka", parameters.Cka, results.Cka, version=2),
+    "cka": Analysis(
+        "core.anatomy.cka:cka", parameters.Cka, results.Cka, version=2, needs_output=False
+    ),
     "landscape1d": Analysis(
         "core.anatomy.landscape:landscape1d",
         parameters.Landscape,

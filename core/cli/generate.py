@@ -47,6 +47,11 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     if one.config.image is not None:
         raise UsageError(Message("run {run} tells images apart and writes no text", run=one.id))
+    if not one.source.get("writes", True):
+        raise UsageError(
+            Message("run {run} is an encoder: it has no output layer and writes no text",
+                    run=one.id)
+        )  # fmt: skip
     from core.anatomy.loaded_checkpoint import LoadedCheckpoint
     from core.models.sampling import sample
 

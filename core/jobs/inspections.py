@@ -347,6 +347,14 @@ def _checked(
                 kind=kind,
             )
         )
+    if row.needs_output and not run.source.get("writes", True):
+        raise RunError(
+            Message(
+                "run {run} is an encoder without an output layer; accepted of it: {kinds}",
+                run=run.id,
+                kinds=", ".join(name for name, one in KINDS.items() if not one.needs_output),
+            )
+        )
     if row.needs_attention and "attention" not in model.parts:
         raise RunError(
             Message(

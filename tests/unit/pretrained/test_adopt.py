@@ -11,6 +11,7 @@ from core.__main__ import main
 from core.anatomy import KINDS, Silent, load
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.data.subwords import Subwords, TokenizerError
+from core.jobs import inspections
 from core.pretrained import tensors
 from core.pretrained.adopt import adopt
 from core.pretrained.gguf_file import half_split
@@ -229,3 +230,16 @@ def test_the_command_line_adopts_and_exports(source, store, tmp_path, capsys):
     assert main(["generate", id, "--prompt", "he", "--tokens", "3", *at]) == 0
     assert len(capsys.readouterr().out) == len("he") + 3 + 1
     assert store.list()[0].config.model.depth == LAYERS
+
+
+def test_an_encoder_is_asked_only_for_what_it_has(store, tmp_path, capsys):
+    config = transformers.BertConfig(
+        vocab_size=VOCABULARY, hidden_size=24, num_hidden_layers=1, num_attention_heads=4,
+        intermediate_size=40, max_position_embeddings=CONTEXT,
+    )  # fmt: skip
+    run = adopt(store, str(saved(shaken(transformers.BertModel(config)), tmp_path / "encoder")))
+    assert inspections.prepare(run, "attention").kind == "attention"
+    with pytest.raises(RunError, match=r"without an output layer; accepted of it: attention, "):
+        inspections.prepare(run, "lens")
+    assert main(["generate", run.id, "--runs-dir", str(store.root)]) == 2
+    assert "writes no text" in capsys.readouterr().err
