@@ -28,6 +28,7 @@ from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.operate import mean_and_error, window_losses
 from core.anatomy.operations import Operation, read
 from core.config import ModelConfig
+from core.language import Message
 
 OVERTIME = 1.5  # of the promised seconds, then the sweep ends as it stands
 
@@ -59,7 +60,7 @@ def lesion(
     model, wiring = copy.deepcopy(checkpoint.transformer), checkpoint.wiring
     plan = list(sweep(wiring))
     inputs, targets = checkpoint.held_out(asked.windows)
-    report(0.0, "reads held-out text with the whole network")
+    report(0.0, Message("reads held-out text with the whole network"))
     inputs, targets = _affordable(checkpoint, inputs, targets, seconds / (len(plan) + 1))
     before = window_losses(checkpoint, model, inputs, targets)
     rows: list[results.LesionRow] = []

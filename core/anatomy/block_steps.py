@@ -16,7 +16,7 @@ from typing import Literal
 from core.config import PLACEMENTS, ModelConfig
 from core.config.norms import norm_equation, norm_label
 from core.config.wiring import RESIDUALS, SublayerName
-from core.language import Message
+from core.language import Message, mark
 
 Kind = Literal["", "add", "norm"]
 Piece = tuple[Kind, str]  # a part of an equation, and whether it is Add's or Norm's
@@ -29,29 +29,29 @@ ORDER = (
 )
 ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU", "swiglu": "SiLU"}
 TITLES = {
-    "x": "Input of the layer",
-    "attn.norm": "Norm before attention",
-    "attn.q": "Queries",
-    "attn.k": "Keys",
-    "attn.v": "Values",
-    "attn.scores": "Scores",
-    "attn.pattern": "Weights",
-    "attn.head": "Weighted values",
-    "attn.out": "Attention output",
-    "attn.inner": "Norm of the output",
-    "attn.scale": "Scaled output",
-    "attn.sum": "Add",
-    "attn.leaves": "Norm after Add",
-    "mlp.norm": "Norm before feed-forward",
-    "mlp.pre": "Hidden units",
-    "mlp.post": "After the activation",
-    "mlp.out": "Feed-forward output",
-    "mlp.inner": "Norm of the output",
-    "mlp.scale": "Scaled output",
-    "mlp.sum": "Add",
-    "mlp.leaves": "Norm after Add",
+    "x": mark("Input of the layer"),
+    "attn.norm": mark("Norm before attention"),
+    "attn.q": mark("Queries"),
+    "attn.k": mark("Keys"),
+    "attn.v": mark("Values"),
+    "attn.scores": mark("Scores"),
+    "attn.pattern": mark("Weights"),
+    "attn.head": mark("Weighted values"),
+    "attn.out": mark("Attention output"),
+    "attn.inner": mark("Norm of the output"),
+    "attn.scale": mark("Scaled output"),
+    "attn.sum": mark("Add"),
+    "attn.leaves": mark("Norm after Add"),
+    "mlp.norm": mark("Norm before feed-forward"),
+    "mlp.pre": mark("Hidden units"),
+    "mlp.post": mark("After the activation"),
+    "mlp.out": mark("Feed-forward output"),
+    "mlp.inner": mark("Norm of the output"),
+    "mlp.scale": mark("Scaled output"),
+    "mlp.sum": mark("Add"),
+    "mlp.leaves": mark("Norm after Add"),
 }
-WITHOUT = {"sum": "No Add: the branch alone", "leaves": "Norm of the branch"}
+WITHOUT = {"sum": mark("No Add: the branch alone"), "leaves": mark("Norm of the branch")}
 
 
 @dataclass(frozen=True)

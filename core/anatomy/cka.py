@@ -19,6 +19,7 @@ from torch import Tensor
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.streams import is_place
+from core.language import Message
 from core.runs import RunError
 
 MOST_TOKENS = 1024  # Gram matrices of 50 places take 200 MB then
@@ -28,19 +29,28 @@ MOST_TOKENS = 1024  # Gram matrices of 50 places take 200 MB then
 def cka(checkpoint: LoadedCheckpoint, asked: parameters.Cka, report: Report) -> Answer[results.Cka]:
     """Compare every two places; the module's docstring says what is found."""
     if len(asked.others) > 1:
-        raise ValueError("others: CKA compares with one run at a time; name one")
+        raise ValueError(Message("others: CKA compares with one run at a time; name one"))
     pair = [checkpoint, *(checkpoint.other(named) for named in asked.others)]
     length = min(one.context for one in pair)
     for other in pair[1:]:
         if other.tokenizer.alphabet != checkpoint.tokenizer.alphabet:
             raise RunError(
-                f"runs {checkpoint.run.id} and {other.run.id} split text into different tokens;"
-                " choose two runs on the same corpus"
+                Message(
+                    "runs {id} and {id_2} split text into different tokens; choose two runs on the"
+                    " same corpus",
+                    id=checkpoint.run.id,
+                    id_2=other.run.id,
+                )
             )
     inputs, _ = checkpoint.held_out(asked.windows, length)
     read = []
     for i, one in enumerate(pair):
-        report(i / (len(pair) + 1), f"reads {inputs.numel()} tokens with run {one.run.name}")
+        report(
+            i / (len(pair) + 1),
+            Message(
+                "reads {inputs} tokens with run {name}", inputs=inputs.numel(), name=one.run.name
+            ),
+        )
         read.append(grams(_representations(one, inputs.to(one.device))))
     rows, columns = read[0], read[-1]
     matrix = compare(list(rows.values()), list(columns.values()))

@@ -16,6 +16,7 @@ from typing import Any
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.language import Message
 from core.models.sampling import sample
 
 
@@ -23,7 +24,7 @@ def continuations(
     checkpoint: LoadedCheckpoint, asked: parameters.Continuations, report: Report
 ) -> Answer[results.Continuations]:
     """Continue held-out places and compare; the module's docstring says what is found."""
-    report(0.0, "loads sacrebleu and rouge-score")
+    report(0.0, Message("loads sacrebleu and rouge-score"))
     judge = Judge()
     prompts, references = _places(checkpoint, asked)
     tokenizer, written = checkpoint.tokenizer, []
@@ -39,7 +40,10 @@ def continuations(
         ):
             tokens.append(token)
             share = len(tokens) / asked.length
-            report((i + share) / len(prompts), f"continues place {i + 1} of {len(prompts)}")
+            report(
+                (i + share) / len(prompts),
+                Message("continues place {i} of {prompts}", i=i + 1, prompts=len(prompts)),
+            )
         written.append(tokenizer.decode(tokens))
         examples.append(
             {
@@ -115,8 +119,13 @@ def _places(
     part = checkpoint.text.validation
     if head + tail > len(part):
         raise ValueError(
-            f"prompt_length and length: {head} + {tail} are more than the {len(part)} held-out"
-            " characters; ask for less"
+            Message(
+                "prompt_length and length: {head} + {tail} are more than the {part} held-out"
+                " characters; ask for less",
+                head=head,
+                tail=tail,
+                part=len(part),
+            )
         )
     room = len(part) - head - tail
     count = min(asked.prompts, room + 1)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.anatomy import Answer, Report, parameters, results
+from core.language import Message
 from core.models.sampling import Drawn, draw
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ def generate(
     """Stream a continuation; the module's docstring says what is found."""
     prompt, length = asked.prompt, asked.length
     if not prompt:
-        raise ValueError("prompt is empty; type at least one character")
+        raise ValueError(Message("prompt is empty; type at least one character"))
     ids = checkpoint.prompt(prompt)
     alphabet = checkpoint.tokenizer.alphabet
     tokens: list[results.Token] = []
-    report(0.0, "writes")
+    report(0.0, Message("writes"))
     for drawn in draw(checkpoint.model, ids, length, context=checkpoint.context, **asked.drawing):
         tokens.append(about(drawn, alphabet))
         report.emit(tokens[-1])
-        report(len(tokens) / length, "writes")
+        report(len(tokens) / length, Message("writes"))
     return Answer(
         {
             "prompt": checkpoint.tokenizer.decode(ids),

@@ -19,6 +19,7 @@ from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.text_attention import patterns
 from core.heads.scores import SCORES, Scores, scores
+from core.language import Message
 
 SEQUENCES = 16  # of repeated tokens
 FEW_TOKENS = 8  # an alphabet smaller than this can't fill a period without repeating itself
@@ -33,13 +34,19 @@ def heads(
     readings: dict[str, list[Scores]] = {}
     whole = len(windows) + len(repeated)
     for i, ids in enumerate(windows):
-        report(i / whole, f"reads held-out window {i + 1} of {len(windows)}")
+        report(
+            i / whole,
+            Message("reads held-out window {i} of {windows}", i=i + 1, windows=len(windows)),
+        )
         for name, values in scores(patterns(checkpoint, ids).numpy(), ids).items():
             if name != "induction":  # held-out text that repeats is measured as all others are
                 readings.setdefault(name, []).append(values)
     for i, ids in enumerate(repeated):
         period = len(ids) // 2
-        report((len(windows) + i) / whole, f"reads random tokens of period {period}, twice")
+        report(
+            (len(windows) + i) / whole,
+            Message("reads random tokens of period {period}, twice", period=period),
+        )
         found = scores(patterns(checkpoint, ids).numpy(), ids, period)
         readings.setdefault("induction", []).append(found["induction"])
     shape = (checkpoint.wiring.depth, checkpoint.wiring.heads)

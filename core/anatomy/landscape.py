@@ -35,6 +35,7 @@ from core.anatomy.loss_grid import (
     sentence,
     told,
 )
+from core.language import Message, said
 
 
 def landscape1d(
@@ -56,7 +57,7 @@ def _landscape(
     checkpoint: LoadedCheckpoint, asked: parameters.Landscape, report: Report, dimensions: int
 ) -> Answer[Any]:
     checkpoints = [checkpoint, *(checkpoint.other(named) for named in asked.others)]
-    report(0.0, "measures the loss at the checkpoint")
+    report(0.0, Message("measures the loss at the checkpoint"))
     losses = [HeldOutLoss(one) for one in checkpoints]
     centres = [loss(one.model) for loss, one in zip(losses, checkpoints, strict=True)]
     pairs = zip(losses, checkpoints, strict=True)
@@ -65,7 +66,13 @@ def _landscape(
     each = max(seconds_each(lambda e=e: e(*middle)) for e in evaluations)  # type: ignore[misc]
     seconds, chosen = asked.seconds, asked.points
     if chosen and (chosen % 2 == 0 or chosen > FINEST[dimensions]):
-        raise ValueError(f"points: {chosen} is not odd or more than {FINEST[dimensions]}")
+        raise ValueError(
+            Message(
+                "points: {chosen} is not odd or more than {dimensions}",
+                chosen=chosen,
+                dimensions=FINEST[dimensions],
+            )
+        )
     points = chosen or affordable(each, seconds, dimensions, len(checkpoints))
     axis = np.linspace(-asked.radius, asked.radius, points)
     axis[points // 2] = 0.0  # to the last bit
@@ -83,6 +90,7 @@ def _landscape(
         size = len(found[0])
         finest = bool(chosen) or size == FINEST[dimensions]
         tokens = losses[0].predictions
+        words = sentence(size, dimensions, tokens, seconds, finest, missing)
         result = {
             **{name: axis[::stride].tolist() for name in ("a", "b")[:dimensions]},
             "runs": [{**run, **part} for run, part in zip(runs, parts, strict=True)],
@@ -92,7 +100,8 @@ def _landscape(
             "seconds_each": each,
             "tokens": tokens,
             "radius": asked.radius,
-            "sentence": sentence(size, dimensions, tokens, seconds, finest, missing),
+            "sentence": words,
+            "said": said(words).get("said"),
         }
         report.emit(result)
     return Answer(result, {"loss": np.stack(found)})

@@ -29,6 +29,7 @@ from core.anatomy.loaded_checkpoint import (
     window_means,
 )
 from core.anatomy.operate import mean_and_error
+from core.language import Message
 
 STREAM = re.compile(r"embed|blocks\.\d+\.resid_(mid|post)")
 
@@ -64,7 +65,7 @@ def lens(
     """The prediction of each layer; the module's docstring says what is found."""
     ids = checkpoint.tokens(asked.text)
     look = Lens(checkpoint, asked.middle)
-    report(0.0, "reads the text")
+    report(0.0, Message("reads the text"))
     tokens = torch.tensor([ids], device=checkpoint.device)
     logits = look.read(tokens)
     names = list(logits)
@@ -74,7 +75,7 @@ def lens(
     means: list[Tensor] = []  # each (N, B)
     own: list[Tensor] = []  # each (B,)
     for x, y in checkpoint.batches(inputs, targets):
-        report(len(own) / max(1, len(inputs)), "reads held-out text")
+        report(len(own) / max(1, len(inputs)), Message("reads held-out text"))
         rows = [_window_nats(one, y) for one in look.read(x).values()]
         means.append(torch.stack(rows))
         own.append(window_means(token_losses(checkpoint.model, x, y), y).cpu())

@@ -21,6 +21,7 @@ from core.data.images import Images
 from core.data.subwords import KIND, Subwords, TokenizerError, subwords_in
 from core.data.texts import Text
 from core.data.tokenizers import CharacterTokenizer
+from core.language import Message
 from core.models import build_model
 from core.models.block import Sublayer
 from core.models.initialise import left_empty
@@ -64,7 +65,7 @@ class LoadedCheckpoint:
                 model = build_model(self.wiring, self.vocabulary, config.image)
                 load_weights(folder, self.step, model)
         except CheckpointError as error:
-            raise RunError(f"run {self.run.id}: {error}") from error
+            raise RunError(Message("run {id}: {error}", id=self.run.id, error=error)) from error
         return model.to(self.device).eval()
 
     def other(self, named: str) -> LoadedCheckpoint:
@@ -74,13 +75,20 @@ class LoadedCheckpoint:
         """
         id, at, typed = named.partition("@")
         if at and not typed.isdecimal():
-            raise RunError(f"others: {named} names no checkpoint; accepted: a run's id, or id@step")
+            raise RunError(
+                Message(
+                    "others: {named} names no checkpoint; accepted: a run's id, or id@step",
+                    named=named,
+                )
+            )
         step = int(typed) if at else None
         run = RunStore(self.run.path.parent).open(id)
         steps = run.checkpoints
         if not steps or (step is not None and step not in steps):
             raise RunError(
-                f"run {id} has no checkpoint{'' if step is None else f' at step {step}'}"
+                Message("run {id} has no checkpoint", id=id)
+                if step is None
+                else Message("run {id} has no checkpoint at step {step}", id=id, step=step)
             )
         return LoadedCheckpoint(run, steps[-1] if step is None else step, self.device)
 
@@ -125,7 +133,7 @@ class LoadedCheckpoint:
                 raise RunError(*error.args) from error
         alphabet = about.get("alphabet")
         if alphabet is None:
-            raise RunError(f"run {self.run.id} reads no text")
+            raise RunError(Message("run {id} reads no text", id=self.run.id))
         return CharacterTokenizer(str(alphabet))
 
     @cached_property
@@ -139,9 +147,14 @@ class LoadedCheckpoint:
         known = self.run.corpus.get("sha256")
         if known not in (None, corpus.sha256):
             raise RunError(
-                f"run {self.run.id} learned from {self.run.corpus.get('corpus')} with SHA-256"
-                f" {str(known)[:12]}…, but here that corpus has {corpus.sha256[:12]}…; bring the"
-                " same data to measure on held-out text"
+                Message(
+                    "run {id} learned from {corpus} with SHA-256 {known}…, but here that corpus"
+                    " has {sha}…; bring the same data to measure on held-out text",
+                    id=self.run.id,
+                    corpus=self.run.corpus.get("corpus"),
+                    known=str(known)[:12],
+                    sha=corpus.sha256[:12],
+                )
             )
         return corpus
 
@@ -150,7 +163,7 @@ class LoadedCheckpoint:
         """The corpus of a run on text. Raises RunError."""
         corpus = self.corpus
         if not isinstance(corpus, Text):
-            raise RunError(f"run {self.run.id} reads no text")
+            raise RunError(Message("run {id} reads no text", id=self.run.id))
         return corpus
 
     def encode(self, text: str, name: str = "text") -> list[int]:
@@ -163,8 +176,13 @@ class LoadedCheckpoint:
         if unknown:
             shown = " ".join(map(repr, unknown[:SHOWN])) + (" …" if len(unknown) > SHOWN else "")
             raise ValueError(
-                f"{name}: the run's alphabet of {len(known)} characters lacks {shown}; leave"
-                " them out"
+                Message(
+                    "{name}: the run's alphabet of {known} characters lacks {shown}; leave them"
+                    " out",
+                    name=name,
+                    known=len(known),
+                    shown=shown,
+                )
             )
         return tokenizer.encode(text)
 
@@ -193,7 +211,15 @@ class LoadedCheckpoint:
         ids = self.encode(text, name)
         if len(ids) > most:
             unit = "characters" if len(ids) == len(text) else "tokens"
-            raise ValueError(f"{name} has {len(ids)} {unit}; this model sees {most} at once")
+            raise ValueError(
+                Message(
+                    "{name} has {ids} {unit}; this model sees {most} at once",
+                    name=name,
+                    ids=len(ids),
+                    unit=unit,
+                    most=most,
+                )
+            )
         return ids
 
     def held_out(self, windows: int, length: int | None = None) -> tuple[Tensor, Tensor]:

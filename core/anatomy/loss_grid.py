@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Report
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.language import Message, joined
 from core.training.objectives import task_of
 
 PREDICTIONS = 2048  # in one loss: its standard error is near 0.03 nats, the same at all points
@@ -134,7 +135,9 @@ def measure(
         for place in places:
             amounts = [axis[i] for axis, i in zip(axes, reversed(place), strict=True)]
             for grid, evaluate in zip(grids, evaluations, strict=True):
-                report(count / whole, f"{count} of {whole} losses")
+                report(
+                    count / whole, Message("{count} of {whole} losses", count=count, whole=whole)
+                )
                 grid[tuple(place)] = evaluate(*map(float, amounts))
                 count += 1
         done |= wanted
@@ -159,9 +162,11 @@ def sentence(
 ) -> str:
     """A sentence that says from how many points and windows the picture is made."""
     size = " × ".join([str(points)] * dimensions)
-    words = f"{size} points, each the mean loss of {predictions:,} held-out predictions."
-    if not finest:
-        words += f" A finer grid did not fit {seconds:g} s."
-    if missing:
-        words += f" {missing} losses are not finite."
-    return words
+    words = Message(
+        "{size} points, each the mean loss of {predictions:,} held-out predictions.",
+        size=size,
+        predictions=predictions,
+    )
+    finer = Message("A finer grid did not fit {seconds:g} s.", seconds=seconds)
+    lost = Message("{n} losses are not finite.", n=missing)
+    return joined([words, *([] if finest else [finer]), *([lost] if missing else [])], " ")

@@ -40,6 +40,7 @@ from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.interventions import mean_outputs, operated
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, token_losses, window_means
 from core.anatomy.operations import read
+from core.language import Message
 from core.models.sampling import sample
 
 
@@ -55,22 +56,25 @@ def operate(
     model = copy.deepcopy(checkpoint.transformer)
 
     def look(model: nn.Module, start: float, name: str) -> tuple[Tensor, Tensor, str]:
-        tick = partial(report, start, f"reads held-out text {name}")
+        tick = partial(report, start, Message("reads held-out text {name}", name=name))
         windows = window_losses(checkpoint, model, inputs, targets, tick)
-        report(start + 0.25, f"writes {name}")
+        report(start + 0.25, Message("writes {name}", name=name))
         written = []
         for token in sample(
             model, prompt, asked.length, context=checkpoint.context, **asked.drawing
         ):
             written.append(token)
-            report(start + 0.25 + 0.2 * len(written) / asked.length, f"writes {name}")
+            report(
+                start + 0.25 + 0.2 * len(written) / asked.length,
+                Message("writes {name}", name=name),
+            )
         return windows, _next_losses(checkpoint, model, ids), checkpoint.tokenizer.decode(written)
 
     # One operation after another is tried on the same text: what was before is read once.
     before, before_tokens, before_text = checkpoint.once(
         ("operate", asked.model_copy(update={"operations": ()})), lambda: look(model, 0.0, "before")
     )
-    report(0.45, "measures means")
+    report(0.45, Message("measures means"))
     means = mean_outputs(model, operations, (x for x, _ in checkpoint.batches(inputs, targets)))
     with operated(model, operations, means):
         after, after_tokens, after_text = look(model, 0.5, "after")

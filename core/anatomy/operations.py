@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from core.config import PLACEMENTS, ModelConfig
 from core.config.wiring import RESIDUALS
+from core.language import Message, mark
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "head": ("off", "scale", "mean"),
@@ -56,21 +57,35 @@ class Operation:
 
     def said(self, start: int = 1) -> str:
         """The operation in words, with layers and heads counted from `start`; people's from 1."""
-        target, layer = NAMES.get(self.target, self.target), self.layer + start
-        where = {
-            "head": f"head {layer}.{self.head + start}",
-            "norm": f"norm {self.place}"
-            if self.place in WHOLE
-            else f"norm {self.place} of layer {layer}",
-            "residual": f"residual past {NAMES.get(self.sublayer, self.sublayer)} {layer}",
-        }.get(self.target, f"{target} {layer}")
-        what = {
-            "off": "off",
-            "scale": f"× {self.scale:g}",
-            "mean": "replaced by its mean",
-            "swap": f"swapped with {layer + 1}",
-        }[self.action]
-        return f"{where} {what}"
+        layer = self.layer + start
+        parts = {
+            "layer": layer,
+            "head": self.head + start,
+            "place": self.place,
+            "part": Message(NAMES.get(self.sublayer, self.sublayer)),
+            "target": Message(NAMES.get(self.target, self.target)),
+        }
+        whole = self.target == "norm" and self.place in WHOLE
+        where = Message(WHERE.get("whole" if whole else self.target, WHERE[""]), **parts)
+        what = WHAT[self.action]
+        return Message(what, where=where, scale=self.scale, other=layer + 1)
+
+
+# An operation in words: what it changes, and what it does to it.
+WHERE = {
+    "head": mark("head {layer}.{head}"),
+    "norm": mark("norm {place} of layer {layer}"),
+    "whole": mark("norm {place}"),
+    "residual": mark("residual past {part} {layer}"),
+    "": mark("{target} {layer}"),
+}
+WHAT = {
+    "off": mark("{where} off"),
+    "scale": mark("{where} × {scale:g}"),
+    "mean": mark("{where} replaced by its mean"),
+    "swap": mark("{where} swapped with {other}"),
+}
+PARTS = (mark("attention"), mark("feed-forward"), mark("block"))
 
 
 def norm_places(model: ModelConfig, layer: int) -> tuple[str, ...]:
@@ -102,22 +117,49 @@ def skips(model: ModelConfig, layer: int) -> tuple[str, ...]:
 def read(model: ModelConfig, one: Any) -> Operation:
     """An operation of this network. Raises ValueError saying what is accepted instead."""
     if not isinstance(one, dict):
-        raise ValueError(f"operations: {one!r} is not an object with target, layer and action")
+        raise ValueError(
+            Message(
+                "operations: {one} is not an object with target, layer and action", one=repr(one)
+            )
+        )
     fields = Given.__annotations__
     for name in one.keys() - fields.keys():
-        raise ValueError(f"operations: there is no {name}; accepted: {', '.join(fields)}")
+        raise ValueError(
+            Message(
+                "operations: there is no {name}; accepted: {fields}",
+                name=name,
+                fields=", ".join(fields),
+            )
+        )
     target, action = one.get("target"), one.get("action")
     if target not in ACTIONS:
-        raise ValueError(f"operations: target is {target!r}; accepted: {', '.join(ACTIONS)}")
+        raise ValueError(
+            Message(
+                "operations: target is {target}; accepted: {actions}",
+                target=repr(target),
+                actions=", ".join(ACTIONS),
+            )
+        )
     if action not in ACTIONS[target]:
         accepted = ", ".join(ACTIONS[target])
-        raise ValueError(f"operations: action of a {target} is {action!r}; accepted: {accepted}")
+        raise ValueError(
+            Message(
+                "operations: action of a {target} is {action}; accepted: {accepted}",
+                target=target,
+                action=repr(action),
+                accepted=accepted,
+            )
+        )
     scale = one.get("scale", 1.0)
     if action == "scale" and ("scale" not in one or not _is_number(scale)):
-        raise ValueError(f"operations: {target} needs a scale; accepted: a number")
+        raise ValueError(
+            Message("operations: {target} needs a scale; accepted: a number", target=target)
+        )
     if target == "norm" and one.get("place") in WHOLE:
         if one["place"] not in whole_norms(model):
-            raise ValueError(f"operations: this network has no {one['place']} norm")
+            raise ValueError(
+                Message("operations: this network has no {one} norm", one=one["place"])
+            )
         return Operation("norm", action, place=one["place"])
     layer = _index(one.get("layer"), model.depth, "layer")
     operation = Operation(
@@ -137,32 +179,58 @@ def _possible(model: ModelConfig, operation: Operation) -> None:
     target, layer = operation.target, operation.layer
     part = "attention" if target == "head" else target
     if part in ("attention", "feedforward") and part not in model.parts:
-        raise ValueError(f"operations: the blocks of this network have no {NAMES.get(part, part)}")
+        raise ValueError(
+            Message(
+                "operations: the blocks of this network have no {part}", part=NAMES.get(part, part)
+            )
+        )
     if target == "norm" and operation.place not in norm_places(model, layer):
         places = (*norm_places(model, layer), *whole_norms(model))
         accepted = ", ".join(places) or "none, it has no norms"
         raise ValueError(
-            f"operations: layer {layer} has no norm at {operation.place!r}; accepted: {accepted}"
+            Message(
+                "operations: layer {layer} has no norm at {place}; accepted: {accepted}",
+                layer=layer,
+                place=repr(operation.place),
+                accepted=accepted,
+            )
         )
     if target == "residual" and operation.sublayer not in skips(model, layer):
         accepted = ", ".join(skips(model, layer)) or "none, it has no residual connections"
         raise ValueError(
-            f"operations: layer {layer} has no residual past {operation.sublayer!r};"
-            f" accepted: {accepted}"
+            Message(
+                "operations: layer {layer} has no residual past {sublayer}; accepted: {accepted}",
+                layer=layer,
+                sublayer=repr(operation.sublayer),
+                accepted=accepted,
+            )
         )
     if operation.action == "swap":
         if layer == model.depth - 1:
-            raise ValueError(f"operations: layer {layer} is the last; there is none to swap with")
+            raise ValueError(
+                Message(
+                    "operations: layer {layer} is the last; there is none to swap with", layer=layer
+                )
+            )
         if layer == 0 and model.value_residual:
             raise ValueError(
-                "operations: layer 0 gives its values to all others (value residual), so it"
-                " can't change places"
+                Message(
+                    "operations: layer 0 gives its values to all others (value residual), so it"
+                    " can't change places"
+                )
             )
 
 
 def _index(value: Any, count: int, name: str) -> int:
     if type(value) is not int or not 0 <= value < count:
-        raise ValueError(f"operations: {name} is {value!r}; accepted: 0 to {count - 1}")
+        raise ValueError(
+            Message(
+                "operations: {name} is {value}; accepted: 0 to {count}",
+                name=name,
+                value=repr(value),
+                count=count - 1,
+            )
+        )
     return value
 
 

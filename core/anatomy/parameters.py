@@ -14,6 +14,7 @@ from pydantic.json_schema import WithJsonSchema
 from core.anatomy import operations
 from core.config import ModelConfig
 from core.config.base import setting
+from core.language import Message
 
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true, false"}
 
@@ -36,7 +37,14 @@ class Parameters(BaseModel):
         """
         for unknown in given.keys() - cls.model_fields.keys():
             known = ", ".join(cls.names()) or "nothing"
-            raise ValueError(f"{kind} takes no {unknown}; it takes: {known}")
+            raise ValueError(
+                Message(
+                    "{kind} takes no {unknown}; it takes: {known}",
+                    kind=kind,
+                    unknown=unknown,
+                    known=known,
+                )
+            )
         try:
             return cls(**given)
         except ValidationError as error:
@@ -44,7 +52,14 @@ class Parameters(BaseModel):
             name = str(first["loc"][0])
             field, value = cls.model_fields[name], given[name]
             value = float(value) if field.annotation is float and type(value) is int else value
-            raise ValueError(f"{name} is {value!r}; accepted: {accepted(field)}") from error
+            raise ValueError(
+                Message(
+                    "{name} is {value}; accepted: {field}",
+                    name=name,
+                    value=repr(value),
+                    field=accepted(field),
+                )
+            ) from error
 
     def fit(self, model: ModelConfig) -> None:
         """Raises ValueError for what this network can't do."""
@@ -122,7 +137,11 @@ class Block(Parameters):
         ):
             if value >= many:
                 there = "0" if many == 1 else f"0 to {many - 1}"
-                raise ValueError(f"{name} is {value}; accepted: {there}")
+                raise ValueError(
+                    Message(
+                        "{name} is {value}; accepted: {there}", name=name, value=value, there=there
+                    )
+                )
 
 
 class Generate(Drawing):

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, sublayers
+from core.language import Message
 from core.models.block import Sublayer
 from core.models.observe import no_observer
 from core.models.skips import NoSkip
@@ -50,7 +51,10 @@ def paths(
     whole, loss = 0.0, 0.0
     logit: dict[str, float] = {}
     for done, (x, y) in enumerate(zip(inputs.split(1), targets.split(1), strict=True)):
-        report(done / len(inputs), f"window {done + 1} of {len(inputs)}")
+        report(
+            done / len(inputs),
+            Message("window {done} of {inputs}", done=done + 1, inputs=len(inputs)),
+        )
         by_length, nats = gradients(model, x, y)
         total = torch.stack(list(by_length.values())).sum(0)
         for k, g in by_length.items():

@@ -8,7 +8,7 @@ L layers, H heads, T tokens, n points along an axis.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -26,6 +26,9 @@ Windows = Annotated[int, about("Held-out windows, used.")]
 Counted = Annotated[int, about("How many the network has.")]
 Unigram = Annotated[Number, about("Nats of held-out text under single-letter frequencies.")]
 Nats = Annotated[Number, about("Mean cross-entropy, nats a token.")]
+Said = NotRequired[
+    Annotated[dict[str, Any] | None, about("What the sentence was made from, for other languages.")]
+]
 Error = Annotated[Number, about("Its standard error over windows.")]
 
 
@@ -258,6 +261,7 @@ class MassiveOne(TypedDict):
 class Massive(TypedDict):
     seen: bool
     sentence: str
+    said: Said
     found: Annotated[list[MassiveOne], about("At most 20, largest first.")]
 
 
@@ -270,6 +274,7 @@ class Sink(TypedDict):
 class Sinks(TypedDict):
     seen: bool
     sentence: str
+    said: Said
     threshold: Number
     uniform: Annotated[Number, about("What even attention has.")]
     found: list[Sink]
@@ -350,6 +355,7 @@ class Grid(TypedDict):
     seconds_each: float
     tokens: Annotated[int, about("Predictions in one loss.")]
     sentence: Annotated[str, about("What the grid is, and whether time cut it.")]
+    said: Said
 
 
 class Landscape1d(Grid):

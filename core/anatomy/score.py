@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, losses_of
 from core.data.subwords import Subwords
+from core.language import Message
 from core.training.objectives import IGNORED
 
 LONGEST = 100_000  # characters of a typed text
@@ -46,7 +47,7 @@ def score(
     done = 0
     for pair in windows:
         for inputs, targets in checkpoint.batches(*pair):
-            report(done / total, f"window {done} of {total}")
+            report(done / total, Message("window {done} of {total}", done=done, total=total))
             parts.append(_measured(checkpoint, inputs, targets))
             done += len(inputs)
     rows = [row for part in parts for row in part.unbind(1)]  # each (3, T), one window
@@ -104,12 +105,18 @@ def _characters(
 def _encoded(checkpoint: LoadedCheckpoint, text: str) -> list[int]:
     """The tokens of a typed text. Raises ValueError for one without a token to predict."""
     if len(text) > LONGEST:
-        raise ValueError(f"text has {len(text)} characters; accepted: up to {LONGEST}")
+        raise ValueError(
+            Message(
+                "text has {many} characters; accepted: up to {longest}",
+                many=len(text),
+                longest=LONGEST,
+            )
+        )
     if len(text) < 2:
-        raise ValueError("text has a single character; type at least two")
+        raise ValueError(Message("text has a single character; type at least two"))
     ids = checkpoint.encode(text)
     if len(ids) < 2:
-        raise ValueError("text has a single token; type at least two")
+        raise ValueError(Message("text has a single token; type at least two"))
     return ids
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.block_steps import Step, steps, words
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.language import Message
 from core.models.block import Sublayer
 
 MOST = parameters.BLOCK_TOKENS
@@ -31,10 +32,14 @@ def block(
     """The matrices of one layer; the module's docstring says what is found."""
     if len(asked.text) > MOST:
         raise ValueError(
-            f"text has {len(asked.text)} characters; one layer step by step shows at most {MOST}"
+            Message(
+                "text has {many} characters; one layer step by step shows at most {most}",
+                many=len(asked.text),
+                most=MOST,
+            )
         )
     ids = checkpoint.tokens(asked.text)[:MOST]
-    report(0.0, f"reads {len(ids)} tokens")
+    report(0.0, Message("reads {ids} tokens", ids=len(ids)))
     found = steps(checkpoint.wiring, asked.layer, asked.head)
     trace = checkpoint.transformer.trace(torch.tensor([ids], device=checkpoint.device))
     arrays = {

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from core.anatomy import Answer, Report, parameters, rank, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, sublayers
+from core.language import Message, said
 from core.models.transformer import Transformer
 from core.probes import depth
 
@@ -145,7 +146,10 @@ def streams(
     look = Look(checkpoint.wiring.has_final_norm)
     portions = checkpoint.batches(inputs)
     for i, (portion,) in enumerate(portions):
-        report(i / len(portions), f"follows {len(inputs)} windows through the network")
+        report(
+            i / len(portions),
+            Message("follows {inputs} windows through the network", inputs=len(inputs)),
+        )
         with watched(checkpoint.transformer, look):
             checkpoint.model(portion, look)
     depth = checkpoint.wiring.depth
@@ -197,24 +201,39 @@ def layer_of(name: str, depth: int) -> int:
 
 def _massive(found: list[results.MassiveOne]) -> results.Massive:
     found = sorted(found, key=lambda one: -abs(one["value"]))[:SHOWN]
-    rule = f"|a| > {MASSIVE:.0f} and at least {TIMES_MEDIAN:,.0f} times the median"
+    rule = Message(
+        "|a| > {least:.0f} and at least {times:,.0f} times the median",
+        least=MASSIVE,
+        times=TIMES_MEDIAN,
+    )
     if not found:
-        sentence = f"Massive activations: not seen ({rule})."
+        sentence = Message("Massive activations: not seen ({rule}).", rule=rule)
     else:
         first = found[0]
-        sentence = (
-            f"Massive activations: {first['value']:,.0f} in feature {first['feature']} of token"
-            f" {first['token']} at {first['place']} is the largest ({rule})."
+        sentence = Message(
+            "Massive activations: {value:,.0f} in feature {feature} of token {token} at {place} is"
+            " the largest ({rule}).",
+            rule=rule,
+            value=first["value"],
+            feature=first["feature"],
+            token=first["token"],
+            place=first["place"],
         )
-    return {"seen": bool(found), "sentence": sentence, "found": found}
+    return {
+        "seen": bool(found),
+        "sentence": sentence,
+        "said": said(sentence).get("said"),
+        "found": found,
+    }
 
 
 def _sinks(shares: Any, tokens: int, causal: bool) -> results.Sinks:
     if shares is None or tokens < 2:
-        sentence = "Attention sinks: not seen; there is no attention to an earlier token."
+        sentence = Message("Attention sinks: not seen; there is no attention to an earlier token.")
         return {
             "seen": False,
             "sentence": sentence,
+            "said": said(sentence).get("said"),
             "threshold": None,
             "uniform": None,
             "found": [],
@@ -227,18 +246,29 @@ def _sinks(shares: Any, tokens: int, causal: bool) -> results.Sinks:
         for layer, head in np.argwhere(shares >= threshold)
     ]
     found.sort(key=lambda one: -one["share"])
-    rule = f"mean attention to token 0 of {threshold:.2f} or more; even attention has {uniform:.2f}"
+    rule = Message(
+        "mean attention to token 0 of {threshold:.2f} or more; even attention has {uniform:.2f}",
+        threshold=threshold,
+        uniform=uniform,
+    )
     if found:
         first = found[0]
-        sentence = (
-            f"Attention sinks: {len(found)} of {shares.size} heads, the strongest in layer"
-            f" {first['layer']}, head {first['head']}, with {first['share']:.2f} ({rule})."
+        sentence = Message(
+            "Attention sinks: {many} of {all} heads, the strongest in layer {layer}, head {head},"
+            " with {share:.2f} ({rule}).",
+            many=len(found),
+            all=int(shares.size),
+            rule=rule,
+            layer=first["layer"],
+            head=first["head"],
+            share=first["share"],
         )
     else:
-        sentence = f"Attention sinks: not seen ({rule})."
+        sentence = Message("Attention sinks: not seen ({rule}).", rule=rule)
     return {
         "seen": bool(found),
         "sentence": sentence,
+        "said": said(sentence).get("said"),
         "threshold": threshold,
         "uniform": uniform,
         "found": found,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.language import Message
 
 
 @torch.no_grad()
@@ -22,7 +23,7 @@ def attention(
 ) -> Answer[results.Attention]:
     """The pattern of the text; the module's docstring says what is found."""
     ids = checkpoint.tokens(asked.text)
-    report(0.0, f"reads {len(ids)} tokens")
+    report(0.0, Message("reads {ids} tokens", ids=len(ids)))
     pattern = patterns(checkpoint, ids)
     split = checkpoint.pieces(ids)
     found: results.Attention = {

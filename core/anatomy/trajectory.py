@@ -34,6 +34,7 @@ from core.anatomy.loss_grid import (
     sentence,
     told,
 )
+from core.language import Message, said
 from core.runs import RunError
 from core.training.checkpoints import CheckpointError, load_weights
 
@@ -48,7 +49,7 @@ def trajectory(
     checkpoint: LoadedCheckpoint, asked: parameters.Trajectory, report: Report
 ) -> Answer[results.Trajectory]:
     """The path and the surface below it; the module's docstring says what is found."""
-    report(0.0, "reads the checkpoints")
+    report(0.0, Message("reads the checkpoints"))
     loss = HeldOutLoss(checkpoint)
     steps = _chosen(checkpoint)
     moved, at_step = _differences(checkpoint, steps, loss, report)
@@ -62,7 +63,11 @@ def trajectory(
     each = seconds_each(lambda: evaluate(0.0, 0.0))
     seconds, chosen = asked.seconds, asked.points
     if chosen and (chosen % 2 == 0 or chosen > FINEST[2]):
-        raise ValueError(f"points: {chosen} is not odd or more than {FINEST[2]}")
+        raise ValueError(
+            Message(
+                "points: {chosen} is not odd or more than {finest}", chosen=chosen, finest=FINEST[2]
+            )
+        )
     points = chosen or affordable(each, seconds, 2, 1)
     axes = [np.linspace(*_extent(path[:, k]), points) for k in (0, 1)]
     known = {
@@ -81,6 +86,8 @@ def trajectory(
         grid = whole[::stride, ::stride]
         size, part = len(grid), told(grid)
         finest = bool(chosen) or size == FINEST[2]
+        missing = part["not_finite"]
+        words = sentence(size, 2, loss.predictions, seconds, finest, missing)
         result = {
             **known,
             "a": axes[0][::stride].tolist(),
@@ -89,7 +96,8 @@ def trajectory(
             **on_one_scale([grid]),
             "points": size,
             "evaluations": count,
-            "sentence": sentence(size, 2, loss.predictions, seconds, finest, part["not_finite"]),
+            "sentence": words,
+            "said": said(words).get("said"),
         }
         report.emit(result)
     return Answer(cast(results.Trajectory, result), {"loss": np.array(grid), "path": path})
@@ -130,13 +138,22 @@ def _chosen(checkpoint: LoadedCheckpoint) -> list[int]:
     steps = [step for step in run.checkpoints if step <= checkpoint.step]
     if len(steps) < LEAST:
         raise RunError(
-            f"a path needs {LEAST} checkpoints and run {run.id} has {len(steps)} up to step"
-            f" {checkpoint.step}; train it with a smaller training.checkpoint_every"
+            Message(
+                "a path needs {least} checkpoints and run {id} has {steps} up to step {step};"
+                " train it with a smaller training.checkpoint_every",
+                least=LEAST,
+                id=run.id,
+                steps=len(steps),
+                step=checkpoint.step,
+            )
         )
     if any(run.model_at(step) != checkpoint.wiring for step in steps):
         raise RunError(
-            f"layers of run {run.id} were switched while it trained, so its checkpoints are"
-            " different networks without a common path"
+            Message(
+                "layers of run {id} were switched while it trained, so its checkpoints are"
+                " different networks without a common path",
+                id=run.id,
+            )
         )
     size = sum(p.numel() for p in checkpoint.model.parameters())
     most = min(MOST, max(LEAST, MOST_NUMBERS // size))
@@ -151,15 +168,21 @@ def _differences(
     model, origin = checkpoint.copy(), _flat(checkpoint.model)
     rows, losses = torch.empty(len(steps), len(origin)), []
     for i, step in enumerate(steps):
-        report(0.0, f"reads checkpoint {i + 1} of {len(steps)}")
+        report(0.0, Message("reads checkpoint {i} of {steps}", i=i + 1, steps=len(steps)))
         try:
             load_weights(checkpoint.run.path / "checkpoints", step, model)
         except CheckpointError as error:
-            raise RunError(f"run {checkpoint.run.id}: {error}") from error
+            raise RunError(
+                Message("run {id}: {error}", id=checkpoint.run.id, error=error)
+            ) from error
         torch.sub(_flat(model), origin, out=rows[i])
         losses.append(loss(model))
     if not rows.isfinite().all():
-        raise RunError(f"run {checkpoint.run.id} has checkpoints with weights that are not finite")
+        raise RunError(
+            Message(
+                "run {id} has checkpoints with weights that are not finite", id=checkpoint.run.id
+            )
+        )
     return rows, losses
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.jobs.inspections import Inspection
-from core.language import mark, t
+from core.language import Message, mark, t
 from core.runs import Run
 from dashboard.address.widgets import number, segments, several, slider
 from dashboard.anatomy import asking
@@ -138,7 +138,7 @@ def line(inspection: Inspection, result: dict[str, Any], mode: Mode) -> None:
         drawn,
         key="fig_line",
         title=walls(runs),
-        subtitle=t(result["sentence"]),
+        subtitle=t(Message.restored(result.get("said"), result["sentence"])),
         about=inspection.id,
         notice=notice.line(runs).told(),
     )
@@ -165,7 +165,8 @@ def planes(inspection: Inspection, result: dict[str, Any], look: str, mode: Mode
                     figures.add_centre(drawn, run["centre"], own, mode)
                 anatomy.figure(
                     drawn, key=f"fig_{look}_{run['run']}", title=basin(run),
-                    subtitle=t(result["sentence"]), about=inspection.id,
+                    subtitle=t(Message.restored(result.get("said"), result["sentence"])),
+                    about=inspection.id,
                     notice=notice.plane(run).told(),
                 )  # fmt: skip
 
@@ -191,7 +192,8 @@ def trails(answers: list[tuple[Run, Inspection, dict[str, Any]]], look: str, mod
             )  # fmt: skip
             anatomy.figure(
                 drawn, key=f"fig_trail_{look}_{run.id}", title=descent(name_of(run), result),
-                subtitle=t(result["sentence"]), about=inspection.id,
+                subtitle=t(Message.restored(result.get("said"), result["sentence"])),
+                    about=inspection.id,
                 notice=notice.trail(name_of(run), result).told(),
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.jobs.inspections import Inspection
-from core.language import t
+from core.language import Message, t
 from core.runs import Run
 from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
@@ -182,7 +182,7 @@ def _found(answer: dict[str, Any]) -> str:
     """The sentence on what was seen; empty where the mark says it all."""
     if not answer["seen"]:
         return ""
-    said = t(answer["sentence"])
+    said = t(Message.restored(answer.get("said"), answer["sentence"]))
     return re.split("[:：]", said, maxsplit=1)[-1].strip()
 
 

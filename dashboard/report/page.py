@@ -124,9 +124,9 @@ def _facts(found: Sequence[Group]) -> list[str]:
     seeds = sorted({run.config.training.seed for run in runs})
     devices = sorted({run.record.device for run in runs} - {""})
     numbers = ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "")
-    told = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers)
+    drawn = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers)
     trained = t("trained on {devices}", devices=t(joined(devices, " and "))) if devices else ""
-    return [*rows, told, *filter(None, [trained])]
+    return [*rows, drawn, *filter(None, [trained])]
 
 
 # What a corpus is counted in.
