@@ -65,6 +65,14 @@ def explain(error: ValidationError) -> str:
     return Message("{sentence} (got {value})", sentence=sentence, value=got)
 
 
+def reason(error: ValidationError) -> Message:
+    """What is wrong with the value of one setting, which is known to whoever asks."""
+    first, *others = error.errors(include_url=False)
+    if others:  # the arms of `auto` or a number
+        return Message("input should be auto or a whole number")
+    return _sentence(first["type"], first["msg"], first.get("ctx", {}))
+
+
 def _placed(sentence: Message, place: str, unknown: bool) -> Message:
     """With the whole dotted name of the setting that it begins with."""
     field = sentence.values.get("field", "")

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core import presets
 from core.config import RunConfig, adapt, resolve
+from core.config.refusals import reason
 from core.language import Message
 from dashboard.address.param import Address, Param, Problems, among, as_text, read
 from dashboard.settings.form import (
@@ -34,7 +35,7 @@ def _param(dotted: str) -> Param[Any]:
         try:
             return _checked(dotted, from_widget(dotted, text))
         except ValidationError as error:
-            raise ValueError(_reason(error)) from None
+            raise ValueError(reason(error)) from None
 
     def written(value: Any) -> str:
         return as_text(to_widget(dotted, value))
@@ -117,14 +118,6 @@ def _checked(dotted: str, value: Any) -> Any:
         if any(e["type"] != "impossible" for e in error.errors()):
             raise
     return value
-
-
-def _reason(error: ValidationError) -> str:
-    errors = error.errors(include_url=False)
-    if len(errors) > 1:
-        return Message("input should be auto or a whole number")
-    message = str(errors[0]["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
 
 
 def _unknown(name: str) -> str:
