@@ -147,7 +147,7 @@ def predict(shown: Shown) -> None:
 def run(shown: Shown) -> None:
     """2: what is trained, and the button that does it."""
     lesson, kept = shown.lesson, shown.kept
-    with cards.card("lesson_run", f"2 · {t('Run')}", height="stretch"):
+    with cards.card("steps_run", f"2 · {t('Run')}", height="stretch"):
         if kept.recorded:
             _recorded(shown)
             return

@@ -10,6 +10,7 @@ from core.lessons.lesson import Chart
 from dashboard import components
 from dashboard.learn.model import Shown
 from dashboard.ui import units
+from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
 
 CHART, HEADS = 300, 360  # pixels
@@ -72,6 +73,8 @@ def _chart(shown: Shown, chart: Chart, key: str, height: int) -> None:
             )  # fmt: skip
         case "attention":
             components.attention(ids[0], key=key, height=height, title=title)
+            if below:  # beside the view's own title stands the moment that it shows
+                st.caption(literal(below))
 
 
 def _baseline(shown: Shown) -> tuple[str, float] | None:
