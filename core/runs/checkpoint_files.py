@@ -89,10 +89,12 @@ def check_file(path: Path, about: dict[str, Any]) -> None:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+        raise CheckpointError(
+            Message("{file} is missing or damaged: {why}", file=path.name, why=error)
+        ) from error
     sums = about.get("sha256")
     if isinstance(sums, dict) and found != sums.get(path.suffix):
-        raise CheckpointError(f"{path.name} is damaged: its checksum differs")
+        raise CheckpointError(Message("{file} is damaged: its checksum differs", file=path.name))
 
 
 def check(folder: Path, step: int) -> dict[str, Any]:

@@ -105,14 +105,24 @@ def map_weights(folder: Path, step: int, model: nn.Module) -> None:
     try:
         with safe_open(path, "pt") as file:
             if set(file.keys()) != own.keys():
-                raise CheckpointError(f"the checkpoint of step {step} belongs to another network")
+                raise CheckpointError(
+                    Message("the checkpoint of step {step} belongs to another network", step=step)
+                )
             for name, tensor in own.items():
                 found = file.get_tensor(name)
                 if found.shape != tensor.shape:
-                    raise CheckpointError(f"{path.name} is damaged: {name} has another shape")
+                    raise CheckpointError(
+                        Message(
+                            "{file} is damaged: {name} has another shape",
+                            file=path.name,
+                            name=name,
+                        )
+                    )
                 tensor.data = found
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path.name} is missing or damaged: {error}") from error
+        raise CheckpointError(
+            Message("{file} is missing or damaged: {why}", file=path.name, why=error)
+        ) from error
 
 
 def _kept(model: nn.Module) -> dict[str, Tensor]:
