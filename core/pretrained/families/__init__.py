@@ -14,9 +14,7 @@ from core.pretrained.families import bert, gpt2, llama
 from core.pretrained.families.family import Family
 from core.pretrained.tensors import PretrainedError
 
-FAMILIES: dict[str, Family] = {
-    family.name: family for family in (gpt2.GPT2, *llama.RELATIVES, bert.BERT)
-}
+FAMILIES: dict[str, Family] = {one.name: one for one in (gpt2.GPT2, *llama.RELATIVES, bert.BERT)}
 # model_type: the setting that no network here has.
 WITHOUT_TWIN = {
     "gemma": "hidden_act gelu_pytorch_tanh",

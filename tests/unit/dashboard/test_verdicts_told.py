@@ -10,8 +10,8 @@ from core.catalogue.outcomes import cell
 from core.catalogue.outcomes import outcome as outcome_of
 from core.verdicts import labels
 from core.verdicts.verdict import Verdict
-from dashboard import components
 from dashboard.compare import outcomes
+from dashboard.components import facts
 from dashboard.report import paper
 from dashboard.report.page import report
 from dashboard.report.series import groups
@@ -19,24 +19,24 @@ from tests.fake_runs import Faker, config, finished
 
 
 def test_an_ended_run_says_what_became_of_it(store, monkeypatch):
-    monkeypatch.setattr(components, "store", lambda: store)
+    monkeypatch.setattr(facts, "opened", store.open)
     lives, dead = finished(store, "a"), finished(store, "b", "plateau")
-    step, level, text = components.outcome(lives.id)
+    step, level, text = facts.outcome(lives.id)
     assert (step, level) == (400, "good")
     assert "uses its input" in text
     assert text.lower() in summaries.summary_of(lives).verdict.sentence.lower()
-    assert components.outcome(dead.id)[1] == "warning"
+    assert facts.outcome(dead.id)[1] == "warning"
     running = store.create(config())
     Faker(running).start()
-    assert components.outcome(running.id) is None
-    assert components.outcome("gone") is None
+    assert facts.outcome(running.id) is None
+    assert facts.outcome("gone") is None
 
 
 def judged(store, monkeypatch, kind, many=1):
     """Runs that ended and whose losses were judged so."""
     found = Verdict(kind, 2.5, 3.3, f"x: a sentence on {kind}", -0.8, 0.01)
     monkeypatch.setattr(summaries, "judge", lambda run: found)
-    monkeypatch.setattr(components, "store", lambda: store)
+    monkeypatch.setattr(facts, "opened", store.open)
     state = kind if kind in ("diverged", "failed") else "finished"
     runs = []
     for seed in range(many):
@@ -59,7 +59,7 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     if label.bad:
         assert found.words.startswith(label.short)
     level = "warning" if label.bad else "good" if kind == "learned" else "note"
-    assert components.outcome(runs[0].id)[1] == level
+    assert facts.outcome(runs[0].id)[1] == level
 
     html = outcomes.verdicts(index.entries(store), {})
     assert f'class="verdict {kind}{" bad" if label.bad else ""}"' in html
