@@ -170,7 +170,7 @@ export class Operate extends Follower {
       const of = { ...at, part: part === "attention" ? t("attention") : t("feed-forward") }
       const place = (where) => norms.includes(where) && norm(layer, `${part}.${where}`, NORMS[where](of))
       const box = el("span", `anl-sub anl-sub-${part}`)
-      box.append(this.part({ target: part, layer }, part, part === "attention" ? "attn" : "ffn", t("layer {layer}, {part}", of)))
+      box.append(this.part({ target: part, layer }, part, part === "attention" ? t("attn") : t("ffn"), t("layer {layer}, {part}", of)))
       if (part === "attention") {
         for (let head = 0; head < heads; head++) box.append(this.part({ target: "head", layer, head }, "head", String(head + 1), t("layer {layer}, head {head}", { ...at, head: head + 1 })))
       }
