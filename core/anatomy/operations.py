@@ -186,7 +186,7 @@ def _possible(model: ModelConfig, operation: Operation) -> None:
         )
     if target == "norm" and operation.place not in norm_places(model, layer):
         places = (*norm_places(model, layer), *whole_norms(model))
-        accepted = ", ".join(places) or "none, it has no norms"
+        accepted = ", ".join(places) or Message("none, it has no norms")
         raise ValueError(
             Message(
                 "operations: layer {layer} has no norm at {place}; accepted: {accepted}",
@@ -196,7 +196,7 @@ def _possible(model: ModelConfig, operation: Operation) -> None:
             )
         )
     if target == "residual" and operation.sublayer not in skips(model, layer):
-        accepted = ", ".join(skips(model, layer)) or "none, it has no residual connections"
+        accepted = ", ".join(skips(model, layer)) or Message("none, it has no residual connections")
         raise ValueError(
             Message(
                 "operations: layer {layer} has no residual past {sublayer}; accepted: {accepted}",

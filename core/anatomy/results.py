@@ -26,8 +26,8 @@ Windows = Annotated[int, about("Held-out windows, used.")]
 Counted = Annotated[int, about("How many the network has.")]
 Unigram = Annotated[Number, about("Nats of held-out text under single-letter frequencies.")]
 Nats = Annotated[Number, about("Mean cross-entropy, nats a token.")]
-Said = NotRequired[
-    Annotated[dict[str, Any] | None, about("What the sentence was made from, for other languages.")]
+Made = Annotated[
+    dict[str, Any] | None, about("Of what the sentence was made, for other languages.")
 ]
 Error = Annotated[Number, about("Its standard error over windows.")]
 
@@ -261,7 +261,7 @@ class MassiveOne(TypedDict):
 class Massive(TypedDict):
     seen: bool
     sentence: str
-    said: Said
+    said: NotRequired[Made]
     found: Annotated[list[MassiveOne], about("At most 20, largest first.")]
 
 
@@ -274,7 +274,7 @@ class Sink(TypedDict):
 class Sinks(TypedDict):
     seen: bool
     sentence: str
-    said: Said
+    said: NotRequired[Made]
     threshold: Number
     uniform: Annotated[Number, about("What even attention has.")]
     found: list[Sink]
@@ -355,7 +355,7 @@ class Grid(TypedDict):
     seconds_each: float
     tokens: Annotated[int, about("Predictions in one loss.")]
     sentence: Annotated[str, about("What the grid is, and whether time cut it.")]
-    said: Said
+    said: NotRequired[Made]
 
 
 class Landscape1d(Grid):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from core.cache import Cache
 from core.files import read_bytes, signature
+from core.language import Message
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
@@ -80,7 +81,13 @@ def difference(a: Patterns, b: Patterns, most: int) -> Floats:
     Raises ValueError where the shapes differ.
     """
     if a.shape != b.shape:
-        raise ValueError(f"patterns of {a.shape} and of {b.shape} have no difference")
+        raise ValueError(
+            Message(
+                "patterns of {shape} and of {shape_2} have no difference",
+                shape=a.shape,
+                shape_2=b.shape,
+            )
+        )
     squares = a.packed != b.packed
     found = []
     for layer in range(a.shape[0]):
@@ -140,20 +147,20 @@ def map_npy(path: Path) -> Halves:
     """An array file, mapped, with the checksum that it has. Raises OSError or ValueError."""
     stamp = signature(path)
     if stamp is not None and not WHOLE.get(path, stamp, lambda: _is_whole(path)):
-        raise ValueError("it is damaged: its checksum differs")
+        raise ValueError(Message("it is damaged: its checksum differs"))
     try:
         mapped: Halves = np.load(path, mmap_mode="r", allow_pickle=False)
     except EOFError as error:
-        raise ValueError("it is empty") from error
+        raise ValueError(Message("it is empty")) from error
     # What NumPy lets out of a head that lies, beside its own ValueError.
     except (OverflowError, RecursionError, MemoryError, SyntaxError, TokenError) as error:
-        raise ValueError("its head can't be read") from error
+        raise ValueError(Message("its head can't be read")) from error
     if (
         not isinstance(mapped, np.ndarray)
         or mapped.dtype != np.float16
         or mapped.ndim not in (3, 4)
     ):
-        raise ValueError("it holds no attention patterns")
+        raise ValueError(Message("it holds no attention patterns"))
     return mapped
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.language import Message
+
 Scores = NDArray[np.float64]  # (L, H)
 SCORES = ("entropy", "previous", "first", "duplicate", "matching", "induction")
 
@@ -36,7 +38,9 @@ def scores(
     """
     *_, length, columns = pattern.shape
     if pattern.ndim != 4 or length != columns:
-        raise ValueError(f"a pattern is (L, H, T, T), this one is {pattern.shape}")
+        raise ValueError(
+            Message("a pattern is (L, H, T, T), this one is {shape}", shape=pattern.shape)
+        )
     found = {
         "entropy": _entropy(pattern),
         "previous": _mean(pattern.diagonal(-1, 2, 3)),
@@ -45,12 +49,22 @@ def scores(
     if tokens is not None:
         ids = np.asarray(tokens)
         if ids.shape != (length,):
-            raise ValueError(f"a pattern of {length} tokens needs as many ids, not {ids.shape}")
+            raise ValueError(
+                Message(
+                    "a pattern of {length} tokens needs as many ids, not {shape}",
+                    length=length,
+                    shape=ids.shape,
+                )
+            )
         found |= _occurrences(pattern, ids)
         period = period_of(ids) if period is None else period
     if period is not None:
         if not 1 <= period < length:
-            raise ValueError(f"period: {period} does not fit {length} tokens")
+            raise ValueError(
+                Message(
+                    "period: {period} does not fit {length} tokens", period=period, length=length
+                )
+            )
         # The diagonal starts in row period - 1, whose token has not been seen yet.
         found["induction"] = _mean(pattern.diagonal(1 - period, 2, 3)[..., 1:])
     return found

@@ -108,7 +108,7 @@ def scores_or_collapse(lab: Lab) -> Measured:
         "dyt": {"placement": "pre", "norm": "dyt"},
         "bare": BARE,
     }
-    names = {"gpt2": "pre-LN", "dyt": "pre with DyT", "bare": mark("no norm")}
+    names = {"gpt2": "pre-LN", "dyt": mark("pre with DyT"), "bare": mark("no norm")}
     values, series = {}, []
     for key, wiring in wirings.items():
         rows = []

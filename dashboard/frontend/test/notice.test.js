@@ -25,6 +25,10 @@ test("a curve is told by its end, by what that means and by the dotted line", ()
   assert.match(one.axes, /To the right: steps of training\. Upwards: training loss, nats per character\. Bold is a running mean/)
   assert.match(one.theory, /stays on the dotted line/)
   assert.doesNotMatch(curves([line("A", [4.2, 3, 2.3])], { levels: [] }).theory, /dotted/, "nothing is said of a line that is not there")
+  const both = (dotted, dashed) => curves([line("A", [4.2, 3, 2.3])], { levels: [["unigram entropy", dotted], ["optimal loss", dashed]] }).theory
+  assert.match(both(3.25, 1), /dashed line is the lowest/)
+  assert.doesNotMatch(both(3.25, 1), /close together/)
+  assert.match(both(3.25, 3.1), /close together because .* only 0\.15 nats/)
   assert.doesNotMatch(curves([line("A", [4.2, 3, 2.3])], { smooth: false }).axes, /running mean/)
 })
 

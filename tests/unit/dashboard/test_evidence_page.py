@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.evidence import CLAIMS, Record, kept, named
+from core.evidence import CLAIMS, Axes, Record, kept, named
+from core.evidence.record import Line
 from core.jobs import checks
 from core.jobs.check_worker import Checker
 from core.jobs.inspections import Record as State
 from core.runs import RunError, RunStore
 from dashboard.evidence import model
-from dashboard.figures.evidence import picture
+from dashboard.figures.evidence import coincide, picture
+from dashboard.ui.language import KEPT
+from dashboard.ui.maths import subscripts
 
 PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "evidence.py"
 (ONE,) = named(["one-token"])
@@ -160,3 +163,44 @@ def test_a_picture_with_a_missing_value_and_logarithmic_axes_is_drawn(store: Run
     holed = line.model_copy(update={"x": (1.0, 10.0, 100.0), "y": (1.0, None, 3.0), "spread": None})
     figure = picture([holed], axes, "light", 300)
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+
+
+def line(kind: str, y: list[float], spread: list[float] | None = None) -> Line:
+    return Line(
+        name=kind, kind=kind, x=(1.0, 2.0, 3.0), y=tuple(y), spread=spread and tuple(spread)
+    )
+
+
+def test_the_axis_reaches_to_the_ends_of_the_bars() -> None:
+    found = picture([line("measured", [1, 2, 3], [0.5, 2, 4])], Axes("x", "y"), "light", 300)
+    low, high = found.layout.yaxis.range
+    assert low < -1 < 7 < high
+    log = Axes("x", "y", log_y=True)
+    found = picture([line("measured", [1, 2, 3], [0.5, 3, 4])], log, "light", 300)
+    low, high = found.layout.yaxis.range
+    assert 10**high > 7
+    assert min(y - d for y, d in zip([1, 2, 3], found.data[0].error_y.arrayminus, strict=True)) > 0
+
+
+def test_the_theory_is_named_only_where_its_line_is_seen() -> None:
+    measured = line("measured", [1, 2, 3])
+    assert coincide([measured, line("theory", [1, 2.001, 3])], log=False)
+    assert not coincide([measured, line("theory", [1, 2.5, 3])], log=False)
+    assert not coincide([measured], log=False)
+
+
+def test_formulas_within_sentences_are_written_as_such() -> None:
+    assert subscripts("W_Q = W_K = 0 & ‖∂W_V‖") == (
+        "W<sub>Q</sub> = W<sub>K</sub> = 0 &amp; ‖∂W<sub>V</sub>‖"
+    )
+    assert subscripts("my_Run") == "my_Run", "names are left alone"
+    assert not [
+        c.name for c in CLAIMS for q in c.quantities if "sqrt" in q.words or "_{" in q.words
+    ]
+
+
+def test_the_page_speaks_chinese(page: AppTest) -> None:
+    page.session_state[KEPT] = "zh"
+    words = said(opened(page, "theorem-1"))
+    assert "未定" in words
+    assert "定理 1" in words

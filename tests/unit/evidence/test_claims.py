@@ -124,6 +124,32 @@ def test_the_rule_of_the_verdict(strict: bool, value: float, verdict: str) -> No
     assert one.verdict({}) != "shown", "what was not measured is not shown"
 
 
+@pytest.mark.parametrize(
+    ("strict", "values", "standing"),
+    [
+        (False, [0.395, 0.174, 0.073, 0.499], "undecided"),  # 0.29 ± 0.10 at a band of 0.3
+        (True, [0.395, 0.174, 0.073, 0.499], "inside"),
+        (False, [0.1, 0.2, 0.1, 0.2], "inside"),
+        (False, [0.4, 0.5], "outside"),
+        (False, [0.29], "inside"),  # one seed has no spread
+        (False, [0.2, math.nan], "outside"),
+    ],
+)
+def test_what_the_seeds_do_not_decide_is_not_called_shown(
+    strict: bool, values: list[float], standing: str
+) -> None:
+    quantity = Quantity("q", "q", -0.3, 0.3, strict=strict)
+    assert quantity.standing(values) == standing
+    if not strict:
+        assert (claim(quantity).verdict({"q": values}) == "shown") is (standing == "inside")
+
+
+def test_the_spread_of_a_geometric_mean_is_one_of_factors() -> None:
+    quantity = Quantity("q", "q", high=12, strict=False, average="geometric")
+    assert quantity.standing([9, 10, 11]) == "inside"
+    assert quantity.standing([1, 100]) == "undecided"
+
+
 def test_a_strict_miss_outweighs_another() -> None:
     one = claim(Quantity("a", "a", 0, 1, strict=False), Quantity("b", "b", 0, 1))
     assert one.verdict({"a": [5.0], "b": [5.0]}) == "outside the band"

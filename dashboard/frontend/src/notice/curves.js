@@ -30,6 +30,19 @@ export function curvesNotice(drawn) {
       ...(drawn.levels.length > 1 ? ["optimal loss"] : []), ...(x === "flops" ? ["training FLOPs"] : []), ...(drawn.smooth ? ["smoothing"] : [])] }
 }
 
+const NEAR = 0.1 // of the dotted line's height, from which on two lines are hardly told apart
+
+// Which line is the optimum, and why it may lie just below the other one.
+/** @param {any[][]} levels @returns {string[]} */
+function optimumOf(levels) {
+  if (levels.length < 2) return []
+  const [[, dotted], [, dashed]] = levels
+  const best = t("The dashed line is the lowest loss that any network can have on this task.")
+  const gap = dotted - dashed
+  if (!(gap >= 0 && gap < NEAR * dotted)) return [best]
+  return [best, t("The two lie close together because most of what is to be predicted is drawn at random, and no context tells it: only {gap} nats between them can be learned.", { gap: number(gap) })]
+}
+
 /**
  * @param {string} metric
  * @param {any[][]} levels
@@ -37,7 +50,9 @@ export function curvesNotice(drawn) {
 function theoryOf(metric, levels) {
   if (metric.startsWith("loss/")) {
     const loss = t("The loss is −ln of the probability that the right one was given: 0 nats is certainty.")
-    return levels.length ? loss + " " + t("A network that ignores its input can still learn how often each one occurs: it stays on the dotted line. One that uses its input falls below it.") : loss
+    if (!levels.length) return loss
+    const dotted = t("A network that ignores its input can still learn how often each one occurs: it stays on the dotted line. One that uses its input falls below it.")
+    return [loss, dotted, ...optimumOf(levels)].join(" ")
   }
   if (metric.startsWith("grad_norm/")) {
     return t("The length of the gradient, before clipping. It scatters from batch to batch; where it grows without bound the run diverges, where it is close to 0 nothing is learned.")
