@@ -10,9 +10,9 @@ from typing import Any
 from core.resources import ASSETS
 
 SOURCE = "en"
-LANGUAGES: dict[str, str] = {"en": "English"}
+LANGUAGES: dict[str, str] = {"en": "English", "zh": "中文"}
 """Languages that are offered, each by its own name: those whose catalogues are whole."""
-DRAFTS: dict[str, str] = {"zh": "中文"}
+DRAFTS: dict[str, str] = {}
 """Languages that are being written: shown to who asks for them by name, offered to nobody."""
 FOLDER = ASSETS / "languages"
 
