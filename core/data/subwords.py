@@ -66,9 +66,9 @@ class Subwords:
         """All of `text`: what has no token of its own is read as parts, or as the unknown one."""
         return text
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of the indices."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+    def decode(self, ids: Sequence[int], special: bool = True) -> str:
+        """The text of the indices; `special`: with the names of those that are no text."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=not special))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The text of each index."""

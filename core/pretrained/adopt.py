@@ -121,7 +121,7 @@ def _lay_tokens(folder: Path, config: RunConfig, subwords: Subwords, content: by
         "unit": text.unit,
         "unigram_entropy": text.unigram_entropy,
         "unigram_validation": text.unigram_validation,
-        "probe_text": subwords.decode(ids),
+        "probe_text": subwords.decode(ids, special=False),
         "probe_tokens": ids,
         "probe_pieces": subwords.pieces(ids),
     }

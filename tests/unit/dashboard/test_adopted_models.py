@@ -77,3 +77,16 @@ def test_its_attention_is_asked_for_on_its_own_probe_text(
     assert about(run, tokens=True)["tokens"] == run.corpus["probe_pieces"]
     assert choices.text_problem(run, "hello") == ""
     assert f"at most {CONTEXT}" in choices.text_problem(run, "a" * (CONTEXT + 1))
+
+
+@pytest.mark.parametrize("page", ["anatomy", "attention", "compare", "lab", "learn", "runs"])
+def test_every_page_opens_over_an_adopted_model_and_a_run(
+    store: RunStore, tmp_path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr(inspections, "_enqueue", lambda *_: None)  # nobody answers
+    finished(store, "mine", steps=5)
+    adopt(store, str(llama(tmp_path / "it")))
+    at = AppTest.from_file(PAGE.with_name(f"{page}.py"), default_timeout=120).run()
+    assert [e.value for e in at.exception] == []
+    assert list(at.main)
+    assert "could not be drawn" not in said(at)

@@ -106,6 +106,8 @@ def test_its_score_is_per_token_and_its_bits_per_character(smollm2, text):
 def test_minilm_knows_which_sentences_are_alike(tmp_path):
     run = adopt(RunStore(tmp_path), str(model_of(MINILM)))
     checkpoint = LoadedCheckpoint(run, 0)
+    assert run.corpus["probe_pieces"][0] == "[CLS]"  # which is no part of the text
+    assert not run.corpus["probe_text"].startswith("[CLS]")
     theirs = transformers.BertModel.from_pretrained(model_of(MINILM)).eval()
     said = {}
     for sentence in ("A man is eating food.", "A man is eating a piece of bread.", UNRELATED):
