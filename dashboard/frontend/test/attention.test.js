@@ -8,6 +8,7 @@ import { test } from "node:test"
 import { shownToken } from "../src/ui/format.js"
 import { share } from "../src/views/anatomy/token_parts.js"
 import { uniformEntropy, strongest } from "../src/notice/head_words.js"
+import { headsWords } from "../src/views/attention/page_words.js"
 import { apart, bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
 import { meanEntropy } from "../src/views/lab/attention_head.js"
 import { lossAt, nearest } from "../src/views/attention/scrubber.js"
@@ -64,4 +65,10 @@ test("two portions and their difference add up as they are read", () => {
   assert.deepEqual(apart(2.534, 3.206), { a: "2.53", b: "3.21", difference: "−.68" })
   assert.deepEqual(apart(0.0524, 0.0544), { a: ".05", b: ".05", difference: "0" })
   assert.deepEqual(apart(0.032, 0.004), { a: ".03", b: ".004", difference: "+.026" })
+})
+
+test("an own text is called so, and the probe text of a run that kept no attention is not", () => {
+  const picture = { tokens: ["a", "b"], own: true, probe: false, note: "" }
+  assert.equal(headsWords([3, 4], picture)[1], "your text, 2 tokens")
+  assert.equal(headsWords([3, 4], { ...picture, probe: true })[1], "probe text, 2 tokens")
 })

@@ -16,7 +16,7 @@ export function headsWords([L, H], picture) {
   const title = [tn("{n} layer", "{n} layers", L), tn("{n} head", "{n} heads", H)].join(" × ")
   if (!picture) return [title, ""]
   const tokens = picture.tokens.length
-  const text = picture.own ? tn("your text, {n} token", "your text, {n} tokens", tokens)
+  const text = picture.own && !picture.probe ? tn("your text, {n} token", "your text, {n} tokens", tokens)
     : tn("probe text, {n} token", "probe text, {n} tokens", tokens)
   return [title, [text, picture.note].filter(Boolean).join(" · ")]
 }

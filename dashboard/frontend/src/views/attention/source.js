@@ -99,7 +99,7 @@ export class AttentionSource {
     const [a, b] = places
     const note = b && b.step !== a.step ? t("checkpoint {step:,} (B {other:,})", { step: a.step, other: b.step })
       : t("checkpoint {step:,}", { step: a.step })
-    return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: true, tokens: answers[0].result.tokens,
+    return { ...addresses(places), step: places[0].step, steps: places.map((p) => p.step), own: true, probe: !this.props.text.text, tokens: answers[0].result.tokens,
       note }
   }
 
@@ -223,7 +223,8 @@ export class AttentionSource {
     const of = (asked) => shown.filter((run) => asked?.[run.id])
       .map((run) => ({ ...asked[run.id], ...(this.answer(run.id, asked[run.id]) ?? open) }))
     const about = [
-      ...of(text?.asked).map((a) => ({ ...a, what: t("Your text at step {step:,}", { step: a.step }) })),
+      // Without an own text the probe text is asked about, of a run that kept no attention.
+      ...of(text?.asked).map((a) => ({ ...a, what: text.text ? t("Your text at step {step:,}", { step: a.step }) : t("Probe text at step {step:,}", { step: a.step }) })),
       ...(sort === "induction" ? of(induction).map((a) => ({ ...a, what: t("Induction at step {step:,}", { step: a.step }) })) : []),
     ]
     const found = about.find((a) => a.state !== "done")
