@@ -10,16 +10,17 @@ from core.config.norms import norm_label
 from core.config.overrides import Switch
 from core.config.run import settings
 from core.config.words import file_name, format_value, title_in_sentence, words_of
+from core.language import mark
 
 SHORT = {
-    "model.residual": "residual",
-    "model.placement": "placement",
-    "model.feedforward_width": "ff width",
-    "model.scaling": "scaling",
-    "optimizer.learning_rate": "rate",
-    "training.evaluate_every": "eval every",
-    "training.checkpoint_every": "checkpoints",
-    FORK: "starts from",
+    "model.residual": mark("residual"),
+    "model.placement": mark("placement"),
+    "model.feedforward_width": mark("ff width"),
+    "model.scaling": mark("scaling"),
+    "optimizer.learning_rate": mark("rate"),
+    "training.evaluate_every": mark("eval every"),
+    "training.checkpoint_every": mark("checkpoints"),
+    FORK: mark("starts from"),
 }
 FAMILIES = {"transformer": "Transformer", "mlp": "MLP", "resnet": "ResNet"}
 UNSAID = {"model.residual": ("on",), "model.scaling": ("one", "gpt2")}  # the usual values
