@@ -87,11 +87,13 @@ QK = {
 
 def effect(dotted: str, values: Values) -> Effect | None:
     """What a setting does beside the others as they are; None of one that has no line."""
-    found = EFFECTS.get(dotted)
+    if dotted not in EFFECTS:
+        return None
     try:
-        return found(values) if found else None
+        found = EFFECTS[dotted](values)
     except (KeyError, TypeError, ValueError):
         return None  # a word of a newer version, a number that can't be read
+    return Effect(*(one if isinstance(one, Message) else Message(one) for one in found))
 
 
 def _parts(values: Values) -> tuple[str, ...]:
@@ -165,8 +167,8 @@ def _deep(blocks: int, parts: int, values: Values) -> Effect:
         )
     else:
         text = Message(
-            "x and its gradient pass {n} sublayer.",
-            "x and its gradient pass {n} sublayers. Expect what the switches above do to add up.",
+            "Expect what the switches above do once.",
+            "Expect what the switches above do to add up over {n} sublayers.",
             n=factors,
         )
     return Effect(equation, text)

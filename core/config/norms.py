@@ -45,8 +45,7 @@ NORMS: dict[Norm, NormRow] = {
         keeps=1,
         equation="N(x) = γ ⊙ (x − μ)/σ + β",
         expect=mark(
-            "Each vector gets mean 0 and deviation 1, whatever came in. Expect one size wherever a"
-            " norm stands."
+            "Each vector gets mean 0 and deviation 1. Expect one size wherever a norm stands."
         ),
     ),
     "rms": NormRow(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.address import page
-from dashboard.lab import advice, cards, focus, forking, model, switches
+from dashboard.lab import advice, cards, focus, forking, model, switches, view
 from dashboard.live.feed import store
 from dashboard.settings.form import to_config
 
@@ -34,6 +34,8 @@ else:
     advice.card(lab.shown, lab.verdicts)
     cards.depth(lab.focus, lab.ids)
     cards.activation(lab.focus)
+with st.container(key="newcomer"):
+    components.newcomer("tour", st.session_state[view.KEY])
 if lab.config and vocab:
     with cost:
         cards.price(lab.config, vocab, fork.step if fork else 0)

@@ -17,6 +17,7 @@ from core.runs import RunError
 from dashboard.components.facts import about, outcome
 from dashboard.components.onto_page import mount
 from dashboard.live.feed import opened
+from dashboard.ui import kept
 
 
 def _mount(
@@ -56,6 +57,13 @@ def language(key: str = "language") -> None:
     if len(LANGUAGES) > 1:
         with st.container(key=key):
             _mount("language", f"{key}_links", languages=LANGUAGES)
+
+
+def newcomer(key: str, shown: str) -> Any:
+    """Offer the tour of the Lab to who was never here, and keep which view of the switches is
+    shown (`dashboard.ui.kept`).
+    """
+    return _mount("newcomer", key, view_cookie=kept.VIEW, tour_cookie=kept.TOUR, shown=shown)
 
 
 def run_state(run_id: str, *, key: str, height: int | None = None, frame: bool = True) -> Any:

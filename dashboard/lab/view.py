@@ -48,13 +48,13 @@ def choice() -> None:
         st.segmented_control(
             t("Switches"),
             VIEWS,
+            label_visibility="collapsed",
             key=KEY,
             format_func=t,
             required=True,
             width="stretch",
             on_change=_forget_address,
             persist_state="session",
-            help=t("All shows every setting, simple those that the subject needs."),
         )
         shown = "simple" if is_simple() else "all"
         st.html(f'<span class="aside view-{shown}"></span>')

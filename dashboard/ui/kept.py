@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-YEAR = 365 * 24 * 3600  # s
 VIEW = "addnorm_view"  # how many switches the Lab shows
 TOUR = "addnorm_tour"  # "seen" once the tour was walked or skipped
 

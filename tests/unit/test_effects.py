@@ -9,6 +9,7 @@ import pytest
 from core.config import PLACEMENTS, RunConfig, accepted, applies, choices, resolve
 from core.config.effects import EFFECTS, effect
 from core.config.wiring import SCALING_EFFECTS, SCALINGS
+from core.language import Message
 
 DEFAULTS = RunConfig().flat()
 FAMILIES = ("transformer", "mlp", "resnet")
@@ -105,6 +106,15 @@ def test_what_post_is_to_expect_depends_on_how_it_starts():
     deep = effect("model.placement", turned("transformer", scaling="deepnorm"))
     assert deep == SCALING_EFFECTS["deepnorm"]
     assert set(SCALING_EFFECTS) == set(SCALINGS)
+
+
+def test_both_lines_are_said_in_the_readers_language_within_another_message_too():
+    found = effect("model.residual", DEFAULTS)
+    assert found is not None
+    whole = Message("{equation}. {expect}", equation=found.equation, expect=found.expect)
+    assert found.expect in whole
+    assert found.expect not in whole.into("zh")
+    assert found.equation in whole.into("zh")
 
 
 def test_what_can_not_be_read_has_no_line():

@@ -20,6 +20,7 @@ import { Matrix } from "./views/compare/matrix.js"
 import { Attention } from "./views/lab/attention.js"
 import { Happening } from "./views/lab/happening.js"
 import { Language } from "./views/lab/language.js"
+import { Newcomer } from "./views/lab/newcomer.js"
 import { RunState } from "./views/lab/run_state.js"
 import { Topbar } from "./views/lab/topbar.js"
 import { RunsTable } from "./views/runs/table.js"
@@ -29,7 +30,8 @@ import { RunsTable } from "./views/runs/table.js"
 /** @type {Record<string, new (root: HTMLElement) => View>} */
 const VIEWS = { topbar: Topbar, language: Language, state: RunState, curves: Curves, difference: Difference, map: LayerMap, profile: Profile,
   lines: Lines, attention: Attention, attention_page: AttentionPage, happening: Happening, runs: RunsTable, matrix: Matrix,
-  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, block: Block, operate: Operate, explained: Explained, preload: Preload }
+  figure: Figure, inspection: InspectionView, tokens: Tokens, lens: Lens, block: Block, operate: Operate, explained: Explained, preload: Preload,
+  newcomer: Newcomer }
 
 /** @type {WeakMap<HTMLElement, View>} */
 const mounted = new WeakMap()

@@ -17,6 +17,41 @@ export function isForPart(at, part, key) {
   return !(key.startsWith("Arrow") && (typing || at.closest("[role=radiogroup]")))
 }
 
+/** The links to the pages: at the top, or in the sidebar of a narrow window. */
+export const PAGE_LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
+
+/**
+ * The link to a page of the dashboard.
+ * @param {string} path
+ */
+export const linkTo = (path) => [...document.querySelectorAll(PAGE_LINKS)].find(
+  (link) => link instanceof HTMLAnchorElement && link.pathname === path)
+
+/**
+ * Go to a page as its link does, so that nothing of this visit is lost.
+ * @param {string} path
+ */
+export function openPage(path) {
+  const link = linkTo(path)
+  if (link instanceof HTMLElement) link.click()
+  else location.assign(path)
+}
+
+/**
+ * Have the sidebar open where something in it is meant; fold it where it would cover the page.
+ * @param {boolean} wanted
+ */
+export function showSidebar(wanted) {
+  const open = document.querySelector("[data-testid=stSidebar][aria-expanded=true]") !== null
+  const narrow = innerWidth <= 768
+  if (wanted === open || (!wanted && !narrow)) return
+  const button = document.querySelector(wanted ? "[data-testid=stExpandSidebarButton]" : "[data-testid=stSidebarCollapseButton] button")
+  if (button instanceof HTMLElement) button.click()
+}
+
+/** Whether a dialog or a list of options is open, which has the keys and the reader's eyes. */
+export const isAsking = () => document.querySelector(".stDialog, [data-baseweb=popover] [role=listbox]") !== null
+
 // A download takes the focus out of its dialog, which then hears no Escape.
 export function closeDialogs() {
   document.addEventListener("keydown", (event) => {

@@ -5,6 +5,7 @@ import { hub } from "../../state/hub.js"
 import { Card } from "../../ui/card.js"
 import { sayWhole } from "../../ui/dom.js"
 import { gridWords } from "../../ui/grid_words.js"
+import { helpMenu } from "./help_menu.js"
 
 export class Topbar extends Card {
   constructor(root) {
@@ -13,6 +14,7 @@ export class Topbar extends Card {
     this.note.remove()
     this.body.className = "anl-counts"
     this.body.setAttribute("role", "status")
+    root.append(...helpMenu())
   }
 
   asks() {
