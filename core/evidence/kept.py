@@ -60,7 +60,8 @@ def _of(claim: Claim, record: Record | None) -> Record | None:
 
 def is_current(record: Record, claim: Claim) -> bool:
     """Whether the same code and settings would be measured again."""
-    return record.made_from == made_from(claim, record.seeds, record.device)
+    seeds = claim.seeds_on(record.device == "cuda")
+    return record.made_from == made_from(claim, seeds, record.device)
 
 
 def keep(root: Path, record: Record) -> Path:
