@@ -13,6 +13,7 @@ from core.runs.status import ENDED
 from tests.browser.driver import Dashboard, Watched, open_browser, settled
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
 TEMPLATE = Path(__file__).resolve().parents[1] / "unit" / "lessons" / "warm_up.toml"
 # The lesson of the tests, small enough to train while somebody waits for it.
 SMALL = {
@@ -67,6 +68,8 @@ def predict(page: Page, lesson: str) -> None:
 def answer_all(page: Page) -> None:
     """Answer each question, rightly or not, and have it checked."""
     card = page.locator(".st-key-card_ask")
+    card.locator(".st-key-check_0 button").wait_for()
+    settled(page)  # all questions are there
     for place in range(card.locator("[class*='st-key-check_']").count()):
         question = card.locator(f"[class*='st-key-answer_'][class$='_{place}']")
         if question.locator("input[type=radio]").count():
