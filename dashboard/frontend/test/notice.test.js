@@ -12,6 +12,7 @@ import { cardsNotice, headNotice, headsNotice, scrubberNotice } from "../src/not
 import { matrixNotice } from "../src/notice/matrix.js"
 import { times } from "../src/notice/words.js"
 import { termOf } from "../src/protocol/glossary.js"
+import { useCatalogue } from "../src/protocol/words.js"
 
 const steps = [0, 100, 900]
 const line = (name, ys, more = {}) => ({ name, runs: 1, steps, ys, ...more })
@@ -77,6 +78,12 @@ test("what is not a number is said, and an empty map says why", () => {
   assert.match(said(map([[1, 1], [null, 1], [null, null]])), /^At step 100: layer 1 has no finite gradient norm\. .*From step 100 on some of it is not a number\.$/)
   assert.equal(said(map([], { steps: [], why: "Waiting for its turn to train." })), "Nothing is drawn yet. Waiting for its turn to train.")
   assert.match(said(map([[null, null]], { steps: [0] })), /^Nothing is drawn yet/)
+})
+
+test("a metric's name leads to its term in every language", () => {
+  useCatalogue({ "Training loss": ["训练损失"], "gradient norm": ["梯度范数"] })
+  assert.deepEqual([termOf("训练损失")?.id, termOf("梯度范数")?.id, termOf("heads")?.id], ["loss", "gradient", "head"])
+  useCatalogue({})
 })
 
 test("factors are told as people read them", () => {
