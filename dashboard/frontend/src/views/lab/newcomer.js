@@ -109,7 +109,10 @@ export class Newcomer {
     say(this.skip, t("Skip"))
     say(this.next, this.at === this.stops.length - 1 ? t("Done") : t("Next"))
     showSidebar(Boolean(drawer))
-    this.parts()[0]?.scrollIntoView({ block: "center", behavior: this.calm ? "auto" : "smooth" })
+    const parts = this.parts()
+    // In the middle, or where that leaves the card no room beside it at the top.
+    const tall = (this.boxOf(parts)?.height ?? 0) > innerHeight - 2 * this.card.offsetHeight - 60
+    parts[0]?.scrollIntoView({ block: tall ? "start" : "center", behavior: this.calm ? "auto" : "smooth" })
     this.place()
   }
 

@@ -1,0 +1,113 @@
+"""Who is here for the first time: the tour, and that it is offered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.driver import Dashboard, Watched, open_browser, settled, switch
+
+pytestmark = pytest.mark.browser
+STOPS = 6
+# The tour's card, its frame, and how much of the frame the card covers.
+WHERE = """() => {
+  const box = s => document.querySelector(s).getBoundingClientRect()
+  const [card, frame] = [box('.tour-card'), box('.tour-frame')]
+  const w = Math.min(card.right, frame.right) - Math.max(card.left, frame.left)
+  const h = Math.min(card.bottom, frame.bottom) - Math.max(card.top, frame.top)
+  return { over: Math.max(0, w) * Math.max(0, h), frame: [frame.width, frame.height],
+    inside: card.left >= 0 && card.top >= 0
+      && card.right <= innerWidth && card.bottom <= innerHeight,
+    seen: frame.right > 0 && frame.left < innerWidth
+      && frame.bottom > 0 && frame.top < innerHeight }
+}"""
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with Dashboard(tmp_path_factory.mktemp("newcomer") / "runs") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser(been_here=False) as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = opened(browser)
+    watched = Watched(page)
+    yield page
+    assert watched.errors == []
+    page.context.close()
+
+
+def opened(browser: Browser, width: int = 1440, height: int = 900, **more: Any) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": height}, **more)
+    page.set_default_timeout(60_000)
+    return page
+
+
+def arrive(page: Page, dashboard: Dashboard, query: str = "") -> None:
+    page.goto(f"{dashboard.url}/{query}")
+    page.wait_for_selector(".st-key-train button:enabled", state="attached")
+    settled(page)
+
+
+def card(page: Page) -> Any:
+    return page.locator(".tour-card")
+
+
+def test_the_tour_is_offered_once_and_takes_nothing_away(page: Page, dashboard: Dashboard) -> None:
+    arrive(page, dashboard)
+    expect(card(page)).to_contain_text("New here?")
+    assert page.evaluate("document.activeElement === document.body"), "nobody asked for it yet"
+    switch(page, "model_placement", "post")  # the page can be used beside it
+    settled(page)
+    assert "model_placement=post" in page.url
+    card(page).get_by_role("button", name="Not now").click()
+    expect(card(page)).to_be_hidden()
+    page.reload()
+    settled(page)
+    page.wait_for_selector(".st-key-train button:enabled")
+    expect(card(page)).to_be_hidden()
+
+
+def test_escape_sends_the_offer_away_for_good(page: Page, dashboard: Dashboard) -> None:
+    arrive(page, dashboard)
+    expect(card(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card(page)).to_be_hidden()
+    page.reload()
+    page.wait_for_selector(".st-key-train button:enabled")
+    settled(page)
+    expect(card(page)).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900)])
+def test_six_stops_by_the_arrow_keys_and_none_is_covered(
+    browser: Browser, dashboard: Dashboard, width: int, height: int
+) -> None:
+    page = opened(browser, width, height)
+    arrive(page, dashboard)
+    card(page).get_by_role("button", name="Take the tour").press("Enter")
+    titles = []
+    for stop in range(STOPS):
+        expect(page.locator(".tour-count")).to_have_text(f"{stop + 1} of {STOPS}")
+        page.wait_for_timeout(900)
+        where = page.evaluate(WHERE)
+        page.screenshot(path=f"test-results/tour-{width}-{stop + 1}.png")
+        titles.append(page.locator(".tour-title").inner_text())
+        assert where["over"] == 0, (titles[-1], where)
+        assert where["inside"], (titles[-1], where)
+        assert where["seen"], (titles[-1], where)
+        assert min(where["frame"]) > 20, (titles[-1], where)
+        page.keyboard.press("ArrowRight")
+    expect(card(page)).to_be_hidden()
+    assert len(set(titles)) == STOPS
+    page.context.close()
