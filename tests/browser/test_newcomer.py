@@ -1,4 +1,4 @@
-"""Who is here for the first time: the tour, and that it is offered once."""
+"""Who is here for the first time: the tour, the simple view, and what is remembered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import Dashboard, Watched, open_browser, settled, switch
+from tests.browser.driver import Dashboard, Watched, open_browser, press, settled, switch
+from tests.browser.walking import LOOK
 
 pytestmark = pytest.mark.browser
 STOPS = 6
@@ -89,7 +90,7 @@ def test_escape_sends_the_offer_away_for_good(page: Page, dashboard: Dashboard) 
     expect(card(page)).to_be_hidden()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900)])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_six_stops_by_the_arrow_keys_and_none_is_covered(
     browser: Browser, dashboard: Dashboard, width: int, height: int
 ) -> None:
@@ -111,3 +112,92 @@ def test_six_stops_by_the_arrow_keys_and_none_is_covered(
     expect(card(page)).to_be_hidden()
     assert len(set(titles)) == STOPS
     page.context.close()
+
+
+def test_the_arrow_back_escape_and_the_way_back_from_the_menu(
+    page: Page, dashboard: Dashboard
+) -> None:
+    arrive(page, dashboard)
+    card(page).get_by_role("button", name="Take the tour").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tour-title")).to_have_text("Train")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".tour-title")).to_have_text("The switches")
+    page.keyboard.press("Escape")
+    expect(card(page)).to_be_hidden()
+    for place in ("", "glossary"):
+        page.goto(f"{dashboard.url}/{place}")
+        settled(page)
+        page.get_by_role("button", name="Help").click()
+        page.get_by_role("button", name="Tour of the Lab").click()
+        page.wait_for_selector(".st-key-train button:enabled")
+        expect(page.locator(".tour-count")).to_have_text(f"1 of {STOPS}")
+        assert page.evaluate("document.activeElement.className").startswith("tour-button")
+        card(page).get_by_role("button", name="Skip").click()
+        expect(card(page)).to_be_hidden()
+
+
+def test_less_motion_is_honoured(browser: Browser, dashboard: Dashboard) -> None:
+    page = opened(browser, reduced_motion="reduce")
+    arrive(page, dashboard)
+    page.evaluate(
+        """() => { window.how = []
+          Element.prototype.scrollIntoView = o => how.push(o.behavior) }"""
+    )
+    card(page).get_by_role("button", name="Take the tour").click()
+    for _ in range(STOPS - 1):
+        page.keyboard.press("ArrowRight")
+    assert set(page.evaluate("how")) == {"auto"}
+    frame = page.locator(".tour-frame")
+    assert frame.evaluate("e => getComputedStyle(e).transitionDuration") in ("0s", "0.2s")
+    assert frame.evaluate("e => getComputedStyle(e).transitionProperty") == "none"
+    page.context.close()
+
+
+def hidden(page: Page, key: str) -> bool:
+    return page.locator(f".st-key-{key}").first.is_hidden()
+
+
+def test_the_simple_view_shows_five_switches_and_is_remembered(
+    page: Page, dashboard: Dashboard
+) -> None:
+    arrive(page, dashboard, "?model_width=32&model_depth=3")
+    page.keyboard.press("Escape")
+    for key in ("model_residual", "model_placement", "model_norm", "model_depth"):
+        assert not hidden(page, key)
+    for key in ("model_family", "model_init", "fold_model", "fold_probes"):
+        assert hidden(page, key)
+    assert page.locator(".st-key-model_placement [role=radio]:visible").count() == 4
+    assert page.evaluate(LOOK) == []
+    said = page.locator(".st-key-switch_model_residual .effect")
+    expect(said).to_contain_text("y = x + F(x)")
+    switch(page, "model_residual", "off")
+    expect(said).to_contain_text("product of Jacobians")
+    page.locator(".st-key-others_differ summary").click()
+    expect(page.locator(".others")).to_contain_text("Width")
+    before = page.url
+    press(page, "show_all")
+    page.wait_for_selector(".st-key-fold_model summary:visible")
+    assert page.url == before
+    assert page.locator(".st-key-model_placement [role=radio]:visible").count() == 9
+    settled(page)
+    page.reload()
+    page.wait_for_selector(".st-key-fold_model summary:visible")
+    assert "model_width=32" in page.url
+    switch(page, "lab_view", "simple")
+    page.wait_for_selector(".st-key-fold_model summary", state="hidden")
+    assert page.url == before
+
+
+def test_arrow_keys_walk_over_what_is_shown_alone(page: Page, dashboard: Dashboard) -> None:
+    arrive(page, dashboard)
+    page.keyboard.press("Escape")
+    chosen = page.locator(".st-key-model_placement [role=radio][aria-checked=true]")
+    chosen.focus()
+    seen = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if not page.evaluate("document.activeElement.closest('.st-key-model_placement')"):
+            break
+        seen.append(page.evaluate("document.activeElement.innerText"))
+    assert set(seen) <= {"pre", "post", "sandwich", "none"}
