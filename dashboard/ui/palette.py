@@ -20,7 +20,7 @@ LIGHT = {
     "line": "#e4e1d8",
     "grid": "#e9e6de",
     "ink": "#1d2136",
-    "muted": "#676b7c",
+    "muted": "#626677",
     "add": "#c57600",
     "norm": "#00856a",
     "attention": "#2f7fc1",

@@ -166,8 +166,6 @@ export class HeadCards {
     const said = scores ? parts.join(" · ") : "…"
     say(card.more, both || said)
     card.more.classList.toggle("anl-more-both", Boolean(both))
-    card.node.setAttribute("aria-label", t("layer {layer}, head {head}, {pattern}: {scores}",
-      { layer: layer + 1, head: head + 1, pattern: CALLED[name] ?? name, scores: both || said }))
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
   }
