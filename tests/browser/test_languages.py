@@ -74,7 +74,7 @@ def english(text: str) -> list[str]:
     """The English words of a text that no name, unit or key explains."""
     if STREAMLITS.fullmatch(text):
         return []
-    rest = PAPERS.sub(" ", re.sub(r"/\S+", " ", text))
+    rest = PAPERS.sub(" ", re.sub(r"[A-Za-z0-9_.-]*/\S+", " ", text))
     if not CJK.search(text):
         rest = UNITS_AND_KEYS.sub(" ", rest)
     rest = re.sub(r"`[^`]*`|“[^”]*”|\w+ (==|>=) .*|[\w.-]*[_./=][\w.-]*", " ", rest)

@@ -31,7 +31,6 @@ export class Help {
     this.panel.id = `anl-what-${++made}`
     this.panel.tabIndex = -1
     this.panel.setAttribute("popover", "auto") // closed by Escape and by a press beside it
-    this.panel.setAttribute("role", "dialog")
     this.panel.setAttribute("aria-label", t("What am I looking at?"))
     this.axes = el("p")
     this.theory = el("p", "anl-what-theory")
@@ -60,6 +59,8 @@ export class Help {
   /** @param {boolean} open */
   toggles(open) {
     this.panel.style.visibility = open ? "hidden" : ""
+    if (open) this.panel.setAttribute("role", "dialog")
+    else this.panel.removeAttribute("role") // what is closed is no dialog of this page
     if (open) this.fill()
   }
 
