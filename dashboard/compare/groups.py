@@ -11,8 +11,9 @@ from core.catalogue.naming import names
 from core.config.alike import SCHEDULE
 from core.config.describe import short_title
 from core.config.words import format_value
-from core.language import SOURCE, current, mark, t
+from core.language import mark, t
 from dashboard.catalogue.run_names import of_one_setting
+from dashboard.ui.language import named
 
 NOTHING, SEED, TAG, GRID = mark("nothing"), mark("seed"), mark("tag"), mark("grid")
 
@@ -26,10 +27,10 @@ def ways(entries: Sequence[Entry]) -> list[str]:
 
 
 def way_words(by: str) -> str:
-    """A way as people read it: a setting as filters name it, in other languages by its title."""
+    """A way as people read it."""
     if by in (NOTHING, SEED, TAG, GRID):
         return t(by)
-    return by if current() == SOURCE else t(short_title(by))
+    return named(by, short_title(by))
 
 
 def labels(entries: Sequence[Entry], by: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted
 from dashboard.live.feed import store
 from dashboard.report.page import report
+from dashboard.ui.language import in_this_language
 
 ARRIVES = 0.5  # seconds
 FORMS: dict[Format, tuple[str, str]] = {
@@ -48,7 +49,7 @@ def export_popover(entries: Sequence[Entry], ticked: bool = False) -> None:
         for form, (label, what) in FORMS.items():
             st.download_button(
                 t(label),
-                _made(runs, form),
+                in_this_language(_made(runs, form)),
                 f"runs-{form}.zip" if form != "zip" else "runs.zip",
                 "application/zip",
                 key=f"export_{form}",
@@ -64,7 +65,7 @@ def _model_button(runs: Sequence[Run]) -> None:
     why = _no_model(runs)
     st.download_button(
         t("Model for transformers"),
-        _model(runs),
+        in_this_language(_model(runs)),
         "model.zip",
         "application/zip",
         key="export_transformers",
@@ -148,7 +149,7 @@ def _ask(entries: Sequence[Entry], labels: Mapping[str, str]) -> None:
 
     st.download_button(
         t("Download report"),
-        make,
+        in_this_language(make),
         f"{_slug(said['title']) or 'report'}.html",
         "text/html",
         key="report_download",

@@ -28,6 +28,7 @@ from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
 from dashboard.notice import pages as notice
 from dashboard.ui import cards, cost, units
+from dashboard.ui.language import named
 
 # One word each; the chart below says it whole.
 SHORT_STATISTICS = {
@@ -170,7 +171,7 @@ def _rewire(run: Run) -> None:
             t("Setting"),
             actions.REWIRABLE,
             key="switch_setting",
-            format_func=lambda name: t(title_of(f"model.{name}")),
+            format_func=lambda name: named(name, title_of(f"model.{name}")),
         )
         options = choices(f"model.{what}")
         other = actions.first_other(options, getattr(run.config.model, what))

@@ -12,6 +12,7 @@ from dashboard.learn import actions, export
 from dashboard.learn.model import Shown
 from dashboard.learn.words import label, right_answer
 from dashboard.ui import cards
+from dashboard.ui.language import in_this_language
 from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
 
@@ -106,7 +107,7 @@ def _end(shown: Shown) -> None:
         if not shown.hides("export"):
             st.download_button(
                 t("Page with the answer key"),
-                partial(export.page, shown),
+                in_this_language(partial(export.page, shown)),
                 f"lesson-{lesson.id}.html",
                 "text/html",
                 key="lesson_export",

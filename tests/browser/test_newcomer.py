@@ -128,7 +128,7 @@ def test_the_arrow_back_escape_and_the_way_back_from_the_menu(
     for place in ("", "glossary"):
         page.goto(f"{dashboard.url}/{place}")
         settled(page)
-        page.get_by_role("button", name="Help").click()
+        page.get_by_role("button", name="Help: tour").click()
         page.get_by_role("button", name="Tour of the Lab").click()
         page.wait_for_selector(".st-key-train button:enabled")
         expect(page.locator(".tour-count")).to_have_text(f"1 of {STOPS}")

@@ -97,7 +97,11 @@ export class Newcomer {
     addEventListener("scroll", this.place, { capture: true, passive: true })
     addEventListener("resize", this.place)
     clearInterval(this.timer)
-    this.timer = setInterval(this.place, EACH)
+    this.timer = setInterval(() => {
+      // A rerun of the page may open the sidebar again, over what is spoken of.
+      if (this.at >= 0) showSidebar(Boolean(this.stops[this.at].drawer))
+      this.place()
+    }, EACH)
   }
 
   /** @param {number} stop */
