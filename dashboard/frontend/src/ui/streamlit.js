@@ -42,7 +42,8 @@ export function openPage(path) {
  * @param {boolean} wanted
  */
 export function showSidebar(wanted) {
-  const open = document.querySelector("[data-testid=stSidebar][aria-expanded=true]") !== null
+  // In a narrow window it has no aria-expanded; what opens it is there only while it is folded.
+  const open = document.querySelector("[data-testid=stSidebar]") !== null && document.querySelector("[data-testid=stExpandSidebarButton]") === null
   const narrow = innerWidth <= 768
   if (wanted === open || (!wanted && !narrow)) return
   const button = document.querySelector(wanted ? "[data-testid=stExpandSidebarButton]" : "[data-testid=stSidebarCollapseButton] button")
