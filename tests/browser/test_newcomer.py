@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from tests.browser.driver import Dashboard, Watched, open_browser, press, settled, switch
 from tests.browser.walking import LOOK
@@ -101,6 +102,9 @@ def test_six_stops_by_the_arrow_keys_and_none_is_covered(
     for stop in range(STOPS):
         expect(page.locator(".tour-count")).to_have_text(f"{stop + 1} of {STOPS}")
         page.wait_for_timeout(900)
+        # What it speaks of may still move on a busy machine; the card follows four times a second.
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(f"({WHERE})().over === 0", timeout=10_000)
         where = page.evaluate(WHERE)
         page.screenshot(path=f"test-results/tour-{width}-{stop + 1}.png")
         titles.append(page.locator(".tour-title").inner_text())

@@ -144,7 +144,8 @@ export class Newcomer {
     const groups = (this.stops[this.at]?.at ?? []).map((group) => group.flatMap((selector) => [...document.querySelectorAll(selector)])
       .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 0))
     const there = groups.filter((group) => group.length)
-    return there.find((group) => (this.boxOf(group)?.height ?? 0) < innerHeight - this.card.offsetHeight - 60) ?? there.at(-1) ?? []
+    const fits = (/** @type {Element[]} */ group) => (this.boxOf(group)?.height ?? 0) < innerHeight - this.card.offsetHeight - 60
+    return there.find(fits) ?? there.at(-1)?.slice(0, 1) ?? []
   }
 
   /** @param {Element[]} parts */
