@@ -102,8 +102,12 @@ def stop(id: str) -> None:
                 st.session_state[PROBLEM] = t(error)
 
 
-def answer(id: str, place: int, given: float | int | None) -> None:
-    """Keep an answer; with the last one the lesson is done."""
+def answer(id: str, place: int, key: str) -> None:
+    """Keep the answer that the widget of that key holds; with the last one the lesson is done.
+
+    Read now: a number that was typed arrives together with the press on the button.
+    """
+    given = st.session_state.get(key)
     if given is None:
         return
     answers = {**reading.of(id).answers, place: given}

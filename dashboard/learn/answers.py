@@ -76,8 +76,8 @@ def _question(shown: Shown, place: int, question: Question) -> None:
         t("Check"),
         key=f"check_{place}",
         on_click=actions.answer,
-        args=(id, place, given),
-        disabled=given is None,
+        args=(id, place, key),
+        disabled=given is None and bool(question.options),
     )
     if before is not None:
         st.html(render("learn/answer", **judged(shown, place, before)))

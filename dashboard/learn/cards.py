@@ -186,6 +186,8 @@ def run(shown: Shown) -> None:
                 )
         if kept.predicted is None:
             st.caption(t("Predict first."))
+        elif shown.under_way:
+            st.caption(t("They train now. Below, 3 shows them live; 4 explains what came out."))
         for sentence in filter(None, (enqueue.problem(), cost.problem)):
             cards.problem(sentence)
         if not shown.hides("settings"):
