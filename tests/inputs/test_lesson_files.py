@@ -41,8 +41,12 @@ def test_any_formula(text: str) -> None:
         formula.value({"a": 2, "b": float("nan")}, {})
 
 
+# Checks that ran before in this process may have told it to take the smallest floats for 0.
+NUMBERS = strategies.floats(allow_subnormal=False)
+
+
 @some(600)
-@given(texts | strategies.lists(strategies.floats()).map(lambda n: ", ".join(map(str, n))))
+@given(texts | strategies.lists(NUMBERS).map(lambda n: ", ".join(map(str, n))))
 def test_any_vector(text: str) -> None:
     try:
         x = by_hand.vector(text)

@@ -201,6 +201,6 @@ def test_formulas_within_sentences_are_written_as_such() -> None:
 
 def test_the_page_speaks_chinese(page: AppTest) -> None:
     page.session_state[KEPT] = "zh"
-    words = said(opened(page, "theorem-1"))
-    assert "未定" in words
+    words = said(opened(page, "shattered-gradients"))
+    assert "未定" in words, "its seeds do not decide it in the record that ships"
     assert "定理 1" in words
