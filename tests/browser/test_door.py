@@ -25,7 +25,6 @@ from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
-expect.set_options(timeout=60_000)
 
 PAGES = ("", "compare", "attention", "anatomy", "runs")
 TOKEN = "a-word-that-nobody-guesses"
