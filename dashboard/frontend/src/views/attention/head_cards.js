@@ -136,7 +136,7 @@ export class HeadCards {
     const head_ = el("div", "anl-head-card-title")
     head_.append(title, " ", name)
     bar.append(fill)
-    text.append(head_, bar, more)
+    text.append(head_, bar, " ", more)
     node.append(canvas, text)
     node.onclick = () => this.pick(layer, head)
     this.spacer.append(node)
@@ -166,6 +166,9 @@ export class HeadCards {
     const said = scores ? parts.join(" · ") : "…"
     say(card.more, both || said)
     card.more.classList.toggle("anl-more-both", Boolean(both))
+    // What is seen is a part of the name, so that who speaks to the page can say it.
+    card.node.setAttribute("aria-label", t("layer {layer}, head {head}", { layer: layer + 1, head: head + 1 }) + ": "
+      + [card.title, card.name, card.more].map((part) => part.textContent).join(" "))
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
   }
