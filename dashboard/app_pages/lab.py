@@ -7,6 +7,7 @@ from dashboard.address import page
 from dashboard.lab import advice, cards, focus, forking, model, switches, view
 from dashboard.live.feed import store
 from dashboard.settings.form import to_config
+from dashboard.ui import kept
 
 forking.arrive()
 with st.sidebar:
@@ -18,6 +19,10 @@ with st.sidebar:
 lab = model.load(page.query(), store(), values, focus.kept())
 focus.settle(lab.ids)
 page.show(lab.problems)
+with st.container(key="newcomer"):
+    if not kept.kept(kept.TOUR):
+        st.html('<span class="tour-expected"></span>')
+    components.newcomer("tour", st.session_state[view.KEY])
 left, right = st.columns([42, 58], gap="small")
 with left:
     cards.block(lab)
@@ -34,8 +39,6 @@ else:
     advice.card(lab.shown, lab.verdicts)
     cards.depth(lab.focus, lab.ids)
     cards.activation(lab.focus)
-with st.container(key="newcomer"):
-    components.newcomer("tour", st.session_state[view.KEY])
 if lab.config and vocab:
     with cost:
         cards.price(lab.config, vocab, fork.step if fork else 0)

@@ -1,5 +1,5 @@
-// Who is here for the first time is offered a tour of the Lab. It stands beside what it speaks of and
-// takes nothing away: the page can be used all the while. Whether it was seen, and how many switches are
+// Who is here for the first time is offered a tour of the Lab, in a line above the page. The tour stands
+// beside what it speaks of and takes nothing away: the page can be used all the while. Whether it was seen, and how many switches are
 // shown, is kept by the browser.
 
 import { t } from "../../protocol/words.js"
@@ -49,6 +49,7 @@ export class Newcomer {
     bar.append(this.count, this.skip, this.back, this.next)
     this.card.append(this.words, bar)
     this.layer.append(this.frame, this.card)
+    this.root = root
     root.append(this.layer)
     this.press = this.press.bind(this)
     this.place = this.place.bind(this)
@@ -72,18 +73,31 @@ export class Newcomer {
 
   tick() {}
 
-  // A card in the corner, which takes no focus: nobody asked for it yet.
+  // A line of the page, which covers nothing and takes no focus: nobody asked for it yet.
   invite() {
     this.at = -1
-    this.open()
+    this.stops = tourStops()
+    this.offered(true)
+    document.addEventListener("keydown", this.press)
     this.write(t("New here?"), t("A tour of six stops says what stands where. One minute."))
     say(this.skip, t("Not now"))
     say(this.next, t("Take the tour"))
   }
 
+  // The card is a line of the page while it is offered, else it lies above it.
+  /** @param {boolean} on */
+  offered(on) {
+    this.card.classList.toggle("tour-offer", on)
+    this.card.setAttribute("role", on ? "region" : "dialog")
+    this.card.removeAttribute("style")
+    if (on) this.root.prepend(this.card)
+    else this.layer.append(this.card)
+  }
+
   start() {
     sessionStorage.removeItem(WANTED)
     this.before = document.activeElement
+    this.offered(false)
     this.open()
     this.go(0)
     this.next.focus({ preventScroll: true })
@@ -154,6 +168,7 @@ export class Newcomer {
   }
 
   place() {
+    if (this.at < 0) return
     this.layer.classList.toggle("tour-away", isAsking())
     const box = this.boxOf(this.parts())
     this.frame.hidden = !box
@@ -187,6 +202,7 @@ export class Newcomer {
   }
 
   close() {
+    this.offered(false)
     clearInterval(this.timer)
     document.removeEventListener("keydown", this.press)
     removeEventListener("scroll", this.place, { capture: true })
