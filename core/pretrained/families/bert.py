@@ -10,11 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from core.config import ModelConfig
-from core.pretrained.families.family import Config, Family, number, only, real, unlike
+from core.pretrained.families.family import (
+    ACTIVATIONS,
+    WRITTEN,
+    Config,
+    Family,
+    number,
+    only,
+    real,
+    unlike,
+)
 from core.pretrained.rules import Positions, Repeated, Rule, Stacked, Way
 
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
-               "relu": "relu"}  # fmt: skip
 TENSORS = {
     "attn.f.out": "attention.output.dense",
     "attn.post": "attention.output.LayerNorm",
@@ -93,7 +100,6 @@ class _BERT(Family):
     def misfit(self, model: ModelConfig) -> str | None:
         return unlike(
             model,
-            family=("transformer",),
             causal=(False,),
             positions=("learned",),
             norm=("layer",),
@@ -105,16 +111,10 @@ class _BERT(Family):
             tie_embeddings=(True,),
             head_bias=(False,),
             qk_norm=("off",),
-            value_residual=(False,),
-            embedding_scale=(False,),
-            sublayers=("both",),
-            residual=("on",),
-            scaling=("one", "gpt2"),
-            overrides=((),),
         )
 
     def config(self, model: ModelConfig, vocabulary: int) -> dict[str, Any]:
-        act = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}[model.activation]
+        act = WRITTEN[model.activation]
         return {
             "hidden_size": model.width,
             "num_hidden_layers": model.depth,

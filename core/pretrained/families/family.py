@@ -8,12 +8,25 @@ from typing import Any
 
 from core.config import ModelConfig
 from core.language import Message
-from core.pretrained.rules import Rule
+from core.pretrained.rules import Rule, Zero
 from core.pretrained.tensors import PretrainedError
 
 Config = Mapping[str, Any]
 # What is left of a source's context, which may be longer than any network here.
 MOST_CONTEXT = 8192
+# Their names of an ungated feed-forward network's activation, and the one that is written.
+ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+               "relu": "relu"}  # fmt: skip
+WRITTEN = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}
+# What no family has otherwise.
+PLAIN: dict[str, tuple[Any, ...]] = {
+    "value_residual": (False,),
+    "embedding_scale": (False,),
+    "sublayers": ("both",),
+    "residual": ("on",),
+    "scaling": ("one", "gpt2"),
+    "overrides": ((),),
+}
 
 
 class Family(ABC):
@@ -93,8 +106,19 @@ def _wrong(kind: str, name: str, value: Any, accepted: str) -> PretrainedError:
 
 
 def unlike(model: ModelConfig, **accepted: tuple[Any, ...]) -> str | None:
-    """The first setting that is none of the accepted values, as "model.placement post"."""
-    for name, values in accepted.items():
+    """The first setting that is none of the accepted values, or that no family has, as
+    "model.placement post"."""
+    for name, values in ({"family": ("transformer",)} | accepted | PLAIN).items():
         if getattr(model, name) not in values:
             return f"model.{name} {getattr(model, name)}"
     return None
+
+
+def output_rules(model: ModelConfig, vocabulary: int, head: str) -> list[Rule]:
+    """The output layer, where it is not the embedding's; theirs has no bias."""
+    found = []
+    if not model.tie_embeddings:
+        found.append(Rule("head.weight", (vocabulary, model.width), (head,)))
+    if model.head_bias:
+        found.append(Rule("head.bias", (vocabulary,), (), Zero(vocabulary)))
+    return found

@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from core.config import ModelConfig
-from core.pretrained.families.family import MOST_CONTEXT, Config, Family, number, only, real, unlike
-from core.pretrained.rules import First, Rule, Transposed, Way, Zero
+from core.pretrained.families.family import (
+    ACTIVATIONS,
+    MOST_CONTEXT,
+    WRITTEN,
+    Config,
+    Family,
+    number,
+    only,
+    output_rules,
+    real,
+    unlike,
+)
+from core.pretrained.rules import First, Rule, Transposed, Way
 
-ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu",
-               "relu": "relu"}  # fmt: skip
 TENSORS = {
     "attn.pre": "ln_1",
     "attn.f.qkv": "attn.c_attn",
@@ -71,16 +80,11 @@ class _GPT2(Family):
                     found.append(Rule(f"{ours}.bias", shape[:1], (f"{other}.bias",)))
         for leaf in ("weight", "bias")[: 1 + model.bias]:
             found.append(Rule(f"final_norm.{leaf}", (width,), (f"ln_f.{leaf}",)))
-        if not model.tie_embeddings:
-            found.append(Rule("head.weight", (vocabulary, width), (self.head,)))
-        if model.head_bias:
-            found.append(Rule("head.bias", (vocabulary,), (), Zero(vocabulary)))
-        return found
+        return found + output_rules(model, vocabulary, self.head)
 
     def misfit(self, model: ModelConfig) -> str | None:
         return unlike(
             model,
-            family=("transformer",),
             positions=("learned",),
             causal=(True,),
             norm=("layer",),
@@ -90,16 +94,10 @@ class _GPT2(Family):
             final_norm=("auto", "on"),
             embedding_norm=(False,),
             qk_norm=("off",),
-            value_residual=(False,),
-            embedding_scale=(False,),
-            sublayers=("both",),
-            residual=("on",),
-            scaling=("one", "gpt2"),
-            overrides=((),),
         )
 
     def config(self, model: ModelConfig, vocabulary: int) -> dict[str, Any]:
-        act = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}[model.activation]
+        act = WRITTEN[model.activation]
         return {
             "n_embd": model.width,
             "n_layer": model.depth,

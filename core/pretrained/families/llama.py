@@ -19,7 +19,7 @@ from typing import Any
 
 from core.config import ModelConfig
 from core.language import Message
-from core.pretrained.families.family import Config, Family, number, only, real, unlike
+from core.pretrained.families.family import Config, Family, number, only, output_rules, real, unlike
 from core.pretrained.rules import Repeated, Rule, Stacked, Way, Zero
 from core.pretrained.tensors import PretrainedError
 
@@ -128,16 +128,11 @@ class _Llama(Family):
                 weight = f"{theirs}.self_attn.{part}_norm.weight"
                 found.append(Rule(f"{ours}.attn.f.{part}_norm.weight", (size,), (weight,), way))
         found.append(Rule("final_norm.weight", (width,), ("norm.weight",)))
-        if not model.tie_embeddings:
-            found.append(Rule("head.weight", (vocabulary, width), (self.head,)))
-        if model.head_bias:
-            found.append(Rule("head.bias", (vocabulary,), (), Zero(vocabulary)))
-        return found
+        return found + output_rules(model, vocabulary, self.head)
 
     def misfit(self, model: ModelConfig) -> str | None:
         return unlike(
             model,
-            family=("transformer",),
             positions=("rotary",),
             causal=(True,),
             norm=("rms",),
@@ -147,12 +142,6 @@ class _Llama(Family):
             bias=(False, True) if self.may_bias else (False,),
             final_norm=("auto", "on"),
             embedding_norm=(False,),
-            value_residual=(False,),
-            embedding_scale=(False,),
-            sublayers=("both",),
-            residual=("on",),
-            scaling=("one", "gpt2"),
-            overrides=((),),
         )
 
     def config(self, model: ModelConfig, vocabulary: int) -> dict[str, Any]:
