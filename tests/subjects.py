@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import torch
-from conftest import small
 from pydantic import ValidationError
 from torch import nn
 
@@ -19,6 +18,7 @@ from core.models import build_model
 from core.runs import Run, RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.conftest import small
 
 VOCABULARY = 11
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from dashboard.ui.navigation import names
 from dashboard.web import assets
-from tests.browser.driver import Dashboard, open_browser, settled
+from tests.browser.driver import Dashboard, settled
 from tests.browser.walking import AWAITED, LOOK
 from tests.fake_runs import finished
 
@@ -35,12 +35,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(tmp_path_factory.mktemp("accessible") / "runs") as one:
         finished(one.store, "pre-ln-lives", steps=120)
         finished(one.store, "post-ln-dies", fate="plateau", steps=120, model__placement="post")
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
         yield one
 
 

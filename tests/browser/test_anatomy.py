@@ -18,7 +18,7 @@ from core.jobs import inspections
 from core.runs import Run
 from core.runs.locks import is_locked
 from dashboard.anatomy.generate import beginning
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, press, settled, switch
 from tests.fake_runs import LiveFakeRun
 from tests.farm import wait_until
 from tests.subjects import trained
@@ -42,12 +42,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         if is_locked(lock):
             os.kill(int(lock.read_text()), signal.SIGKILL)
         assert "Traceback" not in (log := one.log.read_text()), log
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from core.jobs.inspections import inspector_lock
 from core.runs import Run, RunStore
 from core.runs.locks import is_locked
 from dashboard.ui.palette import ATTENTION, DIVERGING
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, settled, switch
 from tests.conftest import SMALL
 from tests.fake_runs import Faker, LiveFakeRun, config, finished
 from tests.farm import wait_until
@@ -39,12 +39,6 @@ VIEW = """name => {
   const view = window.addnormHub && [...window.addnormHub.views].find(v => v.cards && v.scrubber)
   return name === "grid" ? view?.grid.place : view?.large.matrix.place
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

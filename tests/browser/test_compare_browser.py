@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.config import RunConfig
 from core.runs import RunStore
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, press, settled, switch
 from tests.conftest import SMALL
 from tests.fake_runs import finished
 
@@ -40,12 +40,6 @@ STATE = """() => {
       [l.ariaRowIndex, l.innerText, l.querySelector("input").checked, l.ariaCurrent]).sort(),
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import Dashboard, open_browser, press, settled
+from tests.browser.driver import Dashboard, press, settled
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from core.jobs.processes import CHECKS
 from core.runs.locks import is_locked
-from tests.browser.driver import Dashboard, Watched, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, Watched, press, settled, switch
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from core.machine import slots
 from core.runs import RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled
+from tests.browser.driver import Dashboard, Watched, choose, press, settled
 from tests.conftest import small
 from tests.farm import wait_until
 
@@ -24,12 +23,6 @@ expect.set_options(timeout=60_000)
 
 BRANCH = """() => (document.querySelector(".st-key-loss .anl-plot")?.data ?? []).flatMap(
   (trace) => (trace.marker?.symbol === "triangle-right" ? trace.text : []))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 def test_a_fork_starts_where_the_page_says_and_the_queue_obeys(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.driver import Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, settled
 
 pytestmark = pytest.mark.browser
 
@@ -15,12 +15,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(tmp_path_factory.mktemp("glossary") / "runs") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
         yield one
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, settled
 from tests.fake_runs import finished
 from tests.inputs.test_addresses import OWN
 
@@ -26,12 +26,6 @@ ADDRESSES = {
     "anatomy": ("anatomy", "anatomy_prompt"),
     "runs": ("runs", "runs_filter"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

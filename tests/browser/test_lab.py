@@ -23,7 +23,6 @@ from tests.browser.driver import (
     Dashboard,
     Watched,
     choose,
-    open_browser,
     press,
     settled,
     switch,
@@ -43,12 +42,6 @@ RANGES = """selector => {
 # Each run has two, the raw one and the smoothed one.
 DRAWN = """([selector, runs]) => [...document.querySelector(selector)?.querySelectorAll(
   ".scatterlayer .trace .js-line") ?? []].filter(p => p.getAttribute("d")).length >= 2 * runs"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from core.language import DRAFTS, LANGUAGES
 from core.metrics.names import OBSERVABLES, STATISTICS
 from core.runs.locks import is_locked
 from dashboard.anatomy.choice import SECTIONS
-from tests.browser.driver import Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, settled
 from tests.subjects import trained
 
 pytestmark = pytest.mark.browser
@@ -100,12 +100,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         if is_locked(lock):
             os.kill(int(lock.read_text()), signal.SIGKILL)
         assert "Traceback" not in (log := one.log.read_text()), log
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 # Every page with all its sections: its address, with the runs' ids for a and b.

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.lessons import lessons, recorded
 from core.runs.status import ENDED
-from tests.browser.driver import Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, settled
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -40,12 +40,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     (home / "own").mkdir()
     (home / "own" / "90-small.toml").write_text(text, "utf-8")
     with Dashboard(home / "runs", ADDNORM_LESSONS=str(home / "own")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
         yield one
 
 

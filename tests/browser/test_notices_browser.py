@@ -8,18 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import RunStore
-from tests.browser.driver import Dashboard, Watched, open_browser, settled
+from tests.browser.driver import Dashboard, Watched, settled
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 OPEN = ".anl-what-panel:popover-open"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import Run, Status
-from tests.browser.driver import Dashboard, open_browser, settled, switch
+from tests.browser.driver import Dashboard, settled, switch
 from tests.fake_runs import LiveFakeRun, finished
 
 pytestmark = pytest.mark.browser
@@ -27,12 +27,6 @@ WORDS = {
     "running": "training",
 }
 WRONG = (Path(__file__).parent / "state_card.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from core.runs import Run
 from core.runs.status import ENDED
 from core.verdicts.labels import LIVE
 from tests.browser import walking
-from tests.browser.driver import Dashboard, choose, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, choose, press, settled, switch
 from tests.browser.walking import Walk, until
 
 pytestmark = pytest.mark.browser
@@ -35,12 +35,6 @@ expect.set_options(timeout=90_000)
 PAGES = ("Lab", "Learn", "Compare", "Attention", "Anatomy", "Evidence", "Runs", "Glossary")
 STEPS = 60  # of most runs: enough for two evaluations, a few seconds of training
 FIELD = ".st-key-{} input"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core import presets
 from core.config import RunConfig
@@ -20,6 +19,7 @@ from core.runs.status import Order
 from core.training.control import NullControl
 from core.training.trainer import Trainer
 from core.verdicts.verdict import WINDOW, Verdict, judge
+from tests.conftest import small
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core import durations, grids
 from core.config import RunConfig
 from core.grids import GridError
 from core.runs import RunStore
+from tests.conftest import small
 from tests.fake_runs import finished
 
 PLACED = {"model.placement": ["pre", "post", "none"]}

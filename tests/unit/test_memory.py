@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core import memory
 from core.memory import Gpu, Memory, in_bytes, oom_kills, ram, was_killed
 from core.runs import RunStore, Status
+from tests.conftest import small
 
 GB, MB = 10**9, 10**6
 

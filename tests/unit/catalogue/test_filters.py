@@ -5,11 +5,11 @@ import math
 import os
 
 import pytest
-from conftest import small
 
 from core.catalogue.filter_fields import OWN, kinds, meant
 from core.catalogue.filters import LONGEST, FilterError, parse
 from core.config import settings
+from tests.conftest import small
 
 RUN = {
     **small(model__depth=12, model__residual="attention").flat(),

@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core.catalogue.filters import parse
 from core.catalogue.index import told
@@ -20,6 +19,7 @@ from core.metrics.writer import SeriesWriter
 from core.runs import Run, RunStore, Status
 from core.runs.status import STATES
 from core.training.control import NullControl
+from tests.conftest import small
 from tests.fake_runs import Faker, config, finished
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from conftest import small
 from streamlit.testing.v1 import AppTest
 
 from core.anatomy import operations as targets
@@ -12,6 +11,7 @@ from dashboard.address.param import among, within
 from dashboard.anatomy import block, choice, operations
 from dashboard.anatomy.generate import beginning
 from dashboard.anatomy.streams import growth
+from tests.conftest import small
 
 WIRINGS = [
     {"model__placement": "post"},

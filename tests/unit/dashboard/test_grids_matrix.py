@@ -1,7 +1,6 @@
 """Which trained: axes, cells, what is averaged, colours that can be read, the live count."""
 
 import pytest
-from conftest import small
 
 from core import grids
 from core.catalogue import index
@@ -11,6 +10,7 @@ from dashboard import api
 from dashboard.compare import matrix
 from dashboard.ui.palette import COLOURS, LEARNED, contrast
 from tests import routes
+from tests.conftest import small
 from tests.fake_runs import finished
 
 DEEP = {"probes__every": 0}

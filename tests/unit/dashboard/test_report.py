@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core import cli
 from core.catalogue import index as catalogue
@@ -27,6 +26,7 @@ from dashboard.report.paper import matrix
 from dashboard.report.series import groups, lines, profiles
 from dashboard.ui.palette import COLOURS
 from dashboard.web import assets
+from tests.conftest import small
 from tests.fake_runs import Faker, checkpoint, config, finished
 from tests.many_runs import make
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from conftest import small
 
 from core.catalogue import index as catalogue
 from core.runs import RunStore
 from dashboard.catalogue import run_names
+from tests.conftest import small
 
 CHANGES = (
     {},

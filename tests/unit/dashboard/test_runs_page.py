@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import small
 from streamlit.testing.v1 import AppTest
 
 from core.catalogue import index as catalogue
@@ -20,6 +19,7 @@ from dashboard.compare.address import Choice
 from dashboard.components import table
 from dashboard.runs import actions, cards, listing
 from dashboard.runs.sizes import Sizes
+from tests.conftest import small
 from tests.fake_runs import finished
 
 PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "runs.py"

@@ -10,7 +10,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import small
 from pydantic import ValidationError
 
 from core.config import SYNTHETIC, DataConfig, RunConfig, applies, explain
@@ -25,6 +24,7 @@ from core.data.tasks.sort import Sort
 from core.data.tasks.task import ALPHABET, Task
 from core.heads.scores import period_of
 from core.training.objectives import IGNORED, task_of
+from tests.conftest import small
 
 
 def text(name: str, **settings: object) -> tasks.Synthetic:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core import grids
 from core.jobs import control, enqueue, environment, training_worker, waiting
@@ -22,6 +21,7 @@ from core.jobs.queue import run_queue
 from core.machine import slots
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import is_locked
+from tests.conftest import small
 from tests.farm import farm, one_core, wait_until
 
 __all__ = ["farm"]  # a fixture

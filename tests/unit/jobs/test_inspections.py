@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import small
 from pydantic import TypeAdapter
 
 from core.__main__ import main
@@ -27,6 +26,7 @@ from core.jobs.inspections import Inspection, Record, ask, find, look
 from core.jobs.launcher import standby_lock
 from core.runs import Run, RunError, RunStore
 from core.runs.locks import Lock, is_locked
+from tests.conftest import small
 from tests.farm import wait_until
 from tests.subjects import asking, trained
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small as smallest
 
 from core.config import RunConfig
 from core.jobs import control, enqueue, environment, machine, waiting
@@ -21,6 +20,7 @@ from core.jobs.queue import run_queue
 from core.machine import cores, slots
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import is_locked
+from tests.conftest import small as smallest
 from tests.farm import farm, pid_of, wait_until
 
 __all__ = ["farm"]  # a fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small
 
 from core.catalogue.summary import summary_of
 from core.files import read_json
@@ -24,6 +23,7 @@ from core.runs.status import RESUMABLE
 from core.training.control import NullControl
 from core.training.devices import is_out_of_memory
 from core.training.trainer import Trainer
+from tests.conftest import small
 
 # A step of it keeps some 950 MB: more than what a process that ran many tests has at hand.
 LARGE = {

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core.jobs import changes, slots, training_worker
 from core.jobs.changes import Changes
@@ -25,6 +24,7 @@ from core.jobs.worker import Worker
 from core.marker_queue import MarkerQueue
 from core.runs import RunStore
 from core.runs.locks import Lock, is_locked
+from tests.conftest import small
 from tests.farm import pid_of, wait_until
 from tests.subjects import trained
 

@@ -7,13 +7,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core.__main__ import main
 from core.cli import runs as runs_command
 from core.jobs import launcher, places, training_worker
 from core.jobs.queue import place_of, run_queue, waiting
 from core.runs import Run, RunError, RunStore, Status
+from tests.conftest import small
 from tests.fake_runs import checkpoint, finished
 
 

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core import durations, grids, memory
 from core.__main__ import main
@@ -18,6 +17,7 @@ from core.jobs.room import Entry, Room, room
 from core.jobs.slots import Slot
 from core.memory import Gpu, Memory
 from core.runs import RunError, RunStore, Status
+from tests.conftest import small
 
 GB = 10**9
 LARGE = {

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small
 
 from core.config.rough import rough_times
 from core.config.units import unit
@@ -16,6 +15,7 @@ from core.probes.depth import token_cosine
 from core.runs.events import EventLog, append_event
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.conftest import small
 
 LETTERS = unit("character")
 

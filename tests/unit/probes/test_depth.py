@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import small
 
 from core.models import build_model
 from core.probes.depth import effective_rank, entropy, profiles, singular_values
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.conftest import small
 
 
 def uniform(size: int) -> torch.Tensor:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core.__main__ import main
 from core.jobs.training_worker import adopt_orphans
 from core.marker_queue import MarkerQueue
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import Lock, is_at_work, is_locked
+from tests.conftest import small
 
 
 def replaced(path: Path) -> None:

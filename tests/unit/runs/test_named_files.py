@@ -5,7 +5,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core import files, grids
 from core.config import DataConfig
@@ -14,6 +13,7 @@ from core.data.downloads import CorpusError, matching
 from core.files import RefusedFileError, read_named
 from core.runs import RunError, RunStore
 from core.transfer.archive import import_runs
+from tests.conftest import small
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core.__main__ import main
 from core.files import keep_as_private_as
 from core.runs import RunStore
+from tests.conftest import small
 from tests.fake_runs import finished
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core.files import write_atomically
 from core.runs import RunError, RunStore, Status, events, small_files
@@ -19,6 +18,7 @@ from core.runs.events import EventLog, append_event
 from core.runs.locks import Lock, is_locked
 from core.runs.snapshots import Snapshots
 from core.runs.status import goes_on, receive, send
+from tests.conftest import small
 
 
 def test_a_new_run_is_queued_and_complete(store: RunStore) -> None:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import small
 
 from core import jobs
 from core.__main__ import main
@@ -17,6 +16,7 @@ from core.jobs.queue import run_queue
 from core.runs import RunError, RunStore, Status
 from core.runs.locks import Lock
 from core.runs.trash import DAY, DAYS, SHORT, Cleared
+from tests.conftest import small
 from tests.fake_runs import finished
 
 PLENTY = 100 * SHORT

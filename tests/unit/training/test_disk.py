@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import SMALL, small
 
 from core.__main__ import main
 from core.files import Reserve, append_whole, is_full
@@ -21,6 +20,7 @@ from core.training import disk as disks
 from core.training.control import NullControl
 from core.training.disk import Disk
 from core.training.trainer import Trainer
+from tests.conftest import SMALL, small
 from tests.mounts import Small, small_disk
 
 __all__ = ["small_disk"]

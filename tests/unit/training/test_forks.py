@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small
 
 from core.__main__ import main
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
@@ -22,6 +21,7 @@ from core.runs.status import Order
 from core.training.control import NullControl
 from core.training.trainer import Trainer
 from core.transfer.archive import import_runs, pack
+from tests.conftest import small
 
 
 class Orders(NullControl):

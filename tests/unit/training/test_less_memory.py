@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import small
 from pydantic import ValidationError
 
 from core.config import RunConfig, explain
@@ -14,6 +13,7 @@ from core.training.control import NullControl
 from core.training.objectives import task_of
 from core.training.optimizers import build_optimizer
 from core.training.trainer import Trainer
+from tests.conftest import small
 from tests.loops import Script, losses, train
 
 STEPS = 50

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core.catalogue import index
 from core.jobs import forks
@@ -15,6 +14,7 @@ from core.runs.events import append_event
 from core.runs.status import Order, Status
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.conftest import small
 from tests.loops import Script, losses, train
 
 SWITCHED = {12: Order("switch", "1: residual=off")}

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core.jobs.launcher import control
 from core.runs import Run, RunError, RunStore
 from core.runs.status import Order
 from core.training.trainer import Trainer
+from tests.conftest import small
 from tests.loops import Script, losses, train
 
 SWITCHES = ["1: residual=off", "0: placement=post", "0-1: norm=rms", "1: scaling=layerscale"]

@@ -5,13 +5,13 @@ How near to its optimal loss each task comes in minutes stands in assets/benchma
 
 import pytest
 import torch
-from conftest import small
 
 from core.config import SYNTHETIC
 from core.runs import Run, RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
 from core.verdicts.verdict import judge
+from tests.conftest import small
 
 QUICK = {
     "model__width": 32,

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small
 
 from core import presets
 from core.config import RunConfig
@@ -21,6 +20,7 @@ from core.training.state import TrainingState
 from core.training.step import Step
 from core.training.timing import Pace
 from core.training.trainer import Trainer
+from tests.conftest import small
 from tests.loops import Script, losses, train
 
 

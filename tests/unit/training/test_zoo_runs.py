@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import small
 
 from core.models import build_model
 from core.runs import RunStore
 from core.training import checkpoints
 from core.training.control import NullControl
 from core.training.trainer import Trainer
+from tests.conftest import small
 from tests.loops import Script, losses, train
 
 ADMIN = {"model__placement": "post", "model__scaling": "admin"}

@@ -12,7 +12,6 @@ import pandas as pd
 import polars
 import pyarrow.parquet
 import pytest
-from conftest import small
 
 from core.__main__ import main
 from core.jobs.execute_run import work
@@ -21,6 +20,7 @@ from core.runs.status import Order
 from core.training.control import NullControl
 from core.transfer.archive import ArchiveError, import_runs, pack
 from core.transfer.tables import export
+from tests.conftest import small
 from tests.fake_runs import finished
 
 

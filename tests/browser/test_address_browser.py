@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driver import Dashboard, Watched, choose, open_browser, press, settled, switch
+from tests.browser.driver import Dashboard, Watched, choose, press, settled, switch
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -19,12 +19,6 @@ SMALL = (
     "model_width=16&model_heads=2&model_context=16&training_batch_size=4&training_checkpoint_every=0"
     "&data_corpus=repeat"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
