@@ -4,13 +4,14 @@
 // it runs before Streamlit.
 
 const LEAVING = 2000 // ms after which an emptied address was not left for another page
+const LINKS = '[data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"], [data-testid="stPageLink"]'
 
 /**
  * Let Back and Forward lead to what was on the screen.
  *
  * Streamlit empties the address of a page on the way out, as an entry of its own, and adds two more
  * for the page that is opened: its bare address, and what the page's script makes of it, which may
- * come first, under the old page's path. Back would lead to addresses that say nothing. Here a page
+ * come first, under the old page's path, even instead of the emptied one. Back would lead to addresses that say nothing. Here a page
  * that is left keeps its address, and the one that is opened gets one entry. And where Back is pressed while a
  * script runs, its late word does not lead to its page again.
  * @param {Pick<Window, "history" | "location" | "addEventListener">} page
@@ -22,6 +23,7 @@ export function mendHistory({ history, location, addEventListener }) {
   // address is no entry of its own.
   let bare = true
   let went = false // by Back or Forward, and nothing was pressed since
+  let leaves = false // by a link to a page, and nothing was pressed since
   /** @type {{ state: any, href: string, timer: any } | null} */
   let emptied = null // what stood in the address before it was emptied
 
@@ -41,30 +43,39 @@ export function mendHistory({ history, location, addEventListener }) {
     push(state, "", href)
   }
 
+  /**
+   * Whether an address of this page may be a step on the way to another: nothing of it is left.
+   * @param {URL} to
+   */
+  const onTheWay = (to) => leaves
+    || (location.search && ![...new URLSearchParams(location.search).keys()].some((name) => to.searchParams.has(name)))
+
   history.pushState = (state, title, address) => {
     const to = new URL(address ?? "", location.href)
     const opens = to.pathname !== location.pathname
     if (opens && went) return
     if (!opens && (bare || emptied)) return replace(state, title, address)
-    if (!opens && location.search && !to.search) {
+    if (!opens && onTheWay(to)) {
       emptied = { state: history.state, href: location.href, timer: setTimeout(stay, LEAVING) }
       return replace(state, title, address)
     }
     restore()
     bare = opens
+    leaves = false
     push(state, title, address)
   }
 
   for (const press of ["pointerdown", "keydown"]) {
-    addEventListener(press, () => {
+    addEventListener(press, ({ target }) => {
       stay()
       bare = went = false
+      leaves = target instanceof Element && target.closest(LINKS) !== null
     }, true)
   }
   addEventListener("popstate", () => {
     clearTimeout(emptied?.timer)
     emptied = null
-    bare = false
+    bare = leaves = false
     went = true
   }, true)
 }

@@ -1,6 +1,6 @@
 // What someone who looks at a page would notice, as sentences; evaluated in the page by walking.py.
 () => {
-  const LAYERS = "[data-testid=stSidebar], [data-testid=stHeader], .st-key-topbar, .st-key-foot, [role=dialog], [data-testid=stPopoverBody], .anl-tip, [role=tooltip], [data-testid=stToast]"
+  const LAYERS = "[data-testid=stSidebar], [data-testid=stHeader], .st-key-topbar, .st-key-language_links, .st-key-foot, [role=dialog], [data-testid=stPopoverBody], .anl-tip, [role=tooltip], [data-testid=stToast]"
   // A veiled picture has words laid over it, and a sidebar that is put aside is out of sight.
   const HIDDEN = ".anl-veiled > :not(.anl-note), [data-testid=stSidebar][aria-expanded=false], [data-testid=stIconMaterial], .katex-mathml, [data-testid=stScreenCastMessage], script, style, noscript, title, desc, option"
   const SCROLLERS = "[data-testid=stMain], [data-testid=stSidebarContent], [data-testid=stAppViewContainer], [data-testid=stApp], html, body, #root"
@@ -78,7 +78,11 @@
   const beside = (word, control) => getComputedStyle(word.e).pointerEvents === "none" && !shown.some((t) =>
     control.e.contains(t.e) && t.cut.right > word.cut.left + 2 && t.cut.left < word.cut.right - 2
     && t.cut.bottom > word.cut.top + 2 && t.cut.top < word.cut.bottom - 2)
-  const layer = (e) => e.closest(LAYERS)
+  const TOP = "[data-testid=stHeader], .st-key-topbar, .st-key-language_links" // one line, of three parts
+  const layer = (e) => {
+    const at = e.closest(LAYERS)
+    return at?.matches(TOP) ? "top" : at
+  }
   // Whether a text is another, whole or cut.
   const says = (cut, text) => cut.trim() === text.trim() || (/…$/.test(cut) && text.trim().startsWith(cut.trim().slice(0, -1)))
   for (let i = 0; i < things.length; i++) {

@@ -4,6 +4,9 @@ import { mock, test } from "node:test"
 
 import { mendHistory } from "../shell.js"
 
+// A link to a page, as far as it is asked.
+globalThis.Element ??= class { closest() { return this } }
+
 /** A tab: its entries, and the calls that Streamlit makes. */
 function tab(first) {
   const entries = [new URL(first, "http://lab")]
@@ -26,11 +29,12 @@ function tab(first) {
   const push = (address) => page.history.pushState({}, "", address)
   return {
     push,
-    press: () => heard.pointerdown(),
+    press: (target = {}) => heard.pointerdown({ target }),
+    LINK: new Element(),
     replace: (address) => page.history.replaceState({}, "", address),
     // A link: the page's address is emptied, the other page is opened and completed.
     link(path, ...addresses) {
-      heard.pointerdown()
+      heard.pointerdown({ target: new Element() })
       if (entries[at].search) push(entries[at].pathname)
       push(path)
       addresses.forEach(push)
@@ -64,6 +68,24 @@ test("what the opened page says under the path of the page that is left is no en
   one.press()
   for (const address of ["/compare", "/compare?depth=2", "/?depth=2", "/?depth=2&runs=b"]) one.push(address)
   assert.deepEqual(one.all, ["/compare?focus=a", "/?depth=2&runs=b"])
+})
+
+test("nor where nothing was emptied before", () => {
+  const one = tab("/compare?focus=a&zoom=1")
+  one.press()
+  for (const address of ["/compare?depth=2", "/?depth=2", "/?depth=2&runs=b"]) one.push(address)
+  assert.deepEqual(one.all, ["/compare?focus=a&zoom=1", "/?depth=2&runs=b"])
+  one.press(one.LINK)
+  for (const address of ["/?depth=2&focus=a", "/compare", "/compare?focus=a"]) one.push(address)
+  assert.deepEqual(one.all, ["/compare?focus=a&zoom=1", "/?depth=2&runs=b", "/compare?focus=a"])
+})
+
+test("other settings altogether are an entry of their own", () => {
+  const one = tab("/?depth=2")
+  one.press()
+  one.push("/?width=3")
+  one.press()
+  assert.deepEqual(one.all, ["/?depth=2", "/?width=3"])
 })
 
 test("the late word of a page that was left by Back does not lead there again", () => {

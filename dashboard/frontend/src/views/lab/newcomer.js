@@ -1,6 +1,6 @@
 // Who is here for the first time is offered a tour of the Lab, in a line above the page. The tour stands
-// beside what it speaks of and takes nothing away: the page can be used all the while. Whether it was seen, and how many switches are
-// shown, is kept by the browser.
+// beside what it speaks of and takes nothing away: the page can be used all the while. Whether it was
+// seen, and how many switches are shown, is kept by the browser.
 
 import { t } from "../../protocol/words.js"
 import { keep, keptOf } from "../../state/kept.js"
@@ -44,7 +44,7 @@ export class Newcomer {
     this.count = el("span", "tour-count")
     this.skip = buttonOf("tour-button", "", { onclick: () => this.end() })
     this.back = buttonOf("tour-button", t("Back"), { onclick: () => this.go(this.at - 1) })
-    this.next = buttonOf("tour-button tour-main", "", { onclick: () => this.go(this.at + 1) })
+    this.next = buttonOf("tour-button tour-main", "", { onclick: () => this.at < 0 ? this.start() : this.go(this.at + 1) })
     const bar = el("div", "tour-bar")
     bar.append(this.count, this.skip, this.back, this.next)
     this.card.append(this.words, bar)
@@ -96,7 +96,8 @@ export class Newcomer {
 
   start() {
     sessionStorage.removeItem(WANTED)
-    this.before = document.activeElement
+    const { activeElement } = document
+    this.before = this.card.contains(activeElement) ? null : activeElement
     this.offered(false)
     this.open()
     this.go(0)
