@@ -56,7 +56,8 @@ class Chart(Part):
 
     `curves` a metric through training, `profile` a metric by depth, `map` layer x step, `lines`
     a line a layer, `attention` the heads of one run. `baseline` draws the unigram entropy; a
-    profile is that of the newest probe, or of `step`.
+    profile is that of the newest probe, or of `step`. `decades` are the powers of ten that a map's
+    colours span, so that maps beside each other have the same; without them they follow the values.
     """
 
     kind: Literal["curves", "profile", "map", "lines", "attention"]
@@ -67,6 +68,7 @@ class Chart(Part):
     log_y: bool = False
     step: int | None = Field(None, ge=0)
     baseline: bool = False
+    decades: tuple[int, int] | None = None
 
 
 class Option(Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from core.verdicts.labels import VERDICT_LABELS
 
 Kind = Literal["expected", "otherwise", "early"]
 VERDICT_WORDS: dict[Any, str] = {kind: label.said for kind, label in VERDICT_LABELS.items()}
+GAP = "[?]"
 EARLY = Outcome(
     kind="early",
     explain=[
@@ -25,6 +26,13 @@ EARLY = Outcome(
         )
     ],
 )
+
+
+class Gap:
+    """Stands in a text for a number that the reader is asked for, whatever its format."""
+
+    def __format__(self, how: str) -> str:
+        return GAP
 
 
 @dataclass(frozen=True)
@@ -52,18 +60,35 @@ class Result:
     @property
     def paragraphs(self) -> list[Message]:
         """The explanation with the reader's own numbers."""
+        return self.explained()
+
+    def explained(self, unanswered: Collection[Question] = ()) -> list[Message]:
+        """The same for a reader with questions before him.
+
+        What `unanswered` questions ask for stands in it as a gap, `GAP`.
+        """
+        asked = {name for question in unanswered for name in self.asked(question)}
         outcome = self.outcome
         texts = list(outcome.explain)
         if outcome.kind != "early":
             texts += [p.text for p in self.lesson.explain if not p.when or self.holds(p.when)]
-        return [said for said in map(self.said, texts) if said is not None]
+        return [said for text in texts if (said := self.said(text, asked)) is not None]
 
-    def said(self, template: str) -> Message | None:
-        """A text with the facts in it; None where one of them is not known."""
+    def said(self, template: str, asked: Collection[str] = ()) -> Message | None:
+        """A text with the facts in it, a gap for those that are asked; None where one of them is
+        not known.
+        """
+        shown = {n: Gap() if n in asked else _shown(v) for n, v in self.facts.items()}
         try:
-            return Message(template, **{n: _shown(v) for n, v in self.facts.items()})
+            return Message(template, **shown)
         except (KeyError, ValueError):
             return None
+
+    def asked(self, question: Question) -> set[str]:
+        """The facts that give the answer to a question away; what is no number does not."""
+        formulas = [one.when for one in question.options] or [question.answer]
+        named = set().union(*(Formula(text).names for text in formulas))
+        return {name for name in named if isinstance(self.facts.get(name), int | float)}
 
     def holds(self, when: str) -> bool | None:
         """Whether a condition holds; None where it is not known."""

@@ -165,8 +165,12 @@ def layer_map(
     title: str | None = None,
     subtitle: str | None = None,
     frame: bool = True,
+    decades: tuple[int, int] | None = None,
 ) -> Any:
-    """A per-layer metric as layer x step, log colour, layer 1 at the bottom."""
+    """A per-layer metric as layer x step, log colour, layer 1 at the bottom.
+
+    `decades`: powers of ten that the colours span; without them they follow the values.
+    """
     return _mount(
         "map",
         key,
@@ -176,6 +180,7 @@ def layer_map(
         title=title,
         subtitle=subtitle,
         frame=frame,
+        decades=decades,
     )
 
 

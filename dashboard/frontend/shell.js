@@ -94,7 +94,20 @@ function foldMenu(event) {
   }, 150)
 }
 
+/**
+ * The link to the page that is open leads to its front, as people expect of a link: out of a lesson to
+ * their list. To Streamlit it is a rerun with the same address.
+ * @param {MouseEvent} event
+ */
+function toFront(event) {
+  const link = event.target instanceof Element ? event.target.closest(LINKS) : null
+  if (!link || new URL(link.closest("a")?.href ?? "", location.href).pathname !== location.pathname) return
+  const front = document.querySelector(".st-key-all_lessons button")
+  if (front instanceof HTMLElement) front.click()
+}
+
 if (typeof document !== "undefined") {
   mendHistory(window)
   addEventListener("click", foldMenu, true)
+  addEventListener("click", toFront, true)
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import streamlit as st
 
 from core.language import t
 from core.lessons.lesson import Question
+from core.lessons.result import GAP
 from dashboard.learn import actions, export
 from dashboard.learn.model import Shown
 from dashboard.learn.words import label, right_answer
@@ -15,6 +17,8 @@ from dashboard.ui import cards
 from dashboard.ui.language import in_this_language
 from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
+
+HEAD = re.compile(r"[^.。:：]{2,40}[.。](?=\s|[^\x00-\x7f])")
 
 
 def explain(shown: Shown) -> None:
@@ -27,6 +31,8 @@ def explain(shown: Shown) -> None:
         "early": t("too early to say"),
     }
     right = found.right(lesson.predict.options)
+    open_ones = [one for place, one in enumerate(lesson.ask) if place not in shown.kept.answers]
+    paragraphs = [t(said) for said in found.explained(open_ones)]
     with cards.card("explain", f"4 · {t('Explain')}", words[outcome], height="stretch"):
         st.html(
             render(
@@ -35,10 +41,17 @@ def explain(shown: Shown) -> None:
                 outcome=outcome,
                 predicted=shown.kept.predicted,
                 right=right,
-                paragraphs=[t(said) for said in found.paragraphs],
+                paragraphs=list(map(headed, paragraphs)),
+                gap=GAP if any(GAP in paragraph for paragraph in paragraphs) else "",
                 theory="" if shown.hides("theory") else t(lesson.predict.theory),
             )
         )
+
+
+def headed(paragraph: str) -> tuple[str, str]:
+    """A short first sentence, which says what the paragraph is about, and the rest."""
+    found = HEAD.match(paragraph)
+    return (found[0], paragraph[found.end() :]) if found else ("", paragraph)
 
 
 def ask(shown: Shown) -> None:

@@ -63,8 +63,9 @@ def _chart(shown: Shown, chart: Chart, key: str, height: int) -> None:
             )  # fmt: skip
         case "map":
             components.layer_map(
-                ids[0], key=key, metric=chart.metric, height=height, title=title, subtitle=below
-            )
+                ids[0], key=key, metric=chart.metric, height=height, title=title, subtitle=below,
+                decades=chart.decades,
+            )  # fmt: skip
         case "lines":
             _, statistic, observable = chart.metric.split("/", 2)
             components.activation_lines(

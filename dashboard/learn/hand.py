@@ -14,6 +14,7 @@ VECTOR, OUTPUT, GAMMA, BETA, EPSILON = (
     *("hand_vector", "hand_output", "hand_gamma", "hand_beta"),
     "hand_epsilon",
 )
+LAST = "hand_last"  # the vector that could be read last
 FIRST = "2, -1, 0.5, 6"
 
 
@@ -40,11 +41,13 @@ def card() -> None:
                     "ε", 0.0, 1.0, by_hand.EPSILON, 1e-5, "%.5f", key=EPSILON, width=130
                 )
         try:
-            x = by_hand.vector(text)
+            x = st.session_state[LAST] = by_hand.vector(text)
         except ValueError as error:
             with left:
                 cards.problem(t(error))
-            return
+            x = st.session_state.get(LAST, by_hand.vector(FIRST))
+            with right:
+                st.caption(t("These numbers are of the last vector that could be read."))
         with left:
             outputs = list(range(len(x)))
             if st.session_state.get(OUTPUT, 0) not in outputs:

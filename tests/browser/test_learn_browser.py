@@ -141,6 +141,26 @@ def test_a_lesson_on_recorded_runs(
     assert dashboard.store.names() == before, "nothing was trained"
 
 
+def test_the_link_to_the_page_leads_out_of_a_lesson(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/learn?lesson={RECORDED[0]}")
+    page.wait_for_selector(".st-key-all_lessons")
+    settled(page)
+    page.get_by_role("link", name="Learn").click()
+    page.wait_for_selector(f".st-key-open_{RECORDED[0]}")
+    expect(page).to_have_url(f"{dashboard.url}/learn")
+
+
+def test_an_answer_is_a_gap_until_it_is_given(page: Page, dashboard: Dashboard) -> None:
+    lesson = "post-ln-warm-up"
+    page.goto(f"{dashboard.url}/learn?lesson={lesson}")
+    predict(page, lesson)
+    page.locator(".st-key-lesson_recorded button").click()
+    said = page.locator(".learn-explain")
+    expect(said).to_contain_text("was [?] times smaller than at the start")
+    answer_all(page, lesson)
+    expect(said).not_to_contain_text("[?]")
+
+
 def test_lessons_have_recorded_runs() -> None:
     assert len(RECORDED) >= 2
 
@@ -174,6 +194,7 @@ def test_a_layer_norm_is_operated_by_hand(page: Page, dashboard: Dashboard) -> N
     box.fill("1, 2, x")
     box.press("Enter")
     expect(page.locator(".st-key-card_hand .problem")).to_contain_text("x is not a number")
+    expect(table.locator("tr")).to_have_count(4)  # the last one that could be read
     box.fill("1 2 3 4 5")
     box.press("Enter")
     expect(table.locator("tr")).to_have_count(5)

@@ -17,6 +17,7 @@ from core.lessons.library import _shipped
 from core.lessons.progress import Kept, Progress
 from core.runs import Run, RunStore
 from dashboard.learn import export, model
+from dashboard.learn.answers import headed
 from tests.fake_runs import Faker
 
 PAGE = Path(__file__).resolve().parents[3] / "dashboard" / "app_pages" / "learn.py"
@@ -259,3 +260,13 @@ def test_recorded_runs_are_marked(
     assert "So it came out." in said(at)
     assert "lesson_run" not in keys(at)
     assert "own_runs" in keys(press(at, "own_runs")) or "lesson_run" in keys(at)
+
+
+def test_a_short_first_sentence_stands_as_a_head():
+    assert headed("How it dies. In its first steps Adam moves.") == (
+        "How it dies.",
+        " In its first steps Adam moves.",
+    )
+    assert headed("它是怎么死的。在最初几步里，Adam 动。")[0] == "它是怎么死的。"
+    for whole in ("With 1.94 nats it is dead. The rest", "One sentence.", "", "x = 1.5 and so on"):
+        assert headed(whole) == ("", whole)

@@ -17,7 +17,7 @@ from core.language import Message
 from core.lessons import Lesson, LessonError, facts, lessons, problems, recorded
 from core.lessons.formulas import Formula, FormulaError, UnknownError
 from core.lessons.library import _shipped, read
-from core.lessons.result import EARLY, result
+from core.lessons.result import EARLY, GAP, result
 from core.runs import RunStore
 from core.runs.snapshots import Snapshots
 from tests.fake_runs import UNIGRAM, finished
@@ -231,6 +231,14 @@ def test_the_answer_is_that_of_the_runs(store: RunStore):
     said = found.said(question.because)
     assert isinstance(said, Message)
     assert f"a factor of {ratio:.0f}" in said
+
+
+def test_what_is_asked_is_a_gap_until_it_is_answered(store: RunStore):
+    found = result(WARM_UP, runs(store, "plateau", "lives"))
+    open_ones = " ".join(found.explained(WARM_UP.ask))
+    assert f"{GAP} times smaller" in open_ones
+    assert f"{found.facts['warm_loss']:.2f}" in open_ones, "what nobody asks stands there"
+    assert GAP not in " ".join(found.explained())
 
 
 def test_too_early_is_said_where_a_fact_is_missing(store: RunStore):

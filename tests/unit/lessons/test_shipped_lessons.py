@@ -14,7 +14,7 @@ from core import durations
 from core.config import RunConfig
 from core.language.catalogues import catalogue
 from core.lessons import Lesson, lessons, recorded
-from core.lessons.result import EARLY, Result, result
+from core.lessons.result import EARLY, GAP, Result, result
 from core.runs import RunStore
 from core.training.control import NullControl
 from core.training.trainer import Trainer
@@ -102,6 +102,15 @@ def test_recorded_runs_tell_all_that_the_lesson_says(lesson: Lesson):
         assert math.isfinite(answer)
         assert found.is_right(one, answer)
         assert found.said(one.because)
+
+
+@each
+def test_no_explanation_gives_the_answer_away(lesson: Lesson):
+    found = shipped(lesson)
+    gaps = [one for one in found.explained(lesson.ask) if GAP in one]
+    whole = found.explained()
+    asked = {n for one in lesson.ask for n in found.asked(one)}
+    assert len(gaps) == sum(any("{" + n in one.template for n in asked) for one in whole)
 
 
 @each

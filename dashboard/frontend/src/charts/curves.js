@@ -13,7 +13,7 @@ import { runColour } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
 import { MANY, framed, isDead, tracesOf } from "./curve_traces.js"
 import { EndNames } from "./end_names.js"
-import { branches, divergences, level, marks } from "./marks.js"
+import { branches, divergences, eventMarks, level, marks } from "./marks.js"
 import { heightOf } from "./plotly.js"
 import { Courses } from "./series_chart.js"
 import { StepCursor } from "./step_cursor.js"
@@ -186,11 +186,13 @@ export class Curves extends Courses {
     const n = lines.length
     const count = n <= NAMED ? "" : grouped.length ? tn("{n:,} line", "{n:,} lines", n) : tn("{n:,} run", "{n:,} runs", n)
     const circles = lines.some((l) => this.validation(l).length) ? t("circles: validation") : ""
+    const events = eventMarks(lines, this.chosen)
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
       ...this.levels().map(([name, value, dash]) => (dash === "dot"
         ? t("dotted: {name} {value}", { name: t(name), value: number(value) })
-        : t("dashed: {name} {value}", { name: t(name), value: number(value) })))]
+        : t("dashed: {name} {value}", { name: t(name), value: number(value) }))),
+      events ? t("{marks}: events", { marks: events }) : ""]
       .filter(Boolean).join(" · "))
   }
 

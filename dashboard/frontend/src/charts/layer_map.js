@@ -66,12 +66,13 @@ export class LayerMap extends Card {
   }
 
   /**
-   * Powers of ten that the colours span: half decades, so that they change seldom while values come in.
+   * Powers of ten that the colours span: those that were asked for, else half decades, so that they change seldom while values come in.
    * Gradient norms have one scale for all runs, which only values far beyond it widen: a network
    * whose layers all learn shall look other than one whose first layers do not.
    * @returns {[low: number, high: number]}
    */
   range(series) {
+    if (this.props.decades) return this.props.decades
     const good = []
     for (const column of series?.values ?? []) for (const v of column) if (v > 0 && isFinite(v)) good.push(v)
     const shared = this.props.metric.startsWith("grad_norm/")

@@ -70,6 +70,7 @@ export function branches(chart, lines) {
 
 /** Pixels between the middles of two marks that stand beside each other. */
 const APART = 14
+const MOST_MARKS = 12 // of a run, the newest
 
 // Switches, restarts and alarms of the lines that are named, the newest dozen of each run. Marks that
 // would lie over each other stand below each other.
@@ -81,7 +82,7 @@ export function marks(chart, layout, lines) {
   const found = []
   for (const line of lines) {
     if (line.runs.length > 1 || (chart.chosen && chart.chosen !== line)) continue
-    for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-12)) {
+    for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-MOST_MARKS)) {
       if (kind === "fork") continue // see `branches`
       const place = chart.axis(line.run, [step])[0]
       const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place
@@ -99,6 +100,13 @@ export function marks(chart, layout, lines) {
       hovertext: `${t("{run}, step {step:,}", { run: escaped(run.name), step })}<br>${wrapped(escaped(text), 44)}`,
       hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
   })
+}
+
+/** The signs of what `marks` shows, each once: "▼ ▲". */
+export function eventMarks(lines, chosen) {
+  const shown = lines.filter((line) => line.runs.length === 1 && (!chosen || chosen === line))
+  const kinds = shown.flatMap((line) => hub.run(line.run.id).alarms.slice(-MOST_MARKS).map(([, kind]) => kind))
+  return [...new Set(kinds.filter((kind) => kind !== "fork").map((kind) => LEVEL_MARKS[kind] ?? "▼"))].join(" ")
 }
 
 /**

@@ -131,7 +131,7 @@ export class Profile extends Chart {
     const left = this.runs.length - runs.length
     const when = this.when(lines)
     const title = [t("{what} by layer", { what: what[0].toUpperCase() + what.slice(1) }), ...(props.cursor && when ? [when] : [])].join(t(", "))
-    this.heading(props.title ?? title, props.subtitle ?? [when && !props.cursor ? t("{unit} at {steps}", { unit, steps: when }) : unit,
+    this.heading(props.title ?? title, props.subtitle ? [props.subtitle, ...(when && props.at == null ? [when] : [])].join(" · ") : [when && !props.cursor ? t("{unit} at {steps}", { unit, steps: when }) : unit,
       props.cursor ? (this.step === null ? t("newest; follows the cursor of the curves") : t("follows the cursor of the curves")) : "",
       start ? t("layer 0 is the embedding") : "",
       left > 0 ? t("{n:,} of {all:,} runs", { n: MOST_PROFILES, all: this.runs.length }) : ""].filter(Boolean).join(t(", ")))
