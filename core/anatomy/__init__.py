@@ -144,6 +144,7 @@ KINDS: dict[str, Analysis] = {
         "core.anatomy.heads:heads",
         parameters.Heads,
         results.Heads,
+        version=2,
         needs_attention=True,
         needs_output=False,
     ),

@@ -4,7 +4,8 @@ L layers, H heads, T tokens.
 
 ``entropy previous first duplicate matching`` are as `core.heads.scores` defines them, means over
 held-out windows; ``induction`` is the mean over sequences of random tokens that repeat, each with a
-random period of a quarter to half of the context.
+random period of a quarter to half of the context. ``without_sink`` has the same of the attention
+that does not go to the first token, as `core.heads.scores.without_sink` defines it.
 
 arrays
     Each score by its name, (L, H) float32, NaN where it does not exist.
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
 from core.anatomy.text_attention import patterns
-from core.heads.scores import SCORES, Scores, scores
+from core.heads.scores import SCORES, Scores, scores, without_sink
 from core.language import Message
 
 SEQUENCES = 16  # of repeated tokens
@@ -32,29 +33,36 @@ def heads(
     windows = checkpoint.held_out(asked.windows)[0].tolist()  # (N, T)
     repeated = sequences(checkpoint.context, checkpoint.vocabulary, asked.seed)
     readings: dict[str, list[Scores]] = {}
+    rests: dict[str, list[Scores]] = {}
     whole = len(windows) + len(repeated)
     for i, ids in enumerate(windows):
         report(
             i / whole,
             Message("reads held-out window {i} of {windows}", i=i + 1, windows=len(windows)),
         )
-        for name, values in scores(patterns(checkpoint, ids).numpy(), ids).items():
-            if name != "induction":  # held-out text that repeats is measured as all others are
-                readings.setdefault(name, []).append(values)
+        pattern = patterns(checkpoint, ids).numpy()
+        for kept, of in ((readings, scores), (rests, without_sink)):
+            for name, values in of(pattern, ids).items():
+                if name != "induction":  # held-out text that repeats is measured as all others are
+                    kept.setdefault(name, []).append(values)
     for i, ids in enumerate(repeated):
         period = len(ids) // 2
         report(
             (len(windows) + i) / whole,
             Message("reads random tokens of period {period}, twice", period=period),
         )
-        found = scores(patterns(checkpoint, ids).numpy(), ids, period)
-        readings.setdefault("induction", []).append(found["induction"])
+        pattern = patterns(checkpoint, ids).numpy()
+        for kept, of in ((readings, scores), (rests, without_sink)):
+            kept.setdefault("induction", []).append(of(pattern, ids, period)["induction"])
     shape = (checkpoint.wiring.depth, checkpoint.wiring.heads)
     averages = {name: _average(readings.get(name, []), shape) for name in SCORES}
+    rest = {name: _average(rests.get(name, []), shape) for name in ("rest", *SCORES)}
+    del rest["first"]
     rows = np.arange(1, len(windows[0]) + 1)
     attended = rows if checkpoint.wiring.causal else np.full_like(rows, len(rows))
     result: results.Heads = {
         "scores": {name: values.tolist() for name, values in averages.items()},
+        "without_sink": {name: values.tolist() for name, values in rest.items()},
         "best": {name: _best(name, values) for name, values in averages.items()},
         "uniform": {
             "entropy": float(np.log(attended).mean()),

@@ -240,6 +240,10 @@ class Heads(TypedDict):
         dict[str, list[list[Number]]],
         about("(L, H) by name; entropy, previous, first, duplicate, matching, induction."),
     ]
+    without_sink: Annotated[
+        dict[str, list[list[Number]]],
+        about("The same of the attention that does not go to token 0; rest: how much that is."),
+    ]
     best: Annotated[dict[str, Best | None], about("The highest, of entropy the lowest.")]
     uniform: Annotated[Uniform, about("Of a head that attends evenly.")]
     layers: Counted

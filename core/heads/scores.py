@@ -36,37 +36,55 @@ def scores(
 
     NaN where no row counts. Raises ValueError where tokens or period do not fit the pattern.
     """
-    *_, length, columns = pattern.shape
-    if pattern.ndim != 4 or length != columns:
-        raise ValueError(
-            Message("a pattern is (L, H, T, T), this one is {shape}", shape=pattern.shape)
-        )
+    ids = _checked(pattern, tokens)
     found = {
         "entropy": _entropy(pattern),
         "previous": _mean(pattern.diagonal(-1, 2, 3)),
         "first": _mean(pattern[:, :, 1:, 0]),
     }
-    if tokens is not None:
-        ids = np.asarray(tokens)
-        if ids.shape != (length,):
-            raise ValueError(
-                Message(
-                    "a pattern of {length} tokens needs as many ids, not {shape}",
-                    length=length,
-                    shape=ids.shape,
-                )
-            )
-        found |= _occurrences(pattern, ids)
+    if ids is not None:
+        masks = _occurrences(ids)
+        rows = np.count_nonzero(masks["duplicate"].any(-1))
+        for name, mask in masks.items():
+            found[name] = _under(pattern, mask) / (rows or np.nan)
         period = period_of(ids) if period is None else period
     if period is not None:
-        if not 1 <= period < length:
-            raise ValueError(
-                Message(
-                    "period: {period} does not fit {length} tokens", period=period, length=length
-                )
-            )
+        _check_period(period, pattern.shape[-1])
         # The diagonal starts in row period - 1, whose token has not been seen yet.
         found["induction"] = _mean(pattern.diagonal(1 - period, 2, 3)[..., 1:])
+    return found
+
+
+def without_sink(
+    pattern: NDArray[np.floating[Any]],
+    tokens: NDArray[np.integer[Any]] | list[int] | None = None,
+    period: int | None = None,
+) -> dict[str, Scores]:
+    """The scores of the attention that does not go to token 0, each (L, H) float64.
+
+    Heads of large models rest on the first token when they have nothing to look for, with most of
+    what they attend (Xiao et al. 2023, arXiv 2309.17453); what such a head does shows in the rest.
+    ``previous``, ``duplicate``, ``matching`` and ``induction`` are as in :func:`scores` without
+    column 0: attention over the rows that count, divided by all attention of these rows that does
+    not go to token 0, so that a row counts by what it has left. ``entropy``: nats of each row's
+    rest, weighted so too; ``rest``: the share that is left, 1 - ``first``.
+
+    NaN where no row counts or nothing is left. Raises ValueError as :func:`scores` does.
+    """
+    ids = _checked(pattern, tokens)
+    found = {"rest": 1 - _mean(pattern[:, :, 1:, 0]), "entropy": _rest_entropy(pattern)}
+    left = pattern[..., 1:].sum(-1, dtype=np.float64)  # (L, H, T)
+    # Row 1 has only token 0 before it.
+    found["previous"] = _of_rest(_total(pattern.diagonal(-1, 2, 3)[..., 1:]), left[..., 2:])
+    if ids is not None:
+        for name, mask in _occurrences(ids).items():
+            mask[:, 0] = False
+            found[name] = _of_rest(_under(pattern, mask), left[..., mask.any(-1)])
+        period = period_of(ids) if period is None else period
+    if period is not None:
+        _check_period(period, pattern.shape[-1])
+        behind = _total(pattern.diagonal(1 - period, 2, 3)[..., 1:])
+        found["induction"] = _of_rest(behind, left[..., period:])
     return found
 
 
@@ -87,22 +105,80 @@ def _mean(values: NDArray[np.floating[Any]]) -> Scores:
     return mean
 
 
-def _occurrences(pattern: NDArray[np.floating[Any]], ids: NDArray[np.integer[Any]]) -> Any:
-    """Attention to earlier occurrences of the row's token, and to the tokens after them."""
-    earlier = np.tril(ids[:, None] == ids[None, :], -1)  # (T, T)
+def _total(values: NDArray[np.floating[Any]]) -> Scores:
+    """(L, H, n) -> (L, H)."""
+    total: Scores = values.sum(-1, dtype=np.float64)
+    return total
+
+
+def _checked(
+    pattern: NDArray[np.floating[Any]], tokens: NDArray[np.integer[Any]] | list[int] | None
+) -> NDArray[np.integer[Any]] | None:
+    """The tokens as an array. Raises ValueError where pattern and tokens do not fit."""
+    *_, length, columns = pattern.shape
+    if pattern.ndim != 4 or length != columns:
+        raise ValueError(
+            Message("a pattern is (L, H, T, T), this one is {shape}", shape=pattern.shape)
+        )
+    if tokens is None:
+        return None
+    ids = np.asarray(tokens)
+    if ids.shape != (length,):
+        raise ValueError(
+            Message(
+                "a pattern of {length} tokens needs as many ids, not {shape}",
+                length=length,
+                shape=ids.shape,
+            )
+        )
+    return ids
+
+
+def _check_period(period: int, length: int) -> None:
+    if not 1 <= period < length:
+        raise ValueError(
+            Message("period: {period} does not fit {length} tokens", period=period, length=length)
+        )
+
+
+def _occurrences(ids: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.bool_]]:
+    """Where earlier occurrences of a row's token are, and the tokens after them, (T, T) each."""
+    earlier = np.tril(ids[:, None] == ids[None, :], -1)
     after = np.zeros_like(earlier)
     after[:, 1:] = earlier[:, :-1]
-    rows = np.count_nonzero(earlier.any(-1))
-    found = {}
-    for name, mask in (("duplicate", earlier), ("matching", after)):
-        places = np.flatnonzero(mask)
-        total = np.full(pattern.shape[:2], np.nan)
-        if rows:
-            for layer, heads in enumerate(pattern):
-                flat = heads.reshape(len(heads), -1)
-                total[layer] = flat[:, places].sum(-1, dtype=np.float64) / rows
-        found[name] = total
-    return found
+    return {"duplicate": earlier, "matching": after}
+
+
+def _under(pattern: NDArray[np.floating[Any]], mask: NDArray[np.bool_]) -> Scores:
+    """All attention at the places of a mask (T, T), (L, H)."""
+    places = np.flatnonzero(mask)
+    flat = (heads.reshape(len(heads), -1)[:, places] for heads in pattern)
+    return np.stack([_total(one) for one in flat])
+
+
+def _of_rest(part: Scores, left: NDArray[np.floating[Any]]) -> Scores:
+    """The share that `part` (L, H) is of what is left in its rows (L, H, n)."""
+    total = _total(left)
+    share: Scores = np.divide(part, total, out=np.full(part.shape, np.nan), where=total > 0)
+    return share
+
+
+def _rest_entropy(pattern: NDArray[np.floating[Any]]) -> Scores:
+    """The entropy of each row's attention to tokens from 1 on, weighted by how much that is.
+
+    A row with the share r left has -sum (a/r) ln (a/r); r times that is r ln r - sum a ln a.
+    """
+    total = np.full(pattern.shape[:2], np.nan)
+    for layer, heads in enumerate(pattern):
+        for head, shares in enumerate(heads):
+            left = shares[1:, 1:].sum(-1, dtype=np.float64)  # (T - 1,)
+            weight = left.sum()
+            if not weight > 0:
+                continue
+            terms = _terms(shares[1:, 1:]).sum(dtype=np.float64)
+            some = left[left > 0]
+            total[layer, head] = max(0.0, (terms + (some * np.log(some)).sum()) / weight)
+    return total
 
 
 def _entropy(pattern: NDArray[np.floating[Any]]) -> Scores:

@@ -7,8 +7,8 @@ an own text, which must have been answered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.language import Message
 from core.runs import Run
-from dashboard.api.answers import as_json, binary, number, rounded, route
+from dashboard.api.answers import BadRequestError, as_json, binary, number, rounded, route
 from dashboard.api.replies import Scores, Snapshots
 from dashboard.live.feed import opened
 
@@ -75,9 +75,18 @@ def head(request: Request) -> Response:
 
 @route
 def scores(request: Request) -> Response:
-    """Scores of each head, `{score: [[layers of heads]]}`, from the patterns alone."""
+    """Scores of each head, `{score: [[layers of heads]]}`, from the patterns alone.
+
+    `?without=sink`: of the attention that does not go to the first token.
+    """
     run, name = opened(request.path_params["run"]), request.path_params["source"]
-    found = _scores(_source(run.id, name), tuple(_tokens(run, name)))
+    without = request.query_params.get("without", "")
+    if without not in ("", "sink"):
+        raise BadRequestError(
+            Message("without: {without!r} is not known; accepted: sink", without=without[:40])
+        )
+    whole, rest = _scores(_source(run.id, name), tuple(_tokens(run, name)))
+    found = rest if without else whole
     reply: Scores = {score: rounded(values) for score, values in found.items()}
     return as_json(reply)
 
@@ -97,7 +106,8 @@ def _side(patterns: Patterns, wished: int) -> int:
 
 # About 150 kB each for 12 x 12 heads: what a reader scrubs through, back and forth.
 PICTURES: Cache[NDArray[np.uint8]] = Cache(256)
-SCORES: Cache[dict[str, Any]] = Cache(256)
+ByHead = dict[str, list[list[float]]]  # by score, layer and head
+SCORES: Cache[tuple[ByHead, ByHead]] = Cache(256)
 
 
 def _thumbnails(source: Source, side: int) -> NDArray[np.uint8]:
@@ -116,19 +126,23 @@ def _apart(source: Source, other: Source, side: int) -> NDArray[np.uint8]:
     return np.asarray(np.sign(apart) * np.sqrt(np.abs(apart)) * 127 + 128.5, dtype=np.uint8)
 
 
-def _scores(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
+def _scores(source: Source, tokens: tuple[int, ...]) -> tuple[ByHead, ByHead]:
     path, stamp = source
     return SCORES.get(path, (stamp, tokens), lambda: _measured(source, tokens))
 
 
-def _measured(source: Source, tokens: tuple[int, ...]) -> dict[str, Any]:
+def _measured(source: Source, tokens: tuple[int, ...]) -> tuple[ByHead, ByHead]:
+    """Scores of the whole attention, and of what does not go to the first token."""
     patterns = _open(source)
-    ids = tokens if len(tokens) == patterns.size else None
+    ids = np.array(tokens) if len(tokens) == patterns.size else None
     # One layer at a time: the whole of 24 x 16 heads over 512 tokens is 200 MB.
-    layers = [
-        heads.scores(patterns.layer(i)[None], None if ids is None else np.array(ids))
-        for i in range(patterns.shape[0])
-    ]
+    layers = (patterns.layer(i)[None] for i in range(patterns.shape[0]))
+    found = [(heads.scores(one, ids), heads.without_sink(one, ids)) for one in layers]
+    whole, rest = zip(*found, strict=True)
+    return _by_head(whole), _by_head(rest)
+
+
+def _by_head(layers: Sequence[Mapping[str, heads.Scores]]) -> ByHead:
     # Induction is measured on repeated random tokens; on a text it would be luck.
     names = [name for name in layers[0] if name != "induction"]
     return {name: [layer[name][0].tolist() for layer in layers] for name in names}

@@ -7,7 +7,7 @@ import { test } from "node:test"
 
 import { shownToken } from "../src/ui/format.js"
 import { share } from "../src/views/anatomy/token_parts.js"
-import { uniformEntropy, strongest } from "../src/notice/head_words.js"
+import { scoreOf, strongest, uniformEntropy, withRest } from "../src/notice/head_words.js"
 import { headsWords } from "../src/views/attention/page_words.js"
 import { apart, bytesOf, edgesOf, portion } from "../src/views/attention/pixels.js"
 import { meanEntropy } from "../src/views/lab/attention_head.js"
@@ -42,12 +42,30 @@ test("portions are short", () => {
   assert.deepEqual([" ", "\n", "a"].map(shownToken), ["·", "↵", "a"])
 })
 
-test("a head is named by its clearest pattern, else by its entropy", () => {
-  const scores = (more) => ({ previous: [[0.1]], first: [[0.2]], entropy: [[1]], ...more })
-  assert.equal(strongest(scores({ previous: [[0.6]] }), 0, 0, 3), "previous token")
-  assert.equal(strongest(scores({ induction: [[0.9]], previous: [[0.6]] }), 0, 0, 3), "induction")
-  assert.equal(strongest(scores(), 0, 0, 3), "mixed")
-  assert.equal(strongest(scores({ entropy: [[2.9]] }), 0, 0, 3), "uniform")
+test("a head is named by what it does beside the first token, else by its entropy", () => {
+  const one = (whole, rest) => withRest({ first: [[0.2]], entropy: [[1]], ...whole }, { previous: [[0.1]], entropy: [[1]], ...rest }, 64, true)
+  const called = (whole, rest = {}) => strongest(one(whole, rest), 0, 0)
+  assert.equal(called({}, { previous: [[0.6]] }), "previous token")
+  assert.equal(called({}, { induction: [[0.9]], previous: [[0.6]] }), "induction")
+  assert.equal(called({}), "mixed")
+  assert.equal(called({}, { entropy: [[3.2]] }), "uniform")
+  assert.equal(called({ first: [[0.7]] }, { previous: [[0.6]] }), "previous token", "most of it rests on the first token")
+  assert.equal(called({ first: [[0.7]] }), "mixed")
+  assert.equal(called({ first: [[0.95]] }, { previous: [[0.6]] }), "first token", "a twentieth of it may be chance")
+  assert.equal(called({ first: [[0.95]], induction: [[0.7]] }, { induction: [[0.8]] }), "induction", "which is measured on another text")
+})
+
+test("cards score what does not go to the first token; that share and the entropy are of the whole", () => {
+  const scores = withRest({ first: [[0.7]], entropy: [[1.5]], previous: [[0.2]] }, { rest: [[0.3]], previous: [[0.66]], entropy: [[0.4]] }, 64, true)
+  assert.deepEqual(["first", "entropy", "previous", "duplicate"].map((name) => scoreOf(scores, name, 0, 0)), [0.7, 1.5, 0.66, null])
+  assert.equal(scoreOf(null, "first", 0, 0), null)
+})
+
+test("even attention beside the first token: each row counts by what it has left", () => {
+  const even = (n, causal) => withRest({}, {}, n, causal).rest.even
+  assert.ok(Math.abs(even(3, true) - (2 / 3 * Math.log(2)) / (1 / 2 + 2 / 3)) < 1e-12)
+  assert.deepEqual([even(1, true), even(2, true)], [0, 0])
+  assert.equal(even(5, false), Math.log(4))
 })
 
 test("uniform attention over T tokens has ln T nats, causal the mean over its rows", () => {

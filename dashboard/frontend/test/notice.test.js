@@ -8,6 +8,7 @@ import { test } from "node:test"
 import { blockNotice, lensNotice, operateNotice, tokensNotice } from "../src/notice/anatomy.js"
 import { curvesNotice, differenceNotice } from "../src/notice/curves.js"
 import { linesNotice, mapNotice, profileNotice } from "../src/notice/depth.js"
+import { withRest } from "../src/notice/head_words.js"
 import { cardsNotice, headNotice, headsNotice, scrubberNotice } from "../src/notice/heads.js"
 import { matrixNotice } from "../src/notice/matrix.js"
 import { times } from "../src/notice/words.js"
@@ -128,17 +129,25 @@ test("every label that a notice names leads to a term", () => {
 
 // --- heads
 
-const score = (rows) => ({ previous: rows.map((r) => r.map(([p]) => p)), first: rows.map((r) => r.map(([, f]) => f)), entropy: rows.map((r) => r.map(([, , e]) => e)) })
-const SINK = [0.1, 0.9, 0.3]
+// [previous, first, entropy] of the whole, of which what is beside the first token is as spread.
+const score = (rows, n = 64) => {
+  const of = (value) => rows.map((r) => r.map(value))
+  return withRest({ previous: of(([p]) => p), first: of(([, f]) => f), entropy: of(([, , e]) => e) },
+    { rest: of(([, f]) => 1 - f), previous: of(([p, f]) => p / (1 - f)), entropy: of(([, , e]) => e) }, n, true)
+}
+const SINK = [0.02, 0.95, 0.3]
 const BEFORE = [0.8, 0.1, 0.5]
+const RESTING = [0.3, 0.6, 1] // three quarters of what it has left
 const EVEN = [0.05, 0.1, 3.2]
 const heads = (rows, more = {}) => headsNotice({ shape: [rows.length, rows[0]?.length ?? 0], scores: score(rows), tokens: 64, causal: true, step: 400, why: "", ...more })
 
 test("heads are counted by what they do, and a layer of one mind is named", () => {
   assert.equal(said(heads([[BEFORE, EVEN], [SINK, SINK]])),
-    "At step 400: 4 heads. By what they mostly do: 1 previous token, 2 first token, 1 spread evenly. All heads of layer 2: at least 30 % of its attention goes to the first token."
+    "At step 400: 4 heads. By what they mostly do: 1 previous token, 2 first token, 1 spread evenly."
+    + " 2 of 4 give the first token 30 % of their attention or more; their names say what they do with the rest. All heads of layer 2: at least 90 % of its attention goes to the first token."
     + " The sharpest is layer 2, head 1: its entropy is 0.3 of at most 3.21 nats.")
-  assert.match(said(heads([[EVEN, EVEN], [EVEN, EVEN]])), /All of them: it looks at all tokens that it may see about equally/)
+  assert.match(said(heads([[EVEN, EVEN], [EVEN, EVEN]])), /All of them: beside the first token it looks at all tokens that it may see about equally/)
+  assert.match(said(heads([[RESTING, EVEN]])), /1 previous token, 1 spread evenly\. 1 of 2 gives the first token 30 % /)
   assert.match(said(heads([[BEFORE]])), /^At step 400: 1 head\. All of them: at least 30 % .* token before\./)
 })
 
@@ -155,6 +164,7 @@ test("the chosen head is told by its pattern, its entropy and its strongest look
   const pattern = [1, 0, 0, 0.2, 0.8, 0, 0.1, 0.3, 0.6]
   const one = (more) => headNotice({ layer: 0, head: 0, pattern, tokens, scores: score([[[0.9, 0, 0.5]]]), causal: true, lines: false, signed: false, step: 400, why: "", ...more })
   assert.match(said(one()), /^Layer 1, head 1 at step 400: at least 30 % .*before\. Its entropy is 0\.5 of at most 0\.597 nats: it looks as widely as at 1\.6 tokens alike\. Its strongest look: “b” \(2\) gives 80 % of its attention to “b” \(2\)\.$/)
+  assert.match(said(one({ scores: score([[RESTING]]) })), /before\. 60 % of its attention goes to the first token, its sink\. /)
   assert.match(said(one({ scores: null, signed: true, pattern: [0, 0, 0, -0.5, 0.5, 0, 0, 0, 0] })), /^The largest difference: “b” \(2\) to “a” \(1\), A − B = -0\.5\.$/)
   assert.match(said(one({ scores: null, signed: true, pattern: new Array(9).fill(0) })), /do not differ/)
   assert.match(said(one({ tokens: ["a"], pattern: [1], scores: null })), /only look at itself/)

@@ -8,7 +8,7 @@ import pytest
 from core.anatomy import Silent
 from core.anatomy.heads import heads, sequences
 from core.anatomy.text_attention import patterns
-from core.heads.scores import SCORES, period_of, scores
+from core.heads.scores import SCORES, period_of, scores, without_sink
 from core.runs import RunStore
 from tests.subjects import asking, subject_of
 
@@ -23,6 +23,9 @@ def test_scores_of_text_are_means_over_the_windows(store: RunStore) -> None:
     for name in ("entropy", "previous", "first"):
         expected = np.mean([one[name] for one in found], axis=0)
         assert answer.result["scores"][name] == pytest.approx(expected)
+    rest = [without_sink(patterns(subject, ids).numpy(), ids)["previous"] for ids in windows]
+    assert answer.result["without_sink"]["previous"] == pytest.approx(np.mean(rest, axis=0))
+    assert set(answer.result["without_sink"]) == {"rest", *SCORES} - {"first"}
     assert set(answer.arrays) == set(SCORES)
     for name, values in answer.arrays.items():
         assert values == pytest.approx(np.array(answer.result["scores"][name]), nan_ok=True)

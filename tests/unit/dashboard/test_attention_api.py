@@ -119,6 +119,13 @@ def test_scores_are_those_of_the_pattern_and_its_tokens(store, client):
     assert set(found) == {"entropy", "previous", "first", "duplicate", "matching"}
     for name, values in found.items():
         np.testing.assert_allclose(values, expected[name], rtol=1e-4)
+    rest = client.get(f"/api/attention/{run.id}/10/scores?without=sink").json()
+    expected = heads.without_sink(pattern, run.corpus["probe_tokens"])
+    assert set(rest) == {"rest", "entropy", "previous", "duplicate", "matching"}
+    for name, values in rest.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-3, atol=1e-6)
+    refused = client.get(f"/api/attention/{run.id}/10/scores?without=row")
+    assert (refused.status_code, "accepted: sink" in refused.text) == (400, True)
 
 
 def test_a_snapshot_that_is_taken_anew_has_another_stamp(store, client):

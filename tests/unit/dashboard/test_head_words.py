@@ -2,8 +2,14 @@
 
 from tests.javascript import evaluate
 
-SCORES = {"entropy": [[1.0]], "previous": [[0.5]], "first": [[0.1]]}
-OTHERS = {"entropy": [[1.5]], "previous": [[0.2]], "first": [[0.4]]}
+REST = {"previous": [[0.5]], "entropy": [[0.9]], "even": 3.0}
+SCORES = {"entropy": [[1.0]], "previous": [[0.45]], "first": [[0.1]], "rest": REST}
+OTHERS = {
+    "entropy": [[1.5]],
+    "previous": [[0.12]],
+    "first": [[0.4]],
+    "rest": {**REST, "previous": [[0.2]]},
+}
 
 
 def summary(**own):
@@ -17,7 +23,8 @@ def test_a_score_of_another_moment_is_not_among_those_of_the_map():
     said = summary(picture=picture, signed=False, scores={**SCORES, "induced": 458})
     assert said.startswith("step 480: mostly previous token")
     assert said.endswith("induction is measured at checkpoints, the nearest is step 458")
-    said = summary(picture=picture, signed=False, scores={**SCORES, "induction": [[0.9]]})
+    induced = {**SCORES, "rest": {**REST, "induction": [[0.9]]}}
+    said = summary(picture=picture, signed=False, scores=induced)
     assert said.endswith("induction .90")
 
 
@@ -25,5 +32,5 @@ def test_a_difference_says_both_and_how_they_differ():
     picture = {"step": 480, "steps": [480, 440]}
     said = summary(picture=picture, signed=True, scores=SCORES, others=OTHERS).split("\n")
     assert said[0].startswith("A, step 480: mostly previous token · entropy 1.00")
-    assert said[1].startswith("B, step 440: mostly first token · entropy 1.50")
+    assert said[1].startswith("B, step 440: beside the first token mixed · entropy 1.50")
     assert said[2] == "A − B: entropy −.50 · previous +.30 · first −.30"

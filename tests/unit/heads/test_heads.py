@@ -108,3 +108,56 @@ def test_what_does_not_fit_is_refused() -> None:
         scores.scores(uniform(4), [1, 2])
     with pytest.raises(ValueError, match="period: 4"):
         scores.scores(uniform(4), period=4)
+
+
+def resting(targets: list[int], sink: np.ndarray) -> np.ndarray:
+    """The pattern of `targets`, of which row i gives `sink[i]` to token 0 instead."""
+    pattern = one_hot(targets) * (1 - sink)[:, None]
+    pattern[..., 0] += sink
+    return pattern
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
+def test_what_a_head_does_beside_its_sink(share: float) -> None:
+    found = scores.without_sink(resting([max(0, i - 1) for i in range(T)], np.full(T, share)))
+    assert found["previous"] == pytest.approx(1)
+    assert found["entropy"] == pytest.approx(0, abs=1e-12)
+    assert found["rest"] == pytest.approx((1 - share) * (T - 2) / (T - 1))  # row 1 looks at token 0
+    found = scores.without_sink(resting(INDUCTION, np.full(T, share)), REPEATED)
+    assert found["induction"] == pytest.approx(1)
+    assert found["matching"] == pytest.approx(1)
+    assert found["duplicate"] == 0
+
+
+def test_a_row_counts_by_what_it_has_left() -> None:
+    sink = np.zeros(T)
+    sink[2::2] = 0.75  # half of the rows from 2 on look back with a quarter of their attention
+    pattern = resting([max(0, i - 1) for i in range(T)], sink)
+    before = np.eye(T, k=-1)[None, None]
+    odd = np.arange(T) % 2 == 1
+    pattern[..., odd, :] -= before[..., odd, :]
+    pattern[..., odd, odd] += 1  # the others look at themselves
+    rows = np.count_nonzero(~odd[2:])
+    assert rows == T - 2 - rows
+    assert scores.without_sink(pattern)["previous"] == pytest.approx(0.25 / (0.25 + 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_even_attention_beside_the_first_token(dtype: type) -> None:
+    found = scores.without_sink(uniform(64, dtype), list(range(64)))
+    rows = np.arange(1, 64)
+    left = rows / (rows + 1)
+    assert found["rest"] == pytest.approx(left.mean(), rel=1e-3)
+    assert found["entropy"] == pytest.approx((left * np.log(rows)).sum() / left.sum(), rel=1e-3)
+    second = rows[1:]
+    expected = (1 / (second + 1)).sum() / (second / (second + 1)).sum()
+    assert found["previous"] == pytest.approx(expected, rel=1e-3)
+    assert np.isnan(found["duplicate"]).all()
+
+
+def test_a_head_that_only_rests_has_no_rest() -> None:
+    found = scores.without_sink(one_hot([0] * T), REPEATED)
+    assert found["rest"] == 0
+    for name in ("entropy", "previous", "duplicate", "matching", "induction"):
+        assert math.isnan(found[name].item()), name
+    assert set(found) == {"rest", *scores.SCORES} - {"first"}

@@ -2,7 +2,7 @@
 
 import { t, tn } from "../protocol/words.js"
 import { number, shownToken } from "../ui/format.js"
-import { CALLED, IN_A_WORD, LOOKS, UNCLEAR, strongest, uniformEntropy } from "./head_words.js"
+import { CALLED, CLEAR, IN_A_WORD, LOOKS, UNCLEAR, strongest, uniformEntropy } from "./head_words.js"
 import { nothing, percent, real } from "./words.js"
 
 /** @import { Notice } from "../types" */
@@ -32,9 +32,8 @@ export function headsNotice(drawn) {
 }
 
 // Which patterns there are, and layers all of whose heads have the same one.
-function patternsIn({ shape: [L, H], scores, tokens, causal }) {
-  const uniform = uniformEntropy(tokens, causal)
-  const named = Array.from({ length: L }, (_, layer) => Array.from({ length: H }, (_, head) => strongest(scores, layer, head, uniform)))
+function patternsIn({ shape: [L, H], scores }) {
+  const named = Array.from({ length: L }, (_, layer) => Array.from({ length: H }, (_, head) => strongest(scores, layer, head)))
   const all = named.flat()
   const only = new Set(all)
   if (only.size === 1) return [t("All of them: {what}.", { what: whatOf(all[0]) })]
@@ -43,8 +42,15 @@ function patternsIn({ shape: [L, H], scores, tokens, causal }) {
   const counts = found.filter(({ n }) => n).map(({ called, n }) => `${n} ${called}`).join(", ")
   const alike = (/** @type {string} */ name) => named.flatMap((row, layer) => (H > 1 && row.every((one) => one === name) ? [layer + 1] : []))
   const whole = [...only].filter((name) => name !== "mixed").map((name) => ({ layers: alike(name), what: whatOf(name) })).filter(({ layers }) => layers.length)
-  return [t("By what they mostly do: {counts}.", { counts }), ...whole.map(({ layers, what }) =>
+  return [t("By what they mostly do: {counts}.", { counts }), resting({ shape: [L, H], scores }), ...whole.map(({ layers, what }) =>
     tn("All heads of layer {layers}: {what}.", "All heads of layers {layers}: {what}.", layers.length, { layers: layers.join(", "), what }))]
+}
+
+// How many rest on the first token, which their names leave out.
+function resting({ shape: [L, H], scores }) {
+  const n = scores.first?.slice(0, L).flat().filter((/** @type {any} */ share) => real(share) && share >= CLEAR).length
+  return n ? tn("{n:,} of {all:,} gives the first token 30 % of its attention or more; its name says what it does with the rest.",
+    "{n:,} of {all:,} give the first token 30 % of their attention or more; their names say what they do with the rest.", n, { all: L * H }) : ""
 }
 
 /** A pattern's name with what it means. @param {string} name */
@@ -79,8 +85,10 @@ export function headNotice({ layer, head, pattern, tokens, scores, causal, lines
   if (!pattern || !n || step === null) return { axes, theory, terms, now: [nothing(why)] }
   const now = []
   if (scores) {
-    const pattern_ = strongest(scores, layer, head, uniformEntropy(n, causal))
+    const pattern_ = strongest(scores, layer, head)
     now.push(t("Layer {layer}, head {head} at step {step:,}: {what}.", { layer: layer + 1, head: head + 1, step, what: whatOf(pattern_) }))
+    const first = scores.first?.[layer]?.[head]
+    if (real(first) && first >= CLEAR) now.push(t("{share} % of its attention goes to the first token, its sink.", { share: percent(first) }))
     const entropy = scores.entropy?.[layer]?.[head]
     if (real(entropy)) now.push(t("Its entropy is {value} of at most {most} nats: it looks as widely as at {n} tokens alike.",
       { value: number(entropy, 2), most: number(uniformEntropy(n, causal), 3), n: number(Math.exp(entropy), 2) }))
@@ -108,10 +116,11 @@ function strongestLook(pattern, tokens, signed) {
  */
 export function cardsNotice(drawn) {
   const { sort, order, valueOf, step, why } = drawn
-  const axes = t("A card for each head, its picture at the left; the bar is the score that they are sorted by: {sort}.", { sort: CALLED[sort] ?? sort })
+  const axes = t("A card for each head, its picture at the left; the bar is the score that they are sorted by: {sort}. The hatched bar is the share of its attention that goes to the first token, its sink.", { sort: CALLED[sort] ?? sort })
   const theory = sort === "entropy" ? t("Entropy says how widely a head looks: the sharpest stands first. 0 nats is one token.")
-    : t("A score is the mean share of attention that goes where its name says, from 0 to 1. Chance alone gives every head a little of it.")
-  const terms = ["attention head", ...(sort === "entropy" ? ["attention entropy", "nats"] : sort === "induction" ? ["induction head"] : sort === "first token" ? ["attention sink"] : ["attention"])]
+    : sort === "first token" ? t("The mean share of attention that goes to the first token, from 0 to 1. Heads of large models rest there when they have nothing to look for.")
+      : t("A score is the share that goes where its name says, from 0 to 1, of the attention that does not go to the first token: many heads rest there with most of it. Chance alone gives every head a little.")
+  const terms = ["attention head", ...(sort === "entropy" ? ["attention entropy", "nats"] : sort === "induction" ? ["induction head"] : sort === "first token" ? [] : ["attention"]), "attention sink"]
   if (!order.length || step === null) return { axes, theory, terms, now: [nothing(why)] }
   const known = order.map(([layer, head]) => ({ layer: layer + 1, head: head + 1, value: valueOf(layer, head) })).filter(({ value }) => real(value))
   if (!known.length) return { axes, theory, terms, now: [t("This score is not known at this step; the heads stand in the order of their layers.")] }

@@ -2,14 +2,14 @@
 
 import { Help } from "../../ui/help.js"
 import { cardsNotice } from "../../notice/heads.js"
-import { CALLED, IN_A_WORD, LOOKS, UNCLEAR, strongest, uniformEntropy } from "../../notice/head_words.js"
+import { CALLED, IN_A_WORD, LOOKS, UNCLEAR, scoreOf, strongest, uniformEntropy, weighty } from "../../notice/head_words.js"
 import { t } from "../../protocol/words.js"
 import { isFiniteNumber } from "../../state/aggregate.js"
 import { sized } from "../../ui/canvas.js"
 import { el, say, taken } from "../../ui/dom.js"
 import { apart, pixelTable, portion, stamp } from "./pixels.js"
 
-const CARD_HEIGHT = 82
+const CARD_HEIGHT = 90
 const CARD_GAP = 8
 const SORT_KEYS = { "induction": "induction", "previous token": "previous", "first token": "first",
   "duplicate token": "duplicate", "entropy": "entropy" }
@@ -71,16 +71,19 @@ export class HeadCards {
   }
 
   score(layer, head) {
-    const value = this.scores?.[SORT_KEYS[this.sort]]?.[layer]?.[head]
+    const value = scoreOf(this.scores, SORT_KEYS[this.sort], layer, head)
     return isFiniteNumber(value) ? value : null
   }
 
-  // Entropy from the sharpest on; every other score from the highest on; unknown ones last.
+  // Entropy from the sharpest on; every other score from the highest on, of heads that give nearly
+  // all to the first token after the others; unknown ones last.
   sortHeads() {
     const [L, H] = this.grid?.shape ?? [0, 0]
     const rank = (/** @type {number[]} */ [layer, head]) => {
       const value = this.score(layer, head)
-      return value === null ? Infinity : this.sort === "entropy" ? value : -value
+      if (value === null) return Infinity
+      if (this.sort === "entropy") return value
+      return this.sort === "first token" || weighty(this.scores, SORT_KEYS[this.sort], layer, head) ? -value : 1 - value
     }
     this.order = [...Array(L * H).keys()].map((i) => [Math.floor(i / H), i % H])
     const ranked = this.order.map((place) => ({ place, rank: rank(place) }))
@@ -133,14 +136,17 @@ export class HeadCards {
     const canvas = el("canvas", "anl-canvas")
     const text = el("div", "anl-head-card-text")
     const [title, name, bar, fill, more] = [el("b"), el("span"), el("div", "anl-score"), el("div"), el("div", "anl-more")]
+    const [sink, rest, resting, share] = [el("div", "anl-sink"), el("div", "anl-score"), el("div"), el("span")]
     const head_ = el("div", "anl-head-card-title")
     head_.append(title, " ", name)
     bar.append(fill)
-    text.append(head_, bar, " ", more)
+    rest.append(resting)
+    sink.append(rest, " ", share)
+    text.append(head_, bar, " ", more, " ", sink)
     node.append(canvas, text)
     node.onclick = () => this.pick(layer, head)
     this.spacer.append(node)
-    this.cards.set(key, { node, canvas, title, name, fill, more, stale: true })
+    this.cards.set(key, { node, canvas, title, name, fill, more, sink, resting, share, stale: true })
   }
 
   fill(card, layer, head) {
@@ -149,26 +155,30 @@ export class HeadCards {
     card.node.classList.toggle("anl-att-chosen", on)
     card.node.setAttribute("aria-selected", String(on))
     const value = this.score(layer, head)
-    const of = (name) => scores?.[name]?.[layer]?.[head]
-    const name = scores ? strongest(scores, layer, head, this.uniform) : ""
+    const of = (name) => scoreOf(scores, name, layer, head)
+    const name = scores ? strongest(scores, layer, head) : ""
     say(card.title, `${layer + 1}.${head + 1}`)
     say(card.name, UNCLEAR[name]?.[0] ?? CALLED[name] ?? name)
     card.name.title = UNCLEAR[name]?.[1] ?? LOOKS[name] ?? ""
     const full = sort === "entropy" ? Math.max(this.uniform, 1e-9) : 1
     card.fill.style.width = `${Math.min(Math.max((value ?? 0) / full, 0), 1) * 100}%`
     const [key, what] = [SORT_KEYS[sort], IN_A_WORD[sort]]
-    const b = this.others?.[key]?.[layer]?.[head]
+    const b = scoreOf(this.others, key, layer, head)
     const two = isFiniteNumber(b) && value !== null ? apart(value, b) : null
     const both = this.signed && value !== null
       ? two ? `${what} A − B ${two.difference} · A ${two.a}, B ${two.b}` : `${what} A ${portion(value)}` : ""
     const entropy = t("entropy {entropy}", { entropy: portion(of("entropy")) })
-    const parts = sort === "entropy" ? [entropy, `${IN_A_WORD["first token"]} ${portion(of("first"))}`] : [`${what} ${portion(value)}`, entropy]
+    const parts = sort === "entropy" ? [entropy] : [`${what} ${portion(value)}`, entropy]
     const said = scores ? parts.join(" · ") : "…"
     say(card.more, both || said)
     card.more.classList.toggle("anl-more-both", Boolean(both))
+    const first = of("first")
+    card.resting.style.width = `${Math.min(Math.max(first ?? 0, 0), 1) * 100}%`
+    card.sink.title = t("The share of its attention that goes to the first token")
+    say(card.share, scores ? t("sink {share}", { share: portion(first) }) : "")
     // What is seen is a part of the name, so that who speaks to the page can say it.
     card.node.setAttribute("aria-label", t("layer {layer}, head {head}", { layer: layer + 1, head: head + 1 }) + ": "
-      + [card.title, card.name, card.more].map((part) => part.textContent).join(" "))
+      + [card.title, card.name, card.more, card.share].map((part) => part.textContent).join(" "))
     if (card.stale) this.thumbnail(card, layer, head)
     card.stale = false
   }

@@ -3,10 +3,11 @@
 import { t } from "../../protocol/words.js"
 import { buttonOf, el, say } from "../../ui/dom.js"
 import { shownToken } from "../../ui/format.js"
-import { UNCLEAR, uniformEntropy, strongest, CALLED, IN_A_WORD } from "../../notice/head_words.js"
+import { UNCLEAR, uniformEntropy, strongest, scoreOf, CALLED, CLEAR, IN_A_WORD } from "../../notice/head_words.js"
 import { HeadLines } from "./head_lines.js"
 import { HeadMatrix } from "./head_matrix.js"
 import { headNotice } from "../../notice/heads.js"
+import { real } from "../../notice/words.js"
 import { PanelTitle } from "./panel.js"
 import { apart, portion } from "./pixels.js"
 
@@ -219,20 +220,22 @@ export class HeadLarge {
     if (!others) return at("A", 0, scores)
     const differs = [["entropy", "entropy"], ["previous", "previous token"], ["first", "first token"], ["induction", "induction"]]
       .map(([name, called]) => ({ called, a: this.of(scores, name), b: this.of(others, name) }))
-      .filter(({ a, b }) => Number.isFinite(a) && Number.isFinite(b)).map(({ called, a, b }) => `${IN_A_WORD[called]} ${apart(a, b).difference}`)
+      .flatMap(({ called, a, b }) => (real(a) && real(b) ? [{ called, a, b }] : [])).map(({ called, a, b }) => `${IN_A_WORD[called]} ${apart(a, b).difference}`)
     return [at("A", 0, scores), at("B", 1, others), `A − B: ${differs.join(" · ")}`].join("\n")
   }
 
   of(scores, name) {
-    return scores[name]?.[this.layer]?.[this.index]
+    return scoreOf(scores, name, this.layer, this.index)
   }
 
   does(scores) {
     const uniform = uniformEntropy(this.tokens.length, this.causal)
-    const pattern = strongest(scores, this.layer, this.index, uniform)
-    const said = [UNCLEAR[pattern]?.[0] ?? t("mostly {pattern}", { pattern: CALLED[pattern] ?? pattern }),
+    const pattern = strongest(scores, this.layer, this.index)
+    const what = UNCLEAR[pattern]?.[0] ?? t("mostly {pattern}", { pattern: CALLED[pattern] ?? pattern })
+    const first = this.of(scores, "first")
+    const said = [(first ?? 0) >= CLEAR && pattern !== "first token" ? t("beside the first token {what}", { what }) : what,
       t("entropy {entropy} of {highest} nats", { entropy: portion(this.of(scores, "entropy")), highest: portion(uniform) }),
-      `${IN_A_WORD["previous token"]} ${portion(this.of(scores, "previous"))}`, `${IN_A_WORD["first token"]} ${portion(this.of(scores, "first"))}`]
+      `${IN_A_WORD["first token"]} ${portion(first)}`, `${IN_A_WORD["previous token"]} ${portion(this.of(scores, "previous"))}`]
     const induction = this.of(scores, "induction")
     if (Number.isFinite(induction)) said.push(`${IN_A_WORD.induction} ${portion(induction)}`)
     return said.join(" · ")

@@ -269,7 +269,7 @@ export class AttentionPage {
 
   about(layer, head) {
     const scores = this.source.known(this.picture)
-    return headWords(layer, head, scores, this.picture, this.runs[0].causal)
+    return headWords(layer, head, scores, this.picture)
   }
 
   // Why there is no picture, or "".

@@ -3,7 +3,7 @@
 import { ENDED } from "../../protocol/states.js"
 import { t, tn } from "../../protocol/words.js"
 import { hub } from "../../state/hub.js"
-import { CALLED, UNCLEAR, uniformEntropy, strongest } from "../../notice/head_words.js"
+import { CALLED, CLEAR, IN_A_WORD, UNCLEAR, strongest } from "../../notice/head_words.js"
 import { portion } from "./pixels.js"
 
 /**
@@ -27,15 +27,16 @@ export function headsWords([L, H], picture) {
  * @param {number} head from 0
  * @param {any} scores of all heads, or nothing while they are not known
  * @param {any} picture
- * @param {boolean} causal
  */
-export function headWords(layer, head, scores, picture, causal) {
+export function headWords(layer, head, scores, picture) {
   const name = t("layer {layer}, head {head}", { layer: layer + 1, head: head + 1 })
   const [L, H] = picture.grid.shape
   if (!scores || L * H === 1) return name
-  const mostly = strongest(scores, layer, head, uniformEntropy(picture.tokens.length, causal))
+  const mostly = strongest(scores, layer, head)
   const said = UNCLEAR[mostly]?.[0] ?? CALLED[mostly] ?? mostly
-  return [name, said, t("entropy {entropy}", { entropy: portion(scores.entropy[layer][head]) })].join(" · ")
+  const first = scores.first[layer][head]
+  const sink = first >= CLEAR && mostly !== "first token" ? [`${IN_A_WORD["first token"]} ${portion(first)}`] : []
+  return [name, said, ...sink, t("entropy {entropy}", { entropy: portion(scores.entropy[layer][head]) })].join(" · ")
 }
 
 /**

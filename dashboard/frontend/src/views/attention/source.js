@@ -3,6 +3,7 @@
 
 import { fetchText, sentenceOf } from "../../protocol/fetch.js"
 import { t } from "../../protocol/words.js"
+import { withRest } from "../../notice/head_words.js"
 import { hub } from "../../state/hub.js"
 import { patterns } from "../../state/patterns.js"
 import { REST_MS } from "./pixels.js"
@@ -144,20 +145,23 @@ export class AttentionSource {
   }
 
   async scores(picture) {
-    await Promise.all(picture.scores.map((address) => patterns.get(address, "json").catch(() => {})))
+    await Promise.all([...picture.scores, ...picture.rests].map((address) => patterns.get(address, "json").catch(() => {})))
   }
 
   // Scores of the heads of a picture, of the first shown run or of the place that is asked for:
   // those of its own moment alone. Induction is measured at checkpoints; at another step than a
   // checkpoint's it is left out, and `induced` names the step at which it is known.
   known(picture, place = 0) {
-    const found = picture?.scores[place] && patterns.peek(picture.scores[place])?.data
-    if (!found) return null
+    const [found, left] = [picture?.scores[place], picture?.rests[place]].map((address) => address && patterns.peek(address)?.data)
+    if (!found || !left) return null
     const run = this.page.shown[place]
     const asked = this.props.induction?.[run.id]
-    const induction = asked && this.answer(run.id, asked)?.result?.scores?.induction
+    const result = asked && this.answer(run.id, asked)?.result
+    const induction = result?.scores?.induction
     const same = asked?.step === picture.steps[place]
-    return { ...found, ...(induction && same ? { induction } : {}), ...(induction && !same ? { induced: asked.step } : {}) }
+    const [of, ofRest] = induction && same ? [{ induction }, { induction: result.without_sink.induction }] : [{}, {}]
+    const scores = { ...found, ...of, ...(induction && !same ? { induced: asked.step } : {}) }
+    return withRest(scores, { ...left, ...ofRest }, picture.tokens.length, run.causal)
   }
 
   prefetch(at, layer, head) {
@@ -250,6 +254,7 @@ function addresses(places) {
     grid: (side) => `${base(a)}?side=${side}&v=${a.v}${minus}`,
     heads: (layer, head) => places.map((p) => `${base(p)}/${layer}/${head}?v=${p.v}`),
     scores: places.map((p) => `${base(p)}/scores?v=${p.v}`),
+    rests: places.map((p) => `${base(p)}/scores?v=${p.v}&without=sink`),
   }
 }
 

@@ -8,6 +8,7 @@ import { patterns } from "../../state/patterns.js"
 import { contextOf, sized } from "../../ui/canvas.js"
 import { Card } from "../../ui/card.js"
 import { el, taken } from "../../ui/dom.js"
+import { withRest } from "../../notice/head_words.js"
 import { headsNotice } from "../../notice/heads.js"
 import { ramp } from "../../ui/theme.js"
 import { Head } from "./attention_head.js"
@@ -100,9 +101,12 @@ export class Attention extends Card {
     const about = { shape: this.grid?.shape ?? [], tokens: run?.tokens?.length ?? 0, causal: run?.causal ?? true, step: this.step ?? null, why: this.note.hidden ? "" : this.note.textContent ?? "" }
     if (!run || this.step === undefined) return headsNotice({ ...about, scores: null })
     const address = `/api/attention/${encodeURIComponent(run.id)}/${this.step}/scores`
-    const scores = patterns.peek(address)?.data
-    if (!scores) patterns.get(address, "json").catch(() => {}) // asked again while the notice is open
-    return headsNotice({ ...about, scores })
+    const [whole, rest] = [address, address + "?without=sink"].map((one) => {
+      const found = patterns.peek(one)?.data
+      if (!found) patterns.get(one, "json").catch(() => {}) // asked again while the notice is open
+      return found
+    })
+    return headsNotice({ ...about, scores: whole && rest ? withRest(whole, rest, about.tokens, about.causal) : null })
   }
 
   async show(step) {
