@@ -106,7 +106,11 @@ export class Chart extends Card {
       this.zoom = shownRanges(this.plot)
       this.zoomed()
     })
-    this.plot.on("plotly_doubleclick", () => this.whole())
+    this.plot.on("plotly_doubleclick", () => this.doubled())
+  }
+
+  doubled() {
+    this.whole()
   }
 
   // Everything is shown again.

@@ -30,6 +30,7 @@ export class Curves extends Courses {
   top = Infinity // of the frame, as a value
   /** @type {any[]} the last two presses, with what was chosen before each */
   presses = []
+  over = 0 // when the last double click ended, ms of the page
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -298,18 +299,25 @@ export class Curves extends Courses {
     this.body.focus({ preventScroll: true }) // Plotly keeps the browser from doing so
   }
 
-  // A double click shows everything and chooses nothing. Its first click puts the cursor under the
-  // pointer, so Plotly, which has its own double click, does not see the second one.
+  // A double click shows everything and chooses nothing. Its first click may put the cursor under the
+  // pointer: then Plotly does not see the second one and the browser tells of it, else Plotly does.
   doubled() {
     const [first] = this.presses
-    if (!this.props.follow || !first?.inside) return
+    if (!this.props.follow) return this.whole()
+    if (!first?.inside) return
+    this.over = performance.now()
     hub.set({ step: first.step, focus: first.focus })
     this.whole()
   }
 
+  // What Plotly tells late, on a busy page, of a press that was a part of a double click.
+  isOver({ timeStamp }) {
+    return timeStamp <= this.over
+  }
+
   // A click on a line makes its run stand out; on the same line again, no run does.
   clicked({ points, event }) {
-    if (!this.props.follow || !points.length) return
+    if (!this.props.follow || !points.length || this.isOver(event)) return
     const top = this.plot.getBoundingClientRect().top
     const away = (p) => Math.abs(heightOf(p) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata
