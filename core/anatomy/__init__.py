@@ -155,6 +155,13 @@ KINDS: dict[str, Analysis] = {
         version=2,
         needs_output=False,
     ),
+    "profile": Analysis(
+        "core.anatomy.profile:profile",
+        parameters.Profile,
+        results.Profile,
+        quick=True,
+        needs_output=False,
+    ),
     "cka": Analysis(
         "core.anatomy.cka:cka", parameters.Cka, results.Cka, version=2, needs_output=False
     ),

@@ -230,6 +230,10 @@ class Heads(Parameters):
     seed: int = _seed(2**32 - 1, "the repeated random tokens")
 
 
+class Profile(Parameters):
+    """What probes measure while training, of one checkpoint on its probe text."""
+
+
 class Streams(Parameters):
     """What happens to the residual stream on its way up."""
 

@@ -254,6 +254,16 @@ class Heads(TypedDict):
     step: Step
 
 
+class Profile(TypedDict):
+    metrics: Annotated[
+        dict[str, Number | list[Number]],
+        about("By the names that runs have them under; of the blocks one number a layer."),
+    ]
+    layers: Counted
+    tokens: Annotated[int, about("Of the probe text.")]
+    step: Step
+
+
 class MassiveOne(TypedDict):
     place: str
     token: Annotated[int, about("Position in its window.")]

@@ -176,7 +176,8 @@ def _run(
 ) -> str:
     """A run by its id. It is first drawn with the address's, else with the first one `wanted`."""
     ids = [id for id in by_id if id != without]
-    options = ids if default else [NOBODY, *ids]
+    # A pretrained model is what is laid beside a run most often.
+    options = ids if default else [NOBODY, *sorted(ids, key=lambda id: not by_id[id].source)]
 
     def read(text: str) -> str:
         if text not in by_id:

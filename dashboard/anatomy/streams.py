@@ -38,6 +38,7 @@ def section(choice: Choice, mode: Mode) -> None:
     about = " ".join(inspection.id for *_, inspection in answers)
     tokens = answers[0][1]["tokens"]
     windows = answers[0][1]["windows"]
+    share = beside(answers)
     where = t("{windows} held-out windows of {tokens} tokens", windows=windows, tokens=tokens)
 
     def card(key: str, drawn: Any, title: str, subtitle: str, said: Notice) -> None:
@@ -49,39 +50,57 @@ def section(choice: Choice, mode: Mode) -> None:
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
-            "rms", figures.by_depth(measured, "rms", mode, t("RMS"), HEIGHT, log=_wide(measured)),
+            "rms",
+            figures.by_depth(
+                measured, "rms", mode, t("RMS"), HEIGHT, log=_wide(measured), share=share
+            ),
             growth(measured), t("RMS of the stream, {where}", where=where),
             notice.rms(measured),
         )  # fmt: skip
     with middle:
         card(
-            "branch", figures.skip_and_branch(measured, mode, HEIGHT), branches(measured),
+            "branch", figures.skip_and_branch(measured, mode, HEIGHT, share), branches(measured),
             t("RMS of what each Add sums: skip solid, branch dotted"),
             notice.branch(measured),
         )  # fmt: skip
     with right:
         card(
-            "angle", figures.by_layer(measured, "angle", mode, t("angle / π"), HEIGHT),
+            "angle", figures.by_layer(measured, "angle", mode, t("angle / π"), HEIGHT, share),
             turning(measured), t("angular distance between a block's input and output"),
             notice.angle(measured),
         )  # fmt: skip
     left, middle, right = st.columns(3, gap="small")
     with left:
         card(
-            "similarity", figures.by_depth(measured, "similarity", mode, t("cosine"), HEIGHT),
+            "similarity",
+            figures.by_depth(measured, "similarity", mode, t("cosine"), HEIGHT, share=share),
             alike(measured), t("mean cosine between two tokens of a window"),
             notice.similarity(measured),
         )  # fmt: skip
     with middle:
         most = answers[0][1]["rank_most"]
         card(
-            "rank", figures.by_depth(measured, "effective_rank", mode, t("effective rank"), HEIGHT),
+            "rank",
+            figures.by_depth(
+                measured, "effective_rank", mode, t("effective rank"), HEIGHT, share=share
+            ),
             ranks(measured), t("exp of the singular values' entropy, 1 to {most}", most=most),
             notice.rank(measured, most),
         )  # fmt: skip
     with right:
-        outliers(answers)
+        card(
+            "largest", figures.outliers(measured, mode, HEIGHT, share), standing_out(measured),
+            t("largest activation of the stream, its median dotted"),
+            notice.largest(measured),
+        )  # fmt: skip
+    outliers(answers)
     below(choice, answers, mode)
+
+
+def beside(answers: list[Answered]) -> bool:
+    """Whether depth is drawn as a share: a pretrained model of another depth lies beside a run."""
+    depths = {figures.layers_of(result) for _, result, _ in answers}
+    return len(depths) > 1 and any(run.source for run, *_ in answers)
 
 
 def below(choice: Choice, answers: list[Answered], mode: Mode) -> None:
@@ -145,7 +164,7 @@ def sinks(
 
 def outliers(answers: list[Answered]) -> None:
     """Massive activations and sinks: said as not seen where they are not."""
-    with cards.card("outliers", height=HEIGHT + anatomy.HEAD):
+    with cards.card("outliers"):
         measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
         explained(notice.outliers(measured).told(), key="outliers", title=t("What stands out"))
         for run, result, _ in answers:
@@ -160,7 +179,7 @@ def outliers(answers: list[Answered]) -> None:
             st.html(
                 render(
                     "anatomy/outliers", colour=colour(run), name=name_of(run), rows=rows,
-                    largest=_largest(result),
+                    largest=_largest(result), massive=massive_rows(result),
                 )
             )  # fmt: skip
         sinks = answers[0][1].get("sinks")
@@ -176,6 +195,27 @@ def outliers(answers: list[Answered]) -> None:
                 even=sinks["uniform"],
             )
         st.html(f'<div class="card-below">{said}</div>')
+
+
+def massive_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Each massive activation once: token, dimension, largest value, times the median, where."""
+    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for one in result["massive"]["found"]:
+        found.setdefault((one["token"], one["feature"]), []).append(one)
+    rows = []
+    for (token, feature), ones in found.items():
+        first = ones[0]  # they come from the largest on
+        times = first["times_median"]
+        rows.append(
+            (
+                f"{token}",
+                f"{feature}",
+                f"{first['value']:,.0f}",
+                "∞" if times is None else f"{times:,.0f} ×",
+                t(figures.place_words(first["place"])),
+            )
+        )
+    return rows
 
 
 def _found(answer: dict[str, Any]) -> str:
@@ -199,6 +239,19 @@ def _largest(result: dict[str, Any]) -> str:
         times=times,
         where=t(where),
     )
+
+
+def standing_out(measured: list[figures.Measured]) -> str:
+    """How far the largest activation stands above the median of its place."""
+    said = []
+    for name, _, result in measured:
+        inside, median = _inside(result, "largest"), _inside(result, "median")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = inside / median
+        known = times[np.isfinite(times)]
+        most = t("{times:,.0f} × the median", times=float(known.max())) if len(known) else "–"
+        said.append((name, most))
+    return _sentence(t("The largest is"), said)
 
 
 # Titles say what to see, from the numbers themselves.

@@ -59,9 +59,9 @@ def unfit(a: Run, b: Run, own_text: bool = False) -> str:
 
 
 def others(runs: Sequence[Run], a: Run) -> list[Run]:
-    """The runs to set beside A, those that fit first, each group as it came."""
+    """The runs to set beside A: pretrained models, then those that fit; each group as it came."""
     rest = [run for run in runs if run.id != a.id]
-    return sorted(rest, key=lambda run: bool(unfit(a, run)))
+    return sorted(rest, key=lambda run: (not run.source, bool(unfit(a, run))))
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

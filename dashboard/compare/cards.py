@@ -26,7 +26,7 @@ from dashboard.compare import (
 )
 from dashboard.compare.address import Choice
 from dashboard.compare.model import Compare, Listing, arrange
-from dashboard.components import table
+from dashboard.components import beside, table
 from dashboard.launch import grid_dialog, twins
 from dashboard.notice import pages as notice
 from dashboard.settings import held
@@ -193,15 +193,19 @@ def depth(shown: Listing) -> None:
                 "compare_profile", t("By depth"), {name: t(name) for name in PROFILES},
                 label_visibility="collapsed", width=150,
             )  # fmt: skip
-        components.depth_profile(
-            [],
-            key="compare_profiles",
-            follow=True,
-            cursor=True,
-            metric=PROFILES[what],
-            height=250,
-            frame=False,
-        )
+        chart = st.container()
+        model = beside.chosen("compare_beside")
+        with chart:
+            components.depth_profile(
+                [],
+                key="compare_profiles",
+                follow=True,
+                cursor=True,
+                metric=PROFILES[what],
+                height=250,
+                frame=False,
+                beside=model,
+            )
         st.html(cards.heading(t("What differs")))
         if len(shown.drawn) < 2:
             said = t("Tick two runs or more to see what differs.")

@@ -12,11 +12,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.language import LANGUAGES
-from core.runs import RunError
+from core.jobs import inspections
+from core.language import LANGUAGES, t
+from core.runs import Run, RunError
 from dashboard.components.facts import about, outcome
 from dashboard.components.onto_page import mount
-from dashboard.live.feed import opened
+from dashboard.live.feed import opened, store
 from dashboard.ui import kept
 
 
@@ -196,12 +197,14 @@ def depth_profile(
     follow: bool = False,
     cursor: bool = False,
     at: int | None = None,
+    beside: Run | None = None,
 ) -> Any:
     """A per-layer metric against depth; the residual stream starts at the embedding.
 
     At its newest step, at step `at`, or with `cursor` at that of the cursor which the page's parts
     share.
-    `follow` draws the runs that they choose together, until then `run_ids`.
+    `follow` draws the runs that they choose together, until then `run_ids`. `beside` is a
+    pretrained model, measured now where nobody has; depth is a share then, if theirs differ.
     """
     start = metric.replace("resid_post", "embed") if metric.endswith("/resid_post") else None
     return _mount(
@@ -214,10 +217,20 @@ def depth_profile(
         cursor=cursor,
         at=at,
         start=start,
+        beside=_measured(beside) if beside else None,
         title=title,
         subtitle=subtitle,
         frame=frame,
     )
+
+
+def _measured(run: Run) -> dict[str, Any]:
+    """A run whose statistics by depth are asked for, and the question, or why there is none."""
+    try:
+        asked = inspections.ask(store(), run, "profile")
+    except RunError as error:
+        return {"run": about(run), "asked": None, "problem": t(error)}
+    return {"run": about(run), "asked": asked.id, "problem": ""}
 
 
 def activation_lines(

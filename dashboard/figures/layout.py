@@ -98,6 +98,13 @@ def depth_axis(
     )
 
 
+def share_axis(mode: Mode) -> dict[str, Any]:
+    """Depth as a share of each network's own, where depths differ; 0 is the embedding."""
+    return axis(
+        mode, mark("share of depth"), range=[-0.03, 1.05], tick0=0, dtick=0.25, tickformat=".0%"
+    )
+
+
 def lines(
     curves: Sequence[Curve], mode: Mode, x: dict[str, Any], y_title: str, height: int,
     log: bool = False, zero: bool = False, digits: str = ".4~g", holds: ArrayLike = (), **more: Any,

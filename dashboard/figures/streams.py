@@ -1,7 +1,8 @@
 """The residual stream by depth: what core.anatomy.streams and core.anatomy.cka answer, as figures.
 
 Layer 0 is the embedding; a place between two layers, after attention and before the feed-forward,
-stands between their numbers.
+stands between their numbers. With `share` a place stands at its share of the network's own depth,
+so that a small network and a large one lie beside each other.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dashboard.figures.layout import (
     lines,
     ramp,
     sequential,
+    share_axis,
 )  # fmt: skip
 from dashboard.figures.names import short
 from dashboard.ui.palette import COLOURS, Mode
@@ -60,20 +62,22 @@ def place_words(place: str) -> str:
 
 def by_depth(
     runs: Sequence[Measured], key: str, mode: Mode, unit: str, height: int,
-    log: bool = False, zero: bool = True,
+    log: bool = False, zero: bool = True, share: bool = False,
 ) -> go.Figure:  # fmt: skip
     """One number for each place of the stream; the final norm's output is a ring of its own."""
     curves, rings, depth = [], [], 1
     for name, colour, result in runs:
-        layers = _layers(result)
+        layers = layers_of(result)
         depth = max(depth, layers)
-        at = [position(p, layers) for p in result["places"]]
+        whole = max(layers, 1) if share else 1
+        at = [min(position(p, layers) / whole, 1.03 if share else np.inf) for p in result["places"]]
         values = numbers(result[key])
         inside = [i for i, p in enumerate(result["places"]) if p != "final_norm.out"]
         curves.append(Curve(name, colour, [at[i] for i in inside], values[inside]))
         rings += [(colour, at[i], values[i]) for i in range(len(at)) if i not in inside]
     last = depth + 0.5 if rings else depth
-    figure = lines(curves, mode, depth_axis(mode, last), unit, height, log, zero)  # type: ignore[arg-type]
+    across = share_axis(mode) if share else depth_axis(mode, last)  # type: ignore[arg-type]
+    figure = lines(curves, mode, across, unit, height, log, zero)
     for colour, x, y in rings:
         ring = Curve("", colour, [x], [y])
         figure.add_scatter(
@@ -86,31 +90,63 @@ def by_depth(
     return figure
 
 
-def skip_and_branch(runs: Sequence[Measured], mode: Mode, height: int) -> go.Figure:
+def skip_and_branch(
+    runs: Sequence[Measured], mode: Mode, height: int, share: bool = False
+) -> go.Figure:
     """RMS of the two things that every Add sums: the skip solid, the branch dotted."""
     curves, depth = [], 1
     for name, colour, result in runs:
         layers = max((s["layer"] for s in result["sublayers"]), default=0) + 1
         depth = max(depth, layers)
-        at = [s["layer"] + (0.5 if s["part"] == "attn" else 1.0) for s in result["sublayers"]]
+        whole = layers if share else 1
+        at = [
+            (s["layer"] + (0.5 if s["part"] == "attn" else 1.0)) / whole
+            for s in result["sublayers"]
+        ]
         several = f"{short(name)} " if len(runs) > 1 else ""
         curves.append(Curve(several + t("skip"), colour, at, numbers(result["skip_rms"])))
         curves.append(
             Curve(several + t("branch"), colour, at, numbers(result["branch_rms"]), "dot")
         )
-    return lines(curves, mode, depth_axis(mode, depth), mark("RMS"), height, log=True)
+    across = share_axis(mode) if share else depth_axis(mode, depth)
+    return lines(curves, mode, across, mark("RMS"), height, log=True)
 
 
 def by_layer(
-    runs: Sequence[Measured], key: str, mode: Mode, unit: str, height: int
+    runs: Sequence[Measured], key: str, mode: Mode, unit: str, height: int, share: bool = False
 ) -> go.Figure:  # fmt: skip
     """One number for each layer, from 1."""
     curves = [
-        Curve(name, colour, np.arange(1, len(result[key]) + 1), numbers(result[key]))
+        Curve(
+            name, colour,
+            np.arange(1, len(result[key]) + 1) / (max(len(result[key]), 1) if share else 1),
+            numbers(result[key]),
+        )
         for name, colour, result in runs
-    ]
+    ]  # fmt: skip
     depth = max(len(result[key]) for *_, result in runs)
-    return lines(curves, mode, depth_axis(mode, depth, 1), unit, height, zero=True)
+    across = share_axis(mode) if share else depth_axis(mode, depth, 1)
+    return lines(curves, mode, across, unit, height, zero=True)
+
+
+def outliers(runs: Sequence[Measured], mode: Mode, height: int, share: bool = False) -> go.Figure:
+    """The largest activation of each place of the stream, and dotted the median, on powers of ten.
+
+    The final norm's output is left out: its largest is that of a normed vector.
+    """
+    curves, depth = [], 1
+    for name, colour, result in runs:
+        layers = layers_of(result)
+        depth = max(depth, layers)
+        places = [p for p in result["places"] if p != "final_norm.out"]
+        at = [position(p, layers) / (max(layers, 1) if share else 1) for p in places]
+        several = f"{short(name)} " if len(runs) > 1 else ""
+        for key, word, dash in (("largest", t("largest"), "solid"), ("median", t("median"), "dot")):
+            curves.append(
+                Curve(several + word, colour, at, numbers(result[key])[: len(places)], dash)
+            )
+    across = share_axis(mode) if share else depth_axis(mode, depth)
+    return lines(curves, mode, across, mark("|activation|"), height, log=True)
 
 
 def similarity_map(
@@ -166,7 +202,8 @@ def numbers(values: ArrayLike) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def _layers(result: dict[str, Any]) -> int:
+def layers_of(result: dict[str, Any]) -> int:
+    """How many layers the network has, by its places."""
     found = [re.match(r"blocks\.(\d+)", p) for p in result["places"]]
     return max((int(f.group(1)) + 1 for f in found if f), default=0)
 

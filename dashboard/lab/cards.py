@@ -19,6 +19,7 @@ from core.verdicts.why import NORM
 from dashboard import components
 from dashboard.address import widgets
 from dashboard.catalogue import run_names
+from dashboard.components import beside
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
 from dashboard.figures.equation import equation
@@ -209,9 +210,12 @@ def depth(focus: Run, ids: list[str]) -> None:
     with first:
         components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
     with second:
-        components.depth_profile(
-            ids, key="residual", metric="activation/rms/resid_post", height=318
-        )
+        chart = st.container()
+        model = beside.chosen("lab_beside")
+        with chart:
+            components.depth_profile(
+                ids, key="residual", metric="activation/rms/resid_post", height=318, beside=model
+            )
     if attends:
         # A view of its own for each run: one that never trained would show the last one's heads.
         with third[0], st.container(key="attention"):

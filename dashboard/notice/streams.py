@@ -144,6 +144,49 @@ def rank(measured: Sequence[Measured], most: int) -> Notice:
     )
 
 
+def largest(measured: Sequence[Measured]) -> Notice:
+    """The largest activation by depth."""
+
+    def of(name: str, result: dict[str, Any]) -> str:
+        found = result["massive"]["found"]
+        inside = _inside(result, "largest")
+        if not np.isfinite(inside).any():
+            return Message("{name}: none of it is finite.", name=name)
+        if found:
+            first = found[0]
+            return Message(
+                "{name}: {value} in dimension {feature} of token {token}, {place}: {times} times"
+                " the median.",
+                name=name,
+                value=f"{first['value']:,.0f}",
+                feature=first["feature"],
+                token=first["token"],
+                place=place_words(first["place"]),
+                times="∞" if first["times_median"] is None else f"{first['times_median']:,.0f}",
+            )
+        places = [place for place in result["places"] if place != "final_norm.out"]
+        at = int(np.nanargmax(inside))
+        return Message(
+            "{name}: at most {value}, {place}. None of it is massive.",
+            name=name,
+            value=number(float(inside[at])),
+            place=place_words(places[at]),
+        )
+
+    return Notice(
+        Message(
+            "To the right: layers, 0 is the embedding. Upwards, in powers of ten: the largest"
+            " absolute activation of the residual stream, and dotted the median."
+        ),
+        Message(
+            "In large models a single dimension of the first token is thousands of times the median"
+            " from an early layer on and falls in the last: heads use that token as a sink."
+        ),
+        _each(measured, of),
+        ("attention sink", "residual stream", "kurtosis"),
+    )
+
+
 def outliers(measured: Sequence[Measured]) -> Notice:
     """Massive activations and sinks."""
 

@@ -74,7 +74,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "notice": {"figures"},
     "settings": {"address"},
     "catalogue": {"live", "settings", "ui"},
-    "components": {"catalogue", "live", "ui", "web"},
+    "components": {"address", "catalogue", "live", "ui", "web"},
     "report": {"catalogue", "figures", "ui", "web"},
     "api": {"live", "web"},
     "launch": {"live", "settings", "ui"},

@@ -47,6 +47,22 @@ test("a profile of one run begins at 0 as that of two does, so that a flat line 
   assert.ok(shown([-1, 1])[0] < -1)
 })
 
+test("a pretrained model lies beside the runs by its share of depth", () => {
+  const metric = "activation/rms/resid_post"
+  const start = "activation/rms/embed"
+  Object.assign(hub.run("toy").latest, { [metric]: { step: 9, value: [2, 4] }, [start]: { step: 9, value: 1 } })
+  const drawn = (metrics, more = {}) => view(Profile, { at: new Map(), own: null, model: { asked: "real 1", metrics, said: "" },
+    props: { metric, start, runs: [{ id: "toy", name: "toy" }], beside: { run: { id: "real", name: "real" }, asked: "1" }, ...more } })
+  const { traces, layout } = drawn({ [metric]: [5, 6, 7, 8], [start]: 3 }).build(400, 250)
+  assert.deepEqual(traces.map(({ name, x, y }) => [name, x, y]), [["toy", [0, 0.5, 1], [1, 2, 4]], ["real", [0, 0.25, 0.5, 0.75, 1], [3, 5, 6, 7, 8]]])
+  assert.equal(layout.xaxis.title.text, "share of depth")
+  const alike = drawn({ [metric]: [5, 6], [start]: 3 }).build(400, 250)
+  assert.deepEqual([alike.traces[1].x, alike.layout.xaxis.title.text], [[0, 1, 2], "layer"], "of one depth layers are layers")
+  const lacks = drawn({}, { metric })
+  assert.match(lacks.besideWords(lacks.modelLine()), /^real was not trained here/)
+  assert.equal(lacks.build(400, 250).traces.length, 1)
+})
+
 test("a mean says of how many of its runs it is", () => {
   const runs = ["1", "2", "3"].map((id) => ({ id, name: id }))
   const caption = (begun) => {

@@ -105,6 +105,28 @@ def test_skip_is_solid_and_branch_dotted_for_both_runs():
     assert list(figure.data[0].x) == [0.5, 1, 1.5, 2]
 
 
+def test_a_real_model_lies_beside_a_run_by_its_share_of_depth():
+    runs = [("toy", 0, stream(2)), ("real", 1, stream(4))]
+    figure = streams.by_depth(runs, "rms", "light", "RMS", 240, share=True)
+    toy, real, *rings = figure.data
+    assert list(toy.x) == [0, 0.25, 0.5, 0.75, 1]
+    assert (real.x[0], real.x[4], real.x[-1]) == (0, 0.5, 1)
+    assert all(1 < ring.x[0] < 1.05 for ring in rings)
+    assert figure.layout.xaxis.title.text == "share of depth"
+    both = streams.skip_and_branch(runs, "light", 240, share=True)
+    assert list(both.data[0].x) == [0.25, 0.5, 0.75, 1]
+    angles = streams.by_layer(runs, "angle", "light", "angle", 240, share=True)
+    assert [list(line.x) for line in angles.data] == [[0.5, 1], [0.25, 0.5, 0.75, 1]]
+
+
+def test_the_largest_activation_stands_over_its_median():
+    result = stream(largest=[1.0, 2, 3000, 40, 5, 6], median=[0.5] * 6)
+    solid, dotted = streams.outliers([("one", 0, result)], "light", 240).data
+    assert list(solid.y) == [1, 2, 3000, 40, 5]
+    assert list(dotted.y) == [0.5] * 5
+    assert (solid.line.dash, dotted.line.dash) == ("solid", "dot")
+
+
 def test_layers_are_counted_from_one():
     figure = streams.by_layer([("one", 0, stream(3))], "angle", "light", "angle", 240)
     assert list(figure.data[0].x) == [1, 2, 3]

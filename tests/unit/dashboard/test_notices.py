@@ -67,6 +67,21 @@ def test_what_stands_out_is_only_said_where_it_was_seen():
     assert said(streams.outliers(stream())) == "A: neither is seen here."
 
 
+def test_a_massive_activation_is_told_with_where_it_is():
+    one = {
+        "place": "blocks.1.resid_post", "token": 0, "feature": 507, "value": -25364.0,
+        "times_median": 12345.6,
+    }  # fmt: skip
+    found = {"massive": {"seen": True, "found": [one]}, "largest": [1.0, 2, 25364, 3]}
+    assert said(streams.largest(stream(**found))) == (
+        "A: -25,364 in dimension 507 of token 0, after layer 2: 12,346 times the median."
+    )
+    none = {"massive": {"seen": False, "found": []}, "largest": [1.0, 2, 4, 3]}
+    assert "at most 4, after layer 2. None of it is massive." in said(
+        streams.largest(stream(**none))
+    )
+
+
 def test_layers_against_layers():
     matrix = [[1, 0.9, 0.2], [0.9, 1, 0.5], [0.2, 0.5, 1]]
     within = said(streams.cka({"matrix": matrix}, False))

@@ -1,7 +1,7 @@
 // A statistic against depth, at the newest probe, at the step under the cursor or at a given one: how
 // the residual stream grows, or does not.
 
-import { fetchText } from "../protocol/fetch.js"
+import { fetchText, sentenceOf } from "../protocol/fetch.js"
 import { OBSERVABLES, PROFILES, STATISTICS, unitOf } from "../protocol/metrics.js"
 import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
@@ -13,6 +13,7 @@ import { aired, ticks } from "./axes.js"
 import { Chart } from "./chart.js"
 import { NAMED, TOLD_TOGETHER } from "./curves.js"
 
+const ASK_MS = 500 // between looks at a question that waits for its answer
 const MOST_PROFILES = 40 // lines; the focused run is always among them
 
 export class Profile extends Chart {
@@ -20,6 +21,37 @@ export class Profile extends Chart {
     super(root)
     this.at = new Map() // id -> { metric: { step, value } } at the cursor's step, or the given one
     this.told = "" // what was known when a given step was asked for
+    /** @type {{ asked: string, metrics: Record<string, any> | null, said: string }} */
+    this.model = { asked: "", metrics: null, said: "" } // what was measured of the model beside the runs
+  }
+
+  destroy() {
+    super.destroy()
+    clearTimeout(this.asking)
+  }
+
+  // Look after the question to the model that lies beside the runs, until it is answered.
+  async follow() {
+    clearTimeout(this.asking)
+    const { beside } = this.props
+    const asked = beside ? `${beside.run.id} ${beside.asked}` : ""
+    if (this.model.asked !== asked) this.model = { asked, metrics: null, said: beside?.problem ?? "" }
+    const { model } = this
+    if (!beside?.asked || model.metrics || this.dead) return
+    const address = `/api/inspections/${encodeURIComponent(beside.run.id)}/${beside.asked}`
+    let again = true
+    try {
+      const answer = JSON.parse(await fetchText(address))
+      again = !["done", "failed", "cancelled"].includes(answer.state)
+      if (answer.state === "done") model.metrics = JSON.parse(await fetchText(address + "/result")).metrics
+      model.said = answer.state === "done" ? "" : again ? t("{name} is being measured", { name: beside.run.name }) : `${beside.run.name}: ${answer.message}`
+    } catch (error) {
+      again = error instanceof TypeError // no connection: asked again
+      if (!again) model.said = `${beside.run.name}: ${sentenceOf(error)}`
+    }
+    if (this.dead || this.model !== model) return
+    if (again) this.asking = setTimeout(() => this.follow(), ASK_MS)
+    this.tick(true)
   }
 
   // Those of the chosen runs that are drawn.
@@ -55,6 +87,7 @@ export class Profile extends Chart {
     this.at.clear()
     this.told = ""
     super.update(component)
+    this.follow()
     if (this.step !== null) this.fetch()
   }
 
@@ -104,8 +137,9 @@ export class Profile extends Chart {
 
   notice() {
     const { metric, start } = this.props
-    return profileNotice({ metric, embedded: Boolean(start), lines: this.linesOf(this.shownRuns).map(({ run, step, y }) => ({ name: labelOf(run), step, y })),
-      runs: this.runs.length, why: this.why(this.shownRuns), step: this.step })
+    const model = this.modelLine()
+    return profileNotice({ metric, embedded: Boolean(start), lines: [...this.linesOf(this.shownRuns), ...(model ? [model] : [])].map(({ run, step, y }) => ({ name: labelOf(run), step, y })),
+      runs: this.runs.length + Number(Boolean(model)), why: this.why(this.shownRuns), step: this.step })
   }
 
   row(run, metric) {
@@ -114,7 +148,7 @@ export class Profile extends Chart {
 
   why(runs) {
     const { metric } = this.props
-    if (runs.some((r) => this.row(r, metric))) return ""
+    if (runs.some((r) => this.row(r, metric)) || this.modelLine()) return ""
     if (this.step !== null && runs.length && this.at.size) return t("Nothing was measured up to step {step:,}.", { step: this.step })
     return this.reason(runs, metric)
   }
@@ -127,13 +161,17 @@ export class Profile extends Chart {
     const what = PROFILES[metric] ?? OBSERVABLES[observable] ?? observable
     const unit = STATISTICS[metric.split("/")[1]] ?? unitOf(metric)
     this.explain(this.why(runs))
-    const lines = this.linesOf(runs)
+    const trained = this.linesOf(runs)
+    const model = this.modelLine()
+    const share = model !== null && trained.some((l) => l.x.at(-1) !== model.x.at(-1))
+    const lines = model ? [...trained, model] : trained
+    if (share) for (const l of lines) l.x = l.x.map((i) => i / Math.max(1, l.layers))
     const left = this.runs.length - runs.length
-    const when = this.when(lines)
+    const when = this.when(trained)
     const title = [t("{what} by layer", { what: what[0].toUpperCase() + what.slice(1) }), ...(props.cursor && when ? [when] : [])].join(t(", "))
     this.heading(props.title ?? title, props.subtitle ? [props.subtitle, ...(when && props.at == null ? [when] : [])].join(" · ") : [when && !props.cursor ? t("{unit} at {steps}", { unit, steps: when }) : unit,
       props.cursor ? (this.step === null ? t("newest; follows the cursor of the curves") : t("follows the cursor of the curves")) : "",
-      start ? t("layer 0 is the embedding") : "",
+      start && !share ? t("layer 0 is the embedding") : "", this.besideWords(model),
       left > 0 ? t("{n:,} of {all:,} runs", { n: MOST_PROFILES, all: this.runs.length }) : ""].filter(Boolean).join(t(", ")))
     const all = lines.flatMap((l) => l.y).filter((v) => v !== null && isFinite(v))
     const [least, most] = [Math.min(...all), Math.max(...all)]
@@ -146,11 +184,11 @@ export class Profile extends Chart {
     const right = Math.min(Math.max(20, ...named.map((l) => textWidth(labelOf(l.run), font) + 14)), width * 0.4)
     let y = all.length ? aired(least, most, log) : aired(NaN, NaN, log)
     if (!log && positive) y = [0, y[1]] // a stream that stays as large is a flat line
-    const layout = this.layout(width, height, { x: [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
-      xTitle: t("layer"), yTitle: unit, right })
-    layout.xaxis.tickformat = "d"
-    layout.xaxis.tickvals = ticks(start ? 0 : 1, depth, Math.min(depth, width / 50)).filter((v) => v % 1 === 0)
-    layout.xaxis.unifiedhovertitle = { text: t("layer {layer}", { layer: "%{x}" }) }
+    const layout = this.layout(width, height, { x: share ? [-0.03, 1.03] : [start ? -0.2 : 0.8, depth + 0.2], y, yLog: log,
+      xTitle: share ? t("share of depth") : t("layer"), yTitle: unit, right })
+    layout.xaxis.tickformat = share ? ".0%" : "d"
+    layout.xaxis.tickvals = share ? [0, 0.25, 0.5, 0.75, 1] : ticks(start ? 0 : 1, depth, Math.min(depth, width / 50)).filter((v) => v % 1 === 0)
+    layout.xaxis.unifiedhovertitle = { text: share ? t("{share} of depth", { share: "%{x:.0%}" }) : t("layer {layer}", { layer: "%{x}" }) }
     layout.hovermode = lines.length <= TOLD_TOGETHER ? "x unified" : "closest"
     const thin = lines.length > NAMED
     const order = focused ? [...lines.filter((l) => l !== focused), focused] : lines
@@ -173,8 +211,28 @@ export class Profile extends Chart {
       if (!row) return []
       const embed = start ? this.row(run, start) : null
       const layers = Array.isArray(row.value) ? row.value : [row.value]
-      return [{ run, step: row.step, x: [...(embed ? [0] : []), ...layers.map((_, i) => i + 1)], y: [...(embed ? [embed.value] : []), ...layers] }]
+      return [{ run, step: row.step, layers: layers.length, x: [...(embed ? [0] : []), ...layers.map((_, i) => i + 1)], y: [...(embed ? [embed.value] : []), ...layers] }]
     })
+  }
+
+  // The line of the model beside the runs; null without one, or while it is not measured.
+  modelLine() {
+    const { metric, start, beside } = this.props
+    const measured = beside && this.model.metrics
+    const values = measured?.[metric]
+    if (!measured || !Array.isArray(values)) return null
+    const embed = start ? measured[start] : null
+    const begins = typeof embed === "number"
+    return { run: beside.run, step: 0, layers: values.length, x: [...(begins ? [0] : []), ...values.map((_, i) => i + 1)], y: [...(begins ? [embed] : []), ...values] }
+  }
+
+  // What is to be said of the model beside the runs where its line is not all there is to say.
+  besideWords(model) {
+    const { beside } = this.props
+    if (!beside) return ""
+    if (this.model.said) return this.model.said
+    if (model) return ""
+    return this.model.metrics ? t("{name} was not trained here: this was not measured of it", { name: beside.run.name }) : ""
   }
 
   // Each run's row is its nearest at or before the cursor, so the steps may differ.
