@@ -202,7 +202,7 @@ def massive_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     found: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for one in result["massive"]["found"]:
         found.setdefault((one["token"], one["feature"]), []).append(one)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (token, feature), ones in found.items():
         first = ones[0]  # they come from the largest on
         times = first["times_median"]
