@@ -57,7 +57,11 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
             Box("pretrained", "real models, in and out"),
             Box("transfer", "tables, zips"),
         ),
-        (Box("training", "loop and hooks"), Box("catalogue", "runs as listed")),
+        (
+            Box("training", "loop and hooks"),
+            Box("record", "other people's loops"),
+            Box("catalogue", "runs as listed"),
+        ),
         (Box("probes", "measured while training"), Box("durations", "how long it takes")),
         (Box("verdicts", "is it learning, why"), Box("models", "one equation")),
         (Box("runs", "a run's directory"), Box("data", "texts, images")),

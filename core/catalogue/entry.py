@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from core import estimate
+from core.catalogue.filter_fields import OWN, meant
 from core.catalogue.summary import RunSummary, summary_of
 from core.config import IMAGES, ModelConfig, Shape, alike, overrides
 from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
 from core.config.fork_point import ForkPoint
 from core.config.run import tokens_per_step
-from core.runs import Run
+from core.runs import Run, origins
 from core.runs.status import State
 from core.verdicts.labels import LIVE
 
@@ -27,7 +28,8 @@ class Entry:
 
     `switches` are those that changed its layers while it trained, by hand or by schedule, as plain
     settings; `state` is that of the moment when it was listed; `fork` is where it started, None of
-    one that started at step 0.
+    one that started at step 0. `origin` is `Run.origin`: of a run whose network this lab did not
+    build the settings are its own, and those of the lab are None.
     """
 
     run: Run
@@ -36,6 +38,12 @@ class Entry:
     switches: tuple[Mapping[str, Any], ...]
     state: State
     fork: ForkPoint | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def own(self) -> Mapping[str, Any]:
+        """The settings that were recorded with a run from elsewhere; {} of one of the lab's own."""
+        return origins.own_of(self.origin) if self.origin else {}
 
     @property
     def summary(self) -> RunSummary:
@@ -91,7 +99,9 @@ class Entry:
     @cached_property
     def trained(self) -> Mapping[str, Any]:
         """Its settings as it was trained: with each switch of a layer, scheduled or by hand, and
-        where it started."""
+        where it started; of a run from elsewhere its own alone."""
+        if self.origin:
+            return self.own
         return {**self.flat, SCHEDULE: self.switches, FORK: self.fork.words if self.fork else START}
 
     @cached_property
@@ -135,6 +145,7 @@ class Entry:
         }
         return {
             **self.flat,
+            **_answering(self.own),
             **lists,
             "name": self.name,
             "id": self.id,
@@ -153,23 +164,28 @@ class Entry:
         }
 
     @property
-    def tokens_per_step(self) -> int:
-        """Tokens, or images, that one step of training reads."""
+    def tokens_per_step(self) -> int | None:
+        """Tokens, or images, that one step of training reads; None where nobody knows."""
+        if self.origin:
+            return None
         names = ("model.family", "model.context", "training.batch_size")
         return tokens_per_step(*(self.flat[name] for name in names))
 
     @property
     def layers(self) -> int:
-        """How many blocks the network has."""
+        """How many blocks the network has; of a run from elsewhere, of how many layers there are
+        metrics."""
+        if self.origin:
+            return len(self.origin.get("layers", ()))
         return _network(self._network).blocks
 
     @property
     def flops_per_step(self) -> float | None:
         """Floating-point operations of one step; None until the run knows its alphabet."""
-        vocabulary = self.run.corpus.get("vocabulary")
-        if not isinstance(vocabulary, int):
+        vocabulary, tokens = self.run.corpus.get("vocabulary"), self.tokens_per_step
+        if not isinstance(vocabulary, int) or tokens is None:
             return None
-        return self.tokens_per_step * _flops_per_token(self._network, vocabulary, self.image)
+        return tokens * _flops_per_token(self._network, vocabulary, self.image)
 
     @cached_property
     def _network(self) -> str:
@@ -188,8 +204,35 @@ def _flops_per_token(text: str, vocabulary: int, image: Shape | None) -> float:
 
 
 def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
-    """The settings as trained that are not the same in all runs, each with one value a run."""
-    return alike.differing([entry.trained for entry in entries])
+    """The settings as trained that are not the same in all runs, each with one value a run.
+
+    The lab's settings are compared among the runs that have them. One that a run from elsewhere
+    brought is compared with all: a run that does not have it has None.
+    """
+    every = list(entries)
+    found = alike.differing([entry.trained for entry in every if not entry.origin])
+    foreign = [entry for entry in every if entry.origin]
+    if not foreign:
+        return found
+    names = dict.fromkeys([*found, *(name for entry in foreign for name in entry.trained)])
+    columns = {name: [entry.trained.get(name) for entry in every] for name in names}
+    return {name: own for name, own in columns.items() if own.count(own[0]) != len(own)}
+
+
+def own_settings(entries: Iterable[Entry]) -> frozenset[str]:
+    """The names of settings that runs from elsewhere brought, which filters know too."""
+    return frozenset(name for entry in entries for name in entry.own)
+
+
+def _answering(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run from elsewhere by the names that a filter may call them: `learning_rate`
+    answers where `optimizer.learning_rate` is asked for."""
+    found: dict[str, Any] = {}
+    for name, value in own.items():
+        known = meant(name.replace("/", ".").rpartition(".")[2])
+        if len(known) == 1 and known[0] not in OWN:
+            found.setdefault(known[0], value)
+    return {**found, **own}
 
 
 def metrics(entries: Iterable[Entry]) -> list[str]:

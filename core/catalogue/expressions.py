@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +89,12 @@ class _Operand:
 class Conditions:
     """Turns checked nodes into functions of a run's values, and collects the names they ask for.
 
-    `lead` is how many characters stand before the text, for the columns of refusals.
+    `lead` is how many characters stand before the text, for the columns of refusals; `own` are
+    settings that runs from elsewhere brought.
     """
 
-    def __init__(self, text: str, lead: int) -> None:
-        self.text, self.lead = text, lead
+    def __init__(self, text: str, lead: int, own: Collection[str] = ()) -> None:
+        self.text, self.lead, self.own = text, lead, own
         self.names: set[str] = set()
 
     def refuse(self, sentence: str, node: ast.AST, accepted: str = ACCEPTED) -> FilterError:
@@ -165,7 +166,9 @@ class Conditions:
         return words[0] if words else self.source(operands[0].node)
 
     def _hint(self, operands: list[_Operand]) -> str:
-        return next((hint for one in operands if one.word and (hint := near(one.word))), "")
+        return next(
+            (hint for one in operands if one.word and (hint := near(one.word, self.own))), ""
+        )
 
     # Operands
 
@@ -215,7 +218,7 @@ class Conditions:
         literal = {"true": True, "false": False, "none": None}
         if word.lower() in literal:
             return self.constant(ast.copy_location(ast.Constant(literal[word.lower()]), node))
-        names = meant(word)
+        names = meant(word, self.own)
         if len(names) > 1:
             raise self.refuse(
                 Message("{text} may be {names}", text=word, names=joined(names, " or ")),
@@ -225,11 +228,12 @@ class Conditions:
         if names:
             name = names[0]
             return _Operand(
-                kinds()[name], lambda values: values.get(name), node, name, word.lower()
+                kinds().get(name, "any"), lambda values: values.get(name), node, name, word.lower()
             )
         if isinstance(node, ast.Attribute) and is_group(word.partition(".")[0]):
             raise self.refuse(
-                Message("there is no setting {text}{hint}", text=word, hint=near(word)), node
+                Message("there is no setting {text}{hint}", text=word, hint=near(word, self.own)),
+                node,
             )
         text = word.lower()
         return _Operand("text", lambda values: text, node, word=text)
@@ -290,7 +294,7 @@ class Conditions:
                 raise self.refuse(Message("none is neither less nor more"), value.node)
             return
         if name.kind == "number" and value.kind != "number":
-            hint = near(value.word) if value.word else ""
+            hint = near(value.word, self.own) if value.word else ""
             sentence = Message(
                 "{name} is a number, which {text} is not{hint}",
                 name=name.name,

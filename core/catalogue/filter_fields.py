@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -60,9 +62,24 @@ def _by_last_part() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def meant(word: str) -> tuple[str, ...]:
-    """The names that a word may stand for: itself, or the settings with this last part."""
-    return (word,) if word in kinds() else _by_last_part().get(word, ())
+def meant(word: str, own: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names that a word may stand for: itself, or the settings with this last part.
+
+    `own` are settings that runs from elsewhere brought; the lab's names go before them.
+    """
+    if word in kinds():
+        return (word,)
+    if found := _by_last_part().get(word, ()):
+        return found
+    by_word = {dotted_name(name): name for name in own}
+    if word in by_word:
+        return (by_word[word],)
+    return tuple(name for dotted, name in by_word.items() if dotted.rpartition(".")[2] == word)
+
+
+def dotted_name(name: str) -> str:
+    """A setting from elsewhere as a filter can write it: `optim/lr (max)` is `optim.lr.max`."""
+    return re.sub(r"[^\w-]+", ".", name).strip(".")
 
 
 def is_group(word: str) -> bool:
@@ -74,10 +91,13 @@ def words_of(name: str) -> tuple[str, ...]:
     """The words that a name's value can be; () where it may be anything."""
     if name in OWN or not name:
         return {"state": (*STATES, *STATE_ALIASES), "verdict": KINDS}.get(name, ())
-    return choices(name)
+    return choices(name) if name in settings() else ()
 
 
-def near(word: str) -> str:
+def near(word: str, own: Iterable[str] = ()) -> str:
     """A hint at the name that a mistyped word resembles, in brackets; else nothing."""
-    close = difflib.get_close_matches(word, [*kinds(), *_by_last_part()], n=1, cutoff=0.7)
-    return Message(" (did you mean {word}?)", word=meant(close[0])[0]) if close else ""
+    there = [*kinds(), *_by_last_part(), *map(dotted_name, own)]
+    close = difflib.get_close_matches(word, there, n=1, cutoff=0.7)
+    if not close:
+        return ""
+    return Message(" (did you mean {word}?)", word=dotted_name(meant(close[0], own)[0]))

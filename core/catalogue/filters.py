@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,8 +45,12 @@ class Filter:
         return bool(self._test(values))
 
 
-def parse(text: str) -> Filter:
-    """The filter that a text says; an empty one lets every run pass. Raises FilterError."""
+def parse(text: str, own: Collection[str] = ()) -> Filter:
+    """The filter that a text says; an empty one lets every run pass. Raises FilterError.
+
+    `own` are the settings that runs from elsewhere brought (`entry.own_settings`): a filter may
+    name them as it may name the lab's.
+    """
     text = re.sub(r"\s", " ", text).rstrip()
     text = text.replace("≥", ">=").replace("≤", "<=").replace("≠", "!=")
     if len(text) > LONGEST:
@@ -63,7 +67,7 @@ def parse(text: str) -> Filter:
         if "#" in re.sub(QUOTED, "", text):
             raise FilterError(Message("# begins nothing here"), text.index("#") + 1)
         tree = ast.parse(text.lstrip(), mode="eval").body
-        parser = Conditions(text.lstrip(), lead)
+        parser = Conditions(text.lstrip(), lead, own)
         test = parser.condition(tree, 0)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if form == "words":

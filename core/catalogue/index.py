@@ -23,11 +23,12 @@ from core.config import SCHEMA, RunConfig
 from core.config.alike import SCHEDULE
 from core.files import Signature, read_json, signature
 from core.language import Message
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, origins
 from core.runs.trash import Trash
 from core.verdicts.labels import LIVE
 
-FILES = ("config.json", "meta.json", "status.json", "corpus.json", "fork.json", "switches.json")
+FILES = ("config.json", "meta.json", "status.json", "corpus.json", "fork.json", "origin.json",
+         "switches.json")  # fmt: skip
 DEFAULTS = RunConfig().flat()
 
 
@@ -211,10 +212,13 @@ def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
     flat = SETTINGS.get(run.prefix, stamps[0], lambda: _flat(run.prefix))
     if flat is None:
         return None
+    origin = run.origin if stamps[FILES.index(origins.FILE)] else {}
+    if origin:
+        flat = origins.flat_of(origin)
     by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
     switches = sorted((*flat[SCHEDULE], *by_hand), key=lambda one: one["step"])
     try:
-        entry = Entry(run, flat, run.meta, tuple(switches), run.status, run.fork)
+        entry = Entry(run, flat, run.meta, tuple(switches), run.status, run.fork, origin)
         entry.layers  # noqa: B018 - reading it is the check
     except (ValidationError, RunError):
         return None  # the page Runs says why

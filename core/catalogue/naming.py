@@ -59,6 +59,8 @@ class Subject:
     @property
     def made(self) -> bool:
         """Whether it was created with a name made from its settings, not one that was given."""
+        if "model.placement" not in self.settings:  # a run from elsewhere has a name from there
+            return False
         name = self.born.removesuffix(f", {self.fork}") if self.fork else self.born
         return not name or is_made(name, self.settings, bool(self.grid))
 

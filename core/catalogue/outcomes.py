@@ -27,7 +27,7 @@ STOPPED: tuple[State, ...] = ("stopped", "interrupted")
 LOST: tuple[Came, ...] = ("diverged", "failed", "out_of_memory", "stopped")  # have no final loss
 ORDER: tuple[Came, ...] = (
     "learned", "memorised", "plateau", "above", "diverged", "failed", "out_of_memory", "stopped",
-    "too_early",
+    "too_early", "unjudged",
 )  # fmt: skip
 
 

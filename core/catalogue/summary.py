@@ -27,7 +27,6 @@ import numpy as np
 from core.cache import Cache
 from core.files import read_json, replacing
 from core.language import Message, said
-from core.metrics.segment import CADENCES
 from core.runs import schemas
 from core.runs.run import Run
 from core.runs.status import ENDED, State, Status
@@ -276,7 +275,7 @@ def _measured(run: Run, record: Status) -> RunSummary:
     best: dict[str, float] = {}
     metrics: dict[str, int] = {}
     seconds = None
-    for cadence in CADENCES:
+    for cadence in run.cadences:
         widths = run.cadence_metrics(cadence)
         metrics |= widths
         scalars = [name for name, width in widths.items() if not width]

@@ -32,6 +32,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the prompt and its continuation as it is drawn."""
     one = find(store_of(options), options.id)
+    one.check_ours()
     steps = one.checkpoints
     if not steps:
         raise UsageError(Message("run {run} has no checkpoint yet; train it further", run=one.id))

@@ -156,7 +156,7 @@ def _summary(run: Run, place: Place | None = None) -> dict[str, Any]:
         "name": run.name,
         "state": record.state,
         "step": record.step,
-        "steps": run.config.training.steps,
+        "steps": run.record.steps if run.origin else run.config.training.steps,
         "fork": {"run": fork.run, "name": fork.name, "step": fork.step} if fork else None,
         "loss": summary_of(run).loss,
         "queue": place.for_json() if place else None,
@@ -175,7 +175,7 @@ def _details(run: Run, place: Place | None = None) -> dict[str, Any]:
                 last[name] = float(values[-1]) if math.isfinite(values[-1]) else None
     return {
         **_summary(run, place),
-        "config": run.config.model_dump(),
+        **({"origin": origin} if (origin := run.origin) else {"config": run.config.model_dump()}),
         "meta": run.meta,
         "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
         "last": last,

@@ -50,9 +50,9 @@ def _digest(
 def differing(settings: Sequence[Values]) -> dict[str, list[Any]]:
     """The settings that are not the same in all of these, each with its values in their order.
 
-    The first says which settings there are; one that another lacks is None there.
+    One that some of them lack is None there.
     """
-    names = settings[0] if settings else ()
+    names = dict.fromkeys(name for one in {tuple(s): None for s in settings} for name in one)
     columns = {name: [values.get(name) for values in settings] for name in names}
     return {name: own for name, own in columns.items() if own.count(own[0]) != len(own)}
 

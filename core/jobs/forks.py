@@ -41,6 +41,7 @@ def point(run: Run, step: int | None = None, steps: int | None = None) -> ForkPo
     Without a `step` the newest that leaves something to train, of `steps` in all (the run's own
     where None). Raises RunError, which names the steps that there are.
     """
+    run.check_ours()
     config, able = run.config, run.resumable
     if step is None:
         most = steps if isinstance(steps, int) else config.training.steps

@@ -327,6 +327,7 @@ def _checked(
                 known=", ".join(KINDS),
             )
         )
+    run.check_ours()
     row, model = KINDS[kind], run.config.model
     if model.family not in row.families:
         fitting = joined([named(family) for family in row.families], " or ")

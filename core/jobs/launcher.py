@@ -78,6 +78,7 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
     how, as `model.overrides` does: ``5: residual=off``. A run of a later release obeys nothing.
     """
     run.check_release()
+    run.check_ours()
     state = run.status
     if command == "switch":
         _switch(run, state, text)
@@ -135,6 +136,7 @@ def delete(
     if run.status == "queued":
         _unqueue(store, run)
     if run.alive and stop:
+        run.check_ours()
         run.send("stop")
         deadline = time.monotonic() + patience
         while run.alive:

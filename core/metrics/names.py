@@ -86,6 +86,7 @@ OBSERVABLES = {
     "attn.q": "queries",
     "attn.k": "keys",
     "attn.v": "values",
+    "layer.out": "layer output",  # of a network that the lab did not build
 }
 SPLIT_BY_HEADS = ("attn.q", "attn.k", "attn.v")  # the Lab does not offer them
 # What profiles over the layers are called where the observable alone does not say it.

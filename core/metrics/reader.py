@@ -67,9 +67,14 @@ class Segments:
             self._stamp = stamp
         return self._numbers.get(cadence, [])
 
+    def cadences(self) -> tuple[str, ...]:
+        """The cadences that a trainer of this lab writes, then others that there are, by name."""
+        self.numbers("")
+        return (*CADENCES, *sorted(name for name in self._numbers if name and name not in CADENCES))
+
     def newer(self) -> list[str]:
         """The files of a later release, of which nothing is read."""
-        names = [file_name(c, number) for c in CADENCES for number in self.numbers(c)]
+        names = [file_name(c, number) for c in self.cadences() for number in self.numbers(c)]
         found = {name: read_schema(self.path / name) for name in names}
         return [name for name, schema in found.items() if schema is not None and is_newer(schema)]
 
@@ -120,7 +125,6 @@ class Reader:
     """
 
     def __init__(self, segments: Segments, cadence: str, names: list[str]) -> None:
-        assert cadence in CADENCES
         self.segments, self.cadence, self.names = segments, cadence, names
         self.firsts: dict[int, int] = {}
         self._newest = -1

@@ -2,6 +2,7 @@
 
 ``<root>/<id>/``: config.json, status.json, meta.json (name, tags, note, colour, twin), lock,
 tokenizer.json, corpus.json (name, length and SHA-256, probe tokens), fork.json where it was forked,
+origin.json where its network is not this lab's,
 metrics/, events.jsonl, snapshots/, checkpoints/, control/, log.txt, and digest.json once it has
 ended. Nothing lives only in a program's memory; copying the directory copies the run. Deleted runs
 lie in ``<root>/.trash``.
@@ -25,7 +26,6 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
-from core.metrics.segment import CADENCES
 from core.runs import lost, schemas, small_files
 from core.runs.events import append_event
 from core.runs.locks import Lock, is_at_work
@@ -191,6 +191,29 @@ class Run:
         return dict(small_files.fields(self.prefix, "source.json"))
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """Of a run whose network this lab did not build: by (what recorded it), source, settings
+        (its own, by dotted name), layers (the names of what its per-layer metrics are of), model
+        (its class), gradients (when their norms were taken); {} of one that was trained here.
+
+        Of such a run `config` says nothing but the seed and the steps, where they are known.
+        """
+        return dict(small_files.fields(self.prefix, "origin.json"))
+
+    def check_ours(self) -> None:
+        """Raises RunError for a run that another program trained: there is nothing to go on with,
+        to steer or to look into but what it measured."""
+        if origin := self.origin:
+            raise RunError(
+                Message(
+                    "run {run} was recorded by {by}: the lab has its measurements, not its network;"
+                    " steer it, go on with it or look into it where it was trained",
+                    run=self.id,
+                    by=origin.get("by", ""),
+                )
+            )
+
+    @property
     def damaged(self) -> list[str]:
         """The names of its small files that can't be read or whose fields have wrong types."""
         return small_files.damaged(self.prefix)
@@ -224,7 +247,7 @@ class Run:
         return steps, values
 
     def rows(self, cadence: str, names: Iterable[str]) -> Rows:
-        """All rows of a cadence (step, probe, evaluation), read from the disk at each call.
+        """All rows of one of `cadences`, read from the disk at each call.
 
         Who follows a run as it grows keeps a :class:`core.metrics.reader.Reader`.
         """
@@ -232,7 +255,13 @@ class Run:
 
     def metrics(self) -> dict[str, int]:
         """Every metric that the run has, with its width in layers (0 for a scalar)."""
-        return {n: w for cadence in CADENCES for n, w in self._segments.widths(cadence).items()}
+        return {n: w for one in self.cadences for n, w in self._segments.widths(one).items()}
+
+    @property
+    def cadences(self) -> tuple[str, ...]:
+        """What its metrics are written in: step, probe, evaluation; where another program measured
+        them, also one for each set of steps."""
+        return self._segments.cadences()
 
     def cadence_metrics(self, cadence: str) -> dict[str, int]:
         """The metrics of one cadence, each with its width in layers (0 for a scalar)."""
@@ -240,6 +269,8 @@ class Run:
 
     def every(self, cadence: str) -> int:
         """Steps from one row of a cadence to the next; 0 where they come at no interval."""
+        if self.origin:  # another program wrote rows when it liked
+            return 0
         config = self.config
         known = {"probe": config.probes.every, "evaluation": config.training.evaluate_every}
         return known.get(cadence, 1)
@@ -247,18 +278,18 @@ class Run:
     @property
     def holes(self) -> dict[str, list[tuple[int, int]]]:
         """The first and last step of each hole in its metrics, by cadence where there are any."""
-        found = {c: holes(self.rows(c, ()).steps, self.every(c)) for c in CADENCES}
+        found = {c: holes(self.rows(c, ()).steps, self.every(c)) for c in self.cadences}
         return {cadence: where for cadence, where in found.items() if where}
 
     def cadence_of(self, name: str) -> tuple[str, int]:
-        """Where a metric is written (step, probe, evaluation) and its width in layers.
+        """Where a metric is written (one of `cadences`) and its width in layers.
 
         `seconds` of training are a metric of each step. Raises KeyError with the names that exist.
         """
         if name == "seconds":
             return "step", 0
         known: list[str] = []
-        for cadence in CADENCES:
+        for cadence in self.cadences:
             names = self._segments.widths(cadence)
             if name in names:
                 return cadence, names[name]

@@ -19,6 +19,7 @@ SCHEMAS = {
     "corpus.json": 1,
     "tokenizer.json": 1,
     "source.json": 1,
+    "origin.json": 1,
     "switches.json": 1,
     "fork.json": 1,
     "digest.json": 1,

@@ -42,6 +42,10 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
         **{"name": str, "family": str, "sha256": str, "config": dict, "writes": bool},
         **{"vocabulary": int, "context": int},
     },
+    "origin.json": {
+        **{"by": str, "source": str, "settings": dict, "layers": list, "model": str},
+        **{"gradients": str, "renamed": dict},
+    },
 }
 
 

@@ -21,7 +21,7 @@ from core.runs.status import Status
 
 # What belongs to a run that moves; what else a run's directory has stays where it is.
 KEPT = re.compile(
-    r"(config|status|meta|tokenizer|subwords|source|corpus|switches|digest|fork)\.json|events\.jsonl"
+    r"(config|status|meta|tokenizer|subwords|source|origin|corpus|switches|digest|fork)\.json|events\.jsonl"
     r"|metrics/[\w-]+\.arrow|snapshots/[\w-]+\.npy"
     r"|checkpoints/[\w-]+(\.safetensors|\.state\.safetensors|\.json)"
 )

@@ -31,7 +31,6 @@ import pyarrow.parquet
 from core.catalogue import index
 from core.language import Message, reason
 from core.metrics.names import flat_names
-from core.metrics.segment import CADENCES
 from core.runs.run import Run, RunError
 from core.transfer.archive import import_runs, pack
 
@@ -171,7 +170,7 @@ def _flat_fields(widths: Widths) -> list[pa.Field]:
 
 def _cadences(runs: Sequence[Run], metrics: Sequence[str] | None) -> Iterator[tuple[str, Widths]]:
     """The cadences that any run has, with the metrics of all runs and their greatest widths."""
-    for cadence in CADENCES:
+    for cadence in dict.fromkeys(one for run in runs for one in run.cadences):
         widths: Widths = {}
         for run in runs:
             for name, width in run.cadence_metrics(cadence).items():
@@ -213,11 +212,12 @@ def _write_runs(runs: Sequence[Run], folder: Path) -> Path:
     path = folder / "runs.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
         rows = [index.told(run) for run in runs]
-        names = ["id", *(name for name in rows[0] if name not in ("id", "words"))]
+        every = dict.fromkeys(name for row in rows for name in row)
+        names = ["id", *(name for name in every if name not in ("id", "words"))]
         writer = csv.writer(file)
         writer.writerow(names)
         for row in rows:
-            writer.writerow(_cell(row[name]) for name in names)
+            writer.writerow(_cell(row.get(name)) for name in names)
     return path
 
 
@@ -233,7 +233,11 @@ def _about(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         run.id: {
             "name": run.name,
-            "config": run.config.model_dump(mode="json"),
+            **(
+                {"origin": run.origin}
+                if run.origin
+                else {"config": run.config.model_dump(mode="json")}
+            ),
             **({"fork": run.fork.key} if run.fork else {}),
             "status": run.record.model_dump(mode="json"),
             "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from core.metrics.names import flat_names
-from core.metrics.segment import CADENCES
 from core.runs.run import Run
 
 
@@ -37,7 +36,7 @@ def to_tensorboard(
         try:
             began = _created(run)
             writer.add_event(Event(wall_time=began, step=0, summary=_settings(run)))
-            parts = [_rows(run, cadence, metrics) for cadence in CADENCES]
+            parts = [_rows(run, cadence, metrics) for cadence in run.cadences]
             for step, seconds, summary in heapq.merge(*parts, key=lambda row: row[:2]):
                 writer.add_event(Event(wall_time=began + seconds, step=step, summary=summary))
         finally:
@@ -88,7 +87,8 @@ def _settings(run: Run) -> Any:
     from tensorboard.plugins.text.metadata import create_summary_metadata
     from tensorboard.util.tensor_util import make_tensor_proto
 
-    text = json.dumps(run.config.model_dump(mode="json"), ensure_ascii=False, indent=1)
+    settings = run.origin.get("settings") or run.config.model_dump(mode="json")
+    text = json.dumps(settings, ensure_ascii=False, indent=1)
     quoted = "\n".join(f"    {line}" for line in f"{run.name}\n{text}".splitlines())
     metadata = create_summary_metadata(display_name="settings", description="")
     value = Summary.Value(

@@ -13,7 +13,8 @@ from core.language import Message
 from core.runs.status import ENDED, NEEDS_WORKER, State
 
 VerdictKind = Literal[
-    "learned", "memorised", "plateau", "above", "diverged", "too_early", "failed", "out_of_memory"
+    "learned", "memorised", "plateau", "above", "diverged", "too_early", "failed", "out_of_memory",
+    "unjudged",
 ]  # fmt: skip
 KINDS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 
@@ -84,6 +85,8 @@ VERDICT_LABELS: dict[VerdictKind, VerdictLabel] = {
     "too_early": VerdictLabel(
         "too early", "too early to judge", "are too young to judge", "can't be judged yet"
     ),
+    # Of a run whose network and data are not the lab's.
+    "unjudged": VerdictLabel("not judged", "not judged", "are not judged", "can't be judged here"),
 }
 # A sign of its own for each dead end, so that nothing is told by colour alone.
 SIGNS: dict[str, str] = {

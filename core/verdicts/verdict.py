@@ -62,6 +62,8 @@ class _Losses:
 
 def judge(run: Run) -> Verdict:
     """Judge a run by its last training losses and its last validation loss."""
+    if run.origin:
+        return _of_another_network(run)
     found, optimal = _judged(run), _number(run.corpus.get("floor"))
     if optimal is None:
         return found
@@ -69,6 +71,40 @@ def judge(run: Run) -> Verdict:
         return replace(found, optimal=optimal)
     best = Message("The optimal loss of its task is {loss:.3f}.", loss=optimal)
     return replace(found, optimal=optimal, sentence=joined((found.sentence, best), " "))
+
+
+def _of_another_network(run: Run) -> Verdict:
+    """What is certain of a run that was recorded elsewhere: how it ended, and nothing of what its
+    losses mean, since neither its network nor its data are known."""
+    _, losses = _series(run, "loss/train")
+    record, name = run.record, run.name
+    finite = losses[np.isfinite(losses)]
+    mean = float(finite[-WINDOW:].mean()) if len(finite) else None
+    ended: dict[str, tuple[VerdictKind, Message]] = {
+        "diverged": ("diverged", Message("{name} diverged", name=name)),
+        "failed": ("failed", Message("{name} failed", name=name)),
+        "out_of_memory": ("out_of_memory", Message("{name} ran out of memory", name=name)),
+    }
+    if record.state in ended:
+        kind, said = ended[record.state]
+        return Verdict(kind, mean, None, _because(run, said))
+    if len(losses) and not np.isfinite(losses[-1]):  # one that is not the last was got over
+        said = Message("{name} diverged at step {step}", name=name, step=diverged_at(run))
+        return Verdict("diverged", mean, None, Message("{what}.", what=said))
+    by = str(run.origin.get("by", ""))
+    if mean is None:
+        said = Message(
+            "{name} was recorded by {by}, without a training loss that is a number.",
+            name=name, by=by,
+        )  # fmt: skip
+        return Verdict("unjudged", None, None, said)
+    said = Message(
+        "{name}: the mean of its last {many} training losses is {mean:.4g}. It was recorded by"
+        " {by}: what a network that ignores its input would reach on its data is not known here,"
+        " so it is not judged.",
+        name=name, many=min(len(finite), WINDOW), mean=mean, by=by,
+    )  # fmt: skip
+    return Verdict("unjudged", mean, None, said)
 
 
 def _judged(run: Run) -> Verdict:
@@ -320,9 +356,12 @@ def _series(run: Run, metric: str) -> tuple[NDArray[np.int64], NDArray[np.float6
 
 
 def diverged_at(run: Run) -> int:
-    """The step of the first loss that is not finite, else the last step."""
+    """The step of the first loss that is not finite, else the last step; in a run from elsewhere,
+    which may have got over one, of the first after the last that is finite."""
     steps, losses = _series(run, "loss/train")
     odd = np.flatnonzero(~np.isfinite(losses))
+    if run.origin:
+        odd = odd[odd > np.flatnonzero(np.isfinite(losses)).max(initial=-1)]
     return int(steps[odd[0]]) if len(odd) else run.record.step
 
 

@@ -51,7 +51,7 @@ def first_choice(runs: Sequence[Run]) -> str:
     """The newest finished transformer that can be looked into, else the best there is."""
 
     def worth(run: Run) -> tuple[bool, bool, bool]:
-        text = run.config.model.family == "transformer"
+        text = not run.origin and run.config.model.family == "transformer"
         return bool(run.checkpoints) and text, text, run.status == "finished"
 
     return max(enumerate(runs), key=lambda one: (worth(one[1]), -one[0]))[1].id
@@ -140,6 +140,13 @@ def until_checkpoint(run: Run) -> tuple[str, str]:
 
 def cannot_ever(run: Run) -> str:
     """Why no checkpoint of a run would do, or nothing."""
+    if origin := run.origin:
+        return Message(
+            "{run} was recorded by {by}: the lab has its measurements and not its weights. See its"
+            " gradients and activations in the Lab, or choose another run.",
+            run=name_of(run),
+            by=origin.get("by", ""),
+        )
     family = run.config.model.family
     if family == "transformer":
         return ""

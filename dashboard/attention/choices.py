@@ -26,8 +26,12 @@ SIDES = {"a": "A", "b": "B", "difference": "A − B"}
 
 
 def has_attention(run: Run) -> bool:
-    """Whether its blocks attend at all."""
-    return run.config.model.family == "transformer" and "attention" in run.config.model.parts
+    """Whether its blocks attend at all; of a run from elsewhere nobody knows."""
+    return (
+        not run.origin
+        and run.config.model.family == "transformer"
+        and "attention" in run.config.model.parts
+    )
 
 
 def unfit(a: Run, b: Run, own_text: bool = False) -> str:

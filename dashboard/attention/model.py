@@ -75,7 +75,10 @@ def load(address: Address, store: RunStore) -> Attention:
     values, problems = read([runs(RUNS, {run.id for run in every})], address)
     for run in every:
         if run.id in values[RUNS] and run.id not in ids:
-            problems.setdefault(RUNS, []).append(Message("{run} has no attention.", run=run.name))
+            said = Message("{run} has no attention.", run=run.name)
+            if run.origin:
+                said = Message("{run} was recorded elsewhere, without its attention.", run=run.name)
+            problems.setdefault(RUNS, []).append(said)
     named = [id for id in values[RUNS] if id in ids]
     return Attention(having, choices.labels(having), named, problems, len(every) > len(having))
 

@@ -35,7 +35,7 @@ def written(dotted: str, value: Any) -> str:
 
 def common(dotted: str, entries: Sequence[Entry]) -> str:
     """The values of a setting that the runs of one line have, or how many they are."""
-    values = ordered(dotted, (entry.trained[dotted] for entry in entries))
+    values = ordered(dotted, (entry.trained.get(dotted) for entry in entries))
     shown = [written(dotted, value) for value in values]
     return ", ".join(shown) if len(shown) <= SIDE_BY_SIDE else t("{n} values", n=len(shown))
 

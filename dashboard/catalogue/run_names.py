@@ -34,7 +34,8 @@ def subject(entry: Entry) -> Subject:
     """The facts of a run that its name is made from."""
     grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
     fork = entry.fork.told if entry.fork else ""
-    return Subject(entry.id, entry.name, entry.flat, entry.switches, grid, first, fork)
+    settings = entry.own if entry.origin else entry.flat
+    return Subject(entry.id, entry.name, settings, entry.switches, grid, first, fork)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:

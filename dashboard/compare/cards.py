@@ -74,11 +74,13 @@ def _buttons(shown: Listing) -> None:
     """What can be made of the runs that are drawn."""
     drawn = shown.drawn
     only = drawn[0] if len(drawn) == 1 else shown.focus
+    if only is not None and only.origin:  # the lab can't train its network
+        only = None
     if st.button(t("Train twin"), key="train_twin", disabled=only is None) and only:
         twins.dialog(only.run.config, partial(_train_twin, only.run))
     if st.button(t("Ablation grid"), key="ablation_grid"):
         config, _ = to_config(held.widget_values())
-        bases = [only] if only else drawn[:5]
+        bases = [only] if only else [entry for entry in drawn if not entry.origin][:5]
         grid_dialog.dialog(config or DEFAULT, {shown.names[e.id]: e.run.config for e in bases})
     if st.button(t("Report"), key="report", disabled=not drawn):
         share.report_dialog(drawn, shown.groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.catalogue import entry as catalogue
-from core.catalogue.entry import Entry
+from core.catalogue.entry import Entry, own_settings
 from core.catalogue.filters import FilterError, parse
 from core.language import t
 from dashboard.catalogue import run_names
@@ -18,7 +18,7 @@ FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/tota
 def filtered(entries: Sequence[Entry], text: str) -> tuple[list[Entry], str]:
     """The runs that a filter lets pass; with all of them, one sentence on what can't be read."""
     try:
-        kept = parse(text)
+        kept = parse(text, own_settings(entries))
     except FilterError as error:
         return list(entries), t("Filter, {error}.", error=t(error))
     if not text.strip():

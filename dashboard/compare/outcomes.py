@@ -87,6 +87,8 @@ def predicts(entries: Sequence[Entry]) -> str:
 
 def unit(entries: Sequence[Entry], metric: str) -> str | None:
     """The unit of a metric; None where the chart knows it."""
+    if any(entry.origin for entry in entries):  # what it is measured in, only its program knows
+        return "loss" if metric.startswith("loss/") else metric_names.unit_of(metric)
     if metric.startswith("loss/"):
         return metric_names.unit_of(metric, predicts(entries))
     return metric_names.NOTES.get(metric.split("/")[0])

@@ -7,12 +7,14 @@ from typing import Any
 
 from core.catalogue.entry import Entry, differing
 from core.catalogue.naming import cut
+from core.config.alike import SEED
 from core.config.describe import short_title
 from core.config.words import file_name
 from core.language import t
 from dashboard.catalogue import run_names
 from dashboard.catalogue.differences import is_number
 from dashboard.compare.words import state_of
+from dashboard.components.facts import seed_of
 from dashboard.live import queue
 
 COLUMNS = 6
@@ -30,7 +32,7 @@ def columns(entries: Sequence[Entry], most: int = COLUMNS) -> list[dict[str, Any
         {
             "name": name,
             "title": t(short_title(name)),
-            "number": all(is_number(value) for value in found[name]),
+            "number": all(value is None or is_number(value) for value in found[name]),
         }
         for name in names
     ]
@@ -91,7 +93,7 @@ def _row(
         "step": found.step,
         "steps": found.steps,
         "evaluate_every": entry.flat["training.evaluate_every"],
-        "detail": t("seed {seed}", seed=entry.flat["training.seed"]),
+        "detail": seed_of(entry.flat[SEED], entry.origin),
         "tokens_per_step": entry.tokens_per_step,
         "layers": entry.layers,
         "unit": "images" if entry.image else "tokens",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.catalogue.summary import summary_of
+from core.config.alike import SEED
 from core.language import t
 from core.runs import Run, RunError
+from core.runs.origins import own_of
 from core.runs.status import ENDED
 from core.verdicts.labels import BAD_KINDS
 from dashboard.catalogue import run_names
 from dashboard.live.feed import opened
 from dashboard.ui.cost import step_work
+
+
+def seed_of(seed: Any, origin: Mapping[str, Any]) -> str:
+    """What stands beside a run's name: its seed, and of a run from elsewhere what recorded it."""
+    told = [] if seed is None else [t("seed {seed}", seed=seed)]
+    if origin:
+        told.append(t("recorded by {by}", by=origin.get("by", "")))
+    return " · ".join(told)
 
 
 def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[str, Any]:
@@ -39,6 +50,15 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
         "flops_per_step": step_work(config, vocabulary) if isinstance(vocabulary, int) else None,
         "group": group,
     }
+    if origin := run.origin:  # of its settings only its own are known
+        own = own_of(origin)
+        told |= {
+            "steps": run.record.steps,
+            "detail": seed_of(own.get(SEED), origin),
+            "tokens_per_step": None,
+            "layers": len(origin.get("layers", ())),
+            "heads": 0,
+        }
     optimal = run.corpus.get("floor")
     if isinstance(optimal, int | float):
         told["optimal"] = optimal

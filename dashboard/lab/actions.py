@@ -68,6 +68,8 @@ def pause() -> None:
 def step() -> None:
     """One step of a live run, which then pauses; else a new run that pauses after its first."""
     focus = lab.in_focus()
+    if focus is not None and focus.origin:
+        focus = None  # another program's
     if focus is not None and focus.status in NEEDS_WORKER:
         _control(focus, "step")
         return
@@ -117,7 +119,7 @@ def rewire() -> None:
 
 def steering(run: Run | None, config: RunConfig | None) -> tuple[Button, Button, Button]:
     """Pause, Step and Stop as the run in focus and the settings allow them."""
-    now = run.status if run else ""
+    now = run.status if run and not run.origin else ""  # another program's is steered there
     resumes = now == "paused" or now in RESUMABLE
     steps = now in NEEDS_WORKER
     # Without a live run it starts the next one. Not in a hint: Streamlit draws such a button twice.
@@ -138,6 +140,7 @@ def train_pair(config: RunConfig, twin: RunConfig, dotted: str, value: Any) -> N
     fork, _ = forking.current()
     exists = (
         focus is not None
+        and not focus.origin
         and focus.config.flat() == config.flat()
         and begin_together(focus.fork, fork)
     )

@@ -24,6 +24,8 @@ from dashboard.ui import cards
 
 def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
     """Suggestions for the run in focus, the first of `shown`; nothing while it trains."""
+    if any(run.origin for run in shown):
+        return  # of a network that is not the lab's nothing is known to try
     focus, twin, same_start = shown[0], None, True
     if len(shown) > 1:
         ended = shown[1].status in ENDED

@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.catalogue.index import of_run
 from core.config import ModelConfig, RunConfig, choices, layers
 from core.config.fork_point import ForkPoint
 from core.config.words import title_of
@@ -19,6 +20,7 @@ from core.verdicts.why import NORM
 from dashboard import components
 from dashboard.address import widgets
 from dashboard.catalogue import run_names
+from dashboard.catalogue.differences import written
 from dashboard.components import beside
 from dashboard.figures.block import published, title
 from dashboard.figures.diagram import diagram
@@ -49,6 +51,8 @@ WAITING = (
 
 def block(lab: Lab) -> None:
     """The wiring as equation and drawing: of the run in focus, and of the next one's settings."""
+    if lab.focus is not None and lab.focus.origin:
+        _elsewhere(lab.focus)
     if not lab.next_differs:
         with cards.card("block", t(title(lab.drawn)), t(published(lab.drawn))):
             components.explained(notice.block(lab.drawn).told(), key="block")
@@ -66,6 +70,30 @@ def block(lab: Lab) -> None:
                     f"{escape(wiring.split(' · ')[0])}</span>{equation(model)}</div>"
                 )
                 _drawing(model)
+
+
+def _elsewhere(run: Run) -> None:
+    """What is known of a network that the lab did not build: its own settings, and its layers."""
+    origin, entry = run.origin, of_run(run)
+    with cards.card("elsewhere", t("Recorded by {by}", by=origin.get("by", "")), run.name):
+        said = t(
+            "The lab has what was measured and not the network, so it shows no equation, twin,"
+            " attention or anatomy of it. The network below is that of the switches."
+        )
+        gradients = origin.get("gradients")
+        facts = {
+            t("Network"): origin.get("model"),
+            t("Layers"): ", ".join(map(str, origin.get("layers", ()))),
+            t("Gradient norms"): t(str(gradients)) if gradients else "",
+            t("Source"): origin.get("source"),
+            **{t(title_of(name)): written(name, value) for name, value in entry.own.items()},
+        }
+        rows = "".join(
+            f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>"
+            for name, value in facts.items()
+            if value
+        )
+        st.html(f'<p class="advice">{escape(said)}</p><dl class="elsewhere">{rows}</dl>')
 
 
 def _drawing(model: ModelConfig) -> None:
@@ -91,15 +119,15 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
                     on_click=act,
                     disabled=not button.enabled,
                 )
-            if focus is not None and focus.config.model.family == "transformer":
-                _rewire(focus)
-            if focus is not None:
+            if focus is not None and not focus.origin:
+                if focus.config.model.family == "transformer":
+                    _rewire(focus)
                 _fork(focus)
             # Here and not below Train: a taller foot would cover switches in a low window.
             grid = st.button(t("Ablation grid"), key="ablation_grid", disabled=config is None)
         if grid and config:
             fork, _ = forking.current()
-            points = _points(focus, fork)
+            points = _points(None if focus is not None and focus.origin else focus, fork)
             grid_dialog.dialog(config, None, "app_pages/compare.py", points, fork)
         if focus is None:
             cards.empty(
@@ -205,16 +233,18 @@ def depth(focus: Run, ids: list[str]) -> None:
     """The card that shows layer by layer: gradients, the residual stream, attention where there is
     any.
     """
-    attends = "attention" in focus.config.model.parts
+    attends = not focus.origin and "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
         components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
     with second:
+        # Of another network it is not known whether what a layer puts out is a residual stream.
+        of = "layer.out" if focus.origin else "resid_post"
         chart = st.container()
-        model = beside.chosen("lab_beside")
+        model = None if focus.origin else beside.chosen("lab_beside")
         with chart:
             components.depth_profile(
-                ids, key="residual", metric="activation/rms/resid_post", height=318, beside=model
+                ids, key="residual", metric=f"activation/rms/{of}", height=318, beside=model
             )
     if attends:
         # A view of its own for each run: one that never trained would show the last one's heads.
@@ -228,7 +258,7 @@ def observables(run: Run) -> list[str]:
     Without a final norm its place repeats the stream before it, so it is left out.
     """
     known = {n.split("/", 2)[2] for n in run.metrics() if n.startswith("activation/")}
-    normed = run.config.model.has_final_norm
+    normed = run.origin or run.config.model.has_final_norm
     offered = (one for one in OBSERVABLES if one not in SPLIT_BY_HEADS)
     there = [one for one in offered if normed or one != "final_norm.out"]
     return [o for o in there if o in known] or there

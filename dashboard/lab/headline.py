@@ -30,6 +30,8 @@ def twins(shown: Sequence[Run]) -> bool:
     if len(shown) != 2:
         return False
     first, second = shown
+    if first.origin or second.origin:
+        return False
     if not begin_together(first.fork, second.fork):
         return False
     if first.meta["twin_of"] == second.id or second.meta["twin_of"] == first.id:

@@ -50,7 +50,9 @@ class Lab:
     def now(self) -> ModelConfig:
         """The network of the run in focus before its next step, else that of the settings."""
         focus = self.focus
-        return focus.model_at(focus.record.step + 1) if focus else self.drawn
+        if focus is None or focus.origin:
+            return self.drawn
+        return focus.model_at(focus.record.step + 1)
 
 
 class _Readable:

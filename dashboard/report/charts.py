@@ -10,12 +10,11 @@ from markupsafe import Markup
 
 from core.config.units import corpus_unit
 from core.language import Message, joined, t
-from core.metrics.names import unit_of
 from dashboard.figures.curves import Line, curves
 from dashboard.report.series import BANDED, Group, lines, profiles
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
-from dashboard.ui.units import unit_name
+from dashboard.ui.units import nats, unit_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -32,7 +31,7 @@ class Charts:
         self.groups = found
         self.figures: dict[str, Any] = {}
         self.per = unit_name([run.run for group in found for run in group.runs])
-        self.unit = unit_of("loss/train", self.per)
+        self.unit = nats([run.run for group in found for run in group.runs])
 
     def drawn(self) -> list[Markup]:
         """Each with its caption; two by depth stand side by side."""

@@ -13,6 +13,7 @@ from itertools import count
 from markupsafe import Markup
 
 from core.config import RunConfig
+from core.config.alike import SEED
 from core.config.command import command
 from core.language import SOURCE, Message, current, joined, mark, t
 from core.runs import Run, RunStore
@@ -121,12 +122,13 @@ def _facts(found: Sequence[Group]) -> list[str]:
                 "{corpus}, optimal loss {loss:.3f} nats", corpus=told, loss=corpus["floor"]
             )
         rows.append(t(told))
-    seeds = sorted({run.config.training.seed for run in runs})
+    known = (entry.flat[SEED] for group in found for entry in group.runs)
+    seeds = sorted({seed for seed in known if seed is not None})
     devices = sorted({run.record.device for run in runs} - {""})
     numbers = ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "")
-    drawn = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers)
+    drawn = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers) if seeds else ""
     trained = t("trained on {devices}", devices=t(joined(devices, " and "))) if devices else ""
-    return [*rows, drawn, *filter(None, [trained])]
+    return [*rows, *filter(None, [drawn, trained])]
 
 
 # What a corpus is counted in.
@@ -144,8 +146,12 @@ def _as_trained(run: Run) -> RunConfig:
 
 
 def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
-    """What trains each line's first run anew."""
-    return [(group, command(_as_trained(group.runs[0].run), group.runs[0].fork)) for group in found]
+    """What trains each line's first run anew; not those that another program trained."""
+    return [
+        (group, command(_as_trained(group.runs[0].run), group.runs[0].fork))
+        for group in found
+        if not group.runs[0].origin
+    ]
 
 
 def versions() -> str:

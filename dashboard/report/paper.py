@@ -104,7 +104,7 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
             t(title_of(name)),
             [common(name, group.runs) for group in groups]
             if narrow
-            else [counted(name, (run.trained[name] for run in runs))],
+            else [counted(name, (run.trained.get(name) for run in runs))],
         )
         for name in found
     ]
@@ -119,7 +119,7 @@ def difference_table(groups: Sequence[Group], number: int) -> Markup:
 
 
 def _seeds(groups: Sequence[Group]) -> str:
-    seeds = {run.flat[SEED] for group in groups for run in group.runs}
+    seeds = {run.flat[SEED] for group in groups for run in group.runs} - {None}
     several = any(len({run.flat[SEED] for run in g.runs}) > 1 for g in groups)
     return _listed(seeds) if several else ""
 
@@ -161,7 +161,7 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     """
     groups = [group for group in groups if not any(run.rewired for run in group.runs)]
     runs = [run for group in groups for run in group.runs]
-    found = {name: [_key(run.trained[name]) for run in runs] for name in varied(groups)}
+    found = {name: [_key(run.trained.get(name)) for run in runs] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:
         return None
@@ -175,7 +175,7 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
         cells.setdefault(key, []).append(outcome(run.summary, run.experiment))
     values = {
-        n: [written(n, v) for v in ordered(n, (run.trained[n] for run in runs))] for n in names
+        n: [written(n, v) for v in ordered(n, (run.trained.get(n) for run in runs))] for n in names
     }
     return Matrix(rows, columns, values, {key: cell(own) for key, own in cells.items()})
 

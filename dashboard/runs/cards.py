@@ -45,7 +45,7 @@ def _top_line(folder: Folder, shown: Sequence[Entry]) -> list[Entry]:
 def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
     """What can be done to the ticked runs; each button says why it can't be pressed."""
     runs = [entry.run for entry in chosen]
-    resumable = [run for run in runs if run.status in RESUMABLE]
+    resumable = [run for run in runs if run.status in RESUMABLE and not run.origin]
     nothing = None if chosen else t("Tick a run first.")
     with st.container(horizontal=True, key="run_actions", gap="small"):
         with st.popover(t("Rename"), key="rename", disabled=len(chosen) != 1, on_change="rerun"):

@@ -19,8 +19,14 @@ def unit_name(runs: Sequence[Run]) -> str:
 NATS = (mark("nats per character"), mark("nats per image"), mark("nats per prediction"))
 
 
+# Of a run from elsewhere: what its loss is measured in, only its program knows.
+UNKNOWN = mark("loss")
+
+
 def nats(runs: Sequence[Run]) -> str:
-    """The unit of a loss of these runs, one of `NATS`."""
+    """The unit of a loss of these runs, one of `NATS`; of one from elsewhere not known."""
+    if any(run.origin for run in runs):
+        return UNKNOWN
     return unit_of("loss/train", unit_name(runs))
 
 

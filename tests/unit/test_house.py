@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transfer": {"catalogue", "files", "metrics", "runs"},
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "probes": {"config", "metrics", "models", "verdicts"},
+    "record": {"metrics", "probes", "runs"},
     "training": {"config", "data", "files", "memory", "metrics", "models", "probes", "runs"},
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "evidence": {

@@ -23,7 +23,7 @@ export class Courses extends Chart {
   // Steps as the chosen axis counts them.
   axis(run, steps) {
     const { x } = this.props
-    if (x === "tokens") return steps.map((s) => s * (run.tokens_per_step ?? 1))
+    if (x === "tokens") return steps.map((s) => (run.tokens_per_step === null ? null : s * (run.tokens_per_step ?? 1)))
     if (x === "flops") return steps.map((s) => (run.flops_per_step ? s * run.flops_per_step : null))
     if (x !== "seconds") return steps
     const times = hub.run(run.id).series.get("seconds")

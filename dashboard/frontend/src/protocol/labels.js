@@ -98,6 +98,14 @@ export const LABELS = {
       "past": "can't be judged yet",
       "bad": false,
       "dead": false
+    },
+    "unjudged": {
+      "short": "not judged",
+      "said": "not judged",
+      "many": "are not judged",
+      "past": "can't be judged here",
+      "bad": false,
+      "dead": false
     }
   },
   "signs": {
@@ -535,7 +543,8 @@ export const LABELS = {
       "logits": "logits",
       "attn.q": "queries",
       "attn.k": "keys",
-      "attn.v": "values"
+      "attn.v": "values",
+      "layer.out": "layer output"
     },
     "profiles": {
       "grad_norm/block": "gradient norm",
