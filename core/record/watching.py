@@ -201,8 +201,10 @@ def _square(gradient: Tensor) -> Tensor:
     if gradient.is_sparse:
         gradient = gradient.coalesce().values()
     if gradient.device.type == "mps":
-        return torch.linalg.vector_norm(gradient.float()).square()
-    return torch.linalg.vector_norm(gradient, dtype=torch.float64).square()
+        norm: Tensor = torch.linalg.vector_norm(gradient.float())
+    else:
+        norm = torch.linalg.vector_norm(gradient, dtype=torch.float64)
+    return norm.square()
 
 
 def first_tensor(output: Any) -> Tensor | None:
