@@ -1,7 +1,8 @@
-"""The command line: ``python -m core train|sweep|runs|export|import|adopt|generate|inspect|bench``
-and ``evidence``.
+"""The command line: ``python -m core train|sweep|runs|export|import|adopt|generate|inspect|bench``,
+``evidence``, ``mcp`` and ``schema``.
 
-Bad input ends with one line that names the setting and exit status 2.
+Bad input ends with one line that names the setting and exit status 2. With ``--json`` standard
+output then holds that sentence as JSON, as :mod:`core.programs.shapes` describes it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from core import cli
 from core.data.downloads import CorpusError
 from core.files import RefusedFileError, is_full
 from core.jobs.processes import worker_environment
-from core.language import Message, joined, of_terminal, reason, speaking, t
+from core.language import Message, joined, of_terminal, reason, speaking, t, told
 from core.runs import RunError
-from core.shown import one_line
+from core.shown import one_line, printable_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(arguments)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def parser_of_commands() -> cli.Parser:
+    """The parser of every command."""
     parser = cli.Parser(prog="python -m core", description=t("Add & Norm Lab without the browser."))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     cli.train.add_parser(commands)
@@ -38,15 +40,32 @@ def _run(arguments: Sequence[str] | None) -> int:
     cli.inspect.add_parser(commands)
     cli.bench.add_parser(commands)
     cli.evidence.add_parser(commands)
+    cli.mcp.add_parser(commands)
+    cli.schema.add_parser(commands)
+    return parser
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = parser_of_commands()
     # libgomp reads its environment when torch is imported, which the commands do late.
     os.environ.update(worker_environment())
+    typed = sys.argv[1:] if arguments is None else arguments
+    # Not from the options: there are none where they can't be read.
+    as_json = "--json" in typed
+
+    def refuse(sentence: str | BaseException) -> int:
+        print(f"{parser.prog}: {one_line(t(sentence))}", file=sys.stderr)
+        if as_json:
+            words = told(sentence) if isinstance(sentence, BaseException) else sentence
+            print(printable_json({"error": str(words)}))
+        return 2
+
     try:
-        cli.refuse_invalid_text(sys.argv[1:] if arguments is None else arguments)
+        cli.refuse_invalid_text(typed)
         options = parser.parse_args(arguments)
         return int(options.run(options) or 0)
     except (cli.UsageError, CorpusError, RefusedFileError, RunError) as error:
-        print(f"{parser.prog}: {one_line(t(error))}", file=sys.stderr)
-        return 2
+        return refuse(error)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone; that is its right
         return 0
@@ -56,8 +75,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         sentence = joined([*([error.filename] if error.filename else []), reason(error)], ": ")
         if is_full(error):
             sentence = joined([sentence, Message("free some room, then try again")], "; ")
-        print(f"{parser.prog}: {one_line(t(sentence))}", file=sys.stderr)
-        return 2
+        return refuse(sentence)
 
 
 def command() -> None:

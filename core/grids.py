@@ -308,7 +308,7 @@ def from_table(table: Mapping[str, Any], name: str = "grid", find: Find | None =
                 Message("preset: a fork has its parent's settings; accepted: one of the two")
             )
         fork = find(str(table["fork"]))
-    base = _base(str(table.get("preset", "")), _flat(table.get("base", {}), "base"), fork)
+    base = based_on(str(table.get("preset", "")), _flat(table.get("base", {}), "base"), fork)
     axes = _flat(table.get("grid", {}), "grid")
     if "seeds" in table:
         if SEED in axes:
@@ -336,7 +336,9 @@ def seeds(wish: Any, first: int = 0) -> list[Any]:
     return list(range(first, first + wish))
 
 
-def _base(preset: str, turned: dict[str, Any], fork: ForkPoint | None) -> RunConfig:
+def based_on(preset: str, turned: Mapping[str, Any], fork: ForkPoint | None = None) -> RunConfig:
+    """The settings of a preset, or of a fork, with those that were `turned` by their dotted names,
+    and what they bring. Raises GridError naming the setting and what is accepted."""
     try:
         start = presets.load(preset).config if preset else RunConfig()
         start = start if fork is None else fork.config
@@ -345,8 +347,13 @@ def _base(preset: str, turned: dict[str, Any], fork: ForkPoint | None) -> RunCon
     checked = {known(name, "base"): value_of(name, value) for name, value in turned.items()}
     if checked.get("data.path"):
         checked.setdefault("data.corpus", "file")
+    return possible(settled(start.flat(), checked))
+
+
+def possible(values: Mapping[str, Any]) -> RunConfig:
+    """The settings with these values. Raises GridError where they can't stand together."""
     try:
-        return RunConfig.from_flat(settled(start.flat(), checked))
+        return RunConfig.from_flat(dict(values))
     except ValidationError as error:
         raise GridError(explain(error)) from error
 

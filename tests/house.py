@@ -50,6 +50,7 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     ),
     "core": (
         (Box("cli __main__", "python -m core", "cli"),),
+        (Box("programs", "notebooks, agents"),),
         (Box("jobs", "queue, workers"), Box("lessons", "what runs have shown")),
         (Box("evidence", "claims, checked"),),
         (
@@ -68,10 +69,11 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
         (
             Box("fitting", "what fits into memory"),
             Box("grids", "every combination"),
-            Box("metrics", "written, read, thinned"),
+            Box("plots", "figures"),
             Box("heads", "attention patterns"),
         ),
         (
+            Box("metrics", "written, read, thinned"),
             Box("estimate estimate_resnet", "size, memory", "estimate"),
             Box("presets", "by name"),
             Box("glossary", "the words"),
@@ -79,9 +81,9 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
         (Box("config", "every setting once"),),
         (
             Box(
-                "files cache marker_queue machine memory shown",
+                "files cache marker_queue machine memory palette shown",
                 "the ground",
-                "files · cache · queue · machine · memory · shown",
+                "files · cache · queue · machine · memory · palette · shown",
             ),
         ),
         (Box("language resources", "what people read, in their language"),),

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from core import estimate
 from core.catalogue.filter_fields import OWN, meant
+from core.catalogue.naming import Subject
 from core.catalogue.summary import RunSummary, summary_of
 from core.config import IMAGES, ModelConfig, Shape, alike, overrides
 from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
@@ -191,6 +192,14 @@ class Entry:
     def _network(self) -> str:
         own = {n.removeprefix("model."): v for n, v in self.flat.items() if n.startswith("model.")}
         return json.dumps(own)
+
+
+def subject(entry: Entry) -> Subject:
+    """The facts of a run that its name is made from."""
+    grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
+    fork = entry.fork.told if entry.fork else ""
+    settings = entry.own if entry.origin else entry.flat
+    return Subject(entry.id, entry.name, settings, entry.switches, grid, first, fork)
 
 
 @lru_cache(maxsize=4096)  # runs of one network share it: checking costs a millisecond

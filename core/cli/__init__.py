@@ -1,6 +1,18 @@
 """One module a command of ``python -m core``."""
 
-from core.cli import adopt, bench, evidence, export, generate, inspect, runs, sweep, train
+from core.cli import (
+    adopt,
+    bench,
+    evidence,
+    export,
+    generate,
+    inspect,
+    mcp,
+    runs,
+    schema,
+    sweep,
+    train,
+)
 from core.cli.help import spoken_help
 from core.cli.options import Parser, UsageError, refuse_invalid_text
 
@@ -13,8 +25,10 @@ __all__ = [
     "export",
     "generate",
     "inspect",
+    "mcp",
     "refuse_invalid_text",
     "runs",
+    "schema",
     "spoken_help",
     "sweep",
     "train",

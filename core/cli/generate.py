@@ -9,7 +9,7 @@ from typing import Any
 from core.anatomy.parameters import Drawing, Generate
 from core.cli.options import UsageError, add_store, find, store_of
 from core.language import Message, t, told
-from core.shown import lines
+from core.shown import lines, printable_json
 
 
 def add_parser(commands: Any) -> None:
@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--step", type=int, help=t("the checkpoint's step (default: the last)"))
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -65,8 +66,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(told(error)) from error
     # A text that trained it may hold what a terminal obeys; a file gets every character as it is.
     say = lines if sys.stdout.isatty() else str
-    sys.stdout.write(say(checkpoint.tokenizer.decode(prompt)))
-    for token in sample(
+    drawn = sample(
         checkpoint.model,
         prompt,
         options.tokens,
@@ -75,7 +75,16 @@ def run(options: argparse.Namespace) -> int:
         top_k=options.top_k,
         top_p=options.top_p,
         seed=options.seed,
-    ):
+    )
+    begin = checkpoint.tokenizer.decode(prompt)
+    if options.json:
+        tokens = list(drawn)
+        text = "".join(checkpoint.tokenizer.decode([token]) for token in tokens)
+        about = {"id": one.id, "step": step, "prompt": begin, "text": text, "tokens": len(tokens)}
+        print(printable_json(about))
+        return 0
+    sys.stdout.write(say(begin))
+    for token in drawn:
         sys.stdout.write(say(checkpoint.tokenizer.decode([token])))
         sys.stdout.flush()
     print()

@@ -42,6 +42,7 @@ def add_parser(commands: Any) -> None:
         help=t("help, of a kind too"),
     )
     parser.add_argument("--step", type=int, help=t("the checkpoint's step (default: the last)"))
+    parser.add_argument("--json", action="store_true", help=t("refusals as JSON too"))
     add_store(parser)
     parser.set_defaults(run=run)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from typing import Any
 
-from core.catalogue.summary import summary_of
 from core.cli import export
 from core.cli.options import (
     UsageError,
@@ -24,12 +22,12 @@ from core.cli.options import (
 )
 from core.files import together, usage
 from core.jobs import control, delete, enqueue, move, revive
-from core.jobs.places import Place, places
+from core.jobs.places import places
 from core.language import Message, mark, reason, t
 from core.marker_queue import WHERE
 from core.memory import in_bytes
+from core.programs.rows import details, row
 from core.runs import Run, RunError, RunStore
-from core.runs.retention import RULES, sizes
 from core.runs.status import COMMANDS, RESUMABLE, goes_on
 from core.runs.trash import DAYS, Cleared, Deleted, counted
 from core.shown import one_line, padded, printable_json
@@ -107,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     one = find(store, options.id, damaged=options.verb == "delete")
     if options.verb == "show":
         place = places(store).get(one.id)
-        print(printable_json(_details(one, place), indent=1))
+        print(printable_json(details(one, place), indent=1))
     elif options.verb == "delete":
         delete(store, one, now=options.now)
         how = Message("moved to the trash; `runs restore` undoes it")
@@ -149,62 +147,24 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(run: Run, place: Place | None = None) -> dict[str, Any]:
-    record, fork = run.record, run.fork
-    return {
-        "id": run.id,
-        "name": run.name,
-        "state": record.state,
-        "step": record.step,
-        "steps": run.record.steps if run.origin else run.config.training.steps,
-        "fork": {"run": fork.run, "name": fork.name, "step": fork.step} if fork else None,
-        "loss": summary_of(run).loss,
-        "queue": place.for_json() if place else None,
-        "message": record.message,
-        "damaged": run.damaged,
-    }
-
-
-def _details(run: Run, place: Place | None = None) -> dict[str, Any]:
-    last = {}
-    for name, layers in run.metrics().items():
-        if not layers:
-            values = run.series(name)[1]
-            if len(values):
-                # JSON has no NaN; null says that there is no number.
-                last[name] = float(values[-1]) if math.isfinite(values[-1]) else None
-    return {
-        **_summary(run, place),
-        **({"origin": origin} if (origin := run.origin) else {"config": run.config.model_dump()}),
-        "meta": run.meta,
-        "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
-        "last": last,
-        "snapshots": run.snapshots.steps,
-        "damaged_snapshots": run.snapshots.damaged,
-        "holes": run.holes,
-        "checkpoints": run.checkpoints,
-        "bytes": sizes(run.path),
-        "kept": RULES,
-        "events": run.events,
-    }
-
-
 def _list(store: RunStore, as_json: bool) -> None:
     queue = places(store)
-    rows = [_summary(r, queue.get(r.id)) for r in store.list()]
+    rows = [row(r, queue.get(r.id)) for r in store.list()]
     if as_json:
         print(printable_json(rows, indent=1))
+        for id, sentence in store.unreadable().items():
+            print(one_line(f"{id}: {t(sentence)}"), file=sys.stderr)
         return
-    for row in rows:
+    for one in rows:
         more = []
-        if row["damaged"]:
-            more.append(t("damaged: {files}", files=", ".join(row["damaged"])))
-        if row["queue"]:
-            more.append(f"({t(row['queue']['words'])})")
-        loss = "–" if row["loss"] is None else f"{row['loss']:.3f}"
-        at = f"{row['step']:>8} / {row['steps']:<8} {t('loss')} {loss:<9}"
-        id, name = one_line(row["id"]), one_line(row["name"])
-        print("  ".join([f"{id:<60} {padded(t(row['state']), 12)} {at} {name}", *more]))
+        if one["damaged"]:
+            more.append(t("damaged: {files}", files=", ".join(one["damaged"])))
+        if one["queue"]:
+            more.append(f"({t(one['queue']['words'])})")
+        loss = "–" if one["loss"] is None else f"{one['loss']:.3f}"
+        at = f"{one['step']:>8} / {one['steps']:<8} {t('loss')} {loss:<9}"
+        id, name = one_line(one["id"]), one_line(one["name"])
+        print("  ".join([f"{id:<60} {padded(t(one['state']), 12)} {at} {name}", *more]))
     for id, sentence in store.unreadable().items():
         print(f"{one_line(id):<60} {padded(t('unreadable'), 12)} {one_line(t(sentence))}")
     if not rows:

@@ -25,14 +25,16 @@ from core.cli.options import (
     store_of,
 )
 from core.config.words import format_value
-from core.grids import Cell, GridError, Plan
+from core.grids import Cell, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.jobs.grid_progress import GridCounts, goes_on, progress
 from core.jobs.launcher import revive
 from core.language import Message, mark, t, told
 from core.memory import in_bytes
+from core.programs.rows import grid_results, planned
+from core.programs.shapes import GridPlanned
 from core.runs import RunStore
-from core.shown import one_line, padded, width
+from core.shown import one_line, padded, printable_json, width
 
 POLL_SECONDS = 0.5
 FILE = mark(
@@ -85,6 +87,7 @@ def add_parser(commands: Any) -> None:
         parser.add_argument(
             f"--{verb}", metavar="GRID", help=t("{command} all of its runs", command=Message(verb))
         )
+    parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -101,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
     for verb, part in asked:
         id = jobs.find(store, part)
         {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel}[verb](store, id)
-        print(f"{id}: {t(VERBS[verb])}")
+        done = {"grid": id, "done": VERBS[verb]}
+        print(printable_json(done) if options.json else f"{id}: {t(VERBS[verb])}")
         return 0
     try:
         grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
@@ -112,6 +116,21 @@ def run(options: argparse.Namespace) -> int:
     cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config], first=first)
     if cost.problem:
         raise UsageError(Message("data.corpus: {why}", why=cost.problem))
+    if not options.json:
+        _say(grid, plan, cost)
+    id = None if options.dry_run else jobs.start(store, grid, **priority)
+    ended = bool(id and options.wait and follow(store, id))
+    if options.json:
+        print(printable_json(_answer(store, grid, plan, cost, id, options.wait), indent=1))
+    elif id:
+        if ended:
+            print("\n".join(results(store, id, list(grid.axes))))
+        print(id)
+    return 0
+
+
+def _say(grid: Grid, plan: Plan, cost: durations.Cost) -> None:
+    """The cells and what they cost, in words."""
     runs = Message("{n} run", "{n} runs", n=len(plan.runs))
     about = Message("{name}: {runs}, {price}", name=grid.name, runs=runs, price=price(cost))
     if grid.fork:
@@ -124,13 +143,16 @@ def run(options: argparse.Namespace) -> int:
         )
     print(one_line(t(about)))
     print("\n".join(listing(plan, list(grid.axes))))
-    if options.dry_run:
-        return 0
-    id = jobs.start(store, grid, **priority)
-    if options.wait:
-        follow(store, id, list(grid.axes))
-    print(id)
-    return 0
+
+
+def _answer(
+    store: RunStore, grid: Grid, plan: Plan, cost: durations.Cost, id: str | None, waited: bool
+) -> GridPlanned:
+    answer = planned(grid, plan, cost, id)
+    if id and waited:
+        answer["progress"] = progress(store, id)
+        answer["results"] = grid_results(jobs.members(store, id), list(grid.axes))
+    return answer
 
 
 def price(cost: durations.Cost) -> str:
@@ -173,8 +195,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
-    """A progress bar to the end, then what became of each run. Ctrl-C leaves the grid at work."""
+def follow(store: RunStore, id: str) -> bool:
+    """A progress bar to the end. Ctrl-C leaves the grid at work, and the answer is False."""
     total = progress(store, id)["total"]
     shape = t("{desc} {bar} {n_fmt}/{total_fmt} runs{postfix}")
     with tqdm(total=total, bar_format=shape, desc=one_line(jobs.known(store)[id])) as bar:
@@ -187,8 +209,8 @@ def follow(store: RunStore, id: str, axes: Sequence[str]) -> None:
         except KeyboardInterrupt:
             bar.close()
             print(t("the grid goes on; sweep --cancel {run} ends it", run=id), file=sys.stderr)
-            return
-    print("\n".join(results(store, id, axes)))
+            return False
+    return True
 
 
 def show(bar: tqdm[Any], now: GridCounts) -> None:

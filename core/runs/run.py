@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -41,6 +41,11 @@ from core.runs.status import (
     Status,
     send,
 )
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from core.palette import Mode
 
 
 class RunError(ValueError):
@@ -245,6 +250,16 @@ class Run:
         if max_points is not None:
             steps, values = thinned(steps, values, max_points)
         return steps, values
+
+    def plot(self, metric: str = "loss", mode: Mode = "light") -> Figure:
+        """A metric as a Plotly figure: a line over the steps, of a per-layer one over the layers.
+
+        `metric` is a name of :meth:`metrics`, or `loss`, `validation`, `gradient`, `accuracy`.
+        Raises ValueError with a sentence where there is no such metric, or no Plotly.
+        """
+        from core.plots.runs import drawn
+
+        return drawn([self], metric, [self.name], mode)
 
     def rows(self, cadence: str, names: Iterable[str]) -> Rows:
         """All rows of one of `cadences`, read from the disk at each call.

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.catalogue import index as catalogue
-from core.catalogue.entry import Entry
+from core.catalogue.entry import Entry, subject
 from core.catalogue.naming import Subject, cut, described_of, labels, names
 from core.config.alike import SEED
 from core.language import t
@@ -28,14 +28,6 @@ class Called:
 
     names: Mapping[str, str]
     labels: Mapping[str, str]
-
-
-def subject(entry: Entry) -> Subject:
-    """The facts of a run that its name is made from."""
-    grid, first = (str(entry.meta.get(name) or "") for name in ("grid", "first_name"))
-    fork = entry.fork.told if entry.fork else ""
-    settings = entry.own if entry.origin else entry.flat
-    return Subject(entry.id, entry.name, settings, entry.switches, grid, first, fork)
 
 
 def of_one_setting(group: Sequence[Entry]) -> Subject:

@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "cache": set(),
     "marker_queue": {"files"},
+    "palette": set(),
+    "plots": {"config", "metrics", "palette"},
     "shown": set(),
     "data": {"cache", "config", "files"},
     "models": {"config"},
@@ -39,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "heads": {"cache", "files"},
     "runs": {
         *("cache", "config", "files", "fitting", "heads", "marker_queue", "memory", "metrics"),
+        "plots",
     },
     "verdicts": {"config", "metrics", "runs"},
     "catalogue": {"cache", "config", "estimate", "files", "metrics", "runs", "verdicts"},
@@ -61,6 +64,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
         *("files", "fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
         *("models", "runs", "training"),
+    },
+    "programs": {
+        *("anatomy", "catalogue", "config", "data", "durations", "estimate", "evidence", "files"),
+        *("grids", "jobs", "machine", "metrics", "plots", "presets", "runs", "shown"),
+        *("training", "verdicts"),
     },
 }
 # What each room of `dashboard` may import of the others. Its scripts stand above all: `app` and
@@ -102,6 +110,8 @@ FOR_THE_DASHBOARD = {
     "glossary",
     "language",
     "lessons",
+    "palette",
+    "plots",
     "pretrained",
     "shown",
     "verdicts",

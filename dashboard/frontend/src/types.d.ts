@@ -63,7 +63,7 @@ export interface Run {
   [more: string]: any
 }
 
-/** Colours of one mode, as dashboard/palette.py names them. */
+/** Colours of one mode, as core/palette.py names them. */
 export interface Colours {
   runs: string[]
   runs_text: string[]

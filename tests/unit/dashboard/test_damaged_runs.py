@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.catalogue import index
-from core.cli.runs import _summary
+from core.programs.rows import row
 from core.runs import Run, RunStore
 from dashboard.live import feed as live
 from tests import routes
@@ -75,7 +75,7 @@ def test_every_file_of_a_run_in_turn(store: RunStore, client: TestClient, kind: 
         assert series.status_code == 200
         assert good.id in [entry.id for entry in index.entries(store)], name
         again = RunStore(store.root)
-        listed = {run.id: _summary(run)["state"] for run in again.list()}
+        listed = {run.id: row(run)["state"] for run in again.list()}
         assert listed[good.id] == "finished"
         assert bad.id in {*listed, *again.unreadable()}
         if kept is None:

@@ -72,7 +72,7 @@ export function markDash(node, run) {
   else node.dataset.dash = dash
 }
 
-const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in dashboard/palette.py
+const LINE_DASHES = ["solid", "dash", "dot", "dashdot"] // as in core/palette.py
 
 /**
  * @param {string} hex

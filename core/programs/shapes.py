@@ -1,0 +1,552 @@
+"""What each command answers with ``--json``, described once.
+
+The commands build plain dicts of these types; a test holds each answer to its own. `schemas` makes
+them JSON schemas, which ``python -m core schema`` prints, and the tools for agents
+(:mod:`core.programs.server`) describe their answers with them too. Numbers that are not finite
+are null: JSON has no NaN. Texts are English whatever language the terminal speaks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from core.jobs.grid_progress import GridCounts
+from core.runs.status import State
+from core.verdicts.labels import VerdictKind
+
+EXACT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+Settings = dict[str, Any]  # by dotted name, as `model.depth`
+
+
+@with_config(EXACT)
+class ForkedFrom(TypedDict):
+    """The checkpoint of another run that a run started at."""
+
+    run: str
+    name: NotRequired[str]
+    step: int
+
+
+@with_config(EXACT)
+class QueuePlace(TypedDict):
+    """The place of a run that waits; `starts_in` in seconds, null while nothing was measured."""
+
+    number: int
+    starts_in: int | None
+    priority: int
+    words: str
+
+
+@with_config(EXACT)
+class RunRow(TypedDict):
+    """A run as lists show it. `loss` is the last training loss in nats per prediction."""
+
+    id: str
+    name: str
+    state: State
+    step: int
+    steps: int
+    fork: ForkedFrom | None
+    loss: float | None
+    queue: QueuePlace | None
+    message: str
+    damaged: list[str]
+
+
+@with_config(EXACT)
+class VerdictAnswer(TypedDict):
+    """What a run's losses say. `gap`: nats between its last losses and those of a network that
+    knows only how often each letter or class occurs (negative: below), `error` its standard error;
+    null where it can't be judged. `so_far`: the run has not ended, and may come to another end."""
+
+    kind: VerdictKind
+    sentence: str
+    gap: float | None
+    error: float | None
+    so_far: bool
+
+
+@with_config(EXACT)
+class RunDetails(RunRow):
+    """A run with all that is known of it: its `config`, or where another program trained it, its
+    `origin`. `last` has each scalar metric's last value, `bytes` the
+    size of each part of its directory, `holes` the first and last step of what was lost."""
+
+    verdict: VerdictAnswer
+    config: NotRequired[dict[str, Any]]
+    origin: NotRequired[dict[str, Any]]
+    meta: dict[str, Any]
+    corpus: dict[str, Any]
+    last: dict[str, float | None]
+    snapshots: list[int]
+    damaged_snapshots: dict[int, str]
+    holes: dict[str, list[tuple[int, int]]]
+    checkpoints: list[int]
+    bytes: dict[str, int]
+    kept: str
+    events: list[dict[str, Any]]
+
+
+@with_config(EXACT)
+class RunDone(TypedDict):
+    """A run to which something was done, and what, in words."""
+
+    id: str
+    done: str
+
+
+@with_config(EXACT)
+class ForkQueued(RunDone):
+    """A new run that waits, and where it starts."""
+
+    fork: ForkedFrom
+
+
+@with_config(EXACT)
+class InTrash(TypedDict):
+    """A deleted run; `deleted` in seconds since 1970."""
+
+    id: str
+    name: str
+    deleted: float
+    days_left: int
+    bytes: int
+
+
+@with_config(EXACT)
+class TrashEmptied(TypedDict):
+    """Runs that were removed for good, and the bytes that this freed."""
+
+    removed: list[str]
+    bytes: int
+
+
+@with_config(EXACT)
+class Exported(TypedDict):
+    """What was written where; `architecture` of a folder for `transformers`."""
+
+    to: str
+    runs: list[str]
+    architecture: NotRequired[str]
+
+
+@with_config(EXACT)
+class Imported(TypedDict):
+    """The ids of the runs that are new here, and a sentence for what was left out."""
+
+    runs: list[str]
+    notes: list[str]
+
+
+@with_config(EXACT)
+class Adopted(TypedDict):
+    """The id of the new run, and the SHA-256 of the model's file."""
+
+    id: str
+    source: str
+
+
+@with_config(EXACT)
+class Trained(TypedDict):
+    """A run that has just ended here."""
+
+    id: str
+    name: str
+    state: State
+    step: int
+    steps: int
+    loss: float | None
+    validation: float | None
+    message: str
+    verdict: VerdictAnswer
+
+
+@with_config(EXACT)
+class GridCost(TypedDict):
+    """What a grid needs: seconds in all, bytes with `places` runs at once. `measured`: the seconds
+    come from runs on this machine, else they are a guess."""
+
+    seconds: float
+    bytes: int
+    places: int
+    measured: bool
+
+
+@with_config(EXACT)
+class GridCell(TypedDict):
+    """One combination of values. `run`: the name of its run, null where it is impossible, for the
+    `reason`; `brought` are other settings that changed with the values."""
+
+    values: Settings
+    run: str | None
+    reason: str
+    brought: Settings
+
+
+@with_config(EXACT)
+class GridResult(TypedDict):
+    """One run of a grid that was followed to its end."""
+
+    id: str
+    values: Settings
+    state: State
+    loss: float | None
+    validation: float | None
+    verdict: VerdictAnswer
+
+
+@with_config(EXACT)
+class GridPlanned(TypedDict):
+    """A grid. `grid` is its id, null with ``--dry-run``; with ``--wait`` its `progress` at the end
+    and the `results`."""
+
+    grid: str | None
+    name: str
+    runs: int
+    cost: GridCost
+    cells: list[GridCell]
+    progress: NotRequired[GridCounts]
+    results: NotRequired[list[GridResult]]
+
+
+@with_config(EXACT)
+class GridDone(TypedDict):
+    """A grid to which something was done: paused, resumed or cancelled."""
+
+    grid: str
+    done: str
+
+
+@with_config(EXACT)
+class Generated(TypedDict):
+    """A text: `prompt` as the tokenizer has it, and what was drawn after it."""
+
+    id: str
+    step: int
+    prompt: str
+    text: str
+    tokens: int
+
+
+@with_config(ConfigDict(extra="allow"))
+class Inspected(TypedDict):
+    """The answer of an analysis, whose own schema is under its name below `inspect KIND`.
+
+    `arrays`: the type and shape of each of its arrays, which are kept with the run.
+    """
+
+    arrays: dict[str, list[str | int]]
+
+
+@with_config(EXACT)
+class Benched(TypedDict):
+    """What watching costs. Ratios are medians over `pairs` of interleaved rounds."""
+
+    date: str
+    torch: str
+    hardware: str
+    device: str
+    threads: int
+    pairs: int
+    steps_per_round: int
+    probes_over_no_probes: float
+    speed_over_plain_loop: float
+    tokens_per_second: dict[str, float]
+    flops_per_second: float
+    share_of_peak: float | None
+
+
+@with_config(EXACT)
+class ClaimAnswer(TypedDict):
+    """A published claim and what was measured of it; `record` is null where nothing was,
+    `problem` says why it can't be."""
+
+    claim: str
+    group: str
+    sentence: str
+    paper: str
+    link: str
+    where: str
+    quick: bool
+    expected: dict[str, str]
+    record: dict[str, Any] | None
+    problem: str | None
+
+
+@with_config(EXACT)
+class Refused(TypedDict):
+    """What any command answers that can't be done: one sentence that says what to do. Its exit
+    status is 2."""
+
+    error: str
+
+
+# What the tools for agents answer besides.
+
+
+@with_config(EXACT)
+class BudgetLeft(TypedDict):
+    """What may still be trained; `flops` is null where operations are not counted."""
+
+    runs: int
+    steps: int
+    flops: float | None
+
+
+@with_config(EXACT)
+class RunsListed(TypedDict):
+    """Runs, newest first; `matching` of them in all, of which the first ones are here."""
+
+    runs: list[RunListed]
+    matching: int
+    unreadable: dict[str, str]
+
+
+@with_config(EXACT)
+class RunListed(TypedDict):
+    """A run in few words. `validation` and `loss` are the last ones in nats per prediction."""
+
+    id: str
+    name: str
+    state: State
+    step: int
+    steps: int
+    seed: int | None
+    loss: float | None
+    validation: float | None
+    verdict: VerdictKind
+    tags: list[str]
+
+
+@with_config(EXACT)
+class Suggested(TypedDict):
+    """A question that a twin with these `changes` answers, or a remark without any."""
+
+    sentence: str
+    changes: Settings
+
+
+@with_config(EXACT)
+class RunAbout(TypedDict):
+    """One run. `settings` are those that differ from their defaults, `metrics` each metric's width
+    in layers (0: a scalar), `others_of_this_setting` the runs that differ in nothing but the seed.
+    `caution` says how far one can conclude from it; null where nothing stands in the way."""
+
+    id: str
+    name: str
+    note: str
+    tags: list[str]
+    state: State
+    step: int
+    steps: int
+    message: str
+    seed: int | None
+    settings: Settings
+    loss: float | None
+    validation: float | None
+    verdict: VerdictAnswer
+    caution: str | None
+    others_of_this_setting: list[str]
+    twin_of: str | None
+    sweep: str | None
+    fork: ForkedFrom | None
+    corpus: dict[str, Any]
+    metrics: dict[str, int]
+    alarms: list[dict[str, Any]]
+    checkpoints: list[int]
+    suggestions: list[Suggested]
+
+
+@with_config(EXACT)
+class SeriesRead(TypedDict):
+    """A metric at some steps, thinned so that no spike is lost; a list per step has one value a
+    layer. Values that are not finite are null."""
+
+    metric: str
+    unit: str
+    steps: list[int]
+    values: list[float | None] | list[list[float | None]]
+    rows: int
+
+
+@with_config(EXACT)
+class SettingCompared(TypedDict):
+    """The runs of one setting, which differ in nothing but their seed. `loss` is the mean over
+    seeds of the final validation loss (else of the last training losses) of runs that came to their
+    end, `deviation` its standard deviation, null below two seeds; `verdicts` how many came to
+    what."""
+
+    name: str
+    settings: Settings
+    runs: list[str]
+    seeds: list[int]
+    loss: float | None
+    deviation: float | None
+    verdicts: dict[str, int]
+
+
+@with_config(EXACT)
+class Compared(TypedDict):
+    """Runs side by side. `differs`: the settings that are not the same in all, with one value for
+    each of `compared`. `conclusion` is what the runs show, `caution` what stands against it: one
+    seed, runs that have not ended, losses on different texts; null where nothing does."""
+
+    differs: list[str]
+    compared: list[SettingCompared]
+    sentences: list[str]
+    conclusion: str | None
+    caution: str | None
+
+
+@with_config(EXACT)
+class SettingAbout(TypedDict):
+    """A setting by its dotted name. `choices` are the words that it takes, if it takes words;
+    `least` and `most` its limits, null where it has none."""
+
+    name: str
+    title: str
+    about: str
+    default: Any
+    unit: str
+    choices: list[str]
+    least: float | None
+    most: float | None
+
+
+@with_config(EXACT)
+class PresetAbout(TypedDict):
+    """Named settings: those that differ from the defaults."""
+
+    name: str
+    title: str
+    summary: str
+    settings: Settings
+
+
+@with_config(EXACT)
+class EvidenceRow(TypedDict):
+    """A published claim and whether it was shown here; `verdict` is null where nobody measured
+    it."""
+
+    claim: str
+    group: str
+    sentence: str
+    paper: str
+    verdict: str | None
+
+
+@with_config(EXACT)
+class QuantityRead(TypedDict):
+    """One number of a claim: what is expected, what was measured, by seed too."""
+
+    words: str
+    expected: str
+    measured: str
+    inside: bool
+    by_seed: list[float | None]
+
+
+@with_config(EXACT)
+class EvidenceRead(EvidenceRow):
+    """A claim with its numbers. `measured_here`: on this machine, else for the release."""
+
+    link: str
+    where: str
+    setting: str
+    formula: str
+    quantities: list[QuantityRead]
+    seeds: list[int]
+    measured_here: bool
+    measured_where: str
+    claim_caution: str
+    caution: str | None
+    repeat: str
+
+
+@with_config(EXACT)
+class Priced(TypedDict):
+    """What training costs. `measured`: the seconds come from runs on this machine, else a guess;
+    `budget_left` is null where the server only reads."""
+
+    runs: int
+    steps: int
+    flops: float
+    parameters: int
+    seconds: float
+    bytes: int
+    measured: bool
+    settings: Settings
+    budget_left: BudgetLeft | None
+
+
+@with_config(EXACT)
+class Started(TypedDict):
+    """Runs that wait or train now, by id; of a sweep its own id, and its impossible cells with the
+    reason."""
+
+    runs: list[str]
+    sweep: str | None
+    impossible: list[str]
+    settings: Settings
+    seconds: float
+    budget_left: BudgetLeft
+
+
+@with_config(EXACT)
+class SweepRead(TypedDict):
+    """A sweep: how far it is, each run's result, why cells are impossible, and all runs compared
+    by setting with their seeds as a mean."""
+
+    progress: GridCounts
+    results: list[GridResult]
+    impossible: list[str]
+    comparison: Compared | None
+
+
+@with_config(EXACT)
+class Waited(TypedDict):
+    """Where runs stand after waiting. `ended`: all of them; then `comparison` lays them beside each
+    other and beside the runs whose twins they are."""
+
+    ended: bool
+    runs: list[Trained]
+    comparison: Compared | None
+
+
+# By command, with its verb. `inspect` answers `Inspected`, with the fields of its analysis.
+ANSWERS: dict[str, Any] = {
+    "train": Trained,
+    "sweep": GridPlanned | GridDone,
+    "runs list": list[RunRow],
+    "runs show": RunDetails,
+    "runs fork": ForkQueued,
+    "runs delete": RunDone,
+    "runs restore": RunDone,
+    "runs trash": list[InTrash] | TrashEmptied,
+    "runs pause": RunDone,
+    "runs resume": RunDone,
+    "runs step": RunDone,
+    "runs stop": RunDone,
+    "runs move": RunDone,
+    "runs switch": RunDone,
+    "runs export": Exported,
+    "export": Exported,
+    "import": Imported,
+    "adopt": Adopted,
+    "generate": Generated,
+    "inspect": Inspected,
+    "bench": Benched,
+    "evidence": list[ClaimAnswer],
+    "error": Refused,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON schema of every command's answer, by command; `inspect KIND` for each analysis."""
+    from core.anatomy import schemas as analyses
+
+    found = {command: TypeAdapter(kind).json_schema() for command, kind in ANSWERS.items()}
+    return found | {f"inspect {kind}": of["result"] for kind, of in analyses().items()}
