@@ -118,14 +118,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(Message("data.corpus: {why}", why=cost.problem))
     if not options.json:
         _say(grid, plan, cost)
-    id = None if options.dry_run else jobs.start(store, grid, **priority)
-    ended = bool(id and options.wait and follow(store, id))
+    made = None if options.dry_run else jobs.start(store, grid, **priority)
+    ended = bool(made and options.wait and follow(store, made))
     if options.json:
-        print(printable_json(_answer(store, grid, plan, cost, id, options.wait), indent=1))
-    elif id:
+        print(printable_json(_answer(store, grid, plan, cost, made, options.wait), indent=1))
+    elif made:
         if ended:
-            print("\n".join(results(store, id, list(grid.axes))))
-        print(id)
+            print("\n".join(results(store, made, list(grid.axes))))
+        print(made)
     return 0
 
 

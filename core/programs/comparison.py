@@ -129,7 +129,7 @@ class Comparison:
     @property
     def caution(self) -> str:
         """What stands against concluding anything; empty where nothing does."""
-        found = []
+        found: list[str] = []
         live = [entry for entry in self._entries if entry.state in LIVE]
         if live:
             found.append(

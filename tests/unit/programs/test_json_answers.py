@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from core.__main__ import main, parser_of_commands
+from core.anatomy import KINDS
 from core.programs.shapes import ANSWERS, Refused, schemas
 from core.runs import RunStore
 from tests.conftest import SMALL
@@ -136,8 +137,11 @@ def test_training_generating_and_looking_answer(
     text = answer(capsys, "generate", done["id"], "--tokens", "7")
     assert text["tokens"] == len(text["text"]) == 7
     looked = answer(capsys, "inspect", done["id"], "score", "windows=2")
-    TypeAdapter(dict).validate_python(looked)
-    benched = answer(capsys, "bench", *TINY, "--pairs", "1", "--chunk", "4")
+    assert looked.pop("arrays")
+    TypeAdapter(KINDS["score"].result).validate_python(looked)
+    benched = answer(
+        capsys, "bench", *TINY, "--optimizer.warmup_steps", "5", "--pairs", "1", "--chunk", "4"
+    )
     assert benched["pairs"] == 1
     name = "one-token"
     (claim,) = answer(capsys, "evidence", "--only", name)
