@@ -60,9 +60,11 @@ def details(run: Run, place: Place | None = None) -> RunDetails:
             values = run.series(name)[1]
             if len(values):
                 last[name] = finite(float(values[-1]))
-    about: RunDetails = {
+    settings = {"origin": run.origin} if run.origin else {"config": run.config.model_dump()}
+    found: Any = {
         **row(run, place),
         "verdict": verdict(run),
+        **settings,
         "meta": run.meta,
         "corpus": {k: v for k, v in run.corpus.items() if k != "probe_tokens"},
         "last": last,
@@ -74,11 +76,8 @@ def details(run: Run, place: Place | None = None) -> RunDetails:
         "kept": RULES,
         "events": run.events,
     }
-    if origin := run.origin:  # of its settings nothing is known in our words
-        about["origin"] = origin
-    else:
-        about["config"] = run.config.model_dump()
-    return about
+    answer: RunDetails = found
+    return answer
 
 
 def trained(run: Run) -> Trained:

@@ -68,12 +68,24 @@ Changes = Annotated[
 PresetName = Annotated[str, Field(description="A name of list_presets; empty: the defaults.")]
 
 
-Lab = MCPServer[Any]
 CHANGES = ("start_run", "start_twin", "start_sweep", "stop_run")
 REFUSAL = (
     "this server only reads, nothing was started or changed; whoever runs it can restart it as"
     " `python -m core mcp --allow-training`"
 )
+
+
+class Lab(MCPServer[Any]):
+    """A server whose refusals are one sentence, without the name of the tool before it."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """As the base class."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if type(error.__cause__) is ToolError:
+                raise error.__cause__ from error.__cause__.__cause__
+            raise
 
 
 class ReadOnlyLab(Lab):
