@@ -36,10 +36,12 @@ def section(choice: Choice, mode: Mode) -> None:
     answers = done(asked)
     measured = [(name_of(run), colour(run), result) for run, result, _ in answers]
     about = " ".join(inspection.id for *_, inspection in answers)
-    tokens = answers[0][1]["tokens"]
     windows = answers[0][1]["windows"]
     share = beside(answers)
-    where = t("{windows} held-out windows of {tokens} tokens", windows=windows, tokens=tokens)
+    where = t(
+        "{windows} held-out windows of {tokens} tokens", windows=windows,
+        tokens=_of_each(answers, "tokens"),
+    )  # fmt: skip
 
     def card(key: str, drawn: Any, title: str, subtitle: str, said: Notice) -> None:
         anatomy.figure(
@@ -78,14 +80,14 @@ def section(choice: Choice, mode: Mode) -> None:
             notice.similarity(measured),
         )  # fmt: skip
     with middle:
-        most = answers[0][1]["rank_most"]
+        most = _of_each(answers, "rank_most")
         card(
             "rank",
             figures.by_depth(
                 measured, "effective_rank", mode, t("effective rank"), HEIGHT, share=share
             ),
             ranks(measured), t("exp of the singular values' entropy, 1 to {most}", most=most),
-            notice.rank(measured, most),
+            notice.rank(measured, max(result["rank_most"] for *_, result in measured)),
         )  # fmt: skip
     with right:
         card(
@@ -325,6 +327,11 @@ def _sentence(what: str, said: list[tuple[str, str]]) -> str:
     if len(said) == 1:
         return t("{first} {last}", first=what, last=said[0][1])
     return t("{what}: A {a}, B {b}", what=what, a=said[0][1], b=said[1][1])
+
+
+def _of_each(answers: list[Answered], key: str) -> str:
+    """A number of each run, once where all have the same."""
+    return " / ".join(dict.fromkeys(f"{result[key]:,}" for _, result, _ in answers))
 
 
 def _inside(result: dict[str, Any], key: str) -> np.ndarray:

@@ -30,6 +30,7 @@ from dashboard.figures.layout import (
 from dashboard.figures.names import short
 from dashboard.ui.palette import COLOURS, Mode
 
+AND_WORD = 12  # letters of a name that another word follows
 Measured = tuple[str, int, dict[str, Any]]  # a run's name, its colour, and its result
 
 
@@ -103,7 +104,7 @@ def skip_and_branch(
             (s["layer"] + (0.5 if s["part"] == "attn" else 1.0)) / whole
             for s in result["sublayers"]
         ]
-        several = f"{short(name)} " if len(runs) > 1 else ""
+        several = f"{short(name, AND_WORD)} " if len(runs) > 1 else ""
         curves.append(Curve(several + t("skip"), colour, at, numbers(result["skip_rms"])))
         curves.append(
             Curve(several + t("branch"), colour, at, numbers(result["branch_rms"]), "dot")
@@ -140,7 +141,7 @@ def outliers(runs: Sequence[Measured], mode: Mode, height: int, share: bool = Fa
         depth = max(depth, layers)
         places = [p for p in result["places"] if p != "final_norm.out"]
         at = [position(p, layers) / (max(layers, 1) if share else 1) for p in places]
-        several = f"{short(name)} " if len(runs) > 1 else ""
+        several = f"{short(name, AND_WORD)} " if len(runs) > 1 else ""
         for key, word, dash in (("largest", t("largest"), "solid"), ("median", t("median"), "dot")):
             curves.append(
                 Curve(several + word, colour, at, numbers(result[key])[: len(places)], dash)
