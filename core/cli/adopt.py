@@ -19,7 +19,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help=t("a folder of `transformers` with safetensors, or a .gguf file"),
+        help=t(
+            "a folder of `transformers` with safetensors, a .gguf file, or a model of the Hugging"
+            " Face hub as OWNER/NAME"
+        ),
     )
     parser.add_argument(
         "--name", default="", help=t("what the run is called (default: as its source)")

@@ -42,14 +42,14 @@ def adopt(
     data: DataConfig | None = None,
     report: Report = quiet,
 ) -> Run:
-    """Make a run of a model on the disk, a folder of `transformers` or a GGUF file.
+    """Make a run of a model: a folder of `transformers`, a GGUF file, or a name of the hub.
 
     It has one checkpoint, of step 0, with the tensors in this lab's names as float32. `context`:
     tokens that it sees at once, at most its own. `data`: held-out text to measure it on. Raises
     PretrainedError naming the tensor or setting that no network here has, CorpusError, and
     RunError; nothing half-made stays.
     """
-    source = opened(named)
+    source = opened(named, lambda doing: report(0.0, doing))
     family = family_of(source.config)
     most = family.context(source.config)
     if context is not None and not 1 <= context <= most:

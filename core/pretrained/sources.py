@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from core.files import RefusedFileError, expanded, parse_json, read_named
 from core.language import Message
+from core.pretrained import hub
 from core.pretrained.tensors import Floats, PretrainedError, TensorFile, hash_of
 
 MOST_JSON = 100 * 2**20
@@ -39,8 +40,8 @@ class Folder:
     Raises PretrainedError where one is missing, or where the model needs code of its own.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.resolve().name
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.path, self.name = path, name or path.resolve().name
         self.config: Mapping[str, Any] = self._json("config.json")
         for setting in ("auto_map", "quantization_config"):
             if self.config.get(setting):
@@ -109,18 +110,30 @@ class Folder:
         return hash_of([file.path for file in self.files])
 
 
-def opened(named: str) -> Source:
-    """What a user names. Raises PretrainedError with a sentence."""
+def opened(named: str, fetching: Callable[[Message], object] | None = None) -> Source:
+    """What a user names: a folder, a .gguf file, or a model of the hub, which is fetched.
+
+    `fetching` is told before that. Raises PretrainedError with a sentence.
+    """
     path = expanded(named)
     if path.is_dir():
         return Folder(path)
     if path.is_file() and path.suffix == ".gguf":
-        from core.pretrained.gguf_file import GGUFFile
-
-        return GGUFFile(path)
+        return _gguf(path)
+    if hub.is_name(str(named)):
+        if fetching is not None:
+            fetching(Message("fetches {name} from the hub", name=str(named)))
+        there, name = hub.fetched(str(named))
+        return Folder(there, name) if there.is_dir() else _gguf(there)
     raise PretrainedError(
         Message(
-            "{path} is no folder with a model and no .gguf file; a hub's model is fetched first, as"
-            " by `hf download NAME --local-dir FOLDER`", path=str(named)[:200],
+            "{path} is no folder with a model and no .gguf file; a model of the hub is named as"
+            " OWNER/NAME", path=str(named)[:200],
         )
     )  # fmt: skip
+
+
+def _gguf(path: Path) -> Source:
+    from core.pretrained.gguf_file import GGUFFile
+
+    return GGUFFile(path)

@@ -243,12 +243,15 @@ def _adopt_popover() -> None:
     with st.popover(t("Adopt a model"), key="adopt_popover"), st.form("adopt_form", border=False):
         st.caption(
             t(
-                "A pretrained model on this machine becomes a run with one checkpoint: a folder of"
-                " `transformers` with safetensors (GPT-2, Llama, Mistral, Qwen, OLMo 2, BERT), or a"
-                " GGUF file."
+                "A pretrained model becomes a run with one checkpoint: a folder of `transformers`"
+                " with safetensors (GPT-2, Llama, Mistral, Qwen, OLMo, BERT), a GGUF file, or a"
+                " name of the Hugging Face hub, which is fetched once."
             )
         )
-        st.text_input(t("Folder or .gguf file"), key="adopt_path", max_chars=1000)
+        st.text_input(
+            t("Folder or .gguf file"), key="adopt_path", max_chars=1000,
+            placeholder=t("or OWNER/NAME of the hub"),
+        )  # fmt: skip
         if st.form_submit_button(t("Adopt"), key="adopt_model"):
             actions.adopt_model()
             st.rerun()

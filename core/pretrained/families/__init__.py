@@ -17,15 +17,14 @@ from core.pretrained.tensors import PretrainedError
 FAMILIES: dict[str, Family] = {one.name: one for one in (gpt2.GPT2, *llama.RELATIVES, bert.BERT)}
 # model_type: the setting that no network here has.
 WITHOUT_TWIN = {
-    "gemma": "hidden_act gelu_pytorch_tanh",
-    "gemma2": "attn_logit_softcapping, query_pre_attn_scalar",
-    "gemma3": "rope_local_base_freq, sliding_window",
-    "gemma3_text": "rope_local_base_freq, sliding_window",
+    "gemma": "hidden_activation gelu_pytorch_tanh",
+    "gemma2": "attn_logit_softcapping, hidden_activation gelu_pytorch_tanh",
+    "gemma3": "rope_local_base_freq, hidden_activation gelu_pytorch_tanh",
+    "gemma3_text": "rope_local_base_freq, hidden_activation gelu_pytorch_tanh",
     "gpt_oss": "num_local_experts, sinks",
     "mixtral": "num_local_experts",
     "qwen2_moe": "num_experts",
     "qwen3_moe": "num_experts",
-    "olmo3": "sliding_window",
     "gpt_neox": "use_parallel_residual",
     "phi": "partial_rotary_factor",
     "t5": "is_encoder_decoder",

@@ -8,6 +8,7 @@ mistral     pre           off      none                 Jiang et al. 2023, arXiv
 qwen2       pre           off      of Q, K and V        Yang et al. 2024, arXiv 2407.10671
 qwen3       pre           head     none, or of all four Yang et al. 2025, arXiv 2505.09388
 olmo2       reordered     width    none, or of all four OLMo Team 2024, arXiv 2501.00656
+olmo3       reordered     width    none, or of all four OLMo Team 2025, "Olmo 3"
 ==========  ============  =======  ===================  ==========================================
 
 Heads that share keys and values get a copy each: the same numbers with more parameters.
@@ -171,6 +172,20 @@ class _Llama(Family):
         }
 
 
+class _Olmo3(_Llama):
+    """OLMo 2's block; within the sliding windows of some layers a token sees all before it."""
+
+    def config(self, model: ModelConfig, vocabulary: int) -> dict[str, Any]:
+        found = super().config(model, vocabulary)
+        kinds = {"full_attention": found["rope_parameters"]}
+        return {
+            **found,
+            "layer_types": ["full_attention"] * model.depth,
+            "rope_parameters": kinds,
+            "sliding_window": model.context,  # of no layer, but the library asks for a number
+        }
+
+
 def _biased(family: _Llama, config: Config) -> set[str]:
     """Which of ``q``, ``o`` and ``mlp`` have biases; q stands for q, k and v."""
     if family.may_bias == ("q",):  # Qwen2 has no setting for it
@@ -188,6 +203,16 @@ def _rotary_base(kind: str, config: Config) -> float:
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if not isinstance(rope, dict):
         rope = {"rope_type": rope}
+    used = config.get("layer_types") or rope
+    if kinds := [rope[one] for one in used if isinstance(rope.get(one), dict)]:  # by kind of layer
+        if any(one != kinds[0] for one in kinds):
+            raise PretrainedError(
+                Message(
+                    "rope_parameters of this {kind} model differ from layer to layer, which has no"
+                    " twin here", kind=kind,
+                )
+            )  # fmt: skip
+        rope = kinds[0]
     rope = {"rope_type": rope.get("type", "default"), **rope}
     only(kind, rope, "rope_type", ("default",), "default")
     whole = {"partial_rotary_factor": config.get("partial_rotary_factor", 1.0), **rope}
@@ -201,4 +226,5 @@ RELATIVES = (
     _Llama("qwen2", "Qwen2ForCausalLM", may_bias=("q",)),
     _Llama("qwen3", "Qwen3ForCausalLM", "head", may_bias=("q", "o")),
     _Llama("olmo2", "Olmo2ForCausalLM", "width", "reordered", may_bias=("q", "o")),
+    _Olmo3("olmo3", "Olmo3ForCausalLM", "width", "reordered", may_bias=("q", "o")),
 )

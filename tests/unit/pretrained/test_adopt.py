@@ -111,6 +111,16 @@ REFUSED = {
         {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1.0, "factor": 8.0}},
         "rope_type .* is llama3",
     ),
+    "rotary positions that differ": (
+        {
+            "model_type": "olmo3",
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 5.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1.0},
+            },
+        },
+        "rope_parameters .* differ from layer to layer",
+    ),
     "another head size": ({"head_dim": 8}, "head_dim .* is 8"),
     "experts": ({"model_type": "mixtral"}, "num_local_experts"),
     "soft caps": ({"model_type": "gemma2"}, "attn_logit_softcapping"),

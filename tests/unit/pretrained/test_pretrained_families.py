@@ -29,6 +29,10 @@ CASES = {
     "qwen2": ("Qwen2", {**LLAMA, "tie_word_embeddings": True}),
     "qwen3": ("Qwen3", {**LLAMA, "head_dim": WIDTH // HEADS}),
     "olmo2": ("Olmo2", LLAMA),
+    "olmo3": ("Olmo3", {**LLAMA,
+                        "num_hidden_layers": 4, "rope_parameters": {
+                            f"{kind}_attention": LLAMA["rope_parameters"]
+                            for kind in ("full", "sliding")}}),
     "bert": ("Bert", {**BERT, "type_vocab_size": 2, "hidden_act": "gelu"}),
 }  # fmt: skip
 
