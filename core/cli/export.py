@@ -12,6 +12,8 @@ from core.files import expanded
 from core.language import Message, t
 from core.runs import RunStore
 from core.shown import one_line
+from core.transfer.archive import is_zip
+from core.transfer.importers import PROGRAMS, take_in
 from core.transfer.tables import FORMATS, Format, export, import_runs
 
 MODEL = "transformers"
@@ -53,8 +55,23 @@ def add_parser(commands: Any) -> None:
 
 def add_import(commands: Any) -> None:
     """``import``."""
-    parser = commands.add_parser("import", help=t("take in the runs of a zip"))
-    parser.add_argument("file", metavar="FILE.zip", help=t("what `export` wrote"))
+    parser = commands.add_parser(
+        "import", help=t("take in the runs of a zip, or those that another program kept")
+    )
+    parser.add_argument(
+        "file",
+        metavar="SOURCE",
+        help=t(
+            "what `export` wrote; or a file or folder of TensorBoard (events), W&B (.wandb, CSV),"
+            " MLflow (mlruns, mlflow.db), trackio (.db) or Neptune's exporter (Parquet)"
+        ),
+    )
+    parser.add_argument(
+        "--from",
+        dest="program",
+        choices=PROGRAMS,
+        help=t("which program kept it (default: as is told from what is there)"),
+    )
     parser.add_argument("--json", action="store_true", help=t("as JSON"))
     add_store(parser)
     parser.set_defaults(run=run_import)
@@ -104,9 +121,13 @@ def _export_model(store: RunStore, options: argparse.Namespace) -> int:
 
 
 def run_import(options: argparse.Namespace) -> int:
-    """Take in a zip; prints the new runs' ids, and on standard error what was left out."""
+    """Take in what was named; prints the new runs' ids, and on standard error what was left out."""
     said: list[str] = []
-    runs = import_runs(store_of(options), expanded(options.file), said.append)
+    source = expanded(options.file)
+    if options.program or source.is_dir() or not is_zip(source):
+        runs = take_in(store_of(options), source, options.program or "", said.append)
+    else:
+        runs = import_runs(store_of(options), source, said.append)
     if options.json:
         print(json.dumps({"runs": [run.id for run in runs], "notes": said}))
         return 0

@@ -44,7 +44,7 @@ def named(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
-        word = re.sub(r"[\s/.]+", "_", name.strip().lower())
+        word = re.sub(r"[\s/.]+", "_", name.strip().lower()).removeprefix("metrics_")
         ours = _OURS.get(word)
         if ours is None or ours in taken:
             ours = kept(name)

@@ -80,6 +80,16 @@ class _Found:
     files: dict[str, zipfile.ZipInfo]
 
 
+def is_zip(source: Path) -> bool:
+    """Whether a file is to be read as a zip: by its name, or by how it begins."""
+    if source.suffix.lower() == ".zip" or not source.is_file():
+        return source.suffix.lower() == ".zip" or not source.exists()
+    try:
+        return zipfile.is_zipfile(source)
+    except OSError:
+        return False
+
+
 def import_runs(
     store: RunStore, path: str | Path, say: Callable[[str], None] = lambda sentence: None
 ) -> list[Run]:

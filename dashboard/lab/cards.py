@@ -16,6 +16,7 @@ from core.config.words import title_of
 from core.language import mark, t
 from core.metrics.names import OBSERVABLES, OPTIMAL, SPLIT_BY_HEADS
 from core.runs import Run, RunError
+from core.verdicts.labels import LIVE
 from core.verdicts.why import NORM
 from dashboard import components
 from dashboard.address import widgets
@@ -212,7 +213,7 @@ def _rewire(run: Run) -> None:
 
 def loss(lab: Lab) -> None:
     """The curves, with the plateau of a network that ignores its input."""
-    entropy, left_out = headline.baseline(lab.verdicts)
+    entropy, left_out = headline.baseline(lab.verdicts, lab.shown)
     optimal, others = headline.optimal(lab.verdicts)
     said = [units.nats(lab.shown), left_out, others if not left_out else ""]
     components.curves(
@@ -233,23 +234,30 @@ def depth(focus: Run, ids: list[str]) -> None:
     """The card that shows layer by layer: gradients, the residual stream, attention where there is
     any.
     """
+    # Of another network it is not known whether what a layer puts out is a residual stream.
+    streams = "activation/rms/resid_post"
+    if focus.origin and streams not in focus.metrics():
+        streams = "activation/rms/layer.out"
+    if focus.origin and not _measured(focus, "grad_norm/block", streams):
+        return
     attends = not focus.origin and "attention" in focus.config.model.parts
     first, second, *third = st.columns([33, 31, 36] if attends else [52, 48], gap="small")
     with first:
         components.layer_map(focus.id, key="gradients", metric="grad_norm/block", height=318)
     with second:
-        # Of another network it is not known whether what a layer puts out is a residual stream.
-        of = "layer.out" if focus.origin else "resid_post"
         chart = st.container()
         model = None if focus.origin else beside.chosen("lab_beside")
         with chart:
-            components.depth_profile(
-                ids, key="residual", metric=f"activation/rms/{of}", height=318, beside=model
-            )
+            components.depth_profile(ids, key="residual", metric=streams, height=318, beside=model)
     if attends:
         # A view of its own for each run: one that never trained would show the last one's heads.
         with third[0], st.container(key="attention"):
             components.attention(focus.id, key=f"attention_of_{focus.id}", height=318)
+
+
+def _measured(run: Run, *metrics: str) -> bool:
+    """Whether a run from elsewhere has one of these metrics, or may have it still."""
+    return run.status in LIVE or any(metric in run.metrics() for metric in metrics)
 
 
 def observables(run: Run) -> list[str]:
@@ -267,6 +275,8 @@ def observables(run: Run) -> list[str]:
 def activation(focus: Run) -> None:
     """One statistic of one observable, a line for each layer."""
     options = observables(focus)
+    if focus.origin and not _measured(focus, *(f"activation/rms/{one}" for one in options)):
+        return
     with cards.card("activation"):
         with st.container(horizontal=True, key="activation_choice", gap="small"):
             statistic = widgets.segments(

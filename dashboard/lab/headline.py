@@ -54,10 +54,13 @@ def loss_title(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> str:
     return t("{said} so far", said=said) if live else said
 
 
-def baseline(verdicts: Sequence[Verdict]) -> tuple[float | None, str]:
-    """The entropy that all runs share, else None and why no line is drawn."""
+def baseline(verdicts: Sequence[Verdict], shown: Sequence[Run] = ()) -> tuple[float | None, str]:
+    """The entropy that all runs share, else None and why no line is drawn.
+
+    That of a run from elsewhere, of `shown`, is not known.
+    """
     known = {round(one.entropy, 3): one.entropy for one in verdicts if one.entropy}
-    if len(known) > 1:
+    if len(known) > 1 or (known and any(run.origin for run in shown)):
         return None, LEFT_OUT
     return (known.popitem()[1] if known else None), ""
 

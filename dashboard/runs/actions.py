@@ -10,12 +10,14 @@ import streamlit as st
 
 from core import jobs
 from core.data.downloads import CorpusError
+from core.files import RefusedFileError
 from core.jobs.queue import Where
 from core.language import t
 from core.memory import in_bytes
 from core.pretrained.adopt import adopt
 from core.runs import Run, RunError
 from core.runs.trash import DAYS, SHORT
+from core.transfer.importers import take_in
 from core.transfer.tables import import_runs
 from dashboard.live.feed import store
 from dashboard.runs import ticks
@@ -27,7 +29,7 @@ def attempt(act: Callable[[], object]) -> bool:
     """Do it, or keep the sentence that says why that fails; returns whether it was done."""
     try:
         act()
-    except (RunError, CorpusError, OSError) as error:
+    except (RunError, CorpusError, RefusedFileError, OSError) as error:
         st.session_state.setdefault("runs_problems", []).append(t(error))
         return False
     return True
@@ -165,6 +167,23 @@ def adopt_model() -> None:
 
     attempt(take)
     line.empty()
+
+
+def take_in_named() -> None:
+    """Make runs of what another program kept in the file or folder that was named."""
+    named = str(st.session_state.get("take_in_path", "")).strip()
+    if not named:
+        return
+    notes: list[str] = []
+    taken: list[Run] = []
+    if attempt(lambda: taken.extend(take_in(store(), named, say=notes.append))):
+        said = t(
+            "{n:,} run imported from {file}.",
+            "{n:,} runs imported from {file}.",
+            n=len(taken),
+            file=named,
+        )
+        say(said, *map(t, notes[:5]))
 
 
 def import_zip() -> None:

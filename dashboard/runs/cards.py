@@ -236,6 +236,18 @@ def _import_popover() -> None:
             label_visibility="collapsed",
             max_upload_size=MOST_MEGABYTES,
         )
+        with st.form("take_in_form", border=False):
+            st.caption(
+                t(
+                    "Or what another program kept on this machine: TensorBoard's event files, W&B's"
+                    " .wandb files or CSV exports, MLflow's mlruns or mlflow.db, trackio's .db,"
+                    " Parquet of Neptune's exporter."
+                )
+            )
+            st.text_input(t("File or folder"), key="take_in_path", max_chars=1000)
+            if st.form_submit_button(t("Import"), key="take_in_runs"):
+                actions.take_in_named()
+                st.rerun()
 
 
 def _adopt_popover() -> None:

@@ -56,7 +56,7 @@ export interface Run {
   fork?: { run: string, name: string, step: number } | null
   steps?: number
   unit?: string
-  tokens_per_step?: number
+  tokens_per_step?: number | null
   flops_per_step?: number | null
   /** What became of it, as the page knew it. */
   verdict?: string

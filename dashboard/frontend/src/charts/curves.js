@@ -173,6 +173,8 @@ export class Curves extends Courses {
   extras(_layout) {}
 
   unit() {
+    // What the loss of a run from elsewhere is measured in, only its program knows.
+    if (this.props.metric.startsWith("loss/") && this.runs.some((r) => r.tokens_per_step === null)) return t("loss")
     return unitOf(this.props.metric, this.runs[0]?.unit === "images")
   }
 

@@ -104,6 +104,7 @@ export class Card {
     if (series.some((s) => s?.steps.length)) return ""
     if (series.some((s) => s?.missing)) return t("These runs do not record {metric}.", { metric })
     if (live.every((r) => r.state === "queued")) return t("Waiting for its turn to train.")
+    if (runs.every((r) => r.tokens_per_step === null)) return t("These runs do not record {metric}.", { metric })
     if (live.every((r) => ENDED.has(r.state))) return t("Ended before anything was recorded.")
     return t("The first points appear in a moment.")
   }
