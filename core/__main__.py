@@ -1,5 +1,5 @@
-"""The command line: ``python -m core train|sweep|runs|export|import|adopt|generate|inspect|bench``,
-``evidence``, ``mcp`` and ``schema``.
+"""The command line: ``python -m core train|sweep|runs|export|import|adopt|publish|generate``,
+``inspect``, ``bench``, ``evidence``, ``mcp`` and ``schema``.
 
 Bad input ends with one line that names the setting and exit status 2. With ``--json`` standard
 output then holds that sentence as JSON, as :mod:`core.programs.shapes` describes it.
@@ -36,6 +36,7 @@ def parser_of_commands() -> cli.Parser:
     cli.export.add_parser(commands)
     cli.export.add_import(commands)
     cli.adopt.add_parser(commands)
+    cli.publish.add_parser(commands)
     cli.generate.add_parser(commands)
     cli.inspect.add_parser(commands)
     cli.bench.add_parser(commands)

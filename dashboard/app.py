@@ -13,10 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from core.runs import read_only  # noqa: E402
 from dashboard.api import MIDDLEWARE, ROUTES  # noqa: E402
 from dashboard.catalogue import ahead  # noqa: E402
+from dashboard.live.feed import store  # noqa: E402
 from dashboard.ui import cards, language  # noqa: E402, F401, language: so that it is asked
 from dashboard.web.lifespan import lifespan  # noqa: E402
+
+if read_only.is_read_only():
+    read_only.guard(store().root)
 
 
 @asynccontextmanager

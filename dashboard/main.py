@@ -10,7 +10,7 @@ from dashboard.address import page as address
 from dashboard.catalogue import ahead, unread
 from dashboard.launch import standby
 from dashboard.live.feed import store
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 from dashboard.ui.navigation import pages
 from dashboard.web import signed_in
 
@@ -28,6 +28,7 @@ def draw() -> None:
     components.language()
     address.arrive(page.url_path)
     standby.soon(store())  # a warm worker, so that the next run starts at once
+    changes.tell()
     with index.once() as once, within(unread.PATIENCE) as patience:
         page.run()
     unread.tell(list(patience.left), once.later)

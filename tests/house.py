@@ -24,6 +24,7 @@ class Box(NamedTuple):
 ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     "dashboard": (
         (Box("app_pages app main __main__", "one script a page", "app_pages"),),
+        (Box("publish", "runs as a folder of their own, which opens without a server"),),
         (
             Box(
                 "lab learn compare attention anatomy evidence runs glossary",

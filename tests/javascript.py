@@ -19,6 +19,8 @@ globalThis.document = { hidden: false, addEventListener() {}, head: { appendChil
     setAttribute() {}, getContext: () => ({ measureText: (t) => ({ width: 6.2 * t.length }) }) }) }
 globalThis.addEventListener = () => {}
 """
+# What runs a published page, which has to be there.
+OF_A_PAGE = {assets.SOURCES / "published" / name for name in ("page.js", "start.js")}
 
 
 def evaluate(code: str, **values: Any) -> Any:
@@ -32,6 +34,7 @@ def evaluate(code: str, **values: Any) -> Any:
     loads = "".join(
         f"Object.assign(globalThis, await import({json.dumps(path.as_uri())}));\n"
         for path in sorted(assets.SOURCES.rglob("*.js"))
+        if path not in OF_A_PAGE
     )
     given = "".join(f"const {name} = {json.dumps(value)}\n" for name, value in values.items())
     call = f"(async () => {{ {given}{code}\n}})().then((r) => console.log(JSON.stringify(r)))"

@@ -16,7 +16,7 @@ from core.jobs.inspections import WAITS, BackgroundWork, Record
 from core.jobs.processes import CHECKS, ensure
 from core.language import Message, reason
 from core.marker_queue import MarkerQueue
-from core.runs import RunError, RunStore
+from core.runs import RunError, RunStore, read_only
 
 MEASURE_AGAIN = Message("the process that measured it ended without a word; measure it again")
 
@@ -65,6 +65,7 @@ def ask(store: RunStore, claim: Claim) -> Asked:
 
     Raises RunError where the runs folder can't be written.
     """
+    read_only.refuse()
     asked = Asked(store.root, claim.name)
     if asked.under_way:
         return asked

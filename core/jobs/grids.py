@@ -21,7 +21,7 @@ from core.grids import Grid, Plan
 from core.jobs import admission, forks, launcher
 from core.jobs.queue import run_queue
 from core.language import Message, reason, said
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, read_only
 from core.runs.status import ENDED
 
 
@@ -62,6 +62,7 @@ def start(store: RunStore, grid: Grid, **meta: Any) -> str:
     `meta` is what each run's `meta.json` says besides, as its `priority`.
     Raises RunError when nothing could be written, GridStartError when only a part could.
     """
+    read_only.refuse()
     plan = admitted(grid.plan())
     if not plan.runs:
         raise RunError(
@@ -189,6 +190,7 @@ def _restored(cell: dict[str, Any]) -> dict[str, Any]:
 
 def pause(store: RunStore, id: str) -> None:
     """Live runs pause after their step, waiting ones are held back."""
+    read_only.refuse()
     for run in members(store, id):
         state = run.status
         if state == "queued" and not run_queue(store).hold(run.id) and run.alive:
@@ -200,6 +202,7 @@ def pause(store: RunStore, id: str) -> None:
 def resume(store: RunStore, id: str) -> None:
     """Held runs wait again in their old order; those that paused, were stopped or were cut off go
     on."""
+    read_only.refuse()
     for run in members(store, id):
         state = run.status
         if state == "queued":
@@ -212,6 +215,7 @@ def resume(store: RunStore, id: str) -> None:
 
 def cancel(store: RunStore, id: str) -> None:
     """Waiting runs become stopped, live ones are stopped with a checkpoint."""
+    read_only.refuse()
     runs = members(store, id)
     for run in runs:  # first of all, so that no freed slot goes to the next of them
         run_queue(store).hold(run.id)

@@ -25,7 +25,7 @@ from core.files import read_json, replacing, write_json
 from core.jobs.inspection_queue import forget, mark, waiting
 from core.jobs.processes import INSPECTOR
 from core.language import Message, joined, reason, said, told
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, read_only
 from core.runs.locks import Lock, is_locked
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
@@ -235,8 +235,14 @@ def ask(
     starts anew. So a page asks when somebody acts, and follows with :func:`find`.
 
     Raises RunError where the run can't have an answer: no such kind or parameter, no checkpoint,
-    another family of networks, a run that is gone.
+    another family of networks, a run that is gone; and for what is not answered yet where runs are
+    only to look at.
     """
+    if read_only.is_read_only():
+        known = look(run, kind, step, **parameters)
+        if known is not None and known.state == "done":
+            return known
+        read_only.refuse()
     inspection, record = _prepared(run, kind, step, parameters)
     if record is None or _worth_asking_again(record):
         _enqueue(store, inspection)

@@ -21,7 +21,7 @@ from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
 from core.language import Message, reason
 from core.marker_queue import Where
-from core.runs import Run, RunError, RunStore, Status
+from core.runs import Run, RunError, RunStore, Status, read_only
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
 from core.runs.trash import Deleted
 
@@ -77,6 +77,7 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
     checkpoint. `switch` changes layers of a live run before its next step; `text` says which and
     how, as `model.overrides` does: ``5: residual=off``. A run of a later release obeys nothing.
     """
+    read_only.refuse()
     run.check_release()
     run.check_ours()
     state = run.status
@@ -115,6 +116,7 @@ def move(store: RunStore, run: Run, where: Where) -> None:
 
     Raises RunError where it does not wait.
     """
+    read_only.refuse()
     if run.status != "queued" or not run_queue(store).move(run.id, where):
         raise RunError(
             Message(
@@ -133,6 +135,7 @@ def delete(
     A live run is refused, or with `stop` stopped first, for which it gets `patience` seconds.
     Raises RunError, and then the run is where it was.
     """
+    read_only.refuse()
     if run.status == "queued":
         _unqueue(store, run)
     if run.alive and stop:
@@ -171,7 +174,9 @@ def _switch(run: Run, state: State, text: str) -> None:
 
 
 def revive(store: RunStore) -> None:
-    """Make sure that a standby waits for queued runs."""
+    """Make sure that a standby waits for queued runs; not where they are only to look at."""
+    if read_only.is_read_only():
+        return
     make_private(store.root)
     ensure(STANDBY, store.root)
 

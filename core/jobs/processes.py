@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.runs import read_only
 from core.runs.locks import Lock
 
 HOME = Path(__file__).resolve().parents[2]
@@ -45,7 +46,12 @@ CHECKS = Service("core.jobs.check_worker", ".checks")
 
 
 def ensure(service: Service, root: Path) -> None:
-    """Make sure that a runs folder has its process; starts one where there is none."""
+    """Make sure that a runs folder has its process; starts one where there is none.
+
+    None is started where the folder is only to look at.
+    """
+    if read_only.is_read_only():
+        return
     lock = Lock(service.lock(root))
     if not lock.acquire():
         return

@@ -23,8 +23,8 @@ from core.files import NEW
 from core.jobs.room import Entry, Room, holds, room
 from core.language import Message, joined, reason
 from core.machine import DeviceKind, cores, slots
+from core.runs.errors import RunError
 from core.runs.locks import Lock, is_locked
-from core.runs.run import RunError
 
 
 def registry() -> Path:

@@ -21,7 +21,7 @@ from core.pretrained.families.family import Family
 from core.pretrained.rules import Rule
 from core.pretrained.sources import Source, opened
 from core.pretrained.tensors import Floats, PretrainedError
-from core.runs import Run, RunStore, schemas
+from core.runs import Run, RunStore, read_only, schemas
 from core.runs.checkpoint_files import SCHEMA, WEIGHTS, base_of, checksum
 from core.runs.status import Status
 
@@ -49,6 +49,7 @@ def adopt(
     PretrainedError naming the tensor or setting that no network here has, CorpusError, and
     RunError; nothing half-made stays.
     """
+    read_only.refuse()
     source = opened(named, lambda doing: report(0.0, doing))
     family = family_of(source.config)
     most = family.context(source.config)

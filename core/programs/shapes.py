@@ -149,6 +149,19 @@ class Adopted(TypedDict):
     source: str
 
 
+_Published = TypedDict("_Published", {"bytes": int})  # a name of Python's own
+
+
+@with_config(EXACT)
+class Published(_Published):
+    """The folder of a page, how many runs it is about and how large it is."""
+
+    to: str
+    runs: int
+    left_out: list[str]
+    """Sentences on what stayed at home."""
+
+
 @with_config(EXACT)
 class Trained(TypedDict):
     """A run that has just ended here."""
@@ -536,6 +549,7 @@ ANSWERS: dict[str, Any] = {
     "export": Exported,
     "import": Imported,
     "adopt": Adopted,
+    "publish": Published,
     "generate": Generated,
     "inspect": Inspected,
     "bench": Benched,

@@ -1,6 +1,7 @@
 """Runs on disk: create, list, open, read while they grow."""
 
-from core.runs.run import Run, RunError
+from core.runs.errors import RunError
+from core.runs.run import Run
 from core.runs.status import Status
 from core.runs.store import RunStore, describe
 

@@ -16,7 +16,8 @@ from core.config.overrides import CHANGES
 from core.files import signature, write_json
 from core.language import Message
 from core.runs import fork_files, schemas
-from core.runs.run import Run, RunError
+from core.runs.errors import RunError
+from core.runs.run import Run
 
 FILE = "switches.json"
 

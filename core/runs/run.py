@@ -26,7 +26,8 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
-from core.runs import lost, schemas, small_files
+from core.runs import lost, read_only, schemas, small_files
+from core.runs.errors import RunError
 from core.runs.events import append_event
 from core.runs.locks import Lock, is_at_work
 from core.runs.schemas import NewerSchemaError
@@ -46,10 +47,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from core.palette import Mode
-
-
-class RunError(ValueError):
-    """Something a user asked of a run that can't be done; the sentence says what to do."""
 
 
 class Run:
@@ -164,6 +161,7 @@ class Run:
 
         Raises RunError where a later release wrote it, and then it is as it was; OSError.
         """
+        read_only.refuse()
         before = self.meta
         if changes.get("name", before["name"]) != before["name"]:
             changes["first_name"] = before.get("first_name", before["name"])
@@ -383,6 +381,7 @@ class Run:
 
     def send(self, command: Command, text: str = "") -> None:
         """Leave a command (pause, resume, stop, step, switch) for the worker."""
+        read_only.refuse()
         send(self.path / "control", command, text)
 
     @property

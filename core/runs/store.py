@@ -27,9 +27,10 @@ from core.files import (
     write_json,
 )
 from core.language import Message, reason, told
-from core.runs import fork_files, schemas
+from core.runs import fork_files, read_only, schemas
+from core.runs.errors import RunError
 from core.runs.locks import Lock
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import Status
 from core.runs.trash import Deleted, Trash
 
@@ -59,6 +60,7 @@ class RunStore:
 
         Raises RunError when the folder can't be written or the checkpoint is gone.
         """
+        read_only.refuse()
         title = name or config.name or describe(config, fork)
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         newest = next(self._ids(), None)
@@ -190,6 +192,7 @@ class RunStore:
         Raises RunError while it is alive, and then the run is as it was. A run that waits is to be
         taken out of the queue as well: `core.jobs.delete` does both.
         """
+        read_only.refuse()
         run = self.open(id)
         lock = run.lock()  # held meanwhile, so that no worker takes the run
         deleted = None
@@ -216,6 +219,7 @@ class RunStore:
         One that waited when it was deleted comes back stopped. Raises RunError where there is none
         or its id is taken, and then the trash is as it was.
         """
+        read_only.refuse()
         deleted = self.trash.find(name)
         if deleted is None:
             raise RunError(

@@ -16,7 +16,8 @@ from core.heads.patterns import map_npy
 from core.language import Message, told
 from core.metrics.segment import read_schema
 from core.runs import fork_files
-from core.runs.run import Run, RunError
+from core.runs.errors import RunError
+from core.runs.run import Run
 from core.runs.status import Status
 
 # What belongs to a run that moves; what else a run's directory has stays where it is.

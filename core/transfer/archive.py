@@ -20,8 +20,10 @@ from typing import Any
 
 from core.files import RefusedFileError, make_private, open_named, read_json, replacing, write_json
 from core.language import Message, joined, reason, told
+from core.runs import read_only
+from core.runs.errors import RunError
 from core.runs.locks import Lock
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import Status
 from core.runs.store import RunStore
 from core.runs.trash import IMPORTED
@@ -100,6 +102,7 @@ def import_runs(
     other content comes under a new id. A run that waited comes stopped, one that trained comes
     interrupted; both can be resumed. Raises ArchiveError, and then the store is as it was.
     """
+    read_only.refuse()
     source = Path(path)
     try:
         with open_named(source, MOST_ZIP) as file, zipfile.ZipFile(file) as archive:

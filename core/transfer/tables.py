@@ -31,7 +31,8 @@ import pyarrow.parquet
 from core.catalogue import index
 from core.language import Message, reason
 from core.metrics.names import flat_names
-from core.runs.run import Run, RunError
+from core.runs.errors import RunError
+from core.runs.run import Run
 from core.transfer.archive import import_runs, pack
 
 # What a spreadsheet would compute, in a name or note; with ' before it, it is text.

@@ -15,7 +15,7 @@ from core.runs import Run, RunError
 from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.live.feed import store
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 Asked = tuple[Inspection, Run]
 
@@ -92,7 +92,7 @@ def press(kind: str) -> None:
 def button(kind: str, label: str, time: str, primary: bool = False) -> None:
     """The button that asks, and how long the answer takes."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button(
+        changes.button(
             label, key=f"ask_{kind}", on_click=press, args=(kind,),
             type="primary" if primary else "secondary",
         )  # fmt: skip

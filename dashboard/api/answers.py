@@ -24,6 +24,7 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 LONG = 20_000  # bytes
 FEW = 24  # numbers that are faster said one by one
 FRESH = {"Cache-Control": "no-store"}
+Route = Callable[[Request], Response]
 
 
 class BadRequestError(ValueError):
@@ -49,7 +50,7 @@ def as_json(value: Any, status: int = 200, request: Request | None = None) -> Re
     return Response(content, status, headers, media_type="application/json")
 
 
-def route(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+def route(answer: Route) -> Route:
     """Errors become one sentence: 404 for what does not exist, 400 for what can't be meant."""
 
     @wraps(answer)

@@ -7,6 +7,7 @@ from dashboard.address import page
 from dashboard.compare import address, cards, model
 from dashboard.launch import enqueue
 from dashboard.live.feed import store
+from dashboard.publish import button
 from dashboard.ui.cards import first_run
 
 compare = model.load(page.query(), store())
@@ -22,7 +23,7 @@ if not compare.runs:
         ),
     )
 else:
-    shown = cards.top_line(compare, choice)
+    shown = cards.top_line(compare, choice, button.popover)
     left, right = st.columns([58, 42], gap="small")
     with left:
         cards.runs_table(compare, choice, shown)

@@ -2,6 +2,7 @@
 
 from dashboard.address import page
 from dashboard.live.feed import store
+from dashboard.publish import button
 from dashboard.runs import actions, cards, model
 
 actions.sweep()
@@ -9,7 +10,7 @@ folder = model.load(store())
 page.show(also=folder.damaged)
 cards.news()
 if folder.every:
-    cards.runs(folder)
+    cards.runs(folder, button.popover)
 elif not folder.unreadable:
     cards.first_run()
 if folder.unreadable:

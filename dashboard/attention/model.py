@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.language import Message
-from core.runs import Run, RunStore
+from core.runs import Run, RunStore, read_only
 from dashboard.address.param import Address, Problems, read, runs
 from dashboard.attention import choices
 from dashboard.attention.choices import Asked
@@ -98,11 +98,13 @@ def ask(store: RunStore, looked: Looked, address: Address, checkpoint: int | Non
             wrong += text.problems
     able = [run for run in shown if run.checkpoints]
     induction = choices.ask(store, able, "heads", wanted)
+    # Where runs are only to look at the page says so itself, and nobody asked for this one.
+    unasked = [] if read_only.is_read_only() else list(induction.problems)
     return Questions(
         text if text and len(text.found) == len(shown) else None,
         induction,
         opened,
         choices.nearest(shown[0].checkpoints, wanted),
         problems,
-        [*wrong, *induction.problems],
+        [*wrong, *unasked],
     )

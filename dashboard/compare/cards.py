@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
 
+from core.catalogue.entry import Entry
 from core.config import RunConfig
 from core.language import mark, t
 from core.runs import Run
@@ -31,7 +33,7 @@ from dashboard.launch import grid_dialog, twins
 from dashboard.notice import pages as notice
 from dashboard.settings import held
 from dashboard.settings.form import DEFAULT, to_config
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 WIDGETS = (
     "compare_filter", "group_by", "compare_matrix", "compare_metric", "compare_x", "compare_log_x",
@@ -47,8 +49,13 @@ PROFILES = {
 }
 
 
-def top_line(model: Compare, choice: Choice) -> Listing:
-    """The filter, how runs are grouped, and what can be made of those that are drawn."""
+def top_line(
+    model: Compare, choice: Choice, handed_on: Callable[[Sequence[Entry]], None] | None = None
+) -> Listing:
+    """The filter, how runs are grouped, and what can be made of those that are drawn.
+
+    `handed_on` draws another button beside them, for the runs that it is given.
+    """
     ways = groups.ways(model.runs)
     as_left(*WIDGETS)
     with st.container(horizontal=True, key="compare_top", gap="small"):
@@ -67,6 +74,8 @@ def top_line(model: Compare, choice: Choice) -> Listing:
         shown = arrange(model, choice, filtered, by)
         with st.container(horizontal=True, key="compare_actions", gap="small", width="content"):
             _buttons(shown)
+            if handed_on is not None:
+                handed_on(shown.drawn)
     return shown
 
 
@@ -76,9 +85,9 @@ def _buttons(shown: Listing) -> None:
     only = drawn[0] if len(drawn) == 1 else shown.focus
     if only is not None and only.origin:  # the lab can't train its network
         only = None
-    if st.button(t("Train twin"), key="train_twin", disabled=only is None) and only:
+    if changes.button(t("Train twin"), key="train_twin", disabled=only is None) and only:
         twins.dialog(only.run.config, partial(_train_twin, only.run))
-    if st.button(t("Ablation grid"), key="ablation_grid"):
+    if changes.button(t("Ablation grid"), key="ablation_grid"):
         config, _ = to_config(held.widget_values())
         bases = [only] if only else [entry for entry in drawn if not entry.origin][:5]
         grid_dialog.dialog(config or DEFAULT, {shown.names[e.id]: e.run.config for e in bases})

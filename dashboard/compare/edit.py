@@ -7,7 +7,7 @@ import streamlit as st
 from core.catalogue.entry import Entry
 from core.language import mark, t
 from core.runs import RunError
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 from dashboard.ui.palette import RUNS
 
 COLOURS = (
@@ -51,7 +51,7 @@ def _ask(entry: Entry, known_tags: list[str]) -> None:
             key="run_colour",
         )
         with st.container(horizontal=True, gap="small"):
-            keep = st.form_submit_button(t("Keep"), key="run_keep", type="primary")
+            keep = changes.submit(t("Keep"), key="run_keep", type="primary")
             if st.form_submit_button(t("Cancel"), key="run_cancel"):
                 st.rerun()
     if keep and not name.strip():

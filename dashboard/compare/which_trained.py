@@ -19,7 +19,7 @@ from dashboard.compare import matrix, outcomes
 from dashboard.components.onto_page import mount
 from dashboard.launch.grid_dialog import CHOSEN, PROBLEM
 from dashboard.live.feed import store
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 LISTED = mark("all listed runs")
 ALONE = mark("one column")
@@ -125,11 +125,11 @@ def _steering(id: str) -> None:
     except RunError:
         return  # its runs were deleted this very moment
     if now["training"] or now["waiting"]:
-        st.button(t("Pause"), key="grid_pause", on_click=_steer, args=(jobs.pause, id))
+        changes.button(t("Pause"), key="grid_pause", on_click=_steer, args=(jobs.pause, id))
     if now["paused"] or now["stopped"]:
-        st.button(t("Resume"), key="grid_resume", on_click=_steer, args=(jobs.resume, id))
+        changes.button(t("Resume"), key="grid_resume", on_click=_steer, args=(jobs.resume, id))
     if goes_on(now):
-        st.button(t("Cancel"), key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
+        changes.button(t("Cancel"), key="grid_cancel", on_click=_steer, args=(jobs.cancel, id))
 
 
 def _steer(act: Callable[..., None], id: str) -> None:
@@ -147,39 +147,48 @@ def _matrix(
     defined: Mapping[str, Any],
     on_cell: Callable[[list[str]], None] | None,
 ) -> None:
-    down, across = settings
-    rows, columns = found[down], found[across] if across else [""]
-    members = [matrix.row(entry) for entry in shown]
-    entropies = [e.summary.verdict.entropy for e in shown if e.summary.verdict.entropy]
-
     def press() -> None:
         pressed = st.session_state["which_trained"].get("cell")
         if pressed and on_cell:
             on_cell(list(pressed["ids"]))
 
-    mount(
-        "matrix",
-        "which_trained",
-        None,
-        {
-            "title": matrix.title(shown),
-            "subtitle": matrix.subtitle(found, down, across),
-            "unit": t(
-                "final validation loss, {unit}",
-                unit=t(outcomes.unit(shown, "loss/validation") or ""),
-            ),
-            "rows": [matrix.label(down, value) for value in rows],
-            "columns": [matrix.label(across, value) if across else "" for value in columns],
-            "cells": matrix.judged(
-                matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-                matrix.outcomes(shown, run_queue(store()).held()),
-            ),
-            "members": members,
-            "runs": [
-                {"id": one["id"], "state": one["state"]} for one in members if one["kind"] == "live"
-            ],
-            "grid": "" if chosen == LISTED else chosen,
-            "dead": max(entropies, default=None),
-        },
-        on_cell_change=press,
-    )
+    told = view(shown, "" if chosen == LISTED else chosen, found, settings, defined)
+    mount("matrix", "which_trained", None, told, on_cell_change=press)
+
+
+def view(
+    shown: Sequence[Entry],
+    grid: str,
+    found: Mapping[str, Sequence[Any]],
+    settings: tuple[str, str | None],
+    defined: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the matrix is told: the runs laid out by two `settings` of those `found`.
+
+    `grid` is the id of the grid that they are, empty where they are none; `defined` what its
+    definition says.
+    """
+    down, across = settings
+    rows, columns = found[down], found[across] if across else [""]
+    members = [matrix.row(entry) for entry in shown]
+    entropies = [e.summary.verdict.entropy for e in shown if e.summary.verdict.entropy]
+    return {
+        "title": matrix.title(shown),
+        "subtitle": matrix.subtitle(found, down, across),
+        "unit": t(
+            "final validation loss, {unit}",
+            unit=t(outcomes.unit(shown, "loss/validation") or ""),
+        ),
+        "rows": [matrix.label(down, value) for value in rows],
+        "columns": [matrix.label(across, value) if across else "" for value in columns],
+        "cells": matrix.judged(
+            matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
+            matrix.outcomes(shown, run_queue(store()).held()),
+        ),
+        "members": members,
+        "runs": [
+            {"id": one["id"], "state": one["state"]} for one in members if one["kind"] == "live"
+        ],
+        "grid": grid,
+        "dead": max(entropies, default=None),
+    }

@@ -30,6 +30,7 @@ def runs_table(
     most: int | None = limits.RUNS,
     chosen: str = "drawn",
     names: Names = "focus",
+    edits: bool = True,
     on_choice: Callable[[], None],
 ) -> Any:
     """Mount the table; `rows` and `columns` as `dashboard.compare.rows` makes them.
@@ -40,7 +41,8 @@ def runs_table(
     or are at work; when there are more, somebody started one, and the page is drawn anew.
 
     `shows` are the columns, `most` how many runs may be ticked (None for all), `chosen` what a
-    ticked run is called, and `names` what a press on a name does.
+    ticked run is called, and `names` what a press on a name does. Without `edits` no line offers
+    to change what a run is called.
     """
     return mount(
         "runs",
@@ -56,6 +58,7 @@ def runs_table(
             "most": most,
             "chosen": chosen,
             "names": names,
+            "edits": edits,
             "runs": [
                 {"id": row["id"], "state": row["state"]} for row in rows if row["state"] in LIVE
             ],

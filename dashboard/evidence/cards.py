@@ -17,7 +17,7 @@ from dashboard.evidence.model import Evidence, Shown
 from dashboard.figures.evidence import coincide, has_spread, picture
 from dashboard.live.feed import store
 from dashboard.notice import pages as notice
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 from dashboard.ui.cost import in_time
 from dashboard.ui.markdown import literal
 from dashboard.ui.palette import Mode
@@ -172,7 +172,7 @@ def _run_it(one: Shown, evidence: Evidence) -> None:
     if problem:
         cards.problem(t(problem))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button(
+        changes.button(
             t("Run it here"), key="run_check", type="primary", on_click=_ask,
             args=(one.claim.name,),
         )  # fmt: skip
@@ -210,6 +210,6 @@ def _progress(name: str) -> None:
         return
     words = t(state.message) if state.message else t("measures")
     st.progress(state.progress, text=literal(f"{words} · {state.progress:.0%}"))
-    if st.button(t("Cancel"), key="cancel_check"):
+    if changes.button(t("Cancel"), key="cancel_check"):
         asked.cancel()
         st.rerun()

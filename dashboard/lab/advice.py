@@ -19,7 +19,7 @@ from core.verdicts.verdict import Verdict
 from dashboard.catalogue import run_names
 from dashboard.lab import actions
 from dashboard.live.feed import store
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 
 def card(shown: Sequence[Run], verdicts: Sequence[Verdict]) -> None:
@@ -58,11 +58,11 @@ def trained() -> dict[str, str]:
 
 def _button(one: Suggestion, key: str, ids: list[str]) -> None:
     if one.action == "twin":
-        st.button(t(one.label), key=key, on_click=actions.try_twin, args=(one.changes,))
+        changes.button(t(one.label), key=key, on_click=actions.try_twin, args=(one.changes,))
     elif one.action == "beside":
         st.button(t(one.label), key=key, on_click=actions.show_beside, args=(one.run,))
     elif one.action == "resume":
-        st.button(t(one.label), key=key, on_click=actions.pause)
+        changes.button(t(one.label), key=key, on_click=actions.pause)
     elif one.action == "attention" and st.button(t(one.label), key=key):
         st.session_state["attention_run"] = ids[0]
         st.switch_page("app_pages/attention.py", query_params={"attention_runs": ids[0]})

@@ -31,7 +31,7 @@ from dashboard.lab.model import Lab
 from dashboard.launch import enqueue, grid_dialog, twins
 from dashboard.live.feed import store
 from dashboard.notice import pages as notice
-from dashboard.ui import cards, cost, units
+from dashboard.ui import cards, changes, cost, units
 from dashboard.ui.language import named
 
 # One word each; the chart below says it whole.
@@ -113,7 +113,7 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
                 (actions.pause, actions.step, actions.stop),
                 strict=True,
             ):
-                st.button(
+                changes.button(
                     button.label,
                     key=key,
                     shortcut=shortcut,
@@ -125,7 +125,7 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
                     _rewire(focus)
                 _fork(focus)
             # Here and not below Train: a taller foot would cover switches in a low window.
-            grid = st.button(t("Ablation grid"), key="ablation_grid", disabled=config is None)
+            grid = changes.button(t("Ablation grid"), key="ablation_grid", disabled=config is None)
         if grid and config:
             fork, _ = forking.current()
             points = _points(None if focus is not None and focus.origin else focus, fork)
@@ -143,7 +143,7 @@ def state(focus: Run | None, config: RunConfig | None) -> None:
 def _fork(run: Run) -> None:
     """Choose the checkpoint of a run from which the next one starts."""
     able = forking.steps(run)
-    with st.popover(t("Fork"), key="fork", disabled=not able, on_change="rerun"):
+    with changes.popover(t("Fork"), key="fork", disabled=not able, on_change="rerun"):
         name = escape(run_names.name_of(run))
         said = t(
             "The next run goes on from a checkpoint of {name}, with its settings on the switches."
@@ -158,7 +158,7 @@ def _fork(run: Run) -> None:
             format_func=lambda step: f"{step:,}",
             help=t("Older checkpoints are kept without what going on needs."),
         )
-        st.button(
+        changes.button(
             t("Start from here"),
             key="fork_from",
             type="primary",
@@ -182,7 +182,7 @@ def _points(focus: Run | None, fork: ForkPoint | None) -> list[ForkPoint]:
 def _rewire(run: Run) -> None:
     """Change a layer while the network trains."""
     # It reports whether it is open, so that a switch that was taken can close it over its result.
-    with st.popover(
+    with changes.popover(
         t("Rewire"), key="rewire", disabled=not actions.can_rewire(run), on_change="rerun"
     ):
         when = t(
@@ -206,7 +206,7 @@ def _rewire(run: Run) -> None:
         options = choices(f"model.{what}")
         other = actions.first_other(options, getattr(run.config.model, what))
         st.selectbox(t("Becomes"), options, other, key="switch_value")
-        st.button(t("Switch"), key="switch", type="primary", on_click=actions.rewire)
+        changes.button(t("Switch"), key="switch", type="primary", on_click=actions.rewire)
         if sentence := enqueue.problem("rewire_problem"):  # here: it would be covered below
             cards.problem(sentence)
 
@@ -319,7 +319,7 @@ def first_run(drawn: ModelConfig) -> None:
             ),
         )
         with st.container(horizontal=True, gap="small"):
-            st.button(
+            changes.button(
                 t("Train both: post-LN dies, pre-LN lives"),
                 key="train_first",
                 type="primary",
@@ -357,7 +357,7 @@ def start(
                 cards.problem(sentence)
     place = st.container(key="cost")
     with st.container(horizontal=True, key="start", gap="small"):
-        st.button(
+        changes.button(
             t("Train"),
             key="train",
             type="primary",
@@ -365,7 +365,7 @@ def start(
             on_click=actions.train,
             disabled=not vocab,
         )
-        asked = st.button(t("Train twin"), key="train_twin", disabled=not vocab)
+        asked = changes.button(t("Train twin"), key="train_twin", disabled=not vocab)
     if asked and config:
         twins.dialog(config, partial(actions.train_pair, config))
     return vocab, place

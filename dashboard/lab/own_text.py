@@ -10,8 +10,9 @@ from core.config.words import file_name
 from core.data.corpora import is_upload, keep_upload
 from core.data.downloads import CorpusError
 from core.language import t
+from core.runs import RunError, read_only
 from dashboard.lab.switch import setting
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 # The uploader stands below the corpus, where the foot may cover it: it comes into sight by itself.
 # Twice, as its own parts come a moment after it.
@@ -32,7 +33,7 @@ def own_text() -> None:
     """The field of the text's path, the uploader, and what was wrong with the last upload."""
     _path()
     with st.container(key="upload_field"):
-        st.file_uploader(
+        changes.file_uploader(
             t("Upload a text file"),
             type=["txt", "md", "csv", "json", "py", "log"],
             key=_upload_key(),
@@ -74,8 +75,9 @@ def _keep_upload() -> None:
     if upload is None:
         return
     try:
+        read_only.refuse()
         path = keep_upload(upload.getvalue(), upload.name)
-    except CorpusError as error:
+    except (CorpusError, RunError) as error:
         st.session_state["upload_problem"] = t(error)
     else:
         st.session_state["data_path"] = str(path)

@@ -13,7 +13,7 @@ from core.data.corpora import load_corpus
 from core.data.downloads import CorpusError
 from core.jobs import forks
 from core.language import t
-from core.runs import Run, RunError
+from core.runs import Run, RunError, read_only
 from dashboard.live.feed import store
 
 PROBLEM = "start_problem"  # beside the buttons that start runs; the page asks for it
@@ -31,6 +31,7 @@ def enqueue(
     A `fork` starts at this checkpoint.
     """
     try:
+        read_only.refuse()
         if config.data.path:
             load_corpus(config)  # an own text is first read now that somebody wants it
         if fork is not None:

@@ -19,11 +19,11 @@ from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
 from core.language import t
 from core.memory import in_bytes
-from core.runs import RunError, describe
+from core.runs import RunError, describe, read_only
 from dashboard.launch.ladders import LADDERS
 from dashboard.live.feed import store
 from dashboard.settings.form import SETTINGS, key
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 
 # What can be ticked: choices with their own words, numbers with some to begin with.
 TICKABLE = (
@@ -190,7 +190,7 @@ def _queue(
         cards.problem(sentence)
     ready = plan is not None and bool(plan.runs) and not problem
     number = len(plan.runs) if ready and plan else 0
-    pressed = st.button(
+    pressed = changes.button(
         t("Queue {n} run", "Queue {n} runs", n=number) if ready else t("Queue runs"),
         key="grid_start",
         type="primary",
@@ -204,6 +204,7 @@ def start(grid: Grid) -> bool:
     remembered = st.session_state
     try:
         if grid.base.data.path:
+            read_only.refuse()
             load_corpus(grid.base)  # an own text is first read now that somebody wants it
         remembered[CHOSEN] = jobs.start(store(), grid)
     except jobs.GridStartError as error:

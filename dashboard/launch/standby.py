@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from core.jobs import launcher
-from core.runs import RunStore
+from core.runs import RunStore, read_only
 
 MOMENT = 2.0  # seconds: it imports torch, which takes a core for about three, from the first visit
 
@@ -17,6 +17,8 @@ _coming: set[Path] = set()
 
 def soon(store: RunStore) -> None:
     """Have a standby in a moment; whoever starts a run makes sure of one at once."""
+    if read_only.is_read_only():
+        return
     with _LOCK:
         if store.root in _coming:
             return

@@ -18,7 +18,7 @@ from dashboard.learn import actions, hand, model, reading
 from dashboard.learn.model import Shown
 from dashboard.learn.words import label
 from dashboard.live.feed import store
-from dashboard.ui import cards
+from dashboard.ui import cards, changes
 from dashboard.ui.cost import in_time
 from dashboard.ui.markdown import literal
 from dashboard.ui.templates import render
@@ -166,7 +166,7 @@ def run(shown: Shown) -> None:
         )
         ready = kept.predicted is not None and not shown.under_way and not cost.problem
         with st.container(horizontal=True, gap="small"):
-            st.button(
+            changes.button(
                 t("Run again") if shown.runs else t("Run"),
                 key="lesson_run",
                 type="secondary" if shown.ended else "primary",
@@ -175,7 +175,9 @@ def run(shown: Shown) -> None:
                 disabled=not ready,
             )
             if shown.under_way:
-                st.button(t("Stop"), key="lesson_stop", on_click=actions.stop, args=(lesson.id,))
+                changes.button(
+                    t("Stop"), key="lesson_stop", on_click=actions.stop, args=(lesson.id,)
+                )
             elif shown.has_recorded and not shown.hides("recorded"):
                 st.button(
                     t("See recorded runs"),
@@ -201,7 +203,7 @@ def _recorded(shown: Shown) -> None:
     device = one.record.device if one else ""
     st.html(render("learn/recorded", lesson=lesson, device=device))
     with st.container(horizontal=True, gap="small"):
-        st.button(
+        changes.button(
             t("Train them myself"), key="own_runs", on_click=actions.own_runs, args=(lesson.id,)
         )
     if not shown.hides("settings"):

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.lessons.progress import Kept, Progress
+from core.runs import read_only
 from dashboard.live.feed import store
 from dashboard.ui.reader import reader
 
@@ -23,7 +24,10 @@ def _own() -> dict[str, Kept]:
 
 
 def every() -> dict[str, Kept]:
-    """What is kept of each lesson."""
+    """What is kept of each lesson; of the tab alone where nothing may be written, since the file
+    is then of whoever used it before."""
+    if read_only.is_read_only():
+        return dict(_own())
     return {**_file().all(), **_own()}
 
 
@@ -36,7 +40,8 @@ def change(lesson: str, **changes: Any) -> None:
     """Keep something of it."""
     known = of(lesson)
     _own()[lesson] = Kept.model_validate({**known.model_dump(), **changes})
-    _file().change(lesson, **_own()[lesson].model_dump())
+    if not read_only.is_read_only():
+        _file().change(lesson, **_own()[lesson].model_dump())
 
 
 def forget(lesson: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -58,7 +59,7 @@ def report(
     when = time.strftime(written, time.localtime(now)).lstrip("0")
     html = render(
         "report/page",
-        title=title.strip() or _title(found),
+        title=title.strip() or titled([group.name for group in found]),
         css=css(),
         language=current(),
         count=t("{n} run", "{n} runs", n=len(runs)),
@@ -73,7 +74,7 @@ def report(
         matrix=matrix_table(grid, next(tables)) if grid else "",
         charts=drawn,
         verdicts=verdict_list(found),
-        repeat=render("report/repeat", facts=_facts(found), commands=_commands(found)),
+        repeat=repeat(found),
         versions=versions(),
         figures=charts.data(),
         # As they are: what is a script of ours is not escaped.
@@ -83,8 +84,8 @@ def report(
     return f"{html}\n"
 
 
-def _title(found: Sequence[Group]) -> str:
-    names = [group.name for group in found]
+def titled(names: Sequence[str]) -> str:
+    """The title of a page about runs with these names."""
     if len(names) == 1:
         return names[0]
     if len(names) == 2:
@@ -101,6 +102,14 @@ def _outcome(found: Sequence[Group]) -> str:
         return t("The run {came}.", "All {n} runs {came}.", n=total, came=past)
     parts = [Message("{count} {came}", count=kinds[kind], came=past) for kind, past in came.items()]
     return t("Of {n} runs {parts}.", n=total, parts=joined(parts, last=" and "))
+
+
+def repeat(found: Sequence[Group], also: Sequence[str] = (), paths: bool = True) -> Markup:
+    """How to repeat it: what was read, by hash, on what devices, the seeds, and the commands.
+
+    `also` are more such facts. Without `paths` a text of one's own is named without its folder.
+    """
+    return render("report/repeat", facts=[*_facts(found), *also], commands=_commands(found, paths))
 
 
 def _facts(found: Sequence[Group]) -> list[str]:
@@ -145,13 +154,21 @@ def _as_trained(run: Run) -> RunConfig:
     return run.config.model_copy(update={"training": training})
 
 
-def _commands(found: Sequence[Group]) -> list[tuple[Group, str]]:
+def _commands(found: Sequence[Group], paths: bool) -> list[tuple[Group, str]]:
     """What trains each line's first run anew; not those that another program trained."""
     return [
-        (group, command(_as_trained(group.runs[0].run), group.runs[0].fork))
+        (group, command(_of_trained(group.runs[0].run, paths), group.runs[0].fork))
         for group in found
         if not group.runs[0].origin
     ]
+
+
+def _of_trained(run: Run, paths: bool) -> RunConfig:
+    config = _as_trained(run)
+    if paths or not config.data.path:
+        return config
+    named = config.data.model_copy(update={"path": Path(config.data.path).name})
+    return config.model_copy(update={"data": named})
 
 
 def versions() -> str:

@@ -15,7 +15,7 @@ from core.jobs.queue import Where
 from core.language import t
 from core.memory import in_bytes
 from core.pretrained.adopt import adopt
-from core.runs import Run, RunError
+from core.runs import Run, RunError, read_only
 from core.runs.trash import DAYS, SHORT
 from core.transfer.importers import take_in
 from core.transfer.tables import import_runs
@@ -48,7 +48,8 @@ def heard() -> tuple[list[str], list[str]]:
 
 def sweep() -> None:
     """Clear what interrupted deletions left and what is due in the trash, and say so."""
-    attempt(lambda: say(*map(t, store().trash.sweep().sentences())))
+    if not read_only.is_read_only():
+        attempt(lambda: say(*map(t, store().trash.sweep().sentences())))
 
 
 def delete(runs: Iterable[Run], stop: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -21,7 +21,7 @@ from dashboard.runs import actions, ticks
 from dashboard.runs import listing as lists
 from dashboard.runs.model import Folder
 from dashboard.runs.sizes import sizes
-from dashboard.ui import cards, looks
+from dashboard.ui import cards, changes, looks
 
 MOST_MEGABYTES = 2000  # of a zip
 LINE, LINES = 34, 17  # pixels of a line of the table, and lines in sight at most
@@ -42,19 +42,28 @@ def _top_line(folder: Folder, shown: Sequence[Entry]) -> list[Entry]:
     return listed
 
 
-def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
-    """What can be done to the ticked runs; each button says why it can't be pressed."""
+def _buttons(
+    folder: Folder,
+    chosen: Sequence[Entry],
+    handed_on: Callable[[Sequence[Entry]], None] | None = None,
+) -> None:
+    """What can be done to the ticked runs; each button says why it can't be pressed.
+
+    `handed_on` draws another one, beside the exports.
+    """
     runs = [entry.run for entry in chosen]
     resumable = [run for run in runs if run.status in RESUMABLE and not run.origin]
     nothing = None if chosen else t("Tick a run first.")
     with st.container(horizontal=True, key="run_actions", gap="small"):
-        with st.popover(t("Rename"), key="rename", disabled=len(chosen) != 1, on_change="rerun"):
+        with changes.popover(
+            t("Rename"), key="rename", disabled=len(chosen) != 1, on_change="rerun"
+        ):
             if len(chosen) == 1:
                 _rename_form(chosen[0])
-        with st.popover(t("Tag"), key="tag_runs", disabled=not chosen, on_change="rerun"):
+        with changes.popover(t("Tag"), key="tag_runs", disabled=not chosen, on_change="rerun"):
             if chosen:
                 _tag_form(folder, chosen)
-        st.button(
+        changes.button(
             t("Resume"),
             key="resume_runs",
             on_click=actions.resume,
@@ -70,9 +79,11 @@ def _buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
                 query_params={"compare_runs": ",".join(entry.id for entry in chosen)},
             )
         share.export_popover(chosen, ticked=True)
+        if handed_on is not None:
+            handed_on(chosen)
         _import_popover()
         _adopt_popover()
-        if st.button(
+        if changes.button(
             t("Delete"),
             key="delete_runs",
             icon=":material/delete:",
@@ -102,7 +113,7 @@ QUEUE: tuple[tuple[Where, str, str, str], ...] = (
 def _queue_buttons(waiting: Sequence[Run], nothing: str | None) -> None:
     """Move the ticked runs that wait; drawn while any run waits."""
     for where, label, icon, said in QUEUE:
-        st.button(
+        changes.button(
             t(label),
             key=f"queue_{where}",
             icon=icon,
@@ -118,7 +129,7 @@ def _rename_form(entry: Entry) -> None:
     field = f"name_{entry.id}"
     with st.form("rename_form", border=False):
         st.text_input(t("Name"), entry.name, key=field, max_chars=120)
-        kept = st.form_submit_button(t("Keep this name"), key="keep_name", on_click=_shut)
+        kept = changes.submit(t("Keep this name"), key="keep_name", on_click=_shut)
     if kept:
         actions.rename(entry.run, st.session_state[field])
         st.rerun()
@@ -138,7 +149,7 @@ def _tag_form(folder: Folder, chosen: Sequence[Entry]) -> None:
         if len(chosen) == 1:
             before = str(chosen[0].meta["note"])
             note = st.text_area(t("Note"), before, key=f"note_{ids}", max_chars=2000, height=90)
-        kept = st.form_submit_button(t("Keep"), key="keep_tags", on_click=_shut)
+        kept = changes.submit(t("Keep"), key="keep_tags", on_click=_shut)
     if kept:
         actions.retag([entry.run for entry in chosen], common, tags)
         if note is not None:
@@ -169,7 +180,7 @@ def _ask_to_stop(runs: list[Run], alive: int) -> None:
         )
     st.markdown(said)
     with st.container(horizontal=True, gap="small"):
-        if st.button(
+        if changes.button(
             t("Stop and delete"),
             key="delete_stopped",
             icon=":material/delete:",
@@ -187,14 +198,23 @@ def _trash_buttons(folder: Folder, chosen: Sequence[Entry]) -> None:
     keys = [entry.id for entry in chosen]
     every = [one.key for one in folder.store.trash.list()]
     with st.container(horizontal=True, key="trash_actions", gap="small"):
-        if st.button(t("Restore"), key="restore_runs", disabled=not chosen, help=nothing):
+        if changes.button(t("Restore"), key="restore_runs", disabled=not chosen, help=nothing):
             actions.restore(keys)
             st.rerun()
-        if st.button(t("Delete for good"), key="delete_for_good", icon=":material/delete_forever:",
-                     disabled=not chosen, help=nothing):  # fmt: skip
+        if changes.button(
+            t("Delete for good"),
+            key="delete_for_good",
+            icon=":material/delete_forever:",
+            disabled=not chosen,
+            help=nothing,
+        ):
             _confirm_removal(keys)
-        if st.button(t("Empty trash"), key="delete_trash", icon=":material/delete_forever:",
-                     disabled=not every):  # fmt: skip
+        if changes.button(
+            t("Empty trash"),
+            key="delete_trash",
+            icon=":material/delete_forever:",
+            disabled=not every,
+        ):
             _confirm_removal(every)
 
 
@@ -226,7 +246,7 @@ def _ask_to_remove(keys: Sequence[str]) -> None:
 
 def _import_popover() -> None:
     """Where a zip of runs is dropped."""
-    with st.popover(t("Import runs"), key="import_popover"):
+    with changes.popover(t("Import runs"), key="import_popover"):
         st.caption(t("A zip of runs, as Export makes it: metrics, checkpoints and all."))
         st.file_uploader(
             t("Zip of runs"),
@@ -252,7 +272,8 @@ def _import_popover() -> None:
 
 def _adopt_popover() -> None:
     """Where a pretrained model is named."""
-    with st.popover(t("Adopt a model"), key="adopt_popover"), st.form("adopt_form", border=False):
+    adopting = changes.popover(t("Adopt a model"), key="adopt_popover")
+    with adopting, st.form("adopt_form", border=False):
         st.caption(
             t(
                 "A pretrained model becomes a run with one checkpoint: a folder of `transformers`"
@@ -264,7 +285,7 @@ def _adopt_popover() -> None:
             t("Folder or .gguf file"), key="adopt_path", max_chars=1000,
             placeholder=t("or OWNER/NAME of the hub"),
         )  # fmt: skip
-        if st.form_submit_button(t("Adopt"), key="adopt_model"):
+        if changes.submit(t("Adopt"), key="adopt_model"):
             actions.adopt_model()
             st.rerun()
 
@@ -287,7 +308,7 @@ def _table(
     )  # fmt: skip
 
 
-def runs(folder: Folder) -> None:
+def runs(folder: Folder, handed_on: Callable[[Sequence[Entry]], None] | None = None) -> None:
     """The folder's runs, or those in its trash."""
     with cards.card("runs"):
         with st.container(horizontal=True, key="runs_head", vertical_alignment="center"):
@@ -296,17 +317,19 @@ def runs(folder: Folder) -> None:
                 t("List"), list(many), default="Runs", required=True, key="runs_view",
                 label_visibility="collapsed", format_func=lambda one: f"{t(one)} {many[one]:,}",
             )  # fmt: skip
-            st.html(f'<span class="card-note">{escape(str(folder.store.root))}</span>')
+            # Where it lies is nothing to those whom it is only shown.
+            root = folder.store.root if changes.are_allowed() else folder.store.root.name
+            st.html(f'<span class="card-note">{escape(str(root))}</span>')
         if view == "Trash":
             _trash_list(folder)
         else:
-            _runs_list(folder)
+            _runs_list(folder, handed_on)
 
 
-def _runs_list(folder: Folder) -> None:
+def _runs_list(folder: Folder, handed_on: Callable[[Sequence[Entry]], None] | None) -> None:
     """Every run of the folder."""
     listed = _top_line(folder, folder.entries)
-    _buttons(folder, ticks.ticked(actions.RUNS, listed))
+    _buttons(folder, ticks.ticked(actions.RUNS, listed), handed_on)
     rows = lists.table(listed, folder.on_disk)
     empty = (
         t("No run matches this filter.") if folder.entries else t("No runs; the trash has some.")
@@ -333,7 +356,7 @@ def unreadable(folder: Folder) -> None:
         for id, sentence in folder.unreadable.items():
             with st.container(horizontal=True, key=f"damaged_{id}", vertical_alignment="center"):
                 cards.problem(sentence)
-                if st.button(t("Delete"), key=f"delete_{id}", icon=":material/delete:"):
+                if changes.button(t("Delete"), key=f"delete_{id}", icon=":material/delete:"):
                     actions.delete([folder.store.open(id)])
                     st.rerun()
 
@@ -364,7 +387,7 @@ def news() -> None:
         keys, sentence = undo
         with st.container(horizontal=True, key="undo_line", vertical_alignment="center"):
             st.html(f'<div class="undo" role="status">{escape(sentence)}</div>', width="content")
-            if st.button(t("Undo"), key="undo_delete"):
+            if changes.button(t("Undo"), key="undo_delete"):
                 actions.restore(keys)
                 st.rerun()
 

@@ -22,6 +22,7 @@ from core.verdicts import labels, rules
 FRONTEND = Path(__file__).resolve().parents[1] / "frontend"
 SOURCES = FRONTEND / "src"
 ENTRY = "mount.js"  # what loader.js imports
+PUBLISHED = "published/"  # modules of pages that have no dashboard behind them
 LABELS = SOURCES / "protocol" / "labels.js"
 
 
@@ -45,10 +46,16 @@ def labels_module() -> str:
 
 
 @cache
-def modules() -> dict[str, bytes]:
-    """The live views' modules by their paths below `frontend/src`."""
+def sources() -> dict[str, bytes]:
+    """All modules by their paths below `frontend/src`."""
     found = sorted(SOURCES.rglob("*.js"))
     return {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in found}
+
+
+@cache
+def modules() -> dict[str, bytes]:
+    """Those that the dashboard's own pages load."""
+    return {n: content for n, content in sources().items() if not n.startswith(PUBLISHED)}
 
 
 @cache

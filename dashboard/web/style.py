@@ -8,7 +8,7 @@ from dashboard.ui.palette import COLOURS, Mode
 from dashboard.web import assets
 
 # Sheets of files that leave the dashboard, and of the live parts, which bring theirs.
-APART = ("report.css", "live.css")
+APART = ("report.css", "live.css", "publish.css")
 STREAMLIT = "streamlit.css"  # read first: the pages' own sheets overrule it
 
 

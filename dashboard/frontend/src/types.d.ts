@@ -251,6 +251,10 @@ declare global {
     addnormHub?: any
     addnormInspections?: any
   }
+  /** What a published page's data files call. */
+  var addnormFile: ((name: string, content: Record<string, string>) => void) | undefined
+  /** What answers in place of the dashboard, in a page that was published. */
+  var addnormServer: ((address: string) => Promise<Response>) | undefined
   interface Element {
     /** The newest that Streamlit handed over for this place. */
     addnorm?: Component | null

@@ -7,7 +7,7 @@ import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 
 const SRC = fileURLToPath(new URL("../src", import.meta.url))
-const ROOMS = ["protocol", "state", "ui", "notice", "charts", "views"]
+const ROOMS = ["protocol", "state", "ui", "notice", "charts", "views", "published"]
 const files = readdirSync(SRC, { recursive: true }).map(String).filter((name) => name.endsWith(".js"))
 const roomOf = (name) => name.split(sep)[0]
 

@@ -1,5 +1,6 @@
 // Asking the server.
 
+import { server } from "./server.js"
 import { LANGUAGE, t } from "./words.js"
 
 const TIMEOUT = 15000 // ms
@@ -64,7 +65,7 @@ export async function fetchAnswer(address, names = []) {
  */
 async function answered(address, how) {
   // The page's language, not the browser's: two tabs may speak two of them.
-  const reply = await fetch(address, { ...how, headers: { "Accept-Language": LANGUAGE } })
+  const reply = await server(address, { ...how, headers: { "Accept-Language": LANGUAGE } })
   if (!reply.ok) throw new Error((await reply.json()).error)
   return reply
 }

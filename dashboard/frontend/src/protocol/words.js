@@ -1,13 +1,15 @@
 // What a reader reads, in the language of the page. The source is written in English; a page in
 // another language waits for its catalogue, which the server sends as {template: [form, ...]}.
 
+import { server } from "./server.js"
+
 /** @type {string} */
 export const LANGUAGE = globalThis.document?.documentElement?.lang || "en"
 
 /** @type {import("./replies").Words} */
 let catalogue = {}
 if (LANGUAGE !== "en") {
-  const reply = await fetch(`/api/language/${LANGUAGE}`).catch(() => null)
+  const reply = await server(`/api/language/${LANGUAGE}`).catch(() => null)
   if (reply?.ok) catalogue = await reply.json()
 }
 

@@ -2,6 +2,7 @@
 // what theory says of it, and what there is to see in it now.
 
 import { termOf } from "../protocol/glossary.js"
+import { isPublished } from "../protocol/server.js"
 import { t } from "../protocol/words.js"
 import { buttonOf, el, say } from "./dom.js"
 
@@ -93,7 +94,8 @@ export class Help {
     const named = [...found.keys()].join()
     if (named === this.named) return
     this.named = named
-    this.links.replaceChildren(el("span", "", t("In the glossary:")), ...[...found.values()].map((term) => {
+    this.links.replaceChildren(el("span", "", isPublished() ? t("About:") : t("In the glossary:")), ...[...found.values()].map((term) => {
+      if (isPublished()) return el("span", "", term.name) // there is no glossary to open
       const link = el("a", "", term.name)
       Object.assign(link, { href: term.address, target: "_blank", rel: "noopener" }) // the chart stays as it is
       return link

@@ -176,6 +176,11 @@ export class RunsTable extends Card {
     this.component.setStateValue("choice", JSON.parse(now))
   }
 
+  // Whether a run's name, tags and note can be changed from here.
+  get edits() {
+    return this.props.names !== "tick" && this.props.edits !== false
+  }
+
   get most() {
     return this.props.most ?? Infinity
   }
@@ -300,7 +305,7 @@ export class RunsTable extends Card {
     node.setAttribute("aria-selected", String(on === line.rows.length))
     if (focused) node.setAttribute("aria-current", "true")
     else node.removeAttribute("aria-current")
-    fillLine(node, line, { on, state, figures, opened, parts: this.parts, edits: this.props.names !== "tick" })
+    fillLine(node, line, { on, state, figures, opened, parts: this.parts, edits: this.edits })
     if (line.key === this.active) this.grid.setAttribute("aria-activedescendant", node.id)
   }
 
@@ -375,7 +380,7 @@ export class RunsTable extends Card {
       else this.show()
     } else if (event.key === " ") this.mark(line, { only: event.altKey })
     else if (event.key === "Enter") this.named(line)
-    else if (event.key === "F2" && !line.group && this.props.names !== "tick") this.edit(line)
+    else if (event.key === "F2" && !line.group && this.edits) this.edit(line)
     else if (line.group && event.key === (this.open.has(line.group) ? "ArrowLeft" : "ArrowRight")) this.fold(line)
     else return
     taken(event)
