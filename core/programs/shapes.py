@@ -149,15 +149,13 @@ class Adopted(TypedDict):
     source: str
 
 
-_Published = TypedDict("_Published", {"bytes": int})  # a name of Python's own
-
-
 @with_config(EXACT)
-class Published(_Published):
+class Published(TypedDict):
     """The folder of a page, how many runs it is about and how large it is."""
 
     to: str
     runs: int
+    bytes: int
     left_out: list[str]
     """Sentences on what stayed at home."""
 
