@@ -65,7 +65,8 @@ class Analysis:
 
     `stream` is what it streams, if it does. `version` goes up whenever the same question gets
     another answer. `quick` ones are answered between the pieces of a slow one. `needs_attention`:
-    the blocks must hold attention; `needs_output`: it reads what the network predicts.
+    the blocks must hold attention; `needs_output`: it reads what the network predicts;
+    `needs_masked`: what a pretrained encoder's own head says of masked tokens.
     """
 
     function: str
@@ -77,6 +78,7 @@ class Analysis:
     quick: bool = False
     needs_attention: bool = False
     needs_output: bool = True
+    needs_masked: bool = False
 
     @property
     def about(self) -> str:
@@ -154,6 +156,14 @@ KINDS: dict[str, Analysis] = {
         results.Streams,
         version=2,
         needs_output=False,
+    ),
+    "masked": Analysis(
+        "core.anatomy.masked:masked",
+        parameters.Masked,
+        results.Masked,
+        quick=True,
+        needs_output=False,
+        needs_masked=True,
     ),
     "profile": Analysis(
         "core.anatomy.profile:profile",

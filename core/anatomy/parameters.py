@@ -230,6 +230,15 @@ class Heads(Parameters):
     seed: int = _seed(2**32 - 1, "the repeated random tokens")
 
 
+class Masked(Parameters):
+    """What an encoder says for the masked tokens of a text."""
+
+    text: str = setting(
+        "", "Text", "With [MASK] wherever a token is to be predicted.", min_length=1,
+        max_length=20_000,
+    )  # fmt: skip
+
+
 class Profile(Parameters):
     """What probes measure while training, of one checkpoint on its probe text."""
 

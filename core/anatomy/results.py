@@ -254,6 +254,22 @@ class Heads(TypedDict):
     step: Step
 
 
+class MaskedOne(TypedDict):
+    place: Annotated[int, about("Of the mask among the tokens, from 0.")]
+    entropy: Annotated[Number, about("Of what it says, nats.")]
+    alternatives: Annotated[
+        list[tuple[str, Number]], about("At most 10 tokens with their p, likeliest first.")
+    ]
+
+
+class Masked(TypedDict):
+    text: Annotated[str, about("As it was read.")]
+    tokens: Annotated[list[str], about("How it is split, those of the model around it too.")]
+    ids: list[int]
+    masked: Annotated[list[MaskedOne], about("Each masked token.")]
+    step: Step
+
+
 class Profile(TypedDict):
     metrics: Annotated[
         dict[str, Number | list[Number]],

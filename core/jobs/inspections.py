@@ -359,7 +359,20 @@ def _checked(
             Message(
                 "run {run} is an encoder without an output layer; accepted of it: {kinds}",
                 run=run.id,
-                kinds=", ".join(name for name, one in KINDS.items() if not one.needs_output),
+                kinds=", ".join(
+                    name
+                    for name, one in KINDS.items()
+                    if not one.needs_output and (not one.needs_masked or run.source.get("masked"))
+                ),
+            )
+        )
+    if row.needs_masked and not run.source.get("masked"):
+        raise RunError(
+            Message(
+                "run {run} has no head for masked tokens; {kind} needs a pretrained BERT that was"
+                " adopted with its own (BertForMaskedLM)",
+                run=run.id,
+                kind=kind,
             )
         )
     if row.needs_attention and "attention" not in model.parts:

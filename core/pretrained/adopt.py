@@ -22,7 +22,7 @@ from core.pretrained.rules import Rule
 from core.pretrained.sources import Source, opened
 from core.pretrained.tensors import Floats, PretrainedError
 from core.runs import Run, RunStore, read_only, schemas
-from core.runs.checkpoint_files import SCHEMA, WEIGHTS, base_of, checksum
+from core.runs.checkpoint_files import MASKED, SCHEMA, WEIGHTS, base_of, checksum
 from core.runs.status import Status
 
 CONTEXT = 256  # tokens that an adopted model is looked at with, unless asked for more
@@ -67,13 +67,15 @@ def adopt(
     config = _config(family, source, tensors_of, context or min(most, CONTEXT), data)
     rules = family.rules(config.model, size, source.config)
     tensors_of.check(rules)
-    about = {
+    about: dict[str, Any] = {
         "name": source.name,
         "family": family.name,
         "writes": family.writes,
         "vocabulary": size,
         "context": most,
     }
+
+    masked = tensors_of.masked(config.model.width, size)
 
     def fill(folder: Path) -> None:
         _lay_tokens(folder, config, subwords, source.tokenizer)
@@ -84,6 +86,9 @@ def adopt(
         said = {"schema": SCHEMA, "step": 0, "seconds": 0.0, "sha256": {WEIGHTS: written}}
         write_json(base.with_suffix(".json"), {**said, "check": checksum(said)})
         report(1.0, Message("reads the source's hash"))
+        if masked:
+            shapes = {name: one.shape for name, one in masked.items()}
+            about["masked"] = tensors.write(folder / MASKED, shapes, masked.items())
         told = {**about, "sha256": source.sha256(), "config": dict(source.config)}
         write_json(folder / "source.json", schemas.marked("source.json", told))
         Status(state="finished", step=0, steps=config.training.steps).write(folder / "status.json")
@@ -157,6 +162,8 @@ class _Tensors:
         """Raises PretrainedError for a tensor that is missing, or that no rule takes."""
         there = set(self.source.names)
         used = {self._their(name) for rule in rules for name in rule.theirs}
+        if there.intersection(self.family.masked.values()):
+            used.update(self.family.masked.values())
         if missing := sorted(used - there):
             raise PretrainedError(Message("the tensor {tensor} is missing", tensor=missing[0]))
         left_out = [*self.family.left_out, *([re.escape(self.family.head)] if self.tied else [])]
@@ -169,6 +176,36 @@ class _Tensors:
                     tensor=strange[0], kind=self.family.name,
                 )
             )  # fmt: skip
+
+    def masked(self, width: int, vocabulary: int) -> dict[str, Floats]:
+        """The head that predicts masked tokens, in our names; empty without one.
+
+        Raises PretrainedError where its shapes do not fit, or its output matrix is its own.
+        """
+        names = self.family.masked
+        if not set(self.source.names).intersection(names.values()):
+            return {}
+        if self.source.config.get("tie_word_embeddings") is False:
+            raise PretrainedError(
+                Message(
+                    "{setting} of this {kind} model is {value}, which has no twin here;"
+                    " accepted: {accepted}",
+                    setting="tie_word_embeddings", kind=self.family.name, value="False",
+                    accepted="True",
+                )
+            )  # fmt: skip
+        fitting = {"dense.weight": (width, width), "bias": (vocabulary,)}
+        found = {}
+        for ours, theirs in names.items():
+            found[ours] = self.source.read(theirs)
+            if found[ours].shape != fitting.get(ours, (width,)):
+                raise PretrainedError(
+                    Message(
+                        "{tensor} has the shape {shapes}, which its settings do not fit",
+                        tensor=theirs, shapes=str(found[ours].shape),
+                    )
+                )  # fmt: skip
+        return found
 
     def made(self, rules: list[Rule], report: Report) -> Iterator[tuple[str, Floats]]:
         """Our tensors, one at a time."""

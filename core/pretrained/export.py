@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,14 @@ from core.pretrained.families.family import Family
 from core.pretrained.rules import Rule
 from core.pretrained.tensors import Floats, PretrainedError, TensorFile
 from core.runs import Run
-from core.runs.checkpoint_files import WEIGHTS, CheckpointError, about_of, base_of, check_file
+from core.runs.checkpoint_files import (
+    MASKED,
+    WEIGHTS,
+    CheckpointError,
+    about_of,
+    base_of,
+    check_file,
+)
 
 
 def export(run: Run, to: Path, step: int | None = None) -> Family:
@@ -45,9 +53,10 @@ def export(run: Run, to: Path, step: int | None = None) -> Family:
         raise PretrainedError(*error.args) from error
     ours = TensorFile(base.with_suffix(WEIGHTS))
     assert isinstance(vocabulary, int), "a run with a checkpoint knows its alphabet"
+    masked = _masked(run, family)
     config = {
         "model_type": family.name,
-        "architectures": [family.architecture],
+        "architectures": [family.masked_architecture if masked else family.architecture],
         "dtype": "float32",
         **family.config(model, vocabulary),
     }
@@ -56,11 +65,11 @@ def export(run: Run, to: Path, step: int | None = None) -> Family:
         to.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
         try:
-            shapes = _shapes(family, rules)
-            tensors.write(
-                folder / "model.safetensors", shapes, _theirs(family, rules, ours),
-                {"format": "pt"},
-            )  # fmt: skip
+            prefix = family.prefix if family.writes or masked else ""
+            shapes = _shapes(family, rules, prefix)
+            shapes |= {name: one.shape for name, one in masked.items()}
+            made = chain(_theirs(family, rules, ours, prefix), masked.items())
+            tensors.write(folder / "model.safetensors", shapes, made, {"format": "pt"})
             write_json(folder / "config.json", config)
             write_atomically(folder / "tokenizer.json", _tokenizer(run))
             write_json(
@@ -119,28 +128,38 @@ def _step(run: Run, step: int | None) -> int:
     return known[-1] if step is None else step
 
 
-def _their(family: Family, name: str) -> str:
-    prefix = family.prefix if family.writes else ""  # what has no head is saved without it
+def _masked(run: Run, family: Family) -> dict[str, Floats]:
+    """The head that predicts masked tokens, in their names; empty without one."""
+    if not run.source.get("masked") or not family.masked:
+        return {}
+    kept = TensorFile(run.path / MASKED)
+    return {theirs: kept.read(ours) for ours, theirs in family.masked.items()}
+
+
+def _their(family: Family, name: str, prefix: str) -> str:
+    """What has no head is saved without a prefix."""
     return name if name == family.head else prefix + name
 
 
-def _shapes(family: Family, rules: list[Rule]) -> dict[str, tuple[int, ...]]:
+def _shapes(family: Family, rules: list[Rule], prefix: str) -> dict[str, tuple[int, ...]]:
     found = {}
     for rule in rules:
         blank = np.broadcast_to(np.float32(0), rule.shape)  # of one number in memory
         for name, tensor in rule.given(blank).items():
-            found[_their(family, name)] = tensor.shape
+            found[_their(family, name, prefix)] = tensor.shape
     return found
 
 
-def _theirs(family: Family, rules: list[Rule], ours: TensorFile) -> Iterator[tuple[str, Floats]]:
+def _theirs(
+    family: Family, rules: list[Rule], ours: TensorFile, prefix: str
+) -> Iterator[tuple[str, Floats]]:
     there = set(ours.names)
     for rule in rules:
         if rule.ours not in there:
             raise PretrainedError(Message("the tensor {tensor} is missing", tensor=rule.ours))
         there.remove(rule.ours)
         for name, tensor in rule.given(ours.read(rule.ours)).items():
-            yield _their(family, name), tensor
+            yield _their(family, name, prefix), tensor
     if there:
         raise PretrainedError(
             Message("the tensor {tensor} has no place there: {reason}", tensor=min(there),

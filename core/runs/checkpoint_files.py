@@ -19,6 +19,7 @@ from core.language import Message
 from core.runs.status import CHECKPOINT_STATE
 
 SCHEMA = 1
+MASKED = "masked.safetensors"  # in a run's directory: an encoder's own head for masked tokens
 WEIGHTS, STATE = ".safetensors", CHECKPOINT_STATE
 
 

@@ -40,7 +40,7 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "tokenizer.json": {"kind": str, "alphabet": str, "size": int, "sha256": str},
     "source.json": {
         **{"name": str, "family": str, "sha256": str, "config": dict, "writes": bool},
-        **{"vocabulary": int, "context": int},
+        **{"vocabulary": int, "context": int, "masked": str},
     },
     "origin.json": {
         **{"by": str, "source": str, "settings": dict, "layers": list, "model": str},

@@ -24,6 +24,7 @@ from core.runs.status import Status
 KEPT = re.compile(
     r"(config|status|meta|tokenizer|subwords|source|origin|corpus|switches|digest|fork)\.json|events\.jsonl"
     r"|metrics/[\w-]+\.arrow|snapshots/[\w-]+\.npy"
+    r"|masked\.safetensors"
     r"|checkpoints/[\w-]+(\.safetensors|\.state\.safetensors|\.json)"
 )
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import number, slider, text
-from dashboard.anatomy import asking
+from dashboard.anatomy import asking, masked
 from dashboard.anatomy.asking import done, standing
 from dashboard.anatomy.choice import Choice, colour
 from dashboard.catalogue.run_names import name_of
@@ -39,7 +39,10 @@ MEASURES = {
 
 
 def section(choice: Choice, mode: Mode) -> None:
-    """The drawing's settings, the text, and below it the scores."""
+    """The drawing's settings, the text and the scores; of an encoder its masked tokens."""
+    if masked.encodes(choice.run):
+        masked.section(choice)
+        return
     with cards.card("drawing", horizontal=True, gap="small", vertical_alignment="top"):
         first = beginning(choice.run)
         prompt = text("anatomy_prompt", t("Prompt"), first, 2000, width=330)

@@ -2,7 +2,8 @@
 
 Its segments are not told apart: every token has the first one's embedding, added to its position's.
 The pooler reads the last states and changes none; it is left out. The head of masked-token
-prediction has a layer of its own before the output matrix, which no network here has.
+prediction has a layer of its own before the output matrix, which no network here has: it is kept in
+a file beside the checkpoint (`core.anatomy.masked` reads it).
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ TENSORS = {
     "mlp.f.w_out": "output.dense",
     "mlp.post": "output.LayerNorm",
 }
+# The output matrix of this head is the embedding's.
+MASKED = {
+    "dense.weight": "cls.predictions.transform.dense.weight",
+    "dense.bias": "cls.predictions.transform.dense.bias",
+    "norm.weight": "cls.predictions.transform.LayerNorm.weight",
+    "norm.bias": "cls.predictions.transform.LayerNorm.bias",
+    "bias": "cls.predictions.bias",
+}
 
 
 class _BERT(Family):
@@ -36,8 +45,11 @@ class _BERT(Family):
     architecture = "BertModel"
     prefix = "bert."
     left_out = (r"embeddings\.(position_ids|token_type_ids)", r"pooler\.dense\.(weight|bias)",
-                r"cls\.seq_relationship\.(weight|bias)")  # fmt: skip
+                r"cls\.seq_relationship\.(weight|bias)",
+                r"cls\.predictions\.decoder\.bias")  # the very numbers of its bias # fmt: skip
     writes = False
+    masked = MASKED
+    masked_architecture = "BertForMaskedLM"
 
     def settings(self, config: Config, context: int) -> dict[str, Any]:
         name = self.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from core.config import ModelConfig
@@ -38,6 +39,9 @@ class Family(ABC):
     head = "lm_head.weight"  # theirs, of the output layer
     left_out: Sequence[str] = ()  # regular expressions: tensors that change no logit
     writes = True  # whether it has an output layer
+    # Of the head that predicts masked tokens, which is kept beside the network: our names, theirs.
+    masked: Mapping[str, str] = MappingProxyType({})
+    masked_architecture = ""
 
     @abstractmethod
     def settings(self, config: Config, context: int) -> dict[str, Any]:

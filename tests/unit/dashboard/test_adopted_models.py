@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -90,3 +91,30 @@ def test_every_page_opens_over_an_adopted_model_and_a_run(
     assert [e.value for e in at.exception] == []
     assert list(at.main)
     assert "could not be drawn" not in said(at)
+
+
+def test_an_encoder_says_what_stands_for_its_masks(
+    store: RunStore, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.anatomy import Silent
+    from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+    from core.anatomy.masked import masked
+    from core.anatomy.parameters import Masked
+    from tests.unit.pretrained.test_masked import source
+
+    monkeypatch.setattr(inspections, "_enqueue", lambda *_: None)
+    source(tmp_path / "bert")
+    run = adopt(store, str(tmp_path / "bert"))
+    page = PAGE.with_name("anatomy.py")
+    at = AppTest.from_file(page, default_timeout=120).run()
+    assert [e.value for e in at.exception] == []
+    at.text_input(key="anatomy_masked").set_value("a [MASK].").run()
+    asked = inspections.prepare(run, "masked", 0, {"text": "a [MASK]."})
+    found = masked(LoadedCheckpoint(run, 0), Masked(text="a [MASK]."), Silent()).result
+    (asked.folder / "result.json").write_text(json.dumps(found))
+    asked.write(inspections.Record("done", 1.0))
+    at.run()
+    assert [e.value for e in at.exception] == []
+    (likeliest, share), *_ = found["masked"][0]["alternatives"]
+    assert f"{share:.3f}" in said(at)
+    assert f'<td class="token">{likeliest.strip() or likeliest}</td>' in said(at)

@@ -150,9 +150,9 @@ def test_a_tensor_that_no_network_here_has_is_named(store, tmp_path):
         vocab_size=VOCABULARY, hidden_size=24, num_hidden_layers=1, num_attention_heads=4,
         intermediate_size=40, max_position_embeddings=CONTEXT,
     )  # fmt: skip
-    folder = saved(shaken(transformers.BertForMaskedLM(config)), tmp_path / "masked")
-    with pytest.raises(PretrainedError, match=r"no network here has the tensor cls\.predictions"):
-        adopt(store, str(folder))
+    model = shaken(transformers.BertForQuestionAnswering(config))
+    with pytest.raises(PretrainedError, match=r"no network here has the tensor qa_outputs\."):
+        adopt(store, str(saved(model, tmp_path / "answers")))
 
 
 def test_no_pickle_is_read(source, store):
