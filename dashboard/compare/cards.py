@@ -111,6 +111,7 @@ def runs_table(model: Compare, choice: Choice, shown: Listing) -> None:
             columns,
             address.order(choice),
             on_choice=address.heard,
+            edits=changes.are_allowed(),
             alive=sum(entry.alive for entry in model.runs),
             empty=t("No run matches this filter.") if model.runs else "",
         )

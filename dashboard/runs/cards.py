@@ -305,6 +305,7 @@ def _table(
         height=LINE * (min(max(len(rows), 1), LINES) + 1) + 42,
         alive=folder.alive,
         on_choice=partial(ticks.heard, key),
+        edits=changes.are_allowed(),
     )  # fmt: skip
 
 

@@ -9,20 +9,24 @@ import json
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core import record
 from core.__main__ import main
 from core.catalogue.index import of_run
 from core.heads.patterns import Patterns, difference
+from core.jobs import inspections
 from core.language import speaking
 from core.runs import Run, RunError, RunStore
 from dashboard.api import attention_bytes
-from dashboard.publish import answers, bundle, packed, page, snapshots
+from dashboard.publish import answers, bundle, button, packed, page, snapshots
 from dashboard.web import assets
+from tests.conftest import small
 from tests.fake_runs import finished
 from tests.javascript import evaluate
 
@@ -273,3 +277,63 @@ def test_without_the_dashboard_the_command_says_what_to_install(
     monkeypatch.setattr(importlib, "import_module", missing)
     assert main(["publish", "--to", str(tmp_path / "page")]) == 2
     assert "is not installed" in capsys.readouterr().err
+
+
+FIXTURES = Path(__file__).parents[1] / "runs" / "fixtures"
+
+
+def test_every_kind_of_run_is_published(store: RunStore, tmp_path: Path):
+    """Families without attention, runs that were cut off, one that has not begun."""
+    for one in FIXTURES.iterdir():
+        shutil.copytree(one, store.root / one.name)
+    waiting = store.create(small())
+    every = store.list()
+    assert len(every) > 4
+    found = page.publish(every, tmp_path / "page")
+    told_of_page = unpacked(told(found.folder, "page")["told"])
+    attention = told_of_page["attention"]["runs"]
+    assert waiting.id not in attention
+    assert {id for id in attention if "mlp" in id} == set()
+    assert any("transformer" in id for id in attention)
+    at = every.index(waiting) + 1
+    kept = unpacked(told(found.folder, f"run-{at}")["told"])
+    assert (kept["live"]["state"], kept["ranges"]) == ("queued", {})
+    for run in every:
+        page.publish([run], tmp_path / run.id)
+
+
+def test_a_run_of_another_program_is_published(store: RunStore, tmp_path: Path):
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    with record.start("mine") as recording:
+        recording.watch(net)
+        for _ in range(5):
+            loss = net(torch.randn(3, 4)).square().mean()
+            loss.backward()
+            recording.log(loss=loss.item())
+    [run] = store.list()
+    found = page.publish([run], tmp_path / "page")
+    html = (found.folder / "index.html").read_text("utf-8")
+    assert "mine" in html
+    assert "python -m core train" not in html
+
+
+def test_the_button_hands_over_a_zip_that_opens_by_itself(runs: list[Run], tmp_path: Path):
+    with button._made(runs)() as file:
+        names = zipfile.ZipFile(file).namelist()
+    assert {"published/index.html", "published/page.js", "published/data/page.js"} <= set(names)
+
+
+def test_texts_that_were_written_travel_along(store: RunStore, tmp_path: Path):
+    shutil.copytree(FIXTURES / "transformer-ended", store.root / "one")
+    run = store.open("one")
+    question = inspections.prepare(run, "generate", None, {"prompt": "The", "length": 3})
+    items = [{"token": letter, "probability": 0.5} for letter in "abc"]
+    (question.folder / "stream.jsonl").write_text("".join(json.dumps(i) + "\n" for i in items))
+    (question.folder / "result.json").write_text(json.dumps({"text": "abc"}))
+    question.write(inspections.Record("done", 1.0))
+    found = page.publish([run], tmp_path / "page")
+    kept = unpacked(told(found.folder, "texts")[f"one {question.id}"])
+    assert kept["stream"]["items"] == items
+    assert kept["result"] == {"text": "abc"}
+    assert 'data-view="text_0"' in (found.folder / "index.html").read_text("utf-8")
