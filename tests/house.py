@@ -64,7 +64,11 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
             Box("record", "other people's loops"),
             Box("catalogue", "runs as listed"),
         ),
-        (Box("probes", "measured while training"), Box("durations", "how long it takes")),
+        (
+            Box("probes", "measured while training"),
+            Box("durations", "how long it takes"),
+            Box("trackers", "to other programs, live"),
+        ),
         (Box("verdicts", "is it learning, why"), Box("models", "one equation")),
         (Box("runs", "a run's directory"), Box("data", "texts, images")),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.probes.gradients import split_columns
 from core.runs import Run
 from core.training.disk import Disk
 
+Listener = Callable[[str, dict[str, np.ndarray]], object]  # a cadence and its rows
 FLUSH_SECONDS = 0.25  # at most four flushes a second
 
 
@@ -35,6 +37,7 @@ class MetricLog:
         self._columns: dict[str, int] = {}
         self._flushed = 0.0
         self._step_seconds = 0.0
+        self._listeners: list[Listener] = []
         self._remember(first_step)
         run.add_event("start", first_step, segment=self.segment)
 
@@ -113,8 +116,14 @@ class MetricLog:
     def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
         """Append rows of a cadence, in one batch, once all before them is written."""
         assert cadence in CADENCES
+        for listener in self._listeners:
+            listener(cadence, rows)
         size = sum(values.nbytes for values in rows.values())
         self._disk.later(partial(self._append, cadence, self.segment, rows), size)
+
+    def listen(self, listener: Listener) -> None:
+        """Have rows told to somebody else too, as they are written."""
+        self._listeners.append(listener)
 
     def _append(self, cadence: str, segment: int, rows: dict[str, np.ndarray]) -> None:
         if cadence not in self._writers:

@@ -55,12 +55,14 @@ class Trainer:
         self._tell_start(damaged, processor.threads)
         self._rewire = hooks.Rewire(run, self.task, self.disk, self.flush, self._rewired)
         self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush)
+        self._send = hooks.Send(run, self.disk, self.log, self._report)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
             self._rewire,
             hooks.Evaluate(run, self.task, self.log, self.device, self.flush),
             *self._probes(),
             self._checkpoints,
+            self._send,
             self._report,
             processor,
         ]
@@ -76,6 +78,7 @@ class Trainer:
         self._report.become("running", step=self.state.step)
         try:
             ended = self._loop()
+            self._send.end(ended)
             self.disk.now(self.log.close)
             self._report.become(ended, step=self.state.step)
         except NoRoomError:
@@ -87,6 +90,7 @@ class Trainer:
                 Message("it was stopped while the disk was full; {again}", again=AGAIN),
             )
         except BaseException:
+            self._send.end("failed")
             self._close()
             raise
         return ended

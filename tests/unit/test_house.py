@@ -50,7 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "durations": {"config", "data", "estimate", "machine", "runs"},
     "probes": {"config", "metrics", "models", "verdicts"},
     "record": {"metrics", "probes", "runs"},
-    "training": {"config", "data", "files", "memory", "metrics", "models", "probes", "runs"},
+    "trackers": {"metrics"},
+    "training": {
+        *("config", "data", "files", "memory", "metrics", "models", "probes", "runs", "trackers"),
+    },
     "anatomy": {"config", "data", "files", "heads", "models", "probes", "runs", "training"},
     "evidence": {
         *("anatomy", "cache", "config", "data", "files", "language", "models", "presets"),

@@ -19,6 +19,7 @@ from core.training.hooks.keep_checkpoints import KeepCheckpoints
 from core.training.hooks.probe import Probe
 from core.training.hooks.report_status import ReportStatus, Watch
 from core.training.hooks.rewire import Rewire
+from core.training.hooks.send import Send
 from core.training.hooks.share_processor import ShareProcessor
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Probe",
     "ReportStatus",
     "Rewire",
+    "Send",
     "ShareProcessor",
     "Watch",
 ]
