@@ -11,10 +11,12 @@ from torch.nn import functional as F
 
 from core.anatomy import Silent, parameters
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
+from core.anatomy.profile import profile
 from core.anatomy.score import score
 from core.anatomy.streams import streams
 from core.anatomy.text_attention import attention
 from core.config import DataConfig
+from core.heads.scores import scores, without_sink
 from core.pretrained.adopt import adopt
 from core.runs import RunStore
 from tests.pretrained_packages import MINILM, SMOLLM2, model_of
@@ -120,3 +122,22 @@ def test_minilm_knows_which_sentences_are_alike(tmp_path):
     food, bread, unrelated = said.values()
     assert F.cosine_similarity(food, bread, 0).item() == pytest.approx(0.755, abs=0.005)
     assert F.cosine_similarity(food, unrelated, 0).item() == pytest.approx(0, abs=0.05)
+
+
+def test_its_heads_are_told_apart_beside_their_sinks(smollm2, text):
+    ids = smollm2.encode(text)
+    pattern = attention(smollm2, parameters.Attention(text=text), Silent()).arrays["pattern"]
+    whole, rest = scores(pattern, ids), without_sink(pattern, ids)
+    resting = whole["first"] >= 0.3
+    assert resting.sum() > resting.size / 2  # most would be called by their sink
+    assert (rest["rest"] < 0.1).sum() < 10  # and nearly all have enough left to be called by
+    clear = resting & (rest["previous"] >= 0.3)
+    assert clear.any()
+    assert (whole["previous"][clear] < whole["first"][clear]).any()
+
+
+def test_its_layers_lie_beside_those_of_a_run(smollm2):
+    found = profile(smollm2, parameters.Profile(), Silent()).result["metrics"]
+    rms = found["activation/rms/resid_post"]
+    assert len(rms) == len(found["attention/entropy"]) == 30
+    assert max(rms) > 10 * rms[5]  # the massive activation enters the stream on its way
