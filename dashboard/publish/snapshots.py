@@ -17,6 +17,8 @@ from core.runs import RunError
 from dashboard.attention.choices import has_attention
 from dashboard.publish import answers, packed
 
+MOST_PACKED = 30  # times that patterns become smaller; of random ones 1.1, of real ones 2 to 20
+
 
 @dataclass
 class Kept:
@@ -57,7 +59,7 @@ def kept(entries: Sequence[Entry], room: int) -> list[Kept]:
     while waiting:
         for one in list(waiting):
             step = next(turns[one.entry.id], None)
-            part = None if step is None else _read(one, step)
+            part = None if step is None else _read(one, step, room)
             if step is None or (part is not None and len(part) > room):
                 waiting.remove(one)
             elif part is not None:
@@ -85,12 +87,14 @@ def spread(steps: Sequence[int]) -> Iterator[int]:
         open_ += [(first, middle), (middle, last)]
 
 
-def _read(one: Kept, step: int) -> str | None:
-    """The packed patterns of a step; None where they can't be read."""
+def _read(one: Kept, step: int, room: int) -> str | None:
+    """The packed patterns of a step; None where they can't be read, or can't fit by far."""
     snapshots = one.entry.run.snapshots
     try:
         patterns = Patterns(map_npy(snapshots.path(step)))
     except (OSError, ValueError, RunError):
+        return None
+    if patterns.kept.nbytes > MOST_PACKED * room:
         return None
     if one.shape and (patterns.shape, patterns.packed) != (one.shape, one.packed):
         return None  # of another network, before it was rewired

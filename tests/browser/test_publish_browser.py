@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from core.language import speaking
 from core.runs import RunStore
 from dashboard.publish.page import AIM, Published, publish
-from tests.browser.driver import Dashboard, Watched
+from tests.browser.driver import Dashboard, Watched, press, settled
+from tests.browser.test_accessibility import AXE, violations
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -103,6 +105,39 @@ def test_it_opens_from_the_disk(
     one.close()
 
 
+def handed_over(browser: Browser, dashboard: Dashboard, store: RunStore) -> None:
+    """The button gives a zip whose page opens."""
+    page = browser.new_page(viewport=SIZES["wide"])
+    page.goto(f"{dashboard.url}/compare")
+    settled(page)
+    press(page, "publish")
+    with page.expect_download(timeout=90_000) as told:
+        press(page, "publish_download")
+    folder = store.root.parent / "downloaded"
+    with zipfile.ZipFile(told.value.path()) as file:
+        file.extractall(folder)
+    page.close()
+    one = Opened(browser, folder / "published", viewport=SIZES["wide"])
+    drawn(one.page)
+    one.close()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (`make test` does so)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_it(
+    browser: Browser, published: Published, scheme: Literal["light", "dark"]
+) -> None:
+    one = Opened(browser, published.folder, viewport=SIZES["wide"], color_scheme=scheme)
+    drawn(one.page)
+    one.page.wait_for_timeout(500)
+    # Names stand where their lines end, however close, and the table chooses the same runs; what a
+    # cell of several runs is called says in a sentence what stands in it in two short lines.
+    known = ("target-size at button[data-run", "label-content-name-mismatch at ")
+    found = [said for said in violations(one.page) if not said.startswith(known)]
+    one.close()
+    assert not found, "\n".join(found)
+
+
 def test_its_numbers_are_those_of_the_dashboard(
     browser: Browser, store: RunStore, published: Published
 ) -> None:
@@ -114,6 +149,7 @@ def test_its_numbers_are_those_of_the_dashboard(
             {"series": SERIES, "matrix": MATRIX, "table": TABLE}.items()}  # fmt: skip
     one.close()
     with Dashboard(store.root) as dashboard:
+        handed_over(browser, dashboard, store)
         page = browser.new_page(viewport=SIZES["wide"])
         page.goto(f"{dashboard.url}/compare?compare_matrix=true&group_by=nothing")
         page.locator(".anl-matrix .anl-cell").first.wait_for(timeout=60_000)
