@@ -10,7 +10,7 @@ from itertools import islice
 
 from core import estimate
 from core.config import CLASSES, RunConfig
-from core.data.corpora import check_length, letters, load_text
+from core.data.corpora import check_length, is_ready, letters, load_text
 from core.data.downloads import CorpusError
 from core.language import Message, told
 from core.machine import DeviceKind, cores, slots
@@ -18,6 +18,7 @@ from core.runs import Run, RunStore
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
 GUESS_PER_CORE = 15e9
+ASSUMED_TOKENS = 50257  # of a tokenizer's file that was not read: as many as GPT-2's
 ASSUMED = 96  # letters of a text that was not read: what ASCII can print, and the end of a line
 NEWEST = 12  # runs that tell how fast this machine is
 SETTLED = 10  # steps of one that does: the first pay for what is loaded once
@@ -42,12 +43,19 @@ def vocabulary(config: RunConfig, read: bool = True) -> tuple[int | None, str]:
         return CLASSES, ""  # known without bringing the images
     try:
         if not read:
-            return letters(config.data, config.model.context) or ASSUMED, ""
+            return letters(config.data, config.model.context) or assumed(config), ""
+        if not is_ready(config.data):  # it is prepared when the run begins, which may take long
+            return letters(config.data, config.model.context) or assumed(config), ""
         text = load_text(config.data)
         check_length(text, config.model.context)
     except CorpusError as error:
         return None, told(error)
     return text.vocabulary, ""
+
+
+def assumed(config: RunConfig) -> int:
+    """How many letters or tokens a text that was not read is taken to have."""
+    return ASSUMED_TOKENS if config.data.tokenizer == "file" else ASSUMED
 
 
 def step_work(config: RunConfig, vocab: int) -> float:

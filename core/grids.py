@@ -22,6 +22,7 @@ from core import presets
 from core.config import RunConfig, applies, explain, resolve, settings
 from core.config.base import did_you_mean
 from core.config.fork_point import ForkPoint
+from core.config.resolving import named
 from core.config.words import format_value, words_of
 from core.files import RefusedFileError, read_named
 from core.language import Message, told
@@ -34,7 +35,7 @@ SEED = "training.seed"
 KEYS = ("name", "summary", "preset", "fork", "base", "grid", "seeds")
 # Settings that choose what a cell is; the others follow them.
 WIRING = ("model.scaling", "model.placement", "model.norm")
-NOT_AN_AXIS = ("data.path",)
+NOT_AN_AXIS = ("data.path", "data.dataset", "data.tokenizer_file")
 
 
 class GridError(ValueError):
@@ -345,8 +346,7 @@ def based_on(preset: str, turned: Mapping[str, Any], fork: ForkPoint | None = No
     except ValueError as error:
         raise GridError(told(error)) from error
     checked = {known(name, "base"): value_of(name, value) for name, value in turned.items()}
-    if checked.get("data.path"):
-        checked.setdefault("data.corpus", "file")
+    checked |= {n: v for n, v in named(checked, checked).items() if v is not None}
     return possible(settled(start.flat(), checked))
 
 

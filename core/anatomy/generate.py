@@ -48,15 +48,17 @@ def generate(
     ids = checkpoint.prompt(prompt)
     alphabet = checkpoint.tokenizer.alphabet
     tokens: list[results.Token] = []
+    written: list[int] = []
     report(0.0, Message("writes"))
     for drawn in draw(checkpoint.model, ids, length, context=checkpoint.context, **asked.drawing):
         tokens.append(about(drawn, alphabet))
+        written.append(drawn.token)
         report.emit(tokens[-1])
         report(len(tokens) / length, Message("writes"))
     return Answer(
         {
             "prompt": checkpoint.tokenizer.decode(ids),
-            "text": "".join(token["text"] for token in tokens),
+            "text": checkpoint.tokenizer.decode(written),
             "tokens": tokens,
             "nats": -sum(math.log(max(t["p"], 1e-300)) for t in tokens) / len(tokens)
             if tokens

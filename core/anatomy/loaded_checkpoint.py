@@ -18,9 +18,10 @@ from torch.nn import functional as F
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.images import Images
-from core.data.subwords import KIND, Subwords, TokenizerError, subwords_in
+from core.data.run_tokenizers import tokenizer_in
+from core.data.subwords import Subwords, TokenizerError
 from core.data.texts import Text
-from core.data.tokenizers import CharacterTokenizer
+from core.data.tokenizers import ByteTokenizer, CharacterTokenizer
 from core.language import Message
 from core.models import build_model
 from core.models.block import Sublayer
@@ -123,27 +124,22 @@ class LoadedCheckpoint:
         return int(known) if known else self.corpus.vocabulary
 
     @cached_property
-    def tokenizer(self) -> CharacterTokenizer | Subwords:
+    def tokenizer(self) -> CharacterTokenizer | ByteTokenizer | Subwords:
         """The run's own alphabet. Raises RunError where the run reads no text."""
-        about = self.run.tokenizer
-        if about.get("kind") == KIND:
-            try:
-                return subwords_in(self.run.path, about.get("size"))
-            except TokenizerError as error:
-                raise RunError(*error.args) from error
-        alphabet = about.get("alphabet")
-        if alphabet is None:
+        try:
+            found = tokenizer_in(self.run.path, self.run.tokenizer)
+        except TokenizerError as error:
+            raise RunError(*error.args) from error
+        if found is None:
             raise RunError(Message("run {id} reads no text", id=self.run.id))
-        return CharacterTokenizer(str(alphabet))
+        return found
 
     @cached_property
     def corpus(self) -> Text | Images:
         """The run's corpus. Raises RunError where this machine has another text by that name."""
-        tokenizer = self.tokenizer if self.run.source else None
-        if isinstance(tokenizer, Subwords):
-            corpus: Text | Images = corpora.read_by(self.config.data, tokenizer)
-        else:
-            corpus = corpora.load_corpus(self.config)
+        tokenizer = self.tokenizer if self.run.tokenizer else None
+        own = tokenizer if isinstance(tokenizer, Subwords) else None
+        corpus = corpora.load_corpus(self.config, own=own)
         known = self.run.corpus.get("sha256")
         if known not in (None, corpus.sha256):
             raise RunError(
@@ -169,7 +165,7 @@ class LoadedCheckpoint:
     def encode(self, text: str, name: str = "text") -> list[int]:
         """The text's tokens. Raises ValueError naming the characters that the alphabet lacks."""
         tokenizer = self.tokenizer
-        if isinstance(tokenizer, Subwords):
+        if not isinstance(tokenizer, CharacterTokenizer):
             return tokenizer.encode(text)
         known = set(tokenizer.alphabet)
         unknown = sorted(set(text) - known)
@@ -188,7 +184,7 @@ class LoadedCheckpoint:
 
     def pieces(self, ids: list[int]) -> list[str]:
         """The text of each token."""
-        return [self.tokenizer.alphabet[i] for i in ids]
+        return self.tokenizer.pieces(ids)
 
     def prompt(self, text: str, name: str = "prompt") -> list[int]:
         """The tokens of a prompt; a line break, where the alphabet has none, is the probe text.

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from core.anatomy import Answer, Report, parameters, results
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint, losses_of
-from core.data.subwords import Subwords
+from core.data.tokenizers import CharacterTokenizer
 from core.language import Message
 from core.training.objectives import IGNORED
 
@@ -92,9 +92,9 @@ def _measured(checkpoint: LoadedCheckpoint, inputs: Tensor, targets: Tensor) -> 
 def _characters(
     checkpoint: LoadedCheckpoint, split: list[str], windows: list[tuple[Tensor, Tensor]]
 ) -> int:
-    """Characters of what is predicted, in the tokens of a pretrained model; else 0: one each."""
+    """Characters of what is predicted, where tokens are none; else 0: one each."""
     tokenizer = checkpoint.tokenizer
-    if not isinstance(tokenizer, Subwords):
+    if isinstance(tokenizer, CharacterTokenizer):
         return 0
     if split:
         return sum(map(len, split[1:]))

@@ -16,6 +16,8 @@ from core.config import IMAGES, ModelConfig, Shape, alike, overrides
 from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
 from core.config.fork_point import ForkPoint
 from core.config.run import tokens_per_step
+from core.config.units import predicted_of
+from core.metrics.derived import bytes_per_token
 from core.runs import Run, origins
 from core.runs.status import State
 from core.verdicts.labels import LIVE
@@ -86,6 +88,23 @@ class Entry:
     def image(self) -> Shape | None:
         """The shape of one image of its corpus; None where it is a text."""
         return IMAGES.get(str(self.flat["data.corpus"]))
+
+    @property
+    def predicts(self) -> str:
+        """What its loss in nats is for: a key of `core.config.units`."""
+        names = ("data.corpus", "data.tokenizer")
+        return predicted_of(self.run.corpus, *(self.flat[name] for name in names))
+
+    @property
+    def cut(self) -> tuple[str, str]:
+        """Equal where losses in nats are for the same thing: the unit, and which tokens they are
+        where those were learned or came from a file."""
+        return self.predicts, str(self.run.tokenizer.get("sha256", ""))
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """Bytes of UTF-8 that a token of its held-out text stands for; None where not known."""
+        return bytes_per_token(self.run.path)
 
     @property
     def alive(self) -> bool:

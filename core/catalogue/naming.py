@@ -24,7 +24,8 @@ LABEL = 24  # letters that have room at the end of a line
 WIRING = ("model.family", "model.placement", "model.norm", "model.residual", "model.scaling",
           "model.depth", "model.blocks_per_stage", REWIRED)  # fmt: skip
 NEXT = ("model.overrides", "optimizer.learning_rate", "optimizer.warmup_steps", "model.width",
-        "model.init", "data.corpus", "data.path", "training.steps", FORK)  # fmt: skip
+        "model.init", "data.corpus", "data.path", "data.dataset", "data.tokenizer",
+        "data.vocabulary", "training.steps", FORK)  # fmt: skip
 LAST = (SEED, "training.threads", "training.device", "training.accumulate",
         "training.recompute", "probes.", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip

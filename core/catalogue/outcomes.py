@@ -34,7 +34,8 @@ ORDER: tuple[Came, ...] = (
 @dataclass(frozen=True)
 class Outcome:
     """What one run came to, or where it stands. `loss`: the last validation loss in nats, else the
-    mean of the last training losses; None where there is none. `experiment`: equal for repeats.
+    mean of the last training losses; None where there is none. Where runs of different tokens are
+    laid beside each other, it is in bits per byte. `experiment`: equal for repeats.
     `first`: the step that it started at, 0 but for a fork."""
 
     kind: Came
@@ -74,11 +75,11 @@ class Cell:
         }  # fmt: skip
 
 
-def outcome(found: RunSummary, experiment: Hashable = None) -> Outcome:
-    """The outcome of one run, from its summary."""
+def outcome(found: RunSummary, experiment: Hashable = None, factor: float = 1.0) -> Outcome:
+    """The outcome of one run, from its summary; its loss times a factor, as in bits per byte."""
     kind = came(found)
     reached = found.validation if found.validation is not None else found.verdict.last_mean
-    loss = None if kind == "diverged" else reached
+    loss = None if kind == "diverged" or reached is None else reached * factor
     return Outcome(kind, found.state, found.step, found.steps, loss, experiment, found.first)
 
 

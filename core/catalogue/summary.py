@@ -288,7 +288,7 @@ def _measured(run: Run, record: Status) -> RunSummary:
             if not len(finite):
                 continue
             last[name] = float(finite[-1])
-            if name.startswith(("loss/", "accuracy/")):
+            if name.startswith(("loss/", "bits_per_byte/", "accuracy/")):
                 top = name.startswith("accuracy/")
                 best[name] = float(finite.max() if top else finite.min())
     return RunSummary(

@@ -14,6 +14,7 @@ from core import presets
 from core.cli.help import HelpFormatter
 from core.config import RunConfig, adapt, choices, explain, settings
 from core.config.fork_point import ForkPoint
+from core.config.resolving import named
 from core.files import keep_as_private_as
 from core.jobs import forks
 from core.jobs.queue import HIGHEST
@@ -227,10 +228,7 @@ def config_of(
     base = preset if fork is None else fork.config
     typed = {n: getattr(options, n) for n in settings() if getattr(options, n, None) is not None}
     values = {**base.flat(), **defaults, **typed}
-    if "data.path" in typed and "data.corpus" not in typed:
-        values["data.corpus"] = "file"
-    if "data.corpus" in typed and typed["data.corpus"] != "file" and "data.path" not in typed:
-        values["data.path"] = None
+    values |= named(values, typed)
     if "model.family" in typed:
         fitting = adapt(values, RunConfig().flat(), "model.family")
         values.update({name: value for name, value in fitting.items() if name not in typed})

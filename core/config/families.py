@@ -42,6 +42,18 @@ IMAGES: dict[str, Shape] = {
 }
 SMALL_IMAGE = 32  # `stem: auto` keeps the resolution of images up to this size
 
+# Corpora of texts that people wrote, which a tokenizer cuts.
+TEXTS = ("python-reference", "tiny-shakespeare", "file", "dataset")
+# Which corpora read a field of `data`; all read one that is not named.
+READ_BY: dict[str, tuple[str, ...]] = {
+    **{field: (task,) for field, task in OWNER.items()},
+    **dict.fromkeys(("dataset", "split", "megabytes"), ("dataset",)),
+    "column": ("file", "dataset"),
+    **dict.fromkeys(("tokenizer", "vocabulary", "tokenizer_file", "encoding"), TEXTS),
+}
+# And which tokenizer reads it.
+OF_TOKENIZER = {"vocabulary": "bpe", "tokenizer_file": "file", "encoding": "tiktoken"}
+
 EVERYWHERE = ("family", "residual", "norm", "width", "init", "head_bias", "norm_epsilon")
 # What each family reads beside that; the Transformer reads all but the ResNet's own.
 READS: dict[str, tuple[str, ...]] = {
@@ -68,7 +80,7 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     # Of the norms over features it has LayerNorm alone.
     ("resnet", "model.norm"): tuple(name for name in NORMS if name not in ("layer", "none")),
     ("resnet", "data.corpus"): (
-        *("python-reference", "tiny-shakespeare", "file"),
+        *TEXTS,
         *SYNTHETIC,
     ),
 }
@@ -82,7 +94,7 @@ def applies(dotted: str, config: Any) -> str | None:
 
     `config` is a RunConfig, or the settings by their dotted names.
     """
-    family, corpus = _about(config)
+    family, corpus, tokenizer = _about(config)
     group, _, name = dotted.partition(".")
     if group == "model":
         reads = name in READS[family] if family in READS else name not in RESNET_ONLY
@@ -90,11 +102,17 @@ def applies(dotted: str, config: Any) -> str | None:
             return Message("{network} does not read it", network=named(family))
         if name == "context" and corpus in IMAGES:
             return Message("an image has no context, and data.corpus is {corpus}", corpus=corpus)
-    if group == "data" and OWNER.get(name, corpus) != corpus:
+    if group == "data" and corpus not in READ_BY.get(name, (corpus,)):
         return Message(
             "only {owner} reads it, and data.corpus is {corpus}",
-            owner=OWNER[name],
+            owner=", ".join(READ_BY[name]),
             corpus=corpus,
+        )
+    if group == "data" and OF_TOKENIZER.get(name, tokenizer) != tokenizer:
+        return Message(
+            "only {owner} reads it, and data.tokenizer is {tokenizer}",
+            owner=OF_TOKENIZER[name],
+            tokenizer=tokenizer,
         )
     if dotted == "training.switches" and family != "transformer":
         return Message("{network} has no overrides", network=named(family))
@@ -112,13 +130,14 @@ def named(family: str) -> str:
 
 def accepted(dotted: str, words: tuple[str, ...], config: Any) -> tuple[str, ...]:
     """The `words` of a choice that the family accepts."""
-    family, _ = _about(config)
+    family, *_ = _about(config)
     refused = REFUSED.get((family, dotted), ())
     return tuple(word for word in words if word not in refused)
 
 
 def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) -> dict[str, Any]:
-    """Further settings that have to change after `changed` (family or corpus) did, by dotted name.
+    """Further settings that have to change after `changed` did, by dotted name: the family, the
+    corpus or the tokenizer.
 
     Settings that no longer apply go back to their defaults, words that the family does not take
     become its own.
@@ -129,7 +148,7 @@ def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) 
     now = dict(values)
     if now["data.corpus"] in REFUSED.get((family, "data.corpus"), ()):
         now["data.corpus"] = OWN_CORPUS.get(family, defaults["data.corpus"])
-        now["data.path"] = None
+        now["data.path"] = now["data.dataset"] = None
     if changed == "model.family" and family in OWN_NORM and now["model.norm"] != "none":
         now["model.norm"] = OWN_NORM[family]
     for dotted, default in defaults.items():
@@ -145,7 +164,7 @@ def adapt(values: Mapping[str, Any], defaults: Mapping[str, Any], changed: str) 
 
 def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, str]]:
     """The settings of a group that the family refuses: the field, and what would be accepted."""
-    family, _ = _about(about)
+    family, *_ = _about(about)
     for name, field in type(settings).model_fields.items():
         dotted, value = f"{group}.{name}", getattr(settings, name)
         default = field.get_default(call_default_factory=True)
@@ -176,7 +195,12 @@ def misfits(group: str, settings: BaseModel, about: Any) -> Iterator[tuple[str, 
             )
 
 
-def _about(config: Any) -> tuple[str, str]:
+def _about(config: Any) -> tuple[str, str, str]:
+    """Family, corpus and tokenizer."""
     if isinstance(config, Mapping):
-        return str(config["model.family"]), str(config["data.corpus"])
-    return config.model.family, config.data.corpus
+        return (
+            str(config["model.family"]),
+            str(config["data.corpus"]),
+            str(config.get("data.tokenizer", "characters")),
+        )
+    return config.model.family, config.data.corpus, config.data.tokenizer

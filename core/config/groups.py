@@ -15,6 +15,7 @@ Corpus = Literal[
     "python-reference",
     "tiny-shakespeare",
     "file",
+    "dataset",
     "repeat",
     "copy",
     "sort",
@@ -26,9 +27,18 @@ Corpus = Literal[
     "fashion-mnist",
     "cifar-10",
 ]
+Tokenizer = Literal["characters", "bytes", "bpe", "file", "tiktoken"]
+Encoding = Literal["gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base"]
 Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+
+# A field that says by itself what another one has to be: (that field, its word).
+NAMED: dict[str, tuple[str, str]] = {
+    "path": ("corpus", "file"),
+    "dataset": ("corpus", "dataset"),
+    "tokenizer_file": ("tokenizer", "file"),
+}
 
 
 def _told() -> str:
@@ -42,13 +52,80 @@ class DataConfig(Group):
         "python-reference",
         "Corpus",
         "python-reference: Python's language reference, part of every Python. tiny-shakespeare:"
-        " downloaded once (1.1 MB). file: a UTF-8 text file of your own. Tasks, drawn without end,"
+        " downloaded once (1.1 MB). file: a UTF-8 text file of your own, or a folder of them."
+        " dataset: one by name, read with the library `datasets`. Tasks, drawn without end,"
         f" whose optimal loss is known: {_told()}. Images: digits, 1,797 of"
         " 8×8 pixels, part of scikit-learn; fashion-mnist (31 MB) and cifar-10 (170 MB),"
         " downloaded once.",
     )
     path: str | None = setting(
-        None, "Text file", "Path of your own text file, with corpus `file`.", "path"
+        None,
+        "Text file",
+        "Path of your own text, with corpus `file`: a text file or JSONL, also packed as .gz,"
+        " Parquet, a folder with such files, or a pattern such as `texts/*.jsonl`. It may be larger"
+        " than the memory.",
+        "path",
+    )
+    dataset: str | None = setting(
+        None,
+        "Dataset",
+        "Of corpus `dataset`: a name on the Hugging Face hub, with a configuration after a colon,"
+        " such as roneneldan/TinyStories, Salesforce/wikitext:wikitext-2-raw-v1,"
+        " wikimedia/wikipedia:20231101.simple, allenai/c4:en or HuggingFaceFW/fineweb:sample-10BT;"
+        " or a dataset folder of your own.",
+        "name",
+        max_length=400,
+    )
+    split: str = setting(
+        "train",
+        "Split",
+        "Of corpus `dataset`: which part of it is read.",
+        min_length=1,
+        max_length=100,
+    )
+    column: str = setting(
+        "",
+        "Column",
+        "Of JSONL, Parquet and datasets: the field that holds the text; empty takes `text`, or the"
+        " only field that holds text.",
+        max_length=200,
+    )
+    megabytes: int = setting(
+        1000,
+        "At most",
+        "Of corpus `dataset`: how much of its text is read, from its start; 0 reads all of it,"
+        " which of C4 or FineWeb no disk holds.",
+        "MB",
+        ge=0,
+        le=10**7,
+    )
+    tokenizer: Tokenizer = setting(
+        "characters",
+        "Tokenizer",
+        "What a text is cut into. characters: the letters that occur in it. bytes: those of"
+        " UTF-8, 256 in all. bpe: byte-pair encoding, learned from the text. file: a"
+        " `tokenizer.json`. tiktoken: one of OpenAI's encodings. Losses per token of different"
+        " tokenizers do not compare; bits per byte do.",
+    )
+    vocabulary: int = setting(
+        2048,
+        "Vocabulary",
+        "Of tokenizer `bpe`: how many tokens it learns at most, the 256 bytes among them.",
+        "tokens",
+        ge=257,
+        le=200_000,
+    )
+    tokenizer_file: str | None = setting(
+        None,
+        "Tokenizer file",
+        "Of tokenizer `file`: path of a `tokenizer.json`, as the library `tokenizers` writes it.",
+        "path",
+    )
+    encoding: Encoding = setting(
+        "gpt2",
+        "Encoding",
+        "Of tokenizer `tiktoken`: GPT-2's 50,257 tokens, or those of a later model; downloaded"
+        " once.",
     )
     modulus: int = setting(
         23,
@@ -99,12 +176,15 @@ class DataConfig(Group):
 
     @model_validator(mode="before")
     @classmethod
-    def _path_means_file(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("path") and "corpus" not in values:
-            return {**values, "corpus": "file"}
+    def _what_a_name_means(cls, values: Any) -> Any:
+        """A path means corpus `file`, a dataset's name `dataset`, where no corpus is named."""
+        if isinstance(values, dict):
+            for field, (chosen, word) in NAMED.items():
+                if values.get(field) and chosen not in values:
+                    values = {**values, chosen: word}
         return values
 
-    @field_validator("path")
+    @field_validator("path", "dataset", "tokenizer_file")
     @classmethod
     def _path_of_a_file(cls, value: Any) -> Any:
         if value and "\0" in value:
@@ -122,6 +202,26 @@ class DataConfig(Group):
                     " path together with corpus file, or none with {others}",
                     field="path",
                     others=", ".join(c for c in get_args(Corpus) if c != "file"),
+                )
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_with_their_words(self) -> DataConfig:
+        if (self.corpus == "dataset") != bool(self.dataset):
+            raise refusal(
+                Message(
+                    "{field}: corpus `dataset` needs a name and only `dataset` takes one; accepted:"
+                    " a name or a folder together with corpus dataset",
+                    field="dataset",
+                )
+            )
+        if (self.tokenizer == "file") != bool(self.tokenizer_file):
+            raise refusal(
+                Message(
+                    "{field}: tokenizer `file` needs a path and only `file` takes one; accepted:"
+                    " the path of a tokenizer.json together with tokenizer file",
+                    field="tokenizer_file",
                 )
             )
         return self

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from core.config.families import adapt
+from core.config.groups import NAMED
 from core.config.model import ModelConfig
 from core.config.rules import conflicts
 from core.config.run import RunConfig, choices
@@ -24,7 +25,7 @@ def resolve(values: Mapping[str, Any], changed: str) -> dict[str, Any]:
     No placement means no norm, both ways; a scaling brings the placement that it needs, and a
     placement that a scaling can't have sends the scaling back.
     """
-    if changed in ("model.family", "data.corpus"):
+    if changed in ("model.family", "data.corpus", "data.tokenizer"):
         return adapt(values, DEFAULTS, changed)
     if values["model.family"] == "resnet":
         return {}
@@ -46,6 +47,21 @@ def resolve(values: Mapping[str, Any], changed: str) -> dict[str, Any]:
             now["model.final_norm"] = "auto"
         now["model.qk_norm"], now["model.embedding_norm"] = "off", False
     return {dotted: value for dotted, value in now.items() if value != values[dotted]}
+
+
+def named(values: Mapping[str, Any], typed: Collection[str]) -> dict[str, Any]:
+    """What names that were `typed` say of other settings, by dotted name: a path of its corpus.
+
+    A name that belongs to what is no longer chosen goes.
+    """
+    found: dict[str, Any] = {}
+    for field, (other, word) in NAMED.items():
+        own, chosen = f"data.{field}", f"data.{other}"
+        if own in typed and values.get(own) and chosen not in typed:
+            found[chosen] = word
+        elif chosen in typed and values[chosen] != word and own not in typed:
+            found[own] = None
+    return found
 
 
 def impossible(values: Mapping[str, Any], field: str) -> dict[str, str]:

@@ -57,9 +57,8 @@ class RunConfig(Group):
 
     @model_validator(mode="after")
     def _possible_together(self) -> RunConfig:
-        about = {"model.family": self.model.family, "data.corpus": self.data.corpus}
         for group in ("model", "data", "training", "probes"):
-            for field, sentence in misfits(group, getattr(self, group), about):
+            for field, sentence in misfits(group, getattr(self, group), self):
                 raise refusal(
                     Message("{field}: {sentence}", field=f"{group}.{field}", sentence=sentence)
                 )

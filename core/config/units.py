@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.config.families import IMAGES
+from core.config.tasks import SYNTHETIC
 from core.language import Message, mark
 
 
@@ -35,6 +37,21 @@ UNITS = {
         mark("single tokens"),
         mark("token frequencies"),
         mark("task's token"),
+        mark("unigram entropy"),
+    ),
+    "byte": _unit(
+        mark("byte"),
+        mark("single bytes"),
+        mark("byte frequencies"),
+        mark("text's byte"),
+        mark("unigram entropy"),
+    ),
+    # Tokens of a text, of one or more characters each.
+    "subword": _unit(
+        mark("token"),
+        mark("single tokens"),
+        mark("token frequencies"),
+        mark("text's token"),
         mark("unigram entropy"),
     ),
     # Of tasks whose targets do not occur alike at all places, or of which only answers count.
@@ -68,6 +85,20 @@ def unit(name: object, words: object = None) -> Unit:
     Runs of before there were images have characters.
     """
     return UNITS.get(str(words)) or UNITS.get(str(name), UNITS["character"])
+
+
+def predicted_of(
+    corpus: Mapping[str, object], data_corpus: object, tokenizer: object = "characters"
+) -> str:
+    """What a run predicts, a key of `UNITS`: as its corpus.json says, else as its settings do."""
+    known = str(corpus.get("unit", ""))
+    if known in UNITS:
+        return known
+    if data_corpus in IMAGES:
+        return "image"
+    if data_corpus in SYNTHETIC:
+        return "token"
+    return {"characters": "character", "bytes": "byte"}.get(str(tokenizer), "token")
 
 
 def corpus_unit(corpus: Mapping[str, object]) -> Unit:

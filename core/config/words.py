@@ -11,6 +11,8 @@ from core.config.alike import FORK, SCHEDULE
 from core.config.run import settings
 from core.language import Message, mark
 
+PATHS = ("data.path", "data.tokenizer_file")
+
 
 def format_value(value: Any, empty: str = "none", grouped: bool = False) -> str:
     """A setting's value as people read it: `on`, `0.001`, `1: norm=rms`, layers counted from 1.
@@ -30,7 +32,7 @@ def format_value(value: Any, empty: str = "none", grouped: bool = False) -> str:
 
 def file_name(dotted: str, value: Any) -> Any:
     """An own text's path as its file's name: where the server keeps it helps nobody."""
-    return PurePath(str(value)).name if dotted == "data.path" and value else value
+    return PurePath(str(value)).name if dotted in PATHS and value else value
 
 
 def title_of(dotted: str) -> str:

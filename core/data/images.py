@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.config import IMAGES, Shape
 from core.data.downloads import CorpusError, Download
-from core.data.tokenizers import cross_entropy
+from core.data.tokenizers import counted, cross_entropy
 from core.language import Message
 
 Pixels = NDArray[np.uint8]
@@ -103,6 +103,7 @@ def load_images(corpus: str) -> Images:
     """The images of a corpus. Raises :class:`CorpusError`."""
     sha, train, train_labels, test, test_labels = READERS[corpus]()
     classes = int(max(train_labels.max(), test_labels.max())) + 1
+    counts = counted(train_labels, classes)
     of_channel = (0, 2, 3)
     mean = train.mean(of_channel, dtype=np.float64)
     # One channel at a time: 50,000 colour images as float64 would be a gigabyte.
@@ -115,8 +116,8 @@ def load_images(corpus: str) -> Images:
         test,
         test_labels,
         classes,
-        cross_entropy(train_labels, train_labels, classes),
-        cross_entropy(test_labels, train_labels, classes),
+        cross_entropy(counts, counts),
+        cross_entropy(counted(test_labels, classes), counts),
         mean.astype(np.float32)[:, None, None],
         std.astype(np.float32)[:, None, None],
     )

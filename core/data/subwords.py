@@ -1,4 +1,4 @@
-"""Subword tokens as a pretrained model has them: a `tokenizer.json` of the `tokenizers` library.
+"""Subword tokens, a pretrained model's or learned here: a `tokenizer.json` of `tokenizers`.
 
 The library is an extra, imported late; the file is data and runs no code.
 """
@@ -19,6 +19,7 @@ from core.files import read_bytes, replacing, signature
 from core.language import Message
 
 FILE = "subwords.json"  # in a run's directory
+BYTES_AT_ONCE = 2**16  # tokens whose text is made at once
 KIND = "subwords"  # what the run's tokenizer.json says
 
 
@@ -35,6 +36,7 @@ class Subwords:
 
     def __init__(self, content: bytes, size: int | None = None) -> None:
         """Raises TokenizerError without the library, or for a file that it can't read."""
+        self.content = content
         self._tokenizer = _read(content)
         known = self._tokenizer.get_vocab_size(with_added_tokens=True)
         self.size = known if size is None else size
@@ -74,6 +76,16 @@ class Subwords:
         """The text of each index."""
         return [self.alphabet[i] for i in ids]
 
+    def bytes_of(self, ids: np.ndarray) -> int:
+        """How many bytes of UTF-8 the text of these tokens has, (n,)."""
+        parts = (ids[i : i + BYTES_AT_ONCE].tolist() for i in range(0, len(ids), BYTES_AT_ONCE))
+        return sum(len(self.decode(part, special=False).encode()) for part in parts)
+
+    def encode_all(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The tokens of each of many texts, without those around them, on all cores."""
+        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(one.ids, np.uint32) for one in found]
+
     def corpus(self, text: str, sha: str, folder: Path) -> np.ndarray:
         """The tokens of a long text (n,) uint32, kept in `folder`."""
         key = hashlib.sha256(f"{sha} {self.sha256}".encode()).hexdigest()
@@ -110,13 +122,14 @@ def subwords_in(folder: Path, size: int | None) -> Subwords:
 
 
 @functools.lru_cache(maxsize=1)
-def _library() -> Any:
+def library() -> Any:
+    """The library `tokenizers`. Raises TokenizerError where it is missing."""
     try:
         import tokenizers
     except ImportError as error:
         raise TokenizerError(
             Message(
-                "a pretrained model's tokens need the library `tokenizers`; install it with"
+                "subword tokens need the library `tokenizers`; install it with"
                 " `pip install tokenizers`"
             )
         ) from error
@@ -125,7 +138,7 @@ def _library() -> Any:
 
 def _read(content: bytes) -> Any:
     try:
-        found = _library().Tokenizer.from_buffer(content)
+        found = library().Tokenizer.from_buffer(content)
     except TokenizerError:
         raise
     except Exception as error:  # the library raises Exception itself

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from core.data.batches import Batches, evaluation_windows
-from core.data.tokenizers import Tokens, log_frequencies
+from core.data.subwords import Subwords
+from core.data.tokenizers import (
+    ByteTokenizer,
+    CharacterTokenizer,
+    Tokenizer,
+    Tokens,
+    cross_entropy,
+    log_frequencies,
+    log_shares,
+)
 
 TRAINING_SHARE = 0.9
 
@@ -57,6 +67,19 @@ class Text:
     unigram_validation: float
 
     unit = "character"
+    # A key of `core.config.units`, where the unit's own words are not right.
+    words: ClassVar[str | None] = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts other texts as this one is cut."""
+        return CharacterTokenizer("".join(self.tokens.alphabet))
+
+    @cached_property
+    def bytes_per_token(self) -> float | None:
+        """Bytes of UTF-8 that a token of the held-out part stands for, in the mean; None of tasks,
+        which are no text."""
+        return self.tokenizer.bytes_of(self.validation) / len(self.validation)
 
     @property
     def length(self) -> int:
@@ -97,7 +120,8 @@ class Text:
 
     def baseline(self, context: int, last: bool = False) -> Baseline:
         """The training part's frequencies; `last`: of a network that predicts the last token."""
-        return Baseline(self.log_unigram[None], self.unigram_entropy, self.unigram_validation)
+        entropies = self.unigram_entropy, self.unigram_validation
+        return Baseline(self.log_unigram[None], *entropies, self.words)
 
     def optimal(self, context: int, last: bool = False) -> float | None:
         """The lowest mean loss that any network can have, in nats.
@@ -108,7 +132,81 @@ class Text:
         return None
 
 
+@dataclass(frozen=True)
 class SubwordText(Text):
     """A corpus in the tokens of a pretrained model; entropies are per token, too."""
 
+    own: Subwords = field(kw_only=True)
+
     unit = "token"
+    words = "subword"
+
+    @property
+    def tokenizer(self) -> Subwords:
+        """The model's."""
+        return self.own
+
+
+@dataclass(frozen=True)
+class PreparedText(Text):
+    """A corpus whose tokens lie on the disk, of any tokenizer; what has to be counted is known.
+
+    `counts` (V,) are those of the training part.
+    """
+
+    own: Tokenizer = field(kw_only=True)
+    counts: np.ndarray = field(kw_only=True)
+    held_out_bytes: int = field(kw_only=True)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        sha: str,
+        tokens: Tokens,
+        own: Tokenizer,
+        counts: np.ndarray,
+        held_out_bytes: int,
+    ) -> PreparedText:
+        """From the counts of both parts, (2, V)."""
+        training, validation = counts
+        entropies = cross_entropy(training, training), cross_entropy(validation, training)
+        return cls(name, sha, tokens, *entropies, own=own, counts=training,
+                   held_out_bytes=held_out_bytes)  # fmt: skip
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What it was cut with."""
+        return self.own
+
+    @property
+    def vocabulary(self) -> int:
+        """Size of the alphabet, V."""
+        return len(self.counts)
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        """What one of its tokens is."""
+        return unit_of(self.own)
+
+    @property
+    def words(self) -> str | None:  # type: ignore[override]
+        """`subword` where it has these."""
+        return "subword" if isinstance(self.own, Subwords) else None
+
+    @cached_property
+    def bytes_per_token(self) -> float | None:
+        """Bytes of UTF-8 that a token of the held-out part stands for, in the mean."""
+        return self.held_out_bytes / len(self.validation)
+
+    @property
+    def log_unigram(self) -> np.ndarray:
+        """Natural logarithm of each token's share in the training part, (V,)."""
+        return log_shares(self.counts)
+
+
+def unit_of(tokenizer: Tokenizer) -> str:
+    """What one of its tokens is called, a key of `core.config.units`."""
+    if isinstance(tokenizer, ByteTokenizer):
+        return "byte"
+    return "character" if isinstance(tokenizer, CharacterTokenizer) else "token"

@@ -1,4 +1,4 @@
-"""Characters as tokens, with the corpus's own alphabet."""
+"""Characters as tokens, with the corpus's own alphabet, and bytes; what every tokenizer can do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,30 @@ from core.files import write_atomically
 from core.language import Message
 
 MOST_LETTERS = 2**16
+AT_ONCE = 2**22  # tokens that are counted at once: a corpus may be larger than the memory
+
+
+class Tokenizer(Protocol):
+    """Text to indices and back. `alphabet` has the text of each token by its index."""
+
+    @property
+    def alphabet(self) -> Sequence[str]:
+        """The text of every token; U+FFFD of one that is a part of a character."""
+
+    def encode(self, text: str) -> list[int]:
+        """The indices of a text's tokens, with those that the model wants around it."""
+
+    def known(self, text: str) -> str:
+        """`text` without what has no token."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the indices."""
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each index."""
+
+    def bytes_of(self, ids: np.ndarray) -> int:
+        """How many bytes of UTF-8 these tokens are, (n,)."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +66,44 @@ class CharacterTokenizer:
         letters = set(self.alphabet)
         return "".join(c for c in text if c in letters)
 
-    def decode(self, ids: list[int]) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         """The text of the indices."""
         return "".join(self.alphabet[i] for i in ids)
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each index."""
+        return [self.alphabet[i] for i in ids]
+
+    def bytes_of(self, ids: np.ndarray) -> int:
+        """How many bytes of UTF-8 these characters are, (n,)."""
+        sizes = np.array([len(letter.encode()) for letter in self.alphabet])
+        return int(counted(ids, len(self.alphabet)) @ sizes)
+
+
+class ByteTokenizer:
+    """The 256 bytes of UTF-8; every text has tokens, and most characters of English have one."""
+
+    alphabet = "".join(chr(i) if i < 128 else "\ufffd" for i in range(256))
+
+    def encode(self, text: str) -> list[int]:
+        """The bytes of a text."""
+        return list(text.encode())
+
+    def known(self, text: str) -> str:
+        """All of it."""
+        return text
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the bytes; U+FFFD where they are no UTF-8."""
+        return bytes(ids).decode(errors="replace")
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The character of each byte, U+FFFD of one that is only a part of a character."""
+        return [self.alphabet[i] for i in ids]
+
+    def bytes_of(self, ids: np.ndarray) -> int:
+        """As many as there are."""
+        return len(ids)
 
 
 def encode(text: str, sha: str, folder: Path) -> Tokens:
@@ -78,14 +138,26 @@ def encode(text: str, sha: str, folder: Path) -> Tokens:
     return Tokens(ids, alphabet)
 
 
-def log_frequencies(ids: np.ndarray, vocabulary: int) -> np.ndarray:
-    """Natural logarithm of each token's share in `ids` (V,); a token that is absent counts once."""
-    counts = np.bincount(ids, minlength=vocabulary).astype(np.float64)
-    logarithms: np.ndarray = np.log(np.maximum(counts, 1) / counts.sum())
+def counted(ids: np.ndarray, vocabulary: int) -> np.ndarray:
+    """How often each token occurs in `ids` (n,), a part of them at a time, (V,) int64."""
+    found = np.zeros(vocabulary, np.int64)
+    for start in range(0, len(ids), AT_ONCE):
+        found += np.bincount(ids[start : start + AT_ONCE], minlength=vocabulary)
+    return found
+
+
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """Natural logarithm of each token's share, from counts (V,); one that is absent counts once."""
+    known = counts.astype(np.float64)
+    logarithms: np.ndarray = np.log(np.maximum(known, 1) / known.sum())
     return logarithms
 
 
-def cross_entropy(ids: np.ndarray, under: np.ndarray, vocabulary: int) -> float:
-    """Mean nats per token of `ids` under the frequencies of `under`."""
-    counts = np.bincount(ids, minlength=vocabulary)
-    return float(-(counts @ log_frequencies(under, vocabulary)) / counts.sum())
+def log_frequencies(ids: np.ndarray, vocabulary: int) -> np.ndarray:
+    """`log_shares` of the tokens of `ids`, (V,)."""
+    return log_shares(counted(ids, vocabulary))
+
+
+def cross_entropy(counts: np.ndarray, under: np.ndarray) -> float:
+    """Mean nats per token of these counts (V,) under the frequencies of others, (V,)."""
+    return float(-(counts @ log_shares(under)) / counts.sum())

@@ -24,7 +24,7 @@ def letters(config: RunConfig, read: bool = True) -> int | None:
     Without `read` a text of one's own is not opened, and some number of letters assumed.
     """
     # What is known without reading is exact.
-    return vocabulary(config, read=read and config.data.path is not None)[0]
+    return vocabulary(config, read=read and bool(config.data.path))[0]
 
 
 def needed(config: RunConfig, kind: DeviceKind) -> int:

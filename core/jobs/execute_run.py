@@ -30,6 +30,7 @@ from core.runs.status import Order, State, receive
 from core.training.devices import choose_device, is_out_of_memory
 from core.training.optimizers import build_optimizer
 from core.training.pauses import in_megabytes
+from core.training.preparing import StoppedEarlyError
 from core.training.trainer import Trainer
 
 Watch = Callable[[Status], None]
@@ -141,6 +142,9 @@ def _train(run: Run, control: FileControl, watch: Watch) -> State:
                 if not _wait_for_room(run, control, watch):
                     return "stopped"
         return trainer.train()
+    except StoppedEarlyError:
+        state = "stopped"
+        sentence = Message("it was stopped while its corpus was prepared")
     except Exception as error:
         if is_out_of_memory(error):
             state = "out_of_memory"

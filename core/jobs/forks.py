@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.config import RunConfig
+from core.config import DataConfig, RunConfig
 from core.config.fork_point import ForkPoint
 from core.data.corpora import load_text
 from core.data.downloads import CorpusError
@@ -92,7 +92,9 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
     if config.data == start.config.data or config.image is not None:
         return
     try:
-        theirs, own = (load_text(one.data).tokens.alphabet for one in (start.config, config))
+        if _same_tokens(start.config.data, config.data):
+            return
+        theirs, own = (load_text(one.data).tokenizer.alphabet for one in (start.config, config))
     except CorpusError as error:
         raise RunError(Message("data.corpus: {why}", why=error)) from error
     if theirs != own:
@@ -107,6 +109,14 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
                 run=start.name,
             )
         )
+
+
+def _same_tokens(theirs: DataConfig, own: DataConfig) -> bool:
+    """Whether two texts are cut by one tokenizer that knows every text; none is read for it."""
+    cut = ("tokenizer", "tokenizer_file", "encoding")
+    return own.tokenizer in ("bytes", "file", "tiktoken") and all(
+        getattr(theirs, field) == getattr(own, field) for field in cut
+    )
 
 
 def named(text: str) -> tuple[str, int | None]:

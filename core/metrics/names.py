@@ -23,6 +23,7 @@ STATISTICS = {
 # Units by how a metric's name begins; the first that fits. {per}: what a loss in nats is for.
 UNITS = {
     "loss/": "nats per {per}",
+    "bits_per_byte/": "bits per byte",
     "accuracy/": "accuracy",
     "grad_norm/": "gradient norm",
     "update_ratio/": "update / weight",
@@ -39,6 +40,7 @@ UNITS = {
 # What is said beside the title in place of the unit, where the title is the unit.
 NOTES = {
     "accuracy": "share of images",
+    "bits_per_byte": "of the held-out text",
     "learning_rate": "per step",
     "grad_norm": "before clipping",
 }
@@ -46,6 +48,7 @@ TITLES = {
     "loss/train": "Training loss",
     "loss/validation": "Validation loss",
     "loss/unigram": "Loss of frequencies alone",
+    "bits_per_byte/validation": "Bits per byte",
     "grad_norm/total": "Gradient norm",
     "grad_norm/embed": "Gradient norm of the embedding",
     "grad_norm/head": "Gradient norm of the output layer",
@@ -109,10 +112,10 @@ def title_of(metric: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def predicted(images: Iterable[bool]) -> str:
-    """The word for one prediction, whose loss is in nats: `character` where all runs read text,
-    `image` where all read images, else `prediction`. `images` says it of each run."""
-    found = {"image" if one else "character" for one in images}
+def predicted(units: Iterable[str]) -> str:
+    """The word for one prediction, whose loss is in nats: `character`, `token`, `byte` or `image`
+    where that is the unit of all runs, else `prediction`."""
+    found = set(units)
     return found.pop() if len(found) == 1 else "prediction"
 
 

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from core.cache import Cache
 from core.files import Signature, names_stamp
 from core.language import Message
+from core.metrics.derived import BITS_PER_BYTE, Sources, sources
 from core.metrics.downsample import Steps
 from core.metrics.segment import CADENCES, SegmentFile, file_name, is_newer, read_schema
 
+DERIVED = {BITS_PER_BYTE}
 Columns = dict[str, NDArray[np.generic]]
 
 
@@ -83,7 +85,13 @@ class Segments:
         found: dict[str, int] = {}
         for number in self.numbers(cadence):
             found |= _widths(f"{self.path}/{file_name(cadence, number)}")
-        return found
+        made = self.derived if found else {}
+        return found | {name: found[of] for name, (of, _) in made.items() if of in found}
+
+    @property
+    def derived(self) -> Sources:
+        """The metrics that are made of others as they are read."""
+        return sources(self.path.parent)
 
     def read(self, cadence: str, names: Iterable[str]) -> Rows:
         """All rows of some columns of a cadence, as they are now."""
@@ -189,11 +197,20 @@ class Reader:
 
     def _rows(self, file: SegmentFile, known: int) -> tuple[Steps, Columns]:
         """New rows of a file, of which the first `known` were given out before."""
-        found = file.read(["step", *self.names])
+        made = self.segments.derived if DERIVED.intersection(self.names) else {}
+        source = {name: made.get(name, (name, 1.0)) for name in self.names}
+        found = file.read(["step", *dict.fromkeys(of for of, _ in source.values())])
         if "step" not in found:
             return np.zeros(0, np.int64), {}
         steps = np.concatenate(found["step"]).astype(np.int64)[known:]
-        return steps, {n: self._column(found.get(n), n, known, len(steps)) for n in self.names}
+        columns = {
+            name: self._column(found.get(of), name, known, len(steps))
+            for name, (of, _) in source.items()
+        }
+        for name, (of, factor) in source.items():
+            if of != name:
+                columns[name] = np.multiply(columns[name], factor)
+        return steps, columns
 
     def _column(
         self, parts: list[NDArray[np.generic]] | None, name: str, known: int, rows: int

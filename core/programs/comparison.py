@@ -60,6 +60,9 @@ class SettingRuns:
         return len({entry.experiment for entry in self.entries})
 
 
+OF_TEXT = ("data.corpus", "data.path", "data.dataset")
+
+
 class Comparison:
     """What `core.compare` answers; a notebook shows it as a table with sentences.
 
@@ -149,9 +152,16 @@ class Comparison:
                     n=len(foreign),
                 )
             )
-        elif len({(e.flat["data.corpus"], e.flat["data.path"]) for e in self._entries}) > 1:
+        elif len({tuple(e.flat[n] for n in OF_TEXT) for e in self._entries}) > 1:
             found.append(
                 Message("Their texts differ, and losses on different texts can't be compared.")
+            )
+        elif len({entry.cut for entry in self._entries if entry.run.corpus}) > 1:
+            found.append(
+                Message(
+                    "Their tokens differ, and losses of different tokens can't be compared;"
+                    " bits_per_byte/validation can."
+                )
             )
         if len(self.settings) > 1:
             found += seeds_lacking([own.experiments for own in self.settings])

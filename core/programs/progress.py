@@ -38,6 +38,8 @@ class Bar:
     def show(self, status: Status) -> None:
         """Follow the run's state."""
         self.status = status
+        if status.state == "starting" and status.message:
+            self._bar.set_postfix_str(one_line(t(status.message)))
         self._bar.update(status.step - self._bar.n)
         for word, reader in self._readers.items():
             rows = reader.read()

@@ -22,6 +22,7 @@ from core.catalogue.summary import summary_of
 from core.config import RunConfig, choices, settings
 from core.config.alike import SEED
 from core.config.fork_point import ForkPoint
+from core.config.groups import NAMED
 from core.config.units import corpus_unit
 from core.estimate import parameters
 from core.evidence import CLAIMS, GROUPS, kept, named
@@ -63,7 +64,7 @@ MOST_RUNS = 100  # in one answer
 MOST_POINTS = 2000
 LONGEST_WAIT = 300  # seconds
 POLL_SECONDS = 0.25
-OWN_TEXT = "data.path"
+OWN_TEXT = tuple(f"data.{field}" for field in NAMED)  # which may name files of this machine
 
 
 class Reading:
@@ -422,15 +423,19 @@ class Training(Reading):
 
 
 # An own text's path and words are not the agent's to read.
-HIDDEN = ("probe_tokens", "probe_text")
+HIDDEN = ("probe_tokens", "probe_text", "probe_pieces")
 
 
 def refuse_own_text(changes: Mapping[str, Any]) -> None:
     """Raises RunError where settings name a file of this machine; a twin keeps its run's."""
-    if changes.get(OWN_TEXT):
-        raise RunError(
-            Message("data.path: files of this machine are not read here; accepted: data.corpus")
-        )
+    for name in OWN_TEXT:
+        if changes.get(name):
+            raise RunError(
+                Message(
+                    "{name}: files of this machine are not read here; accepted: data.corpus",
+                    name=name,
+                )
+            )
 
 
 def _within(name: str, value: Any, low: float, high: float) -> Any:

@@ -16,6 +16,7 @@ from core import grids
 from core.catalogue.filter_fields import meant, near
 from core.config import RunConfig, settings
 from core.config.fork_point import ForkPoint
+from core.config.groups import NAMED
 from core.data import corpora
 from core.data.downloads import CorpusError
 from core.jobs import admission, forks
@@ -134,9 +135,9 @@ def foreground(
     if "torch" not in sys.modules:
         os.environ.update(worker_environment())  # which libgomp reads when torch is imported
     try:
-        corpora.load_corpus(config)  # so that a wrong path leaves nothing behind
+        corpora.ensure(config)  # so that a wrong path leaves nothing behind
     except CorpusError as error:
-        setting = "path" if config.data.path else "corpus"
+        setting = next((field for field in NAMED if getattr(config.data, field)), "corpus")
         raise RunError(Message("data.{setting}: {why}", setting=setting, why=error)) from error
     from core.jobs.execute_run import FileControl, work
     from core.training.devices import choose_device

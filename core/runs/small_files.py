@@ -35,7 +35,7 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},
         **{"unigram_entropy": (int, float), "unigram_validation": (int, float)},
         **{"probe_text": str, "probe_tokens": list, "probe_pieces": list},
-        **{"baseline": str, "floor": (int, float)},
+        **{"baseline": str, "floor": (int, float), "bytes_per_token": (int, float)},
     },
     "tokenizer.json": {"kind": str, "alphabet": str, "size": int, "sha256": str},
     "source.json": {

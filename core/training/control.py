@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
@@ -71,16 +71,25 @@ class NullControl:
 
 
 class Steering:
-    """Turns commands into a mode. A `switch` command does not change it and goes to `on_switch`."""
+    """Turns commands into a mode. A `switch` command does not change it and goes to `on_switch`.
 
-    def __init__(self, control: RunControl, on_switch: Callable[[str], None]) -> None:
-        self.mode = Mode.RUN
+    `pending` came before there was a loop to obey them.
+    """
+
+    def __init__(
+        self,
+        control: RunControl,
+        on_switch: Callable[[str], None],
+        pending: Sequence[Order] = (),
+    ) -> None:
+        self.mode, self._pending = Mode.RUN, [*pending]
         self._control, self._on_switch = control, on_switch
 
     def poll(self) -> Mode:
         """Obey the commands that have come. Once stopping, a loop goes on to stop."""
         modes = {"pause": Mode.PAUSED, "resume": Mode.RUN, "step": Mode.STEP}
-        for order in self._control.commands():
+        pending, self._pending = self._pending, []
+        for order in (*pending, *self._control.commands()):
             if order.command == "switch":
                 self._on_switch(order.text)
             elif order.command == "stop":

@@ -19,8 +19,11 @@ from core.config import ModelConfig, RunConfig
 from core.data import corpora
 from core.data.batches import ImageBatches
 from core.data.images import Images
+from core.data.prepared import quiet
+from core.data.subwords import Subwords
 from core.data.texts import Baseline, Text
-from core.data.tokenizers import CharacterTokenizer, log_frequencies
+from core.data.tokenizers import CharacterTokenizer, Tokenizer, log_frequencies
+from core.data.vocabularies import Report
 from core.models import build_model
 from core.models.mlp import MLP
 from core.models.resnet import ResNet
@@ -70,8 +73,8 @@ class Task(ABC):
         """The fields of corpus.json beside those of the corpus itself."""
 
     @property
-    def alphabet(self) -> str | None:
-        """The tokenizer's letters; None where there is no text."""
+    def tokenizer_of_text(self) -> Tokenizer | None:
+        """What cuts a text into its tokens; None where there is no text."""
         return None
 
     def build(self, model: ModelConfig) -> Transformer | MLP | ResNet:
@@ -145,7 +148,7 @@ class LanguageTask(Task):
 
     def __init__(self, config: RunConfig, text: Text) -> None:
         super().__init__(config, text)
-        self.text, self.tokenizer = text, CharacterTokenizer("".join(text.tokens.alphabet))
+        self.text, self.tokenizer = text, text.tokenizer
         training = config.training
         self.batches = text.batches(config.model.context, training.batch_size, training.seed)
         self.known = text.baseline(config.model.context, self.last)
@@ -157,13 +160,15 @@ class LanguageTask(Task):
         windows = torch.from_numpy(self.text.windows(context))
         self.evaluation = (windows[:, :-1], self._targets(windows))  # each (N, T)
         self.per_batch = max(1, EVALUATION_BATCH // windows.shape[1])
-        self.probe_text = self._probe_text()
-        self.probe = torch.tensor([self.tokenizer.encode(self.probe_text)])  # (1, T)
+        self.probe_tokens = self._probe_tokens()
+        self.probe_text = self.tokenizer.decode(self.probe_tokens)
+        self.probe = torch.tensor([self.probe_tokens])  # (1, T)
 
-    def _probe_text(self) -> str:
+    def _probe_tokens(self) -> list[int]:
         wanted, length = self.config.probes.text, self.config.probe_length
-        probe = self.tokenizer.known(wanted)[:length]
-        return probe or self.tokenizer.decode(self.text.windows(length, 1)[0, :length].tolist())
+        wished = self.tokenizer.encode(self.tokenizer.known(wanted))[:length] if wanted else []
+        held_out: list[int] = self.text.windows(length, 1)[0, :length].tolist()
+        return wished or held_out
 
     def batch(self, step: int) -> Batch:
         """(B, T) tokens and the ones after each."""
@@ -189,19 +194,24 @@ class LanguageTask(Task):
         return int((targets != IGNORED).sum()) if self._scored is not None else targets.numel()
 
     def description(self) -> dict[str, Any]:
-        """The probe text, its tokens, and the optimal loss in nats where it is known."""
-        tokens = self.tokenizer.encode(self.probe_text)
+        """The probe text, its tokens, the bytes of a token, and the optimal loss in nats where it
+        is known."""
+        tokens = self.probe_tokens
         optimal = self.text.optimal(self.config.model.context, self.last)
-        known = {} if optimal is None else {"floor": optimal}
+        known: dict[str, Any] = {} if optimal is None else {"floor": optimal}
+        if self.text.bytes_per_token is not None:
+            known["bytes_per_token"] = self.text.bytes_per_token
+        if not isinstance(self.tokenizer, CharacterTokenizer):
+            known["probe_pieces"] = self.tokenizer.pieces(tokens)
         return {"probe_text": self.probe_text, "probe_tokens": tokens, **known}
 
     @property
-    def alphabet(self) -> str:
-        """The characters that occur in the text."""
-        return self.tokenizer.alphabet
+    def tokenizer_of_text(self) -> Tokenizer:
+        """The text's own."""
+        return self.tokenizer
 
     def sample(self, model: nn.Module) -> str:
-        """A few dozen characters that continue the start of the held-out text, or of a sequence.
+        """A few dozen tokens that continue the start of the held-out text, or of a sequence.
 
         Of a task of which only answers count, held-out sequences with the network's own answers.
         """
@@ -243,7 +253,7 @@ class WindowTask(LanguageTask):
         self.per_batch = max(1, EVALUATION_BATCH // 8)
         step = max(1, len(windows) // PROBE_EXAMPLES)
         self.probe = windows[::step][:PROBE_EXAMPLES, :-1].contiguous()  # (N, T)
-        self.probe_text = ""
+        self.probe_tokens, self.probe_text = [], ""
 
     def batch(self, step: int) -> Batch:
         """(B, T) tokens and the one after each window, (B,); the Transformer's own windows."""
@@ -298,9 +308,13 @@ class ImageTask(Task):
         return {"loss/validation": loss, "accuracy/validation": share_right}
 
 
-def task_of(config: RunConfig) -> Task:
-    """The objective of a run with these settings. Raises CorpusError."""
-    corpus = corpora.load_corpus(config)
+def task_of(config: RunConfig, report: Report = quiet, own: Subwords | None = None) -> Task:
+    """The objective of a run with these settings, in the tokens of its `own` where it has some.
+
+    `report` is told how far a corpus is that has to be prepared. Raises CorpusError, and what
+    `report` raises.
+    """
+    corpus = corpora.load_corpus(config, report, own)
     if isinstance(corpus, Images):
         return ImageTask(config, corpus)
     kinds = {"transformer": LanguageTask, "mlp": WindowTask}

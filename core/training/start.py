@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from core.data.prepared import quiet
+from core.data.run_tokenizers import keep, tokenizer_in
+from core.data.subwords import Subwords, TokenizerError
+from core.data.vocabularies import Report
 from core.files import write_json
 from core.language import Message, joined, told
 from core.models import profile
@@ -17,9 +21,17 @@ from core.training.state import TrainingState
 from core.training.timing import Pace, Stopwatch
 
 
-def known_task(run: Run, device: torch.device) -> Task:
-    """What the run learns, as its directory has known it since the first start."""
-    task = task_of(run.config)
+def known_task(run: Run, device: torch.device, report: Report = quiet) -> Task:
+    """What the run learns, as its directory has known it since the first start.
+
+    `report` is told how far a corpus is that has to be prepared. Raises RunError, CorpusError, and
+    what `report` raises.
+    """
+    try:
+        own = tokenizer_in(run.path, run.tokenizer)
+    except TokenizerError as error:
+        raise RunError(Message("run {run}: {why}", run=run.id, why=error)) from error
+    task = task_of(run.config, report, own if isinstance(own, Subwords) else None)
     corpus, known = task.corpus, run.corpus.get("sha256")
     if known not in (None, corpus.sha256):
         raise RunError(
@@ -33,8 +45,8 @@ def known_task(run: Run, device: torch.device) -> Task:
                 found=corpus.sha256[:12],
             )
         )
-    if task.alphabet is not None:
-        tokenizer = {"kind": "characters", "alphabet": task.alphabet}
+    if task.tokenizer_of_text is not None:
+        tokenizer = keep(run.path, task.tokenizer_of_text)
         write_json(run.path / "tokenizer.json", marked("tokenizer.json", tokenizer))
     write_json(run.path / "corpus.json", marked("corpus.json", task.about()))
     task.to(device)

@@ -24,6 +24,7 @@ from core.training.disk import Disk
 from core.training.metric_log import MetricLog
 from core.training.objectives import Task
 from core.training.pauses import NoRoomError, Pauses
+from core.training.preparing import Preparing
 from core.training.start import known_task, resumed
 from core.training.step import Step
 
@@ -48,7 +49,9 @@ class Trainer:
         self._report = hooks.ReportStatus(run, self.disk, self.device, watch)
         self._report.become("starting")
         processor = hooks.ShareProcessor(run, self.disk, control)
-        self.task = known_task(run, self.device)
+        preparing = Preparing(self._report, control)
+        self.task = known_task(run, self.device, preparing)
+        preparing.done()
         damaged: list[str] = []
         self.state = resumed(run, self.task, self.device, damaged)
         self.log = MetricLog(run, self.state.step, _alarms(run, self.task), self.disk)
@@ -68,7 +71,9 @@ class Trainer:
         ]
         model = self.state.model
         self._step = Step(self.config, self.task, self.device, self.log, self._hooks, model)
-        self._steering = Steering(control, lambda text: self._rewire.plan(self.state.step, text))
+        self._steering = Steering(
+            control, lambda text: self._rewire.plan(self.state.step, text), preparing.pending
+        )
         self._pauses = Pauses(self.state, control, self._steering, self._report, self.disk)
         model.train()
         self.disk.when_full = self._pauses.until_room

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.subwords import KIND, TokenizerError, subwords_in
-from core.data.tokenizers import CharacterTokenizer
+from core.data.run_tokenizers import tokenizer_in
+from core.data.subwords import TokenizerError
 from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.language import Message, mark, t
@@ -82,17 +82,14 @@ def nearest(steps: Sequence[int], wanted: int | None) -> int | None:
 
 def text_problem(run: Run, text: str) -> str:
     """Why a run can't read a text, in one sentence; empty where it can."""
-    about, context = run.tokenizer, run.config.model.context
-    if about.get("kind") == KIND:
-        try:
-            length = len(subwords_in(run.path, about.get("size")).encode(text))
-        except TokenizerError as error:
-            return t(error)
-        return "" if length <= context else _too_long(run, length)
-    alphabet = str(about.get("alphabet", ""))
-    if not alphabet:
+    context = run.config.model.context
+    try:
+        tokenizer = tokenizer_in(run.path, run.tokenizer)
+    except TokenizerError as error:
+        return t(error)
+    if tokenizer is None:
         return Message("{run} has not started: its tokens are not known yet.", run=run.name)
-    known = CharacterTokenizer(alphabet).known(text)
+    known = tokenizer.known(text)
     if len(known) < len(text):
         strange = "".join(dict.fromkeys(c for c in text if c not in known))
         return Message(
@@ -100,7 +97,8 @@ def text_problem(run: Run, text: str) -> str:
             run=run.name,
             letters=" ".join(strange[:8]),
         )
-    return "" if len(text) <= context else _too_long(run, len(text))
+    length = len(tokenizer.encode(text))
+    return "" if length <= context else _too_long(run, length)
 
 
 def _too_long(run: Run, length: int) -> str:

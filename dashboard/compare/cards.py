@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 
 import streamlit as st
 
 from core.catalogue.entry import Entry
 from core.config import RunConfig
 from core.language import mark, t
+from core.metrics.derived import BITS_PER_BYTE
 from core.runs import Run
 from dashboard import components
 from dashboard.address import page
@@ -145,10 +147,7 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
     page.read(word("compare_smooth", SMOOTHING, "0.9"))
     with cards.card("curves", height="stretch"):
         with st.container(horizontal=True, key="curve_choice", vertical_alignment="center"):
-            metric = selection(
-                "compare_metric", t("Metric"), {name: name for name in metrics},
-                label_visibility="collapsed", width=170,
-            )  # fmt: skip
+            metric = _metric(metrics, shown)
             x = pills(
                 "compare_x", "x", {axis: t(axis) for axis in AXES}, label_visibility="collapsed"
             )
@@ -163,6 +162,8 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
                     t("Smoothing"), SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
                     label_visibility="collapsed", width=74, bind="query-params",
                 )  # fmt: skip
+        if said := outcomes.told_of_units(shown.drawn, metric):
+            st.html(f'<span class="card-note">{escape(said)}</span>')
         pair = outcomes.twins(shown.drawn, choice.focus)
         components.curves(
             [],
@@ -195,6 +196,22 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
                 title=t("{a} minus {b}", a=shown.names[first.id], b=shown.names[second.id]),
                 frame=False,
             )
+
+
+def _metric(metrics: Sequence[str], shown: Listing) -> str:
+    """The metric that is drawn: losses, or bits per byte where the losses of the drawn runs do not
+    compare. What a reader chose stays."""
+    state, own = st.session_state, metrics[0]
+    if outcomes.in_bits(shown.drawn):
+        own = BITS_PER_BYTE
+    before = state.get("compare_metric_own", metrics[0])
+    if own != before and state.get("compare_metric") == before:
+        state["compare_metric"] = own
+    state["compare_metric_own"] = own
+    return selection(
+        "compare_metric", t("Metric"), {name: name for name in metrics}, own,
+        label_visibility="collapsed", width=170,
+    )  # fmt: skip
 
 
 def depth(shown: Listing) -> None:

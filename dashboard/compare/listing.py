@@ -8,10 +8,11 @@ from core.catalogue import entry as catalogue
 from core.catalogue.entry import Entry, own_settings
 from core.catalogue.filters import FilterError, parse
 from core.language import t
+from core.metrics.derived import BITS_PER_BYTE
 from dashboard.catalogue import run_names
 
 # Every run has these, from its first step on; they stand first.
-FIRST = ("loss/train", "loss/validation", "accuracy/validation", "grad_norm/total",
+FIRST = ("loss/train", "loss/validation", BITS_PER_BYTE, "accuracy/validation", "grad_norm/total",
          "learning_rate", "tokens_per_second")  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from core.config.describe import short_title
 from core.config.words import format_value
 from core.grids import SEED
 from core.language import t
+from core.metrics.derived import bits
 from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
@@ -71,15 +72,27 @@ def row(entry: Entry) -> dict[str, Any]:
     return {"id": entry.id, "kind": kind(entry), "state": entry.summary.state}
 
 
-def outcomes(entries: Sequence[Entry], held: Collection[str] = ()) -> list[Outcome]:
+def outcomes(
+    entries: Sequence[Entry], held: Collection[str] = (), in_bits: bool = False
+) -> list[Outcome]:
     """The outcome of each run, or where it stands; `held` are ids of waiting runs that are held
-    back.
+    back, `in_bits` gives losses in bits per byte.
     """
-    found = [outcome(entry.summary, entry.experiment) for entry in entries]
+    factors = [factor(entry, in_bits) for entry in entries]
+    found = [
+        outcome(entry.summary, entry.experiment, own)
+        for entry, own in zip(entries, factors, strict=True)
+    ]
     return [
         replace(one, state="paused") if entry.id in held and one.state == "queued" else one
         for entry, one in zip(entries, found, strict=True)
     ]
+
+
+def factor(entry: Entry, in_bits: bool) -> float:
+    """What a loss in nats is multiplied by: 1, or what makes it bits per byte."""
+    size = entry.bytes_per_token if in_bits else None
+    return bits(1.0, size) if size else 1.0
 
 
 def judged(

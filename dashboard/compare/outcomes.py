@@ -11,6 +11,7 @@ from core.catalogue.entry import Entry
 from core.config.units import corpus_unit
 from core.language import Message, joined, t
 from core.metrics import names as metric_names
+from core.metrics.derived import BITS_PER_BYTE
 from core.verdicts.judgement import WINDOW
 from core.verdicts.labels import BAD_KINDS, VERDICT_LABELS
 from dashboard.compare.differences import NOBODY, units
@@ -81,8 +82,30 @@ def _singles(entries: Sequence[Entry]) -> str:
 
 
 def predicts(entries: Sequence[Entry]) -> str:
-    """What a loss in nats is for: a character, an image, or a prediction of either."""
-    return metric_names.predicted(entry.image is not None for entry in entries)
+    """What a loss in nats is for: a character, a token, an image, or a prediction of several."""
+    return metric_names.predicted(entry.predicts for entry in entries)
+
+
+def is_mixed(entries: Sequence[Entry]) -> bool:
+    """Whether losses in nats of these runs are for different things, and do not compare."""
+    return len({entry.cut for entry in entries if entry.run.corpus}) > 1
+
+
+def in_bits(entries: Sequence[Entry]) -> bool:
+    """Whether bits per byte compare what losses in nats do not: texts in different tokens."""
+    begun = [entry for entry in entries if entry.run.corpus]
+    return is_mixed(begun) and all(entry.bytes_per_token for entry in begun)
+
+
+def told_of_units(entries: Sequence[Entry], metric: str) -> str:
+    """What is said beside the curves of runs whose losses do not compare; empty where they do."""
+    if metric == BITS_PER_BYTE and in_bits(entries):
+        return t("These runs cut their texts into different tokens: bits per byte compare them.")
+    if not metric.startswith("loss/") or not is_mixed(entries):
+        return ""
+    if in_bits(entries):
+        return t("Losses of different tokens do not compare; bits_per_byte/validation does.")
+    return t("Losses of different units do not compare.")
 
 
 def unit(entries: Sequence[Entry], metric: str) -> str | None:
@@ -99,7 +122,7 @@ def baseline(entries: Sequence[Entry]) -> tuple[str, float] | None:
     if any(run.origin for run in entries):  # whose is not known
         return None
     known = {round(e, 3): e for run in entries if (e := run.summary.verdict.entropy) is not None}
-    if len(known) != 1:
+    if len(known) != 1 or is_mixed(entries):
         return None
     # Where it is the same for all of them, the first one's corpus says what it is called.
     return corpus_unit(entries[0].run.corpus).entropy, known.popitem()[1]

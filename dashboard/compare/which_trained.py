@@ -13,6 +13,8 @@ from core.jobs import grids as jobs
 from core.jobs.grid_progress import goes_on, progress
 from core.jobs.queue import run_queue
 from core.language import mark, t
+from core.metrics.derived import BITS_PER_BYTE
+from core.metrics.names import unit_of
 from core.runs import RunError
 from dashboard.address.widgets import selection
 from dashboard.compare import matrix, outcomes
@@ -171,19 +173,21 @@ def view(
     down, across = settings
     rows, columns = found[down], found[across] if across else [""]
     members = [matrix.row(entry) for entry in shown]
-    entropies = [e.summary.verdict.entropy for e in shown if e.summary.verdict.entropy]
+    in_bits = outcomes.in_bits(shown)
+    entropies = [
+        known * matrix.factor(e, in_bits) for e in shown if (known := e.summary.verdict.entropy)
+    ]
+    unit = unit_of(BITS_PER_BYTE) if in_bits else outcomes.unit(shown, "loss/validation")
     return {
         "title": matrix.title(shown),
         "subtitle": matrix.subtitle(found, down, across),
-        "unit": t(
-            "final validation loss, {unit}",
-            unit=t(outcomes.unit(shown, "loss/validation") or ""),
-        ),
+        "unit": t("final validation loss, {unit}", unit=t(unit or "")),
+        "in_bits": in_bits,
         "rows": [matrix.label(down, value) for value in rows],
         "columns": [matrix.label(across, value) if across else "" for value in columns],
         "cells": matrix.judged(
             matrix.cells(shown, (down, rows), (across, columns), defined.get("impossible", ())),
-            matrix.outcomes(shown, run_queue(store()).held()),
+            matrix.outcomes(shown, run_queue(store()).held(), in_bits),
         ),
         "members": members,
         "runs": [

@@ -35,7 +35,7 @@ def own_text() -> None:
     with st.container(key="upload_field"):
         changes.file_uploader(
             t("Upload a text file"),
-            type=["txt", "md", "csv", "json", "py", "log"],
+            type=["txt", "md", "csv", "json", "py", "log", "jsonl", "ndjson"],
             key=_upload_key(),
             on_change=_keep_upload,
         )

@@ -19,6 +19,7 @@ from dashboard.lab import view
 from dashboard.lab.own_text import own_text
 from dashboard.lab.preset import changed_settings, chosen_preset, nearest_preset, preset_row
 from dashboard.lab.switch import aside, setting, what_it_does
+from dashboard.lab.tokens import tokens
 from dashboard.settings import held
 from dashboard.settings.address import arrived_settings, rewrite_address
 from dashboard.settings.form import DEFAULTS, SETTINGS, key, to_widget
@@ -114,13 +115,21 @@ def _folded(group: str) -> None:
         )
     if group == "data" and st.session_state.get("data_corpus") == "file":
         own_text()
+    if group == "data":
+        tokens()
 
 
 def summary(group: str, values: dict[str, Any]) -> str:
     """The values of a folded group in a few words."""
     v = values
     rate = f"{v['optimizer.learning_rate']:g}"
-    corpus = str(file_name("data.path", v["data.path"]) or t("file"))
+    corpus = str(v["data.corpus"])
+    if corpus == "file":
+        corpus = str(file_name("data.path", v["data.path"]) or t("file"))
+    elif corpus == "dataset":
+        corpus = str(v["data.dataset"] or t("dataset"))
+    if v["data.tokenizer"] != "characters":
+        corpus = f"{corpus} · {v['data.tokenizer']}"
     wide = t("{width} wide", width=v["model.width"])
     more = {
         "transformer": t(" · {n} heads", n=v["model.heads"]),
@@ -129,7 +138,7 @@ def summary(group: str, values: dict[str, Any]) -> str:
     every = v["probes.every"]
     return {
         "model": wide + more.get(v["model.family"], ""),
-        "data": corpus if v["data.corpus"] == "file" else v["data.corpus"],
+        "data": corpus,
         "optimizer": f"AdamW {rate}",
         "training": t(
             "{steps:,} steps · seed {seed}", steps=v["training.steps"], seed=v["training.seed"]

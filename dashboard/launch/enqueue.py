@@ -9,7 +9,7 @@ import streamlit as st
 from core import jobs
 from core.config import RunConfig
 from core.config.fork_point import ForkPoint
-from core.data.corpora import load_corpus
+from core.data.corpora import check_corpus
 from core.data.downloads import CorpusError
 from core.jobs import forks
 from core.language import t
@@ -32,8 +32,7 @@ def enqueue(
     """
     try:
         read_only.refuse()
-        if config.data.path:
-            load_corpus(config)  # an own text is first read now that somebody wants it
+        check_corpus(config)  # an own text is first read now that somebody wants it
         if fork is not None:
             forks.admit(fork, config)
         return jobs.enqueue(store(), config, name, paused, fork, **meta)

@@ -13,7 +13,7 @@ from core.config import RunConfig, accepted, applies, choices
 from core.config.describe import short_title
 from core.config.fork_point import ForkPoint
 from core.config.words import format_value, words_of
-from core.data.corpora import load_corpus
+from core.data.corpora import check_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
 from core.jobs import grids as jobs
@@ -203,9 +203,8 @@ def start(grid: Grid) -> bool:
     """Queue a grid; whether all of it could be. The matrix shows it from now on."""
     remembered = st.session_state
     try:
-        if grid.base.data.path:
-            read_only.refuse()
-            load_corpus(grid.base)  # an own text is first read now that somebody wants it
+        read_only.refuse()
+        check_corpus(grid.base)  # an own text is first read now that somebody wants it
         remembered[CHOSEN] = jobs.start(store(), grid)
     except jobs.GridStartError as error:
         remembered[CHOSEN], remembered[PROBLEM] = error.grid, t(error)

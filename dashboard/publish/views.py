@@ -14,6 +14,7 @@ from core.catalogue.entry import Entry
 from core.config.describe import short_title
 from core.jobs.inspections import Inspection
 from core.language import t
+from core.metrics.derived import BITS_PER_BYTE
 from core.metrics.names import title_of
 from dashboard import components
 from dashboard.attention import choices
@@ -130,6 +131,8 @@ def _curves(found: Told, entries: Sequence[Entry], called: run_names.Called) -> 
     found.metrics = [m for m in listing.metrics(entries) if any(_has(e, m, 0) for e in entries)]
     if not found.metrics:
         return
+    if outcomes.in_bits(entries):  # their losses do not compare
+        found.metrics.sort(key=lambda metric: metric != BITS_PER_BYTE)
     levels = {"baseline": outcomes.baseline(entries), "optimal": outcomes.optimal(entries)}
 
     def of(metric: str) -> dict[str, Any]:

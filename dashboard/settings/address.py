@@ -12,7 +12,7 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import presets
-from core.config import RunConfig, adapt, resolve
+from core.config import RunConfig, adapt, resolve, resolving
 from core.config.refusals import reason
 from core.language import Message
 from dashboard.address.param import Address, Param, Problems, among, as_text, read
@@ -86,8 +86,8 @@ def from_address(address: Address) -> tuple[dict[str, Any], Problems]:
             break
         if found.get(dotted) == "none" or (dotted == "model.scaling" and dotted in found):
             found.update(resolve({**DEFAULTS, **found}, dotted))
-    if found.get("data.path"):
-        found.setdefault("data.corpus", "file")
+    told = resolving.named({**DEFAULTS, **found}, found)
+    found |= {dotted: value for dotted, value in told.items() if value is not None}
     return found, problems
 
 

@@ -74,6 +74,10 @@ def to_config(values: dict[str, Any], name: str = "") -> tuple[RunConfig | None,
     """The settings, or None and one sentence that says what is wrong with them."""
     if values["data.corpus"] == "file" and not values["data.path"]:
         return None, Message("Choose a text file, or another corpus.")
+    if values["data.corpus"] == "dataset" and not values["data.dataset"]:
+        return None, Message("Name a dataset, or choose another corpus.")
+    if values["data.tokenizer"] == "file" and not values["data.tokenizer_file"]:
+        return None, Message("Name a tokenizer file, or choose another tokenizer.")
     for dotted in LISTS:
         if sentence := unreadable(values[dotted]):
             return None, joined([dotted, sentence], ": ")

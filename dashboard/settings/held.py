@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.config import RunConfig, overrides, resolve
+from core.config.groups import NAMED
 from dashboard.address import page
 from dashboard.settings.form import DEFAULTS, KEYS, from_widget, key, to_widget
 
@@ -53,8 +54,9 @@ def _read_widgets() -> dict[str, Any]:
 def widget_values() -> dict[str, Any]:
     """Every setting as the widgets hold it now; on other pages as they held it last."""
     values = _read_widgets() if _HELD.values is None else {**_HELD.values}
-    if values["data.corpus"] != "file":
-        values["data.path"] = None
+    for field, (chosen, word) in NAMED.items():
+        if values[f"data.{chosen}"] != word:
+            values[f"data.{field}"] = None
     return values
 
 

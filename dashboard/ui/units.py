@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.config.units import corpus_unit
+from core.config.units import corpus_unit, predicted_of
 from core.language import mark
 from core.metrics.names import baseline_of, predicted, unit_of
 from core.runs import Run
 
 
 def unit_name(runs: Sequence[Run]) -> str:
-    """What a loss in nats is for: a character, an image, or a prediction of either."""
-    return predicted(run.config.image is not None for run in runs)
+    """What a loss in nats is for: a character, a token, an image, or a prediction of several."""
+    return predicted(predicted_of(r.corpus, r.config.data.corpus, r.config.data.tokenizer)
+                     for r in runs)  # fmt: skip
 
 
 # `unit_of` puts these together.
-NATS = (mark("nats per character"), mark("nats per image"), mark("nats per prediction"))
+NATS = (
+    *(mark("nats per character"), mark("nats per token"), mark("nats per byte")),
+    *(mark("nats per image"), mark("nats per prediction")),
+)
 
 
 # Of a run from elsewhere: what its loss is measured in, only its program knows.

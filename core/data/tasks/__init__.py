@@ -71,6 +71,7 @@ class Synthetic(Text):
     task: Task = field(kw_only=True)
 
     unit = "token"
+    bytes_per_token = None
 
     @property
     def length(self) -> int:

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import presets
 from core.config import RunConfig, accepted, applies, choices, settings
-from core.config.tasks import OWNER
+from core.config.families import OF_TOKENIZER, READ_BY
 from dashboard.lab import actions, switches
 from dashboard.lab.switch import COUNTED_FROM_1
 from dashboard.launch import twins
@@ -60,14 +60,21 @@ def fresh():
     return opened()
 
 
+def shown_with(dotted):
+    """The page with what a setting belongs to: a corpus, a tokenizer, a family; None: the usual."""
+    field = dotted.removeprefix("data.")
+    if dotted == "data.path":
+        return opened(data_corpus="file")
+    if field in OF_TOKENIZER:
+        return opened(data_tokenizer=OF_TOKENIZER[field])
+    if applies(dotted, DEFAULTS) and field in READ_BY:
+        return opened(data_corpus=READ_BY[field][-1])
+    return opened(model_family="resnet") if applies(dotted, DEFAULTS) else None
+
+
 @pytest.mark.parametrize("dotted", settings())
 def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
-    if dotted == "data.path":
-        fresh = opened(data_corpus="file")
-    if task := OWNER.get(dotted.removeprefix("data.")):  # a setting of that task alone
-        fresh = opened(data_corpus=task)
-    elif applies(dotted, DEFAULTS):  # another family's own
-        fresh = opened(model_family="resnet")
+    fresh = shown_with(dotted) or fresh
     switch = widget(fresh, form.key(dotted))
     assert switch is not None
     assert switch.label == settings()[dotted].title
@@ -77,8 +84,7 @@ def test_every_setting_has_a_switch_with_its_words(fresh, dotted):
 
 @pytest.mark.parametrize("dotted", [d for d in settings() if choices(d)])
 def test_choices_are_the_configs_own_words(fresh, dotted):
-    if applies(dotted, DEFAULTS):
-        fresh = opened(model_family="resnet")
+    fresh = shown_with(dotted) or fresh
     options = widget(fresh, form.key(dotted)).options
     words = [getattr(option, "content", option) for option in options]
     family = {**DEFAULTS, "model.family": "resnet"} if dotted == "model.stem" else DEFAULTS

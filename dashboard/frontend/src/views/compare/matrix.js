@@ -92,7 +92,7 @@ export class Matrix extends Card {
     this.asking = true
     const keys = cells.map((c) => this.keyOf(c))
     try {
-      const reply = JSON.parse(await fetchText("/api/cells?" + new URLSearchParams({ cells: keys.join() })))
+      const reply = JSON.parse(await fetchText("/api/cells?" + new URLSearchParams({ cells: keys.join(), ...(this.props.in_bits ? { in_bits: "1" } : {}) })))
       keys.forEach((key, i) => this.heard.set(key, { ...cells[i], ...reply.cells[i] }))
       this.news = news
     } catch {
