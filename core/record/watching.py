@@ -122,7 +122,8 @@ class Watching:
     # Hooks
 
     def _run(self, module: nn.Module, inputs: Any) -> None:
-        self._since = True
+        if not torch.compiler.is_compiling():
+            self._since = True
 
     def _output(self, at: int) -> Callable[[nn.Module, Any, Any], None]:
         def look(module: nn.Module, inputs: Any, output: Any) -> None:

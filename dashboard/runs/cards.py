@@ -265,7 +265,7 @@ def _import_popover() -> None:
                 )
             )
             st.text_input(t("File or folder"), key="take_in_path", max_chars=1000)
-            if st.form_submit_button(t("Import"), key="take_in_runs"):
+            if changes.submit(t("Import"), key="take_in_runs"):
                 actions.take_in_named()
                 st.rerun()
 
