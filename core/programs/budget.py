@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.config import RunConfig
 from core.durations import step_work, vocabulary
 from core.language import Message
-from core.programs.shapes import BudgetLeft
+from core.programs.agent_shapes import BudgetLeft
 from core.runs import RunError
 
 RUNS, STEPS = 8, 20_000  # of a server that was not told otherwise

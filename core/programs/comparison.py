@@ -21,8 +21,8 @@ from core.config.alike import FORK, SEED
 from core.config.describe import phrase
 from core.config.units import corpus_unit
 from core.language import Message, joined, t
+from core.programs.agent_shapes import Compared, SettingCompared
 from core.programs.rows import finite
-from core.programs.shapes import Compared, SettingCompared
 from core.runs import Run, RunError
 from core.verdicts.labels import LIVE
 from core.verdicts.pair import compared

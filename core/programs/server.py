@@ -1,4 +1,5 @@
-"""The tools of :mod:`core.programs.tools` over the Model Context Protocol.
+"""What agents may read (:mod:`core.programs.reading`) and start (:mod:`core.programs.starting`)
+over the Model Context Protocol.
 
 Importing it needs the package `mcp`. The server speaks on standard input and output, so nothing
 else may be printed there.
@@ -19,15 +20,13 @@ from pydantic import Field
 
 from core.files import RefusedFileError
 from core.language import reason, told
-from core.programs.budget import Budget
-from core.programs.shapes import (
+from core.programs.agent_shapes import (
     Compared,
     EvidenceRead,
     EvidenceRow,
     PresetAbout,
     Priced,
     RunAbout,
-    RunDone,
     RunsListed,
     SeriesRead,
     SettingAbout,
@@ -35,7 +34,10 @@ from core.programs.shapes import (
     SweepRead,
     Waited,
 )
-from core.programs.tools import Reading, Training
+from core.programs.budget import Budget
+from core.programs.reading import Reading
+from core.programs.shapes import RunDone
+from core.programs.starting import Training
 from core.runs import RunStore
 
 ABOUT = """\

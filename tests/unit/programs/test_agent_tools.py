@@ -9,9 +9,10 @@ from pydantic import TypeAdapter
 
 from core.grids import GridError
 from core.language import told
-from core.programs import shapes
+from core.programs import agent_shapes as shapes
 from core.programs.budget import Budget, BudgetError
-from core.programs.tools import Reading, Training
+from core.programs.reading import Reading
+from core.programs.starting import Training
 from core.runs import RunError, RunStore
 from tests.conftest import SMALL, small
 from tests.fake_runs import checkpoint, finished
@@ -159,7 +160,7 @@ def test_what_can_not_be_queued_is_given_back(
     def full(*_: object, **__: object) -> None:
         raise RunError("the disk is full")
 
-    monkeypatch.setattr("core.programs.tools.enqueue", full)
+    monkeypatch.setattr("core.programs.starting.enqueue", full)
     with pytest.raises(RunError, match="full"):
         tools.start_run(SMALL)
     assert tools.budget.left["runs"] == 4

@@ -1,8 +1,8 @@
 """What an agent may ask of the lab, as plain functions: :mod:`core.programs.server` offers them.
 
-Nothing here knows the protocol. What only reads is in `Reading`; `Training` starts runs too, and
-counts them off a budget. Names, notes and texts of runs were written by people: they are data.
-Every refusal is a RunError, or another ValueError, with one sentence.
+Nothing here knows the protocol. What starts runs is in :mod:`core.programs.starting`. Names, notes
+and texts of runs were written by people: they are data. Every refusal is a RunError, or another
+ValueError, with one sentence.
 """
 
 from __future__ import annotations
@@ -12,31 +12,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic.fields import FieldInfo
 
-from core import durations, grids, presets
+from core import durations, grids
 from core.catalogue import filters
 from core.catalogue.entry import Entry
 from core.catalogue.index import entries, of_run, problems
 from core.catalogue.summary import summary_of
-from core.config import RunConfig, choices, settings
+from core.config import RunConfig, settings
 from core.config.alike import SEED
 from core.config.fork_point import ForkPoint
 from core.config.groups import NAMED
 from core.config.units import corpus_unit
 from core.estimate import parameters
-from core.evidence import CLAIMS, GROUPS, kept, named
-from core.evidence.words import expected_and_measured, measured_where
 from core.grids import settled
-from core.jobs import control, enqueue, forks
+from core.jobs import forks
 from core.jobs import grids as grid_jobs
 from core.jobs.grid_progress import progress
 from core.language import Message, joined
 from core.metrics.names import title_of, unit_of
-from core.programs.budget import Budget, work
-from core.programs.comparison import Comparison, seeds_lacking
-from core.programs.rows import finite, grid_results, trained, verdict
-from core.programs.shapes import (
+from core.programs.agent_shapes import (
     BudgetLeft,
     Compared,
     EvidenceRead,
@@ -44,18 +38,20 @@ from core.programs.shapes import (
     PresetAbout,
     Priced,
     RunAbout,
-    RunDone,
     RunListed,
     RunsListed,
     SeriesRead,
     SettingAbout,
-    Settings,
-    Started,
     SweepRead,
     Waited,
 )
+from core.programs.budget import work
+from core.programs.comparison import Comparison, seeds_lacking
+from core.programs.knowledge import evidence_of, evidence_rows, presets_about, settings_about
+from core.programs.rows import finite, grid_results, trained, verdict
+from core.programs.shapes import Settings
 from core.programs.training import find
-from core.runs import Run, RunError, RunStore, describe
+from core.runs import Run, RunError, RunStore
 from core.runs.status import ENDED
 from core.verdicts.advice import next_steps
 from core.verdicts.measured import measure
@@ -199,68 +195,19 @@ class Reading:
 
     def list_settings(self, find: str = "") -> list[SettingAbout]:
         """Settings whose name or help holds a word; all where none is given."""
-        return [
-            _setting(dotted, field)
-            for dotted, field in settings().items()
-            if find.lower() in f"{dotted} {field.title} {field.description}".lower()
-        ]
+        return settings_about(find)
 
     def list_presets(self) -> list[PresetAbout]:
         """Named settings."""
-        defaults = RunConfig().flat()
-        found = [presets.load(name) for name in presets.names()]
-        return [
-            {
-                "name": one.name,
-                "title": one.title,
-                "summary": one.summary,
-                "settings": {n: v for n, v in one.config.flat().items() if v != defaults[n]},
-            }
-            for one in found
-        ]
+        return presets_about()
 
     def list_evidence(self, group: str = "") -> list[EvidenceRow]:
         """Published claims and whether they hold here."""
-        if group and group not in GROUPS:
-            raise RunError(
-                Message("group: there is no {group!r}; accepted: {known}", group=group,
-                        known=", ".join(GROUPS))
-            )  # fmt: skip
-        return [_evidence_row(self.store, one) for one in CLAIMS if group in ("", one.group)]
+        return evidence_rows(self.store, group)
 
     def read_evidence(self, claim: str) -> EvidenceRead:
         """One claim with its numbers, by seed."""
-        (one,) = named([claim])
-        here = kept.here(self.store.root, one)
-        record = here or kept.shipped(one)
-        rows = expected_and_measured(one, record) if record else []
-        quantities = zip(one.quantities, rows, strict=True) if rows else ()
-        seeds = list(record.seeds) if record else []
-        return {
-            **_evidence_row(self.store, one),
-            "link": one.paper.link,
-            "where": str(one.where),
-            "setting": str(one.setting),
-            "formula": one.formula,
-            "quantities": [
-                {
-                    "words": str(words),
-                    "expected": str(expected),
-                    "measured": str(measured),
-                    "inside": inside,
-                    "by_seed": list(value.by_seed)
-                    if record and (value := record.value(quantity.name))
-                    else [],
-                }
-                for quantity, (words, expected, measured, inside) in quantities
-            ],
-            "seeds": seeds,
-            "measured_here": here is not None,
-            "measured_where": str(measured_where(record)) if record else "",
-            "claim_caution": str(one.caution),
-            "caution": _one(seeds_lacking([len(seeds)])) if record else None,
-            "repeat": one.command,
-        }
+        return evidence_of(self.store, claim)
 
     def price(
         self, changes: Settings, preset: str = "", run: str = "", budget: BudgetLeft | None = None
@@ -314,114 +261,6 @@ class Reading:
         return config, start
 
 
-class Training(Reading):
-    """Reading, and starting runs within a budget; it steers only runs that it started."""
-
-    def __init__(self, store: RunStore, budget: Budget) -> None:
-        super().__init__(store)
-        self.budget = budget
-        self.started: list[str] = []
-
-    def price(
-        self, changes: Settings, preset: str = "", run: str = "", budget: BudgetLeft | None = None
-    ) -> Priced:
-        """As of `Reading`, with what is left of the budget."""
-        return super().price(changes, preset, run, budget or self.budget.left)
-
-    def start_run(self, changes: Settings, preset: str = "", name: str = "") -> Started:
-        """Queue a run."""
-        config, _ = self.settings_of(changes, preset)
-        return self._start([config], None, lambda: [enqueue(self.store, config, name)])
-
-    def start_twin(self, run: str, setting: str, value: Any) -> Started:
-        """Queue a run with the same seed and batches that differs in one setting."""
-        base = find(run, self.store)
-        grids.known(setting, "setting")
-        config, start = self.settings_of({setting: value}, run=base.id)
-        if config.flat() == base.config.flat():
-            raise RunError(
-                Message("setting: {setting} is {value} in this run already", setting=setting,
-                        value=str(base.config.flat()[setting]))
-            )  # fmt: skip
-        title = describe(config, start)
-        if title == base.name or title == describe(base.config, start):
-            title = f"{title}, {str(settings()[setting].title).lower()} {value}"
-        return self._start(
-            [config],
-            start,
-            lambda: [enqueue(self.store, config, title, fork=start, twin_of=base.id)],
-        )
-
-    def start_sweep(
-        self,
-        name: str,
-        values: Mapping[str, Sequence[Any]],
-        seeds: int = 3,
-        changes: Settings | None = None,
-        preset: str = "",
-        run: str = "",
-    ) -> Started:
-        """Queue every combination of values, each with so many seeds."""
-        config, start = self.settings_of(changes or {}, preset, run)
-        axes: dict[str, Any] = {dotted: list(tried) for dotted, tried in values.items()}
-        if SEED not in axes:
-            axes[SEED] = grids.seeds(seeds, config.training.seed)
-        grid = grids.grid(name, config, axes, fork=start)
-        plan = grid_jobs.admitted(grid.plan())
-        configs = [cell.config for cell in plan.runs if cell.config]
-        if not configs:
-            raise RunError(
-                Message("no cell of this grid is possible: {why}", why=next(iter(plan.reasons), ""))
-            )
-        made: list[str] = []
-
-        def begin() -> list[Run]:
-            made.append(grid_jobs.start(self.store, grid))
-            return grid_jobs.members(self.store, made[0])
-
-        answer = self._start(configs, start, begin)
-        impossible = [f"{cell.values}: {cell.reason}" for cell in plan.impossible]
-        return {**answer, "sweep": made[0], "impossible": impossible}
-
-    def stop_run(self, run: str) -> RunDone:
-        """Stop a run that was started here, with a checkpoint."""
-        one = find(run, self.store)
-        if one.id not in self.started:
-            raise RunError(
-                Message(
-                    "run {run} was not started by this server; accepted: {known}",
-                    run=one.id,
-                    known=", ".join(self.started) or Message("none so far"),
-                )
-            )
-        control(self.store, one, "stop")
-        return {"id": one.id, "done": "stop sent"}
-
-    def _start(
-        self,
-        configs: Sequence[RunConfig],
-        start: ForkPoint | None,
-        begin: Callable[[], list[Run]],
-    ) -> Started:
-        asked = work(configs, start.step if start else 0)
-        cost = self._priced(configs, start, None)
-        self.budget.take(asked)
-        try:
-            runs = begin()
-        except Exception:
-            self.budget.give_back(asked)
-            raise
-        self.started += [run.id for run in runs]
-        return {
-            "runs": [run.id for run in runs],
-            "sweep": None,
-            "impossible": [],
-            "settings": cost["settings"],
-            "seconds": cost["seconds"],
-            "budget_left": self.budget.left,
-        }
-
-
 # An own text's path and words are not the agent's to read.
 HIDDEN = ("probe_tokens", "probe_text", "probe_pieces")
 
@@ -451,24 +290,6 @@ def _one(sentences: Sequence[str]) -> str | None:
     return str(joined(sentences, " ")) if sentences else None
 
 
-def _setting(dotted: str, field: FieldInfo) -> SettingAbout:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-
-    def limit(name: str) -> float | None:
-        return finite(next((getattr(m, name) for m in field.metadata if hasattr(m, name)), None))
-
-    return {
-        "name": dotted,
-        "title": str(field.title),
-        "about": str(field.description),
-        "default": RunConfig().flat()[dotted],
-        "unit": str(extra.get("unit") or ""),
-        "choices": list(choices(dotted)),
-        "least": limit("ge"),
-        "most": limit("le"),
-    }
-
-
 def _listed(entry: Entry) -> RunListed:
     found = entry.summary
     return {
@@ -487,17 +308,6 @@ def _listed(entry: Entry) -> RunListed:
 
 def _fork(fork: ForkPoint | None) -> Any:
     return {"run": fork.run, "name": fork.name, "step": fork.step} if fork else None
-
-
-def _evidence_row(store: RunStore, claim: Any) -> EvidenceRow:
-    record = kept.here(store.root, claim) or kept.shipped(claim)
-    return {
-        "claim": claim.name,
-        "group": claim.group,
-        "sentence": str(claim.sentence),
-        "paper": claim.paper.short,
-        "verdict": record.verdict if record else None,
-    }
 
 
 def _numbers(values: Any) -> Any:
