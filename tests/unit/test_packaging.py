@@ -22,7 +22,9 @@ PINS = {
 DECLARED = {one.name: one for one in map(Requirement, PROJECT["dependencies"])}
 # What a user installs besides for one thing more; imported where it is needed.
 EXTRAS = {
-    Requirement(one).name for some in PROJECT["optional-dependencies"].values() for one in some
+    Requirement(one).name.replace("_", "-")
+    for some in PROJECT["optional-dependencies"].values()
+    for one in some
 }
 
 
