@@ -26,7 +26,8 @@ class ForkPoint(BaseModel):
     """A checkpoint of a run, with all that is to be known of the run without its directory.
 
     `config` are the run's settings and `wiring` its network at that step; `parent` is where the run
-    itself was forked from.
+    itself was forked from. `fresh`: the checkpoint has weights alone, as a pretrained model's, so
+    its optimizer begins anew. `subwords`: it reads texts in subwords that its directory keeps.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
@@ -39,6 +40,8 @@ class ForkPoint(BaseModel):
     config: RunConfig
     wiring: ModelConfig
     parent: ForkPoint | None = None
+    fresh: bool = False
+    subwords: bool = False
 
     @property
     def key(self) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.config import DataConfig, RunConfig
+from core.config import SYNTHETIC, DataConfig, RunConfig
 from core.config.fork_point import ForkPoint
 from core.data.corpora import load_text
 from core.data.downloads import CorpusError
+from core.data.subwords import KIND
 from core.jobs import launcher
 from core.language import Message, told
 from core.runs import Run, RunError, RunStore
 from core.runs.checkpoint_files import CheckpointError, check
+
+# The settings that say how a text is cut into tokens.
+CUT = ("tokenizer", "tokenizer_file", "encoding", "vocabulary")
 
 
 def fork(
@@ -42,7 +46,15 @@ def point(run: Run, step: int | None = None, steps: int | None = None) -> ForkPo
     where None). Raises RunError, which names the steps that there are.
     """
     run.check_ours()
-    config, able = run.config, run.resumable
+    config, able, fresh = run.config, startable(run), bool(run.source)
+    if not run.source.get("writes", True):
+        raise RunError(
+            Message(
+                "{run} is an encoder without an output layer, and training here predicts the next"
+                " token; fork a model that writes text",
+                run=_called(run),
+            )
+        )
     if step is None:
         most = steps if isinstance(steps, int) else config.training.steps
         early = [one for one in able if one < most]
@@ -52,13 +64,16 @@ def point(run: Run, step: int | None = None, steps: int | None = None) -> ForkPo
     try:
         if step not in run.checkpoints:
             raise CheckpointError(Message("there is no checkpoint of step {step:,}", step=step))
-        said = check(run.path / "checkpoints", step)
+        said = check(run.path / "checkpoints", step, fresh)
     except CheckpointError as error:
         raise RunError(Message(
 "{run} can't be forked at step {step:,}: {why}; {able}",
 run=_called(run), step=step, why=error, able=_able(run),
 )) \
             from error  # fmt: skip
+    if fresh:  # it was not trained here: its own steps say nothing
+        usual = {"steps": RunConfig().training.steps}
+        config = config.model_copy(update={"training": config.training.model_copy(update=usual)})
     wiring = run.model_at(step)
     seconds = said.get("seconds")
     return ForkPoint(
@@ -69,7 +84,15 @@ run=_called(run), step=step, why=error, able=_able(run),
         config=config,
         wiring=wiring,
         parent=run.fork,
+        fresh=fresh,
+        subwords=run.tokenizer.get("kind") == KIND,
     )
+
+
+def startable(run: Run) -> list[int]:
+    """The steps that others can start from, in order: those that it could go on from itself, of a
+    pretrained model that of its weights."""
+    return run.checkpoints if run.source else run.resumable
 
 
 def settings(start: ForkPoint, changes: Mapping[str, Any]) -> RunConfig:
@@ -90,6 +113,30 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
     if sentence := start.refusal(config):
         raise RunError(sentence)
     if config.data == start.config.data or config.image is not None:
+        return
+    if start.subwords:  # which cut every text
+        for field in CUT:
+            theirs, own = (getattr(one.data, field) for one in (start.config, config))
+            if theirs != own:
+                raise RunError(
+                    Message(
+                        "data.{field}: {own} would cut texts into other tokens; accepted in a fork"
+                        " of {run}: {theirs}",
+                        field=field,
+                        own=own,
+                        run=start.name,
+                        theirs=theirs,
+                    )
+                )
+        if config.data.corpus in SYNTHETIC:
+            raise RunError(
+                Message(
+                    "data.corpus: {corpus} is a task of its own tokens; accepted in a fork of"
+                    " {run}: a text, which it reads in the tokens that it knows",
+                    corpus=config.data.corpus,
+                    run=start.name,
+                )
+            )
         return
     try:
         if _same_tokens(start.config.data, config.data):
@@ -113,9 +160,8 @@ def admit(start: ForkPoint, config: RunConfig) -> None:
 
 def _same_tokens(theirs: DataConfig, own: DataConfig) -> bool:
     """Whether two texts are cut by one tokenizer that knows every text; none is read for it."""
-    cut = ("tokenizer", "tokenizer_file", "encoding")
     return own.tokenizer in ("bytes", "file", "tiktoken") and all(
-        getattr(theirs, field) == getattr(own, field) for field in cut
+        getattr(theirs, field) == getattr(own, field) for field in CUT[:3]
     )
 
 
@@ -142,9 +188,9 @@ def _called(run: Run) -> str:
 def _able(run: Run) -> str:
     """Which steps of a run can be forked."""
     whole = []
-    for step in run.resumable:
+    for step in startable(run):
         try:
-            check(run.path / "checkpoints", step)
+            check(run.path / "checkpoints", step, bool(run.source))
         except CheckpointError:
             continue
         whole.append(step)

@@ -98,13 +98,16 @@ def check_file(path: Path, about: dict[str, Any]) -> None:
         raise CheckpointError(Message("{file} is damaged: its checksum differs", file=path.name))
 
 
-def check(folder: Path, step: int) -> dict[str, Any]:
+def check(folder: Path, step: int, weights_alone: bool = False) -> dict[str, Any]:
     """What the JSON of a checkpoint says, of which all is there and whole.
 
-    Raises CheckpointError, also where it was thinned to its weights.
+    Raises CheckpointError, also where it was thinned to its weights and more is asked for.
     """
     base = base_of(folder, step)
     found = about_of(base)
+    if weights_alone:
+        check_file(base.with_suffix(WEIGHTS), found)
+        return found
     if not base.with_suffix(STATE).exists():
         raise CheckpointError(
             Message(
@@ -117,11 +120,11 @@ def check(folder: Path, step: int) -> dict[str, Any]:
     return found
 
 
-def share(source: Path, target: Path, step: int) -> None:
+def share(source: Path, target: Path, step: int, weights_alone: bool = False) -> None:
     """Give another folder the checkpoint of a step: no file is ever written into, so both may have
     the same; where the disk can't do that it is copied. Raises OSError.
     """
-    for suffix in (WEIGHTS, STATE, ".json"):
+    for suffix in (WEIGHTS, ".json") if weights_alone else (WEIGHTS, STATE, ".json"):
         theirs = base_of(source, step).with_suffix(suffix)
         own = target / theirs.name
         try:

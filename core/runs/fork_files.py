@@ -19,6 +19,7 @@ from core.language import Message
 from core.runs import checkpoint_files, schemas
 
 FILE = "fork.json"
+TOKENS = ("tokenizer.json", "subwords.json")  # of a network that reads subwords
 
 
 class ForkError(ValueError):
@@ -40,12 +41,15 @@ def lay(root: Path, made: Path, fork: ForkPoint, config: RunConfig) -> None:
     """Put into a new run's directory what it starts from. Raises OSError and ForkError."""
     parent = _owner(root, fork)
     try:
-        checkpoint_files.share(parent / "checkpoints", made / "checkpoints", fork.step)
+        checkpoint_files.share(parent / "checkpoints", made / "checkpoints", fork.step, fork.fresh)
     except FileNotFoundError as error:  # it was thinned this very moment
         raise ForkError(_gone(fork)) from error
     if config.data == fork.config.data and (parent / "corpus.json").exists():
         # With the SHA-256 of the text: another one under the same name would be another run.
         shutil.copyfile(parent / "corpus.json", made / "corpus.json")
+    if fork.subwords:  # it goes on in the tokens that the network knows, whatever its text
+        for name in TOKENS:
+            shutil.copyfile(parent / name, made / name)
     if turned := _turned(parent, fork.step):
         write_json(made / "switches.json", turned)
     write_atomically(made / FILE, fork.model_dump_json(by_alias=True, indent=1) + "\n")
@@ -56,7 +60,8 @@ def _owner(root: Path, fork: ForkPoint) -> Path:
 
     def has_it(folder: Path) -> bool:
         base = checkpoint_files.base_of(folder / "checkpoints", fork.step)
-        return all(base.with_suffix(s).exists() for s in (checkpoint_files.STATE, ".json"))
+        kept = checkpoint_files.WEIGHTS if fork.fresh else checkpoint_files.STATE
+        return all(base.with_suffix(s).exists() for s in (kept, ".json"))
 
     if has_it(root / fork.run):
         return root / fork.run

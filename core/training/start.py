@@ -67,6 +67,9 @@ def resumed(run: Run, task: Task, device: torch.device, damaged: list[str]) -> T
         optimizer = build_optimizer(model, run.config.optimizer)
         try:
             progress = checkpoints.resume(run.path / "checkpoints", step, model, optimizer)
+            if progress is None and fork is not None and fork.fresh and step == fork.step:
+                checkpoints.load_weights(run.path / "checkpoints", step, model)
+                progress = checkpoints.Progress(step, fork.seconds)
         except checkpoints.NewerCheckpointError:
             raise
         except checkpoints.CheckpointError as error:

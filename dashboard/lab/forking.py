@@ -77,7 +77,7 @@ def current() -> tuple[ForkPoint | None, str]:
 
 def steps(run: Run) -> Sequence[int]:
     """The steps of a run that can be forked, the newest first."""
-    return run.resumable[::-1]
+    return forks.startable(run)[::-1]
 
 
 def enter(run: Run) -> None:
@@ -87,7 +87,7 @@ def enter(run: Run) -> None:
     except RunError as error:
         st.session_state["fork_problem"] = t(error)
         return
-    config = run.config
+    config = fork.config
     if config.training.steps <= fork.step:  # as many again
         more = fork.step + config.training.steps - run.first_step
         training = config.training.model_copy(update={"steps": more})
