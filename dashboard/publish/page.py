@@ -28,6 +28,7 @@ from dashboard.catalogue import run_names
 from dashboard.compare import outcomes
 from dashboard.publish import answers, packed, snapshots, views
 from dashboard.publish.bundle import bundle
+from dashboard.publish.fonts import faces
 from dashboard.report.page import repeat, titled, versions
 from dashboard.report.paper import difference_table, equal_table, trained_table
 from dashboard.report.series import groups
@@ -216,7 +217,7 @@ def css() -> Markup:
     sheets = "".join(assets.text(f"css/{name}.css") for name in SHEETS)
     paper = f".paper{{{assets.text('css/report.css')}}}"
     return Markup(
-        f":root{{color-scheme:light dark;{fonts}}}{mode('light')}"
+        f"{faces()}:root{{color-scheme:light dark;{fonts}}}{mode('light')}"
         f"@media (prefers-color-scheme:dark){{{mode('dark')}}}{paper}{sheets}"
     )
 

@@ -25,6 +25,7 @@ from core.language import speaking
 from core.runs import Run, RunError, RunStore
 from dashboard.api import attention_bytes
 from dashboard.publish import answers, bundle, button, packed, page, snapshots
+from dashboard.publish.fonts import FACES
 from dashboard.web import assets
 from tests.conftest import small
 from tests.fake_runs import finished
@@ -175,6 +176,13 @@ def test_nothing_in_the_page_is_fetched_from_elsewhere(runs: list[Run], tmp_path
     named = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert named == ["data:,", "page.js"]
     assert "connect-src 'none'" in html
+
+
+def test_the_page_brings_the_typefaces_of_the_dashboard(runs: list[Run], tmp_path: Path):
+    page.publish(runs, tmp_path / "page")
+    text = (tmp_path / "page" / "index.html").read_text()
+    for family in FACES:
+        assert f'@font-face{{font-family:"{family}"' in text
 
 
 def test_a_second_page_takes_the_place_of_the_first_and_leaves_other_files(

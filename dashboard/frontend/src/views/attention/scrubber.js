@@ -165,7 +165,7 @@ export class Scrubber {
     const wide = context.measureText(this.words).width
     const right = x + 14 + wide < left + width
     context.textAlign = right ? "left" : "right"
-    const start = right ? x + 11 : x - 11
+    const start = right ? x + 11 : Math.max(x - 11, wide + 4) // on a phone it may be longer than either side
     context.fillStyle = faded(theme.card, 0.86)
     context.fillRect(right ? start - 4 : start - wide - 4, top - 5, wide + 8, 19)
     context.fillStyle = theme.ink
