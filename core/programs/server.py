@@ -19,7 +19,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from core.files import RefusedFileError
-from core.language import reason, told
+from core.language import joined, reason, told
 from core.programs.agent_shapes import (
     Compared,
     EvidenceRead,
@@ -39,6 +39,7 @@ from core.programs.reading import Reading
 from core.programs.shapes import RunDone
 from core.programs.starting import Training
 from core.runs import RunStore
+from core.shown import one_line
 
 ABOUT = """\
 Add & Norm Lab trains small Transformer language models, ResNets and MLPs, and shows why residual
@@ -131,9 +132,10 @@ def told_plainly(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except with_sentence as error:
-            raise ToolError(str(told(error))) from error
+            raise ToolError(one_line(told(error))) from error
         except OSError as error:
-            raise ToolError(f"{error.filename or ''}: {reason(error)}".lstrip(": ")) from error
+            said = joined([*([error.filename] if error.filename else []), reason(error)], ": ")
+            raise ToolError(one_line(said)) from error
 
     return asked
 
