@@ -27,7 +27,8 @@ class ForkPoint(BaseModel):
 
     `config` are the run's settings and `wiring` its network at that step; `parent` is where the run
     itself was forked from. `fresh`: the checkpoint has weights alone, as a pretrained model's, so
-    its optimizer begins anew. `subwords`: it reads texts in subwords that its directory keeps.
+    its optimizer begins anew. `subwords`: how many of a vocabulary that its directory keeps it
+    reads texts in; 0 of other tokens.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
@@ -41,7 +42,7 @@ class ForkPoint(BaseModel):
     wiring: ModelConfig
     parent: ForkPoint | None = None
     fresh: bool = False
-    subwords: bool = False
+    subwords: int = 0
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import memory
 from core.config import RunConfig
+from core.config.fork_point import ForkPoint
 from core.durations import vocabulary
 from core.estimate import needed_bytes
 from core.fitting import advice
@@ -18,18 +19,21 @@ def device_of(config: RunConfig) -> DeviceKind:
     return "cuda" if wish == "cuda" or (wish == "auto" and memory.gpu()) else "cpu"
 
 
-def letters(config: RunConfig, read: bool = True) -> int | None:
+def letters(config: RunConfig, read: bool = True, fork: ForkPoint | None = None) -> int | None:
     """Letters or classes of the corpus; None where it can't be read, which its start will say.
 
-    Without `read` a text of one's own is not opened, and some number of letters assumed.
+    Without `read` a text of one's own is not opened, and some number of letters assumed. A `fork`
+    of a run that reads subwords has as many, whatever its text.
     """
+    if fork is not None and fork.subwords:
+        return fork.subwords
     # What is known without reading is exact.
     return vocabulary(config, read=read and bool(config.data.path))[0]
 
 
-def needed(config: RunConfig, kind: DeviceKind) -> int:
+def needed(config: RunConfig, kind: DeviceKind, fork: ForkPoint | None = None) -> int:
     """Bytes that training takes; 0 where the corpus can't be read."""
-    vocab = letters(config)
+    vocab = letters(config, fork=fork)
     return needed_bytes(config, vocab, kind == "cuda") if vocab else 0
 
 
@@ -40,14 +44,15 @@ def refused(
     waits: bool = True,
     read: bool = True,
     advise: bool = True,
+    fork: ForkPoint | None = None,
 ) -> str:
     """Why a run can't start for want of memory, and what would fit; nothing where it can.
 
     One that `waits` in the queue may have the memory of the runs at work once they have ended.
-    `read` as in :func:`letters`; without `advise` the sentence is about what there is alone.
+    `read` and `fork` as in :func:`letters`; without `advise` it is about what there is alone.
     """
     kind = kind or device_of(config)
-    vocab = letters(config, read)
+    vocab = letters(config, read, fork)
     room = room_for(kind) if vocab else None
     if room is None or not vocab:
         return ""

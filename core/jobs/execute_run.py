@@ -172,7 +172,7 @@ def explain_shortage(run: Run) -> str:
     gc.collect()
     tidy()
     kind = kind_of(run)
-    vocabulary = run.corpus.get("vocabulary") or admission.letters(run.config) or 0
+    vocabulary = run.corpus.get("vocabulary") or admission.letters(run.config, fork=run.fork) or 0
     return fitting.shortage(run.config, vocabulary, kind == "cuda")
 
 

@@ -85,8 +85,13 @@ run=_called(run), step=step, why=error, able=_able(run),
         wiring=wiring,
         parent=run.fork,
         fresh=fresh,
-        subwords=run.tokenizer.get("kind") == KIND,
+        subwords=_subwords(run),
     )
+
+
+def _subwords(run: Run) -> int:
+    about = run.tokenizer
+    return int(about.get("size") or 0) if about.get("kind") == KIND else 0
 
 
 def startable(run: Run) -> list[int]:

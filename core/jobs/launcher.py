@@ -48,7 +48,7 @@ def enqueue(
     A `fork` starts at the checkpoint of another run; see :mod:`core.jobs.forks`. Raises RunError
     when the runs folder can't be written, or the machine has too little memory.
     """
-    _check_memory(config)
+    _check_memory(config, fork)
     run = add(store, config, name, paused, fork, **meta)
     revive(store)
     return run
@@ -208,14 +208,14 @@ def _unqueue(store: RunStore, run: Run) -> None:
         lock.release()
 
 
-def _check_memory(config: RunConfig) -> None:
-    if sentence := admission.refused(config):
+def _check_memory(config: RunConfig, fork: ForkPoint | None) -> None:
+    if sentence := admission.refused(config, fork=fork):
         raise RunError(sentence)
 
 
 def _take_up(store: RunStore, run: Run, command: Command) -> None:
     steps = run.config.training.steps  # before anything is taken: it may be of a later release
-    _check_memory(run.config)
+    _check_memory(run.config, run.fork)
     lock = run.lock()
     if not lock.acquire():
         raise RunError(Message("run {run} is still ending; try again in a moment", run=run.id))

@@ -110,7 +110,7 @@ class Search:
             return None
         if id not in self._needs:
             kind = kind_of(run)
-            self._needs[id] = kind, admission.needed(run.config, kind)
+            self._needs[id] = kind, admission.needed(run.config, kind, run.fork)
         if self._needs[id][0] not in open_places:
             return None
         slot, lock = Slot(*self._needs[id]), run.lock()
@@ -138,7 +138,9 @@ class Search:
             "it waits until about {size} of memory are free",
             size=in_bytes(slot.need),
         )
-        ended = admission.refused(run.config, slot.kind) if slot.never_fits else ""
+        ended = ""
+        if slot.never_fits:
+            ended = admission.refused(run.config, slot.kind, fork=run.fork)
         record, lock = run.record, run.lock()
         if record.message == sentence or not lock.acquire():
             return

@@ -143,10 +143,10 @@ def foreground(
     from core.training.devices import choose_device
 
     kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
-    if sentence := admission.refused(config, kind, waits=False):
+    if sentence := admission.refused(config, kind, waits=False, fork=fork):
         raise RunError(sentence)
     run = store.create(config, name, fork, **meta)
-    lock, slot = run.lock(), Slot(kind, admission.needed(config, kind))
+    lock, slot = run.lock(), Slot(kind, admission.needed(config, kind, fork))
     lock.acquire()
     slot.enter(wait=False)  # in the foreground somebody waits for it
     begun(store)

@@ -95,3 +95,24 @@ def test_from_the_last_step_as_many_again_are_trained(store: RunStore, parent: R
     at.selectbox(key="fork_step").set_value(60).run()
     press(at, "fork_from")
     assert "step 60</b> to 120" in said(at)
+
+
+def test_a_pretrained_model_is_forked_in_the_lab(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    from core.pretrained.adopt import adopt
+    from tests.adopted import VOCABULARY, llama
+
+    monkeypatch.setattr(launcher, "revive", lambda store: None)
+    model = adopt(store, str(llama(tmp_path / "a model")))
+    at = opened()
+    at.selectbox(key="fork_step").set_value(0).run()
+    press(at, "fork_from")
+    assert at.query_params["lab_fork"] == f"{model.id}@0"
+    assert "step 0</b> to 600 of <b>a model" in said(at)
+    press(at, "train")
+    made = store.list()[-1]
+    assert made.fork is not None
+    assert (made.fork.fresh, made.fork.subwords) == (True, VOCABULARY)
+    assert made.config.model == model.config.model

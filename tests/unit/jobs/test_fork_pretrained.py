@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.__main__ import main
-from core.jobs import forks
+from core.jobs import admission, forks
 from core.pretrained.adopt import adopt
 from core.runs import RunError, RunStore
 from core.training.control import NullControl
@@ -33,7 +33,7 @@ def text(tmp_path) -> dict[str, str]:
 def test_it_learns_a_text_in_the_models_own_tokens(store: RunStore, parent, text) -> None:
     run = forks.fork(store, parent, changes={**QUICK, **text})
     assert run.fork is not None
-    assert (run.fork.fresh, run.fork.subwords, run.fork.step) == (True, True, 0)
+    assert (run.fork.fresh, run.fork.subwords, run.fork.step) == (True, VOCABULARY, 0)
     assert run.tokenizer == parent.tokenizer
     assert not run.source  # it is a run that was trained here
     Trainer(run, NullControl()).train()
@@ -55,6 +55,14 @@ def test_it_begins_with_the_models_weights(store: RunStore, parent, text) -> Non
     theirs, own = (LoadedCheckpoint(one, one.checkpoints[-1]).model for one in (parent, run))
     for (name, one), other in zip(theirs.named_parameters(), own.parameters(), strict=True):
         torch.testing.assert_close(other, one, atol=1e-9, rtol=0, msg=name)
+
+
+def test_its_memory_is_that_of_the_models_own_tokens(parent, text) -> None:
+    start = forks.point(parent)
+    config = forks.settings(start, {**QUICK, **text})
+    assert admission.letters(config) == 14  # of the text
+    assert admission.letters(config, fork=start) == VOCABULARY
+    assert admission.needed(config, "cpu", start) > admission.needed(config, "cpu")
 
 
 def test_what_is_refused_says_what_is_accepted(store: RunStore, parent, tmp_path) -> None:
