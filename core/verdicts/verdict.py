@@ -64,6 +64,13 @@ def judge(run: Run) -> Verdict:
     """Judge a run by its last training losses and its last validation loss."""
     if run.origin:
         return _of_another_network(run)
+    if run.source:
+        said = Message(
+            "{name} is a pretrained model: it was not trained here, so there is no training to"
+            " judge.",
+            name=run.name,
+        )
+        return Verdict("unjudged", None, None, said)
     found, optimal = _judged(run), _number(run.corpus.get("floor"))
     if optimal is None:
         return found

@@ -18,6 +18,7 @@ from core.pretrained.gguf_file import half_split
 from core.pretrained.tensors import PretrainedError, TensorFile
 from core.runs import RunError, RunStore
 from core.runs.validate import files_of, problems_of
+from core.verdicts.verdict import judge
 from tests.adopted import CONTEXT, LAYERS, LETTERS, VOCABULARY, changed, llama, saved, shaken
 
 transformers = pytest.importorskip("transformers")
@@ -253,3 +254,9 @@ def test_an_encoder_is_asked_only_for_what_it_has(store, tmp_path, capsys):
         inspections.prepare(run, "lens")
     assert main(["generate", run.id, "--runs-dir", str(store.root)]) == 2
     assert "writes no text" in capsys.readouterr().err
+
+
+def test_a_training_that_was_elsewhere_is_not_judged(source, store):
+    verdict = judge(adopt(store, str(source)))
+    assert (verdict.kind, verdict.last_mean) == ("unjudged", None)
+    assert "was not trained here" in verdict.sentence
