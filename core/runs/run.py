@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from core.config import ModelConfig, RunConfig, Switch, explain
 from core.config.fork_point import ForkPoint
-from core.files import Reserve, Usage, usage, write_json
+from core.files import Reserve, Usage, signature, usage, write_json
 from core.language import Message
 from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
@@ -201,7 +201,10 @@ class Run:
 
         Of such a run `config` says nothing but the seed and the steps, where they are known.
         """
-        return dict(small_files.fields(self.prefix, "origin.json"))
+        found = dict(small_files.fields(self.prefix, "origin.json"))
+        if not found and signature(f"{self.prefix}origin.json") is not None:
+            return {"by": Message("another program")}  # the file is damaged, or of a later release
+        return found
 
     def check_ours(self) -> None:
         """Raises RunError for a run that another program trained: there is nothing to go on with,

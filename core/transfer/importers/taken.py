@@ -23,6 +23,7 @@ from core.runs import Run, RunError, RunStore, origins
 from core.runs.origins import Value
 from core.runs.status import State, Status
 
+MOST_STEP = 10**12
 LAYER = re.compile(r"(?P<before>.*/)?(?:layer_(?P<last>\d+)|blocks\.(?P<inner>\d+)\.(?P<after>.+))")
 
 
@@ -76,8 +77,17 @@ class Rows:
 
 
 def write(store: RunStore, taken: Taken, by: str) -> Run:
-    """Make a run of it. Raises RunError where none can be written."""
+    """Make a run of it. Raises ImportRefusedError for steps that are none, and RunError where none
+    can be written."""
     names = foreign.named(taken.metrics)
+    for name, points in taken.metrics.items():
+        if not np.all((points.steps >= 0) & (points.steps <= MOST_STEP)):  # nor is NaN one
+            raise ImportRefusedError(
+                Message(
+                    "{name} has a step of {metric} that is none; accepted: 0 to {most:,}",
+                    name=taken.name, metric=name, most=MOST_STEP,
+                )
+            )  # fmt: skip
     scale = _scale(taken.metrics.values())
     found = {names[name]: _sorted(points, scale) for name, points in taken.metrics.items()}
     columns = _folded(found)

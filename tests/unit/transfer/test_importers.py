@@ -281,6 +281,24 @@ def test_steps_that_are_no_whole_numbers_keep_their_order(store: RunStore, tmp_p
     assert (steps.tolist(), values.tolist()) == ([0, 5, 10], [3, 2.5, 1.5])
 
 
+@pytest.mark.parametrize("step", ["-1", "nan", "inf", "1e30"])
+def test_a_step_that_is_none_is_refused(store: RunStore, tmp_path: Path, step: str) -> None:
+    (tmp_path / "a.csv").write_text(f"_step,loss\n{step},3\n")
+    with pytest.raises(ImportRefusedError, match="a step of loss that is none"):
+        take_in(store, tmp_path)
+
+
+def test_of_one_that_can_not_be_told_whose_it_is_nothing_is_claimed(store: RunStore) -> None:
+    [run] = take_in(store, KEPT / "gpt.wandb")
+    for content in ("{", '{"schema": 99}'):
+        (run.path / "origin.json").write_text(content)
+        entry = of_run(Run(run.path))
+        assert entry.origin["by"] == "another program"
+        assert entry.flat["model.placement"] is None
+        assert entry.damaged == ["origin.json"]
+        assert entry.summary.verdict.kind in ("unjudged", "diverged")
+
+
 def test_what_is_there_already_is_left_out(store: RunStore) -> None:
     said: list[str] = []
     assert len(take_in(store, KEPT / "mlruns")) == 2
