@@ -13,6 +13,7 @@ import pytest
 
 from core.__main__ import main
 from core.jobs.execute_run import work
+from core.metrics.derived import BITS_PER_BYTE
 from core.runs import Run, RunStore
 from core.trackers import KINDS, Sending, UnknownTrackerError, chosen, named, sending
 from core.trackers.tracker import About, Row
@@ -34,10 +35,10 @@ def trained(store: RunStore, name: str, **environment: str) -> Run:
 
 
 def scalars(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """Every metric of single values, as (step, float32)."""
+    """Every metric of single values that was measured, as (step, float32)."""
     found = {}
     for name, width in run.metrics().items():
-        if not width:
+        if not width and name != BITS_PER_BYTE:  # which is computed when it is read
             steps, values = run.series(name)
             found[name] = [(s, float(v)) for s, v in zip(steps.tolist(), values, strict=True)]
     return found
