@@ -112,7 +112,7 @@ def in_tables() -> Iterator[tuple[str, str]]:
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         for text in (info.title, info.description, extra.get("unit")):
             yield "core.config", str(text or "")
-    for text in _strings(names.for_browser()):
+    for text in (*_strings(names.for_browser()), *names.NOTES.values()):
         yield "core.metrics", text
     for label in (*STATE_LABELS.values(), *VERDICT_LABELS.values()):
         for text in label:

@@ -14,6 +14,7 @@ from core.catalogue.naming import Subject
 from core.catalogue.summary import RunSummary, summary_of
 from core.config import IMAGES, ModelConfig, Shape, alike, overrides
 from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
+from core.config.families import OF_TOKENIZER
 from core.config.fork_point import ForkPoint
 from core.config.run import tokens_per_step
 from core.config.units import predicted_of
@@ -119,10 +120,14 @@ class Entry:
     @cached_property
     def trained(self) -> Mapping[str, Any]:
         """Its settings as it was trained: with each switch of a layer, scheduled or by hand, and
-        where it started; of a run from elsewhere its own alone."""
+        where it started; of a run from elsewhere its own alone. What only another tokenizer reads
+        is None."""
         if self.origin:
             return self.own
-        return {**self.flat, SCHEDULE: self.switches, FORK: self.fork.words if self.fork else START}
+        start = self.fork.words if self.fork else START
+        tokenizer = self.flat["data.tokenizer"]
+        unread = {f"data.{f}": None for f, word in OF_TOKENIZER.items() if word != tokenizer}
+        return {**self.flat, **unread, SCHEDULE: self.switches, FORK: start}
 
     @cached_property
     def size(self) -> int:

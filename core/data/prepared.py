@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from core.data.downloads import CorpusError
 from core.data.subwords import Subwords, TokenizerError
 from core.data.texts import TRAINING_SHARE, PreparedText
 from core.data.tokenizers import (
+    AT_ONCE,
     MOST_LETTERS,
     ByteTokenizer,
     CharacterTokenizer,
@@ -256,8 +257,7 @@ def _write(
     _check_length(documents.name, sum(lengths))
     ids = np.memmap(new / "ids", kind, "r")
     training = int(TRAINING_SHARE * len(ids))
-    counts = [counted(part, size) for part in (ids[:training], ids[training:])]
-    np.save(new / "counts.npy", np.stack(counts))
+    np.save(new / "counts.npy", _counts(new / "ids", kind, training, size))
     if isinstance(tokenizer, Subwords):
         write_atomically(new / "tokenizer.json", tokenizer.content)
     found = os.stat(new / "ids")
@@ -277,6 +277,25 @@ def _write(
     }  # fmt: skip
     report(1.0, Message("keeps the tokens of {name}", name=documents.name))
     write_json(new / ABOUT, about)
+
+
+def _read(path: Path, kind: np.dtype[Any]) -> Iterator[np.ndarray]:
+    """The tokens in order, some at a time: a mapping that is read from end to end would count as
+    memory of this process."""
+    with open(path, "rb") as file:
+        while len(part := np.fromfile(file, kind, AT_ONCE)):
+            yield part
+
+
+def _counts(path: Path, kind: np.dtype[Any], training: int, size: int) -> np.ndarray:
+    """How often each token occurs in the training part and in the rest, (2, V) int64."""
+    found, done = np.zeros((2, size), np.int64), 0
+    for part in _read(path, kind):
+        border = min(max(training - done, 0), len(part))
+        found[0] += counted(part[:border], size)
+        found[1] += counted(part[border:], size)
+        done += len(part)
+    return found
 
 
 def _cutter(tokenizer: Tokenizer) -> Any:
@@ -329,7 +348,7 @@ def _opened(
             return None
         ids = np.memmap(path, kind, "r")
         trusted = [stamp[0], stamp[1]] == about["stamp"] and whole > SMALL
-        if not trusted and _checksum(ids) != about["crc32"]:
+        if not trusted and _checksum(path, kind) != about["crc32"]:
             return None
         counts = np.load(place / "counts.npy", allow_pickle=False)
         tokenizer: Tokenizer
@@ -347,8 +366,8 @@ def _opened(
         return None
 
 
-def _checksum(ids: np.ndarray) -> int:
+def _checksum(path: Path, kind: np.dtype[Any]) -> int:
     found = 0
-    for start in range(0, len(ids), BLOCK):
-        found = zlib.crc32(ids[start : start + BLOCK].tobytes(), found)
+    for part in _read(path, kind):
+        found = zlib.crc32(part.tobytes(), found)
     return found

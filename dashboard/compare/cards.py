@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from html import escape
 
 import streamlit as st
 
@@ -162,8 +161,7 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
                     t("Smoothing"), SMOOTHING, SMOOTHING.index("0.9"), key="compare_smooth",
                     label_visibility="collapsed", width=74, bind="query-params",
                 )  # fmt: skip
-        if said := outcomes.told_of_units(shown.drawn, metric):
-            st.html(f'<span class="card-note">{escape(said)}</span>')
+        unit = t(outcomes.unit(shown.listed, metric) or "")
         pair = outcomes.twins(shown.drawn, choice.focus)
         components.curves(
             [],
@@ -177,8 +175,8 @@ def curves(model: Compare, choice: Choice, shown: Listing) -> None:
             height=476 if not pair else 300,
             baseline=outcomes.baseline(shown.listed) if metric.startswith("loss/") else None,
             optimal=outcomes.optimal(shown.listed) if metric.startswith("loss/") else None,
-            subtitle=t(outcomes.unit(shown.listed, metric) or ""),
-            unit=outcomes.unit(shown.listed, metric),
+            subtitle=outcomes.told_of_units(shown.drawn, metric) or unit,
+            unit=unit or None,
             frame=False,
         )
         if pair:

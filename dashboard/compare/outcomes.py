@@ -100,12 +100,12 @@ def in_bits(entries: Sequence[Entry]) -> bool:
 def told_of_units(entries: Sequence[Entry], metric: str) -> str:
     """What is said beside the curves of runs whose losses do not compare; empty where they do."""
     if metric == BITS_PER_BYTE and in_bits(entries):
-        return t("These runs cut their texts into different tokens: bits per byte compare them.")
+        return t("their texts are cut into different tokens: bits per byte compare them")
     if not metric.startswith("loss/") or not is_mixed(entries):
         return ""
     if in_bits(entries):
-        return t("Losses of different tokens do not compare; bits_per_byte/validation does.")
-    return t("Losses of different units do not compare.")
+        return t("losses of different tokens do not compare; bits_per_byte/validation does")
+    return t("losses of different units do not compare")
 
 
 def unit(entries: Sequence[Entry], metric: str) -> str | None:

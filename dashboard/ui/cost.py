@@ -55,10 +55,22 @@ def size(config: RunConfig, vocab: int) -> str:
         text += t(", {free} free on the GPU", free=in_bytes(room.beside))
     elif room:
         text += t(", {free} free", free=in_bytes(room.beside))
-    if config.data.path:
-        name = file_name("data.path", config.data.path)
+    if name := _unread(config):
+        if config.data.tokenizer == "file":
+            return text + t(
+                ", with {n:,} tokens assumed: {name} is read at Train", n=vocab, name=name
+            )
         text += t(", with {n} letters assumed: {name} is read at Train", n=vocab, name=name)
     return text
+
+
+def _unread(config: RunConfig) -> str:
+    """The text or tokenizer of one's own that says how many letters or tokens there are; empty
+    where that is known."""
+    data = config.data
+    if data.tokenizer == "characters":
+        return str(file_name("data.path", data.path) or data.dataset or "")
+    return str(file_name("data.tokenizer_file", data.tokenizer_file) or "")
 
 
 def lacking(config: RunConfig) -> str:

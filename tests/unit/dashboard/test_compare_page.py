@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import replace
 
 import pytest
 
+from core.catalogue import entry as catalogue_entry
 from core.catalogue import index as catalogue
 from core.config.overrides import Switch
+from core.files import write_json
+from core.metrics.derived import BITS_PER_BYTE
 from core.runs import Run, RunStore
 from dashboard.catalogue import run_names
-from dashboard.compare import address, differences, groups, listing, outcomes, rows
+from dashboard.compare import address, differences, groups, listing, matrix, outcomes, rows
 from dashboard.compare.address import Choice
 from tests.fake_runs import finished
 
@@ -308,3 +312,50 @@ def test_twins_are_found(store: RunStore, entries: list) -> None:
     assert pair
     assert (pair[0].id, pair[1].id) == (first.id, second.id)
     assert outcomes.twins(again[:2], None)
+
+
+def cut_as(run: Run, unit: str, size: float, sha: str = "") -> None:
+    """Make a run look as if its text had been cut so."""
+    write_json(run.path / "corpus.json", {**run.corpus, "unit": unit, "bytes_per_token": size})
+    if sha:
+        write_json(run.path / "tokenizer.json", {"kind": "subwords", "sha256": sha, "size": 300})
+
+
+def test_runs_of_different_tokens_are_compared_in_bits_per_byte(store: RunStore) -> None:
+    first, second = (finished(store, name, "lives", 160) for name in ("letters", "pairs"))
+    cut_as(first, "character", 1.0)
+    cut_as(second, "character", 1.0)
+    alike = catalogue.entries(store)
+    assert not outcomes.is_mixed(alike)
+    assert outcomes.unit(alike, "loss/train") == "nats per character"
+    assert outcomes.told_of_units(alike, "loss/train") == ""
+
+    cut_as(second, "token", 2.5, "a" * 64)
+    mixed = catalogue.entries(store)
+    assert outcomes.in_bits(mixed)
+    assert outcomes.unit(mixed, "loss/train") == "nats per prediction"
+    assert "do not compare" in outcomes.told_of_units(mixed, "loss/validation")
+    assert "bits per byte compare them" in outcomes.told_of_units(mixed, BITS_PER_BYTE)
+    assert outcomes.baseline(mixed) is None
+    found = matrix.outcomes(mixed, in_bits=True)
+    for entry, one in zip(mixed, found, strict=True):
+        size = {"letters": 1.0, "pairs": 2.5}[entry.name]
+        assert one.loss == pytest.approx(entry.summary.validation / math.log(2) / size)
+
+    cut_as(first, "token", 2.0, "b" * 64)  # the same unit, and not the same tokens
+    both = catalogue.entries(store)
+    assert outcomes.in_bits(both)
+    assert outcomes.unit(both, "loss/train") == "nats per token"
+
+    write_json(first.path / "corpus.json", {**first.corpus, "bytes_per_token": 0})
+    assert not outcomes.in_bits(catalogue.entries(store))
+    assert outcomes.told_of_units(catalogue.entries(store), "loss/train").endswith("do not compare")
+
+
+def test_what_only_another_tokenizer_reads_is_no_difference(store: RunStore) -> None:
+    finished(store, "letters", "lives", 160)
+    finished(store, "pairs", "lives", 160, data__tokenizer="bpe", data__vocabulary=512)
+    found = catalogue_entry.differing(catalogue.entries(store))
+    assert found["data.tokenizer"] == ["bpe", "characters"]
+    assert found["data.vocabulary"] == [512, None]
+    assert "data.encoding" not in found

@@ -175,6 +175,8 @@ export class Curves extends Courses {
   unit() {
     // What the loss of a run from elsewhere is measured in, only its program knows.
     if (this.props.metric.startsWith("loss/") && this.runs.some((r) => r.tokens_per_step === null)) return t("loss")
+    // What one prediction is: a character, a token, an image. The page knows it of each run.
+    if (this.props.metric.startsWith("loss/") && this.props.unit) return this.props.unit
     return unitOf(this.props.metric, this.runs[0]?.unit === "images")
   }
 
