@@ -12,9 +12,10 @@ from core.config.units import Unit, corpus_unit
 from core.language import Message, t
 from core.metrics.downsample import thinned
 from core.metrics.limits import points_for
-from core.metrics.names import title_of, unit_of
+from core.metrics.names import PROFILES, TITLES, title_of, unit_of
 from core.palette import COLOURS, Mode
 from core.plots.curves import COLOURS_OF_RUNS, Line, curves
+from core.plots.labels import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -62,20 +63,34 @@ def drawn(
     if metric.startswith("loss/") and any(run.origin for run in runs):
         unit = ""  # which only the program knows that recorded it
     gradient = metric.startswith("grad_norm/")
+    reference = _reference(runs, metric, words)
     figure = curves(
         lines,
         t("layer") if layered else t("step"),
-        ", ".join(filter(None, (t(title_of(metric)), t(unit)))),
+        _axis(metric, unit),
         mode,
         log_y=gradient,
-        reference=_reference(runs, metric, words),
+        reference=reference,
         markers=layered or all(len(line.x) < 40 for line in lines),
         height=height,
     )
     # On a ground of its own: nobody knows that of the notebook.
     ground = COLOURS[mode]["card"]
     figure.update_layout(paper_bgcolor=ground, plot_bgcolor=ground)
+    if reference is not None:  # its name stands where losses are far above it
+        at_left = {"x": 0, "xanchor": "left", "xshift": 4}
+        figure.update_annotations(at_left, selector={"text": plain(reference[1])})
     return figure
+
+
+def _axis(metric: str, unit: str) -> str:
+    """A metric's title, with its unit where that is not the title."""
+    known = TITLES.get(metric) or PROFILES.get(metric)
+    if known is None:  # the title of its kind, which says nothing of the part
+        return f"{t(title_of(metric))} ({metric})"
+    title = t(known)
+    title = title[:1].upper() + title[1:]
+    return title if not unit or unit.lower() in known.lower() else f"{title}, {t(unit)}"
 
 
 def _line(run: Run, metric: str, name: str, layered: bool, at: int, most: int) -> Line:

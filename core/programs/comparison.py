@@ -232,7 +232,10 @@ class Comparison:
         from html import escape
 
         said = "".join(f"<p>{escape(t(one))}</p>" for one in (self.conclusion, self.caution) if one)
-        return str(self.table.to_html(float_format="{:.3f}".format, na_rep="–")) + said
+        return (
+            str(self.table.rename_axis(None).to_html(float_format="{:.3f}".format, na_rep="–"))
+            + said
+        )
 
 
 def seeds_lacking(seeds: Sequence[int]) -> list[str]:

@@ -125,6 +125,7 @@ def test_a_metric_of_layers_is_drawn_over_the_layers(store: RunStore) -> None:
     figure = core.compare(run, other).plot("grad_norm/block")
     assert [list(line.x) for line in figure.data] == [[1, 2, 3, 4, 5, 6]] * 2
     assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis.title.text == "Gradient norm"
     _, norms = run.series("grad_norm/block")
     assert figure.data[0].y[0] == pytest.approx(norms[-50:, 0].astype(float).mean(), rel=1e-6)
 
