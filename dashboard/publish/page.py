@@ -201,6 +201,10 @@ def script() -> str:
     return bundle(sources, ENTRY)
 
 
+def _sheet(name: str) -> str:
+    return (assets.FRONTEND / "css" / f"{name}.css").read_text(encoding="utf-8")
+
+
 def css() -> Markup:
     """The palette in both modes, what Streamlit's theme gives to views, and the sheets."""
     fonts = (
@@ -214,8 +218,8 @@ def css() -> Markup:
         ground = COLOURS[name]["ground"]
         return f":root{{{style.variables(name)}--st-background-color:{ground};}}"
 
-    sheets = "".join(assets.text(f"css/{name}.css") for name in SHEETS)
-    paper = f".paper{{{assets.text('css/report.css')}}}"
+    sheets = "".join(map(_sheet, SHEETS))
+    paper = f".paper{{{_sheet('report')}}}"
     return Markup(
         f"{faces()}:root{{color-scheme:light dark;{fonts}}}{mode('light')}"
         f"@media (prefers-color-scheme:dark){{{mode('dark')}}}{paper}{sheets}"
@@ -228,7 +232,12 @@ def _page(
 ) -> str:  # fmt: skip
     lines = groups([entry.run for entry in entries])
     names = run_names.everywhere().names
-    data = {"files": table, "palette": for_browser(), "plotly": "plotly.min.js"}
+    data = {
+        "files": table,
+        "palette": for_browser(),
+        "plotly": "plotly.min.js",
+        "missing": t("The page was published without this."),
+    }
     # In a script no text may end it, whatever it is.
     inside = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     code = t(

@@ -13,9 +13,13 @@ export class Server {
   /** @type {Map<string, Patterns>} the patterns that were looked at last */
   patterns = new Map()
 
-  /** @param {Record<string, string>} files addresses of data by name */
-  constructor(files) {
+  /**
+   * @param {Record<string, string>} files addresses of data by name
+   * @param {string} missing the sentence on what the page does not have
+   */
+  constructor(files, missing) {
     this.files = files
+    this.missing = missing
     this.fetch = this.fetch.bind(this)
   }
 
@@ -28,10 +32,10 @@ export class Server {
     try {
       const found = await this.answer(url.pathname.split("/").slice(2).map(decodeURIComponent), url.searchParams)
       if (found.data) return new Response(found.data, { headers: { "X-Shape": found.shape.join() } })
-      return new Response(JSON.stringify(found), { headers: { "Content-Type": "application/json" } })
+      return new Response(JSON.stringify(found))
     } catch (error) {
       if (!(error instanceof Missing)) throw error
-      return new Response(JSON.stringify({ error: error.message }), { status: 404 })
+      return new Response(JSON.stringify({ error: this.missing }), { status: 404 })
     }
   }
 
@@ -47,13 +51,13 @@ export class Server {
     if (what === "profile") return this.profile(query)
     if (what === "attention") return this.attention(path, query)
     if (what === "inspections") return this.inspection(path, query)
-    throw new Missing("this page has no " + what)
+    throw new Missing()
   }
 
   async part(file, name) {
     const address = this.files[file]
     const parts = address && (await loaded(file, address))
-    if (!parts?.[name]) throw new Missing(`this page has no ${name} of ${file}`)
+    if (!parts?.[name]) throw new Missing()
     return parts[name]
   }
 
@@ -102,7 +106,7 @@ export class Server {
       const range = await this.range(id, metric)
       return range && cut(range, from, to)
     }))
-    if (runs.every((range) => !range)) throw new Missing(`this page has no finer points of ${metric}`)
+    if (runs.every((range) => !range)) throw new Missing()
     return ids.length === 1 ? runs[0] : { runs }
   }
 

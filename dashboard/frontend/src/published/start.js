@@ -2,10 +2,10 @@
 
 import { Server } from "./server.js"
 
-/** @type {{ files: Record<string, string>, palette: any, plotly: string }} what stands in the page itself */
+/** @type {{ files: Record<string, string>, palette: any, plotly: string, missing: string }} what stands in the page itself */
 export const PAGE = JSON.parse(document.getElementById("published")?.textContent ?? "{}")
 
-const answers = new Server(PAGE.files)
+const answers = new Server(PAGE.files, PAGE.missing)
 globalThis.addnormServer = answers.fetch
 
 /**
