@@ -60,7 +60,7 @@ def test_every_page_shows_and_changes_nothing(
         assert page.locator(".stException").count() == 0, address
         for key in keys:
             buttons = page.locator(f".st-key-{key} button")
-            assert buttons.count(), f"{address}: {key}"
+            buttons.first.wait_for(state="attached", timeout=60_000)
             for one in buttons.all():
                 assert not one.is_enabled(), f"{address}: {key}"
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
