@@ -131,6 +131,21 @@ def test_a_loop_that_says_its_steps_has_its_gradients_there(tmp_path: Path) -> N
     assert one.run.record.step == 1006
 
 
+def test_it_can_be_watched_while_it_is_recorded(tmp_path: Path) -> None:
+    one = record.Recording("live", runs=tmp_path)
+    seen = RunStore(tmp_path).open(one.run.id)
+    for step in range(5):
+        one.log(loss=1.0, step=step)
+        one.flush()
+        assert seen.series("loss/train")[0].tolist() == list(range(step + 1))
+        assert (seen.status, seen.record.step) == ("running", step + 1)
+    one.log(late=1.0, step=5)
+    one.flush()
+    assert seen.series("late")[0].tolist() == [5]
+    one.finish()
+    assert seen.status == "finished"
+
+
 def test_a_step_that_is_logged_again_takes_the_place_of_what_followed(tmp_path: Path) -> None:
     one = record.Recording("back", runs=tmp_path)
     for step in range(10):
