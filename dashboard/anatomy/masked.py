@@ -58,5 +58,10 @@ def _told(one: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     return {
         "before": "".join(tokens[max(0, place - 12) : place]),
         "after": "".join(tokens[place + 1 : place + 13]),
-        "rows": [(token.strip() or token, p or 0.0) for token, p in one["alternatives"]],
+        "rows": [(_shown(token), p or 0.0) for token, p in one["alternatives"]],
     }
+
+
+def _shown(token: str) -> str:
+    """A token that can be seen: without the space before a word, blanks as signs."""
+    return token.strip() or token.replace(" ", "·").replace("\n", "↵")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core.jobs.inspections import Inspection
-from core.language import Message, t
+from core.language import t
 from core.runs import Run
 from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
@@ -171,10 +170,10 @@ def outliers(answers: list[Answered]) -> None:
         explained(notice.outliers(measured).told(), key="outliers", title=t("What stands out"))
         for run, result, _ in answers:
             rows = [
-                (what, result[key]["seen"], _found(result[key]))
-                for what, key in (
-                    (t("Massive activations"), "massive"),
-                    (t("Attention sinks"), "sinks"),
+                (what, result[key]["seen"], found(result[key]) if result[key]["seen"] else "")
+                for what, key, found in (
+                    (t("Massive activations"), "massive", _massive),
+                    (t("Attention sinks"), "sinks", _sinks),
                 )
                 if key in result
             ]
@@ -220,12 +219,29 @@ def massive_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _found(answer: dict[str, Any]) -> str:
-    """The sentence on what was seen; empty where the mark says it all."""
-    if not answer["seen"]:
-        return ""
-    said = t(Message.restored(answer.get("said"), answer["sentence"]))
-    return re.split("[:：]", said, maxsplit=1)[-1].strip()
+def _massive(answer: dict[str, Any]) -> str:
+    """The largest of what was seen; layers as people count them."""
+    first = answer["found"][0]
+    return t(
+        "{value:,.0f} in dimension {feature} of token {token}, {place}, is the largest.",
+        value=first["value"],
+        feature=first["feature"],
+        token=first["token"],
+        place=figures.place_words(first["place"]),
+    )
+
+
+def _sinks(answer: dict[str, Any]) -> str:
+    """How many heads sink, and which most; layers and heads as people count them."""
+    first = answer["found"][0]
+    return t(
+        "{n} head, layer {layer}, head {head}, with {share:.2f}.",
+        "{n} heads, most of all layer {layer}, head {head}, with {share:.2f}.",
+        n=len(answer["found"]),
+        layer=first["layer"] + 1,
+        head=first["head"] + 1,
+        share=first["share"],
+    )
 
 
 def _largest(result: dict[str, Any]) -> str:

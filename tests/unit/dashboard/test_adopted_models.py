@@ -117,4 +117,5 @@ def test_an_encoder_says_what_stands_for_its_masks(
     assert [e.value for e in at.exception] == []
     (likeliest, share), *_ = found["masked"][0]["alternatives"]
     assert f"{share:.3f}" in said(at)
-    assert f'<td class="token">{likeliest.strip() or likeliest}</td>' in said(at)
+    shown = likeliest.strip() or "·"
+    assert f'<td class="mask-token">{shown}</td>' in said(at)
