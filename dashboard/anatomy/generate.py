@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from markupsafe import Markup
 
+from core.config.units import corpus_unit
 from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import number, slider, text
@@ -25,6 +26,17 @@ from dashboard.ui.templates import render
 Answered = tuple[Run, dict[str, Any], Any]
 PROMPT_LETTERS = 24  # of the run's probe text, with which a text begins unless told otherwise
 LENGTH = 160
+# What is said of runs whose tokens are no letters.
+OF_TOKENS = {
+    "perplexity": (
+        mark("perplexity"),
+        mark("how many tokens it hesitates between: e to the loss"),
+    ),
+    "accuracy": (
+        mark("accuracy"),
+        mark("how often the likeliest token is right"),
+    ),
+}
 MEASURES = {
     "perplexity": (
         mark("perplexity"),
@@ -98,7 +110,8 @@ def scores(choice: Choice, mode: Mode) -> None:
         return
     answers = done(asked)
     with cards.card("scored"):
-        said = notice.scored([(name_of(run), result) for run, result, _ in answers])
+        unit = corpus_unit(answers[0][0].corpus)
+        said = notice.scored([(name_of(run), result) for run, result, _ in answers], unit)
         explained(said.told(), key="scored", title=t("On held-out text"))
         st.html(score_table(answers))
     curves = [
@@ -112,10 +125,11 @@ def scores(choice: Choice, mode: Mode) -> None:
     ]
     anatomy.figure(
         figures.by_position(curves, mode, 190, answers[0][1]["unigram"]), key="fig_position",
-        title=t(figures.what_context_brings(curves)), subtitle=t("loss by letters seen before"),
+        title=t(figures.what_context_brings(curves)), subtitle=t("loss by letters seen before")
+        if unit.name == "character" else t("loss by tokens seen before"),
         about=" ".join(inspection.id for *_, inspection in answers),
         notice=notice.by_position(
-            [(c[0], [float(v) for v in c[3]]) for c in curves], answers[0][1]["unigram"]
+            [(c[0], [float(v) for v in c[3]]) for c in curves], answers[0][1]["unigram"], unit
         ).told(),
     )  # fmt: skip
 
@@ -142,8 +156,12 @@ def score_table(answers: Sequence[Answered]) -> Markup:
     """The measures with what they mean, one column a run."""
     errors = [f" ± {r['nats_error']:.3f}" if r["nats_error"] else "" for _, r, _ in answers]
     losses = [f"{r['nats']:.3f}{error}" for (_, r, _), error in zip(answers, errors, strict=True)]
-    rows = [(t("loss"), t("nats a letter, ± standard error"), losses)]
-    for name, (title, meaning) in MEASURES.items():
+    letters = corpus_unit(answers[0][0].corpus).name == "character"
+    meaning = (
+        t("nats a letter, ± standard error") if letters else t("nats a token, ± standard error")
+    )
+    rows = [(t("loss"), meaning, losses)]
+    for name, (title, meaning) in (MEASURES if letters else MEASURES | OF_TOKENS).items():
         values = [
             f"{r[name] * 100:.1f} %" if name == "accuracy" else f"{r[name]:.3f}"
             for _, r, _ in answers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from core.config.units import corpus_unit
 from core.language import mark, t
 from core.runs import Run
 from dashboard.address.widgets import segments, text
@@ -60,7 +61,9 @@ def section(choice: Choice, mode: Mode) -> None:
         subtitle=t(
             "loss if the network stopped there, {n} held-out windows", n=first["windows"]
         ),
-        notice=notice.stopped_early([(c[0], c[3]) for c in curves], first["unigram"]).told(),
+        notice=notice.stopped_early(
+            [(c[0], c[3]) for c in curves], first["unigram"], corpus_unit(answers[0][0].corpus)
+        ).told(),
     )  # fmt: skip
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from core.language import Message
+from core.config.units import UNITS, Unit
+from core.language import Message, mark
 from dashboard.figures.lesions import source_name
 from dashboard.notice.notice import Notice, finite, number
 
+CHARACTERS = UNITS["character"]
 Curve = tuple[str, Sequence[float | None]]  # a run's name and its losses
 
 
@@ -128,8 +130,10 @@ def logit_paths(measured: Sequence[tuple[str, int, dict[str, Any]]]) -> Notice:
     )
 
 
-def stopped_early(curves: Sequence[Curve], unigram: float | None) -> Notice:
-    """The loss if the network stopped at a layer: the logit lens."""
+def stopped_early(
+    curves: Sequence[Curve], unigram: float | None, unit: Unit = CHARACTERS
+) -> Notice:
+    """The loss if the network stopped at a layer: the logit lens. `unit`: of what it predicts."""
     now: list[str] = []
     for name, losses in curves:
         known = finite(losses)
@@ -148,23 +152,25 @@ def stopped_early(curves: Sequence[Curve], unigram: float | None) -> Notice:
                 all=len(falls),
             )
         )
-        now.append(_beside(float(known[-1]), unigram))
+        now.append(_beside(float(known[-1]), unigram, unit))
     return Notice(
         Message(
             "To the right: layers. Upwards: the loss in nats on held-out text if the output layer"
-            " were put onto the stream there; dashed: letter frequencies."
+            " were put onto the stream there; dashed: {frequencies}.",
+            frequencies=unit.frequencies,
         ),
         Message(
-            "A living network lowers it layer by layer. A dead one stays near letter frequencies,"
-            " whatever its depth."
+            "A living network lowers it layer by layer. A dead one stays near {frequencies},"
+            " whatever its depth.",
+            frequencies=unit.frequencies,
         ),
         tuple(now),
         ("logit lens", "loss", "nats", "letter frequencies"),
     )
 
 
-def by_position(curves: Sequence[Curve], unigram: float | None) -> Notice:
-    """The loss by how much was seen before."""
+def by_position(curves: Sequence[Curve], unigram: float | None, unit: Unit = CHARACTERS) -> Notice:
+    """The loss by how much was seen before. `unit`: of what is predicted."""
     now: list[str] = []
     for name, losses in curves:
         known = finite(losses)
@@ -178,11 +184,18 @@ def by_position(curves: Sequence[Curve], unigram: float | None) -> Notice:
                     n=len(known),
                 )
             )
-            now.append(_beside(float(known[-1]), unigram))
+            now.append(_beside(float(known[-1]), unigram, unit))
     return Notice(
         Message(
             "To the right: how many letters of the text were seen before. Upwards: the loss of the"
-            " next one in nats; dashed: letter frequencies."
+            " next one in nats; dashed: {frequencies}.",
+            frequencies=unit.frequencies,
+        )
+        if unit.name == "character"
+        else Message(
+            "To the right: how many tokens of the text were seen before. Upwards: the loss of the"
+            " next one in nats; dashed: {frequencies}.",
+            frequencies=unit.frequencies,
         ),
         Message(
             "A network that uses what it reads gets better, the more it has seen. One that ignores"
@@ -193,8 +206,10 @@ def by_position(curves: Sequence[Curve], unigram: float | None) -> Notice:
     )
 
 
-def scored(answers: Sequence[tuple[str, dict[str, Any]]]) -> Notice:
-    """The measures on held-out text; the name and the result of each run."""
+def scored(answers: Sequence[tuple[str, dict[str, Any]]], unit: Unit = CHARACTERS) -> Notice:
+    """The measures on held-out text; the name and the result of each run. `unit`: of what they
+    predict."""
+    letters = unit.name == "character"
     now: list[str] = []
     for name, result in answers:
         if result["nats"] is None:
@@ -202,19 +217,31 @@ def scored(answers: Sequence[tuple[str, dict[str, Any]]]) -> Notice:
             continue
         now.append(
             Message(
-                "{name}: perplexity {perplexity}, it hesitates between about so many letters; the"
-                " likeliest one is right in {share:.0%} of the places.",
+                mark(
+                    "{name}: perplexity {perplexity}, it hesitates between about so many letters;"
+                    " the likeliest one is right in {share:.0%} of the places."
+                )
+                if letters
+                else mark(
+                    "{name}: perplexity {perplexity}, it hesitates between about so many tokens;"
+                    " the likeliest one is right in {share:.0%} of the places."
+                ),
                 name=name,
                 perplexity=number(result["perplexity"]),
                 share=result["accuracy"],
             )
         )
-        now.append(_beside(float(result["nats"]), result["unigram"]))
+        now.append(_beside(float(result["nats"]), result["unigram"], unit))
     return Notice(
         Message("A row for each measure, a column for each run, on text that training never saw."),
         Message(
             "Perplexity is e to the loss, bits per character the loss in bits: the three say the"
             " same. Accuracy counts only the likeliest letter."
+        )
+        if letters
+        else Message(
+            "Perplexity is e to the loss of a token, bits per character the loss of all tokens for"
+            " each character of the text. Accuracy counts only the likeliest token."
         ),
         tuple(now),
         ("perplexity", "nats", "accuracy", "letter frequencies"),
@@ -244,11 +271,15 @@ def continued(answers: Sequence[tuple[str, dict[str, Any]]]) -> Notice:
     )
 
 
-def _beside(loss: float, unigram: float | None) -> str:
+def _beside(loss: float, unigram: float | None, unit: Unit) -> str:
     if unigram is None:
         return ""
     if loss < unigram:
         return Message(
-            "That is {gap} nats below letter frequencies.", gap=number(unigram - loss, 2)
-        )
-    return Message("That is {gap} nats above letter frequencies.", gap=number(loss - unigram, 2))
+            "That is {gap} nats below {frequencies}.",
+            gap=number(unigram - loss, 2), frequencies=unit.frequencies,
+        )  # fmt: skip
+    return Message(
+        "That is {gap} nats above {frequencies}.",
+        gap=number(loss - unigram, 2), frequencies=unit.frequencies,
+    )  # fmt: skip
