@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.config import ModelConfig
+from core.config.units import UNITS
 from core.evidence import CLAIMS, kept
 from core.glossary import called
 from core.language import speaking
@@ -235,3 +236,17 @@ def test_numbers_have_three_figures():
         "0.123", "12.3", "1,230", "0", "1e+09",
     ]  # fmt: skip
     assert number(float("inf")) == "NaN"
+
+
+def test_words_of_tokens_that_are_no_letters() -> None:
+    unit = UNITS["subword"]
+    answers = [("A", {"nats": 3.0, "perplexity": 20.1, "accuracy": 0.3, "unigram": 5.0})]
+    texts = [
+        said(parts.stopped_early([("A", [4.0, 3.0])], 5.0, unit)),
+        said(parts.by_position([("A", [4.0, 3.0])], 5.0, unit)),
+        said(parts.scored(answers, unit)),
+    ]
+    for text in texts:
+        assert "2 nats below token frequencies" in text
+        assert "letter" not in text
+    assert "below letter frequencies" in said(parts.scored(answers))
