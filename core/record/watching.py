@@ -183,10 +183,11 @@ class Watching:
         seen, self._seen = self._seen, {}
         if not seen:
             self._problem(
-                Message("core.record saw no activations: the layers' outputs are no tensors, or"
-                        " torch.compile took their hooks away; watch the model before it is"
-                        " compiled")
-            )  # fmt: skip
+                Message(
+                    "core.record sees no activations: the layers' outputs are no tensors, or the"
+                    " model is compiled (torch.compile), where only gradients can be watched"
+                )
+            )
             return
         names = next(iter(seen.values()))
         home = next(iter(names.values()))
