@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from core.cli.runs import _details
 from core.metrics.holes import broken, holes, sentence
 from core.metrics.writer import SeriesWriter
+from core.programs.rows import details
 from core.runs import Run, RunStore
 from core.verdicts.verdict import judge
 from dashboard.live import feed
@@ -70,7 +70,7 @@ def test_a_damaged_flush_is_a_gap_and_a_sentence(store: RunStore, damaged: Run) 
     assert [step for step, value in drawn.items() if value is None] == [30]
     zoom = client.get(f"/api/series?run={damaged.id}&metric=loss/train&from=25&to=45").json()
     assert None in zoom["v"]
-    assert json.loads(json.dumps(_details(damaged)))["holes"] == {"step": [[30, 39]]}
+    assert json.loads(json.dumps(details(damaged)))["holes"] == {"step": [[30, 39]]}
     assert judge(damaged).kind != "diverged"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core import jobs
-from core.cli.runs import _details
+from core.programs.rows import details
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.snapshots import Snapshots
 from tests.fake_runs import finished
@@ -106,4 +106,4 @@ def test_a_snapshot_of_an_earlier_release_has_no_checksum_and_opens(store: RunSt
     np.testing.assert_array_equal(run.snapshots.pattern(step), pattern)
     assert step in run.snapshots.steps
     run.snapshots.path(step).write_bytes(b"half")
-    assert list(_details(run)["damaged_snapshots"]) == [step]
+    assert list(details(run)["damaged_snapshots"]) == [step]
