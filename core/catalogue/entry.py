@@ -24,6 +24,8 @@ from core.runs.status import State
 from core.verdicts.labels import LIVE
 
 START = "step 0"  # where a run begins that is not a fork
+NETWORK = "model."  # how the settings begin that a pretrained model has
+WEIGHTS = "weights"  # beside these: which they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ class Entry:
     `switches` are those that changed its layers while it trained, by hand or by schedule, as plain
     settings; `state` is that of the moment when it was listed; `fork` is where it started, None of
     one that started at step 0. `origin` is `Run.origin`: of a run whose network this lab did not
-    build the settings are its own, and those of the lab are None.
+    build the settings are its own, and those of the lab are None. `source` is `Run.source`: a
+    pretrained model has the settings of its network, and those of training and data are None.
     """
 
     run: Run
@@ -43,6 +46,7 @@ class Entry:
     state: State
     fork: ForkPoint | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def own(self) -> Mapping[str, Any]:
@@ -120,10 +124,12 @@ class Entry:
     @cached_property
     def trained(self) -> Mapping[str, Any]:
         """Its settings as it was trained: with each switch of a layer, scheduled or by hand, and
-        where it started; of a run from elsewhere its own alone. What only another tokenizer reads
-        is None."""
+        where it started; of a run from elsewhere its own alone, of a pretrained model those of its
+        network. What only another tokenizer reads is None."""
         if self.origin:
             return self.own
+        if self.source:
+            return {name: value for name, value in self.flat.items() if name.startswith(NETWORK)}
         start = self.fork.words if self.fork else START
         tokenizer = self.flat["data.tokenizer"]
         unread = {f"data.{f}": None for f, word in OF_TOKENIZER.items() if word != tokenizer}
@@ -137,12 +143,17 @@ class Entry:
     @cached_property
     def setting(self) -> str:
         """Equal where runs differ in nothing but their seed."""
-        return setting_key(self.flat, self.switches, self.fork)
+        return setting_key(self._told_apart, self.switches, self.fork)
 
     @cached_property
     def experiment(self) -> str:
         """Equal where runs are repeats of each other."""
-        return experiment_key(self.flat, self.switches, self.fork)
+        return experiment_key(self._told_apart, self.switches, self.fork)
+
+    @property
+    def _told_apart(self) -> Mapping[str, Any]:
+        """Its settings, and of a pretrained model its weights: no seed drew those."""
+        return {**self.flat, WEIGHTS: self.source.get("sha256")} if self.source else self.flat
 
     @property
     def values(self) -> dict[str, Any]:
@@ -191,7 +202,7 @@ class Entry:
     @property
     def tokens_per_step(self) -> int | None:
         """Tokens, or images, that one step of training reads; None where nobody knows."""
-        if self.origin:
+        if self.origin or self.source:
             return None
         names = ("model.family", "model.context", "training.batch_size")
         return tokens_per_step(*(self.flat[name] for name in names))
@@ -216,6 +227,13 @@ class Entry:
     def _network(self) -> str:
         own = {n.removeprefix("model."): v for n, v in self.flat.items() if n.startswith("model.")}
         return json.dumps(own)
+
+
+def of_pretrained(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a pretrained model: those of its network; how it was trained, on what and
+    from which seed is not known, so these are None."""
+    unknown = {name: None for name in flat if not name.startswith(NETWORK)}
+    return {**flat, **unknown, SCHEDULE: ()}
 
 
 def subject(entry: Entry) -> Subject:
@@ -244,6 +262,9 @@ def differing(entries: Iterable[Entry]) -> dict[str, list[Any]]:
     """
     every = list(entries)
     found = alike.differing([entry.trained for entry in every if not entry.origin])
+    if any(entry.source for entry in every):  # how it was trained, only the others can differ in
+        of_others = alike.differing([e.trained for e in every if not (e.origin or e.source)])
+        found = {n: v for n, v in found.items() if n.startswith(NETWORK) or n in of_others}
     foreign = [entry for entry in every if entry.origin]
     if not foreign:
         return found

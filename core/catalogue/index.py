@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.cache import Cache
-from core.catalogue.entry import Entry
+from core.catalogue.entry import Entry, of_pretrained
 from core.config import SCHEMA, RunConfig
 from core.config.alike import SCHEDULE
 from core.files import Signature, read_json, signature
@@ -213,12 +213,15 @@ def _entry(run: Run, stamps: Sequence[Signature | None]) -> Entry | None:
     if flat is None:
         return None
     origin = run.origin if stamps[FILES.index(origins.FILE)] else {}
+    source = {} if origin else run.source
     if origin:
         flat = origins.flat_of(origin)
+    elif source:
+        flat = of_pretrained(flat)
     by_hand = [one.model_dump() for one in run.turned_by_hand] if stamps[-1] else []
     switches = sorted((*flat[SCHEDULE], *by_hand), key=lambda one: one["step"])
     try:
-        entry = Entry(run, flat, run.meta, tuple(switches), run.status, run.fork, origin)
+        entry = Entry(run, flat, run.meta, tuple(switches), run.status, run.fork, origin, source)
         entry.layers  # noqa: B018 - reading it is the check
     except (ValidationError, RunError):
         return None  # the page Runs says why

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from core.config import overrides
 from core.config.fork_point import ForkPoint
@@ -24,5 +26,17 @@ def command(config: RunConfig, fork: ForkPoint | None = None) -> str:
             value = str(value).lower()
         words.append(f"--{name} {shlex.quote(str(value))}")
     if config.name:
+        words.append(f"--name {shlex.quote(config.name)}")
+    return " ".join(words)
+
+
+def adopting(source: Mapping[str, Any], config: RunConfig) -> str:
+    """The command that makes a run of a pretrained model again: `source` as `Run.source`, with the
+    context and the text of `config`."""
+    words = ["python -m core adopt", shlex.quote(str(source.get("name", "")))]
+    words.append(f"--context {config.model.context}")
+    if config.data.path:
+        words.append(f"--text {shlex.quote(config.data.path)}")
+    if config.name and config.name != source.get("name"):
         words.append(f"--name {shlex.quote(config.name)}")
     return " ".join(words)

@@ -169,7 +169,8 @@ class Comparison:
 
     def _name(self, own: SettingRuns) -> str:
         trained = own.entries[0].trained
-        words = dict.fromkeys(phrase(name, trained) for name in self.values(own))
+        known = [name for name in self.values(own) if name in trained]
+        words = dict.fromkeys(phrase(name, trained) for name in known)
         return ", ".join(words) or self._called[own.entries[0].id]
 
     def values(self, own: SettingRuns) -> dict[str, Any]:

@@ -104,6 +104,8 @@ class Reading:
             "seed": entry.flat[SEED],
             "settings": dict(entry.own)
             if one.origin
+            else {n: v for n, v in entry.trained.items() if n in defaults and v != defaults[n]}
+            if entry.source
             else {n: v for n, v in entry.flat.items() if v != defaults.get(n)},
             "loss": finite(summary.loss),
             "validation": finite(summary.validation),

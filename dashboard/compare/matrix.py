@@ -123,7 +123,9 @@ def cells(
     """
     table: list[list[dict[str, Any]]] = [[{"runs": []} for _ in across[1]] for _ in down[1]]
     for index, entry in enumerate(entries):
-        place = _place(entry.flat, down, across)
+        # As `axes` found it; what a run has no value of is None there.
+        values = {name: entry.trained.get(name) for name in (down[0], across[0]) if name}
+        place = _place(values, down, across)
         if place:
             table[place[0]][place[1]]["runs"].append(index)
     for one in impossible:

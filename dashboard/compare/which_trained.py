@@ -12,10 +12,11 @@ from core.config.describe import short_title
 from core.jobs import grids as jobs
 from core.jobs.grid_progress import goes_on, progress
 from core.jobs.queue import run_queue
-from core.language import mark, t
+from core.language import Message, mark, t
 from core.metrics.derived import BITS_PER_BYTE
 from core.metrics.names import unit_of
 from core.runs import RunError
+from core.verdicts.judgement import WINDOW
 from dashboard.address.widgets import selection
 from dashboard.compare import matrix, outcomes
 from dashboard.components.onto_page import mount
@@ -158,6 +159,21 @@ def _matrix(
     mount("matrix", "which_trained", None, told, on_cell_change=press)
 
 
+def numbers(shown: Sequence[Entry], unit: str | None) -> str:
+    """What the numbers of the cells are: which losses, and their unit where it is known."""
+    has = {entry.summary.validation is not None for entry in shown if not entry.alive}
+    if False not in has:
+        told = Message("final validation loss")
+    elif True in has:
+        told = Message(
+            "final validation loss, else the mean of the last {window} training losses",
+            window=WINDOW,
+        )
+    else:
+        told = Message("mean of the last {window} training losses", window=WINDOW)
+    return t(Message("{loss}, {unit}", loss=told, unit=Message(unit)) if unit else told)
+
+
 def view(
     shown: Sequence[Entry],
     grid: str,
@@ -177,11 +193,12 @@ def view(
     entropies = [
         known * matrix.factor(e, in_bits) for e in shown if (known := e.summary.verdict.entropy)
     ]
-    unit = unit_of(BITS_PER_BYTE) if in_bits else outcomes.unit(shown, "loss/validation")
+    # What a run from elsewhere is measured in, only its program knows.
+    unit = outcomes.unit(shown, "loss/validation") if not any(e.origin for e in shown) else None
     return {
         "title": matrix.title(shown),
         "subtitle": matrix.subtitle(found, down, across),
-        "unit": t("final validation loss, {unit}", unit=t(unit or "")),
+        "unit": numbers(shown, unit_of(BITS_PER_BYTE) if in_bits else unit),
         "in_bits": in_bits,
         "rows": [matrix.label(down, value) for value in rows],
         "columns": [matrix.label(across, value) if across else "" for value in columns],

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from core.catalogue.entry import Entry
 from core.config import RunConfig
 from core.config.alike import SEED
-from core.config.command import command
+from core.config.command import adopting, command
 from core.language import SOURCE, Message, current, joined, mark, t
 from core.runs import Run, RunStore
 from core.verdicts.labels import VERDICT_LABELS
@@ -115,16 +116,19 @@ def repeat(found: Sequence[Group], also: Sequence[str] = (), paths: bool = True)
 def _facts(found: Sequence[Group]) -> list[str]:
     """What was read, by hash, on what devices and from which seeds."""
     runs = [entry.run for group in found for entry in group.runs]
-    corpora = {str(run.corpus.get("sha256")): run.corpus for run in runs if run.corpus}
+    # One text in other tokens is another length: each is told.
+    corpora = {
+        tuple(str(run.corpus.get(name)) for name in CUT): run.corpus for run in runs if run.corpus
+    }
     rows = []
-    for sha, corpus in corpora.items():
+    for corpus in corpora.values():
         told = Message(
             "{corpus}: {length:,} {unit}, vocabulary {vocabulary}, SHA-256 {sha}",
             corpus=corpus.get("corpus"),
             length=corpus.get("length", 0),
             unit=Message(f"{corpus.get('unit', 'character')}s"),
             vocabulary=corpus.get("vocabulary"),
-            sha=sha,
+            sha=corpus.get("sha256"),
         )
         if corpus.get("floor") is not None:
             told = Message(
@@ -135,13 +139,24 @@ def _facts(found: Sequence[Group]) -> list[str]:
     seeds = sorted({seed for seed in known if seed is not None})
     devices = sorted({run.record.device for run in runs} - {""})
     numbers = ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "")
+    taken = [
+        t(Message("{name}: a pretrained model, SHA-256 of its weights {sha}", name=name, sha=sha))
+        for sha, name in {
+            str(one.source.get("sha256")): one.source.get("name")
+            for group in found
+            for one in group.runs
+            if one.source
+        }.items()
+    ]
     drawn = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers) if seeds else ""
     trained = t("trained on {devices}", devices=t(joined(devices, " and "))) if devices else ""
-    return [*rows, *filter(None, [drawn, trained])]
+    return [*rows, *taken, *filter(None, [drawn, trained])]
 
 
+# Equal where a text was read in the same tokens.
+CUT = ("sha256", "unit", "length", "vocabulary")
 # What a corpus is counted in.
-UNITS = (mark("characters"), mark("tokens"), mark("images"))
+UNITS = (mark("characters"), mark("bytes"), mark("tokens"), mark("images"))
 
 
 def _as_trained(run: Run) -> RunConfig:
@@ -155,12 +170,15 @@ def _as_trained(run: Run) -> RunConfig:
 
 
 def _commands(found: Sequence[Group], paths: bool) -> list[tuple[Group, str]]:
-    """What trains each line's first run anew; not those that another program trained."""
-    return [
-        (group, command(_of_trained(group.runs[0].run, paths), group.runs[0].fork))
-        for group in found
-        if not group.runs[0].origin
-    ]
+    """What makes each line's first run anew; not those that another program trained."""
+    return [(group, _again(group.runs[0], paths)) for group in found if not group.runs[0].origin]
+
+
+def _again(entry: Entry, paths: bool) -> str:
+    config = _of_trained(entry.run, paths)
+    if entry.source:
+        return adopting(entry.source, config)
+    return command(config, entry.fork)
 
 
 def _of_trained(run: Run, paths: bool) -> RunConfig:

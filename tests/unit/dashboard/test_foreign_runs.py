@@ -12,7 +12,7 @@ from core.record import Recording
 from core.runs import Run, RunStore
 from dashboard.anatomy import choice
 from dashboard.attention import choices
-from dashboard.compare import differences, outcomes, rows
+from dashboard.compare import differences, outcomes, rows, which_trained
 from dashboard.components.facts import about
 from dashboard.lab import headline
 from dashboard.report.page import report
@@ -102,3 +102,17 @@ def test_a_report_gives_no_command_for_it(store: RunStore) -> None:
     assert "python -m core train" in both
     assert "python -m core train" not in alone
     assert "not judged" in alone
+
+
+def test_the_cells_say_which_losses_their_numbers_are(store: RunStore) -> None:
+    ours, theirs = of_run(finished(store, "ours", steps=60)), of_run(recorded(store))
+    assert which_trained.numbers([ours], "nats") == "final validation loss, nats"
+    assert which_trained.numbers([theirs], None) == "mean of the last 50 training losses"
+    both = which_trained.numbers([ours, theirs], None)
+    assert both == "final validation loss, else the mean of the last 50 training losses"
+    laid = {"lr": [0.1, 0.2]}
+    told = which_trained.view(
+        [theirs, of_run(recorded(store, "b", lr=0.2))], "", laid, ("lr", None), {}
+    )
+    assert told["unit"] == "mean of the last 50 training losses"
+    assert [cell["of"] for [cell] in told["cells"]] == [1, 1]

@@ -301,3 +301,15 @@ def test_in_chinese_nothing_is_english(trio) -> None:
             assert not re.search(r"[a-z]{4,}", title), title
     assert "图 1" in html
     assert "表 1" in html
+
+
+def test_one_text_in_two_kinds_of_tokens_is_told_twice(store: RunStore) -> None:
+    runs = [finished(store, name, steps=5) for name in ("bytes", "tokens", "as the first")]
+    cuts = [("byte", 700_002, 256), ("token", 331_507, 512), ("byte", 700_002, 256)]
+    for run, (unit, length, vocabulary) in zip(runs, cuts, strict=True):
+        told = {**run.corpus, "unit": unit, "length": length, "vocabulary": vocabulary}
+        (run.path / "corpus.json").write_text(json.dumps({**told, "sha256": "ab" * 32}))
+    for order in (runs, runs[::-1]):
+        html = own(report(store, order))
+        assert html.count("700,002 bytes, vocabulary 256") == 1
+        assert html.count("331,507 tokens, vocabulary 512") == 1
