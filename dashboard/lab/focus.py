@@ -34,7 +34,7 @@ def put(ids: Iterable[str]) -> None:
 
 def start(*started: Run | None) -> None:
     """Show the runs that were started, the first in focus; nothing changes where that is None."""
-    ids = list(dict.fromkeys(run.id for run in started if run is not None))[: model.MOST]
+    ids = list(dict.fromkeys(run.id for run in started if run is not None))[: chosen.MOST]
     if started[0] is not None:
         put(ids)
         chosen.start(*ids)

@@ -11,10 +11,9 @@ from core.config import ModelConfig, RunConfig
 from core.runs import Run, RunError, RunStore
 from core.verdicts.verdict import Verdict
 from dashboard.address import param
+from dashboard.address.chosen import MOST
 from dashboard.address.param import Address, Problems
 from dashboard.settings.form import to_config, wiring
-
-MOST = 2  # runs beside each other
 
 
 @dataclass(frozen=True)

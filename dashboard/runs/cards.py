@@ -15,6 +15,7 @@ from core.language import mark, t
 from core.runs import Run
 from core.runs.retention import RULES
 from core.runs.status import RESUMABLE
+from dashboard.address.chosen import MOST
 from dashboard.compare import edit, listing, share
 from dashboard.components import table
 from dashboard.runs import actions, ticks
@@ -77,6 +78,15 @@ def _buttons(
             st.switch_page(
                 "app_pages/compare.py",
                 query_params={"compare_runs": ",".join(entry.id for entry in chosen)},
+            )
+        few = 0 < len(chosen) <= MOST
+        why = nothing or t("The Lab shows one run or two; tick fewer.")
+        if st.button(
+            t("Open in Lab"), key="open_in_lab", disabled=not few, help=None if few else why
+        ):
+            st.switch_page(
+                "app_pages/lab.py",
+                query_params={"lab_runs": ",".join(entry.id for entry in chosen)},
             )
         share.export_popover(chosen, ticked=True)
         if handed_on is not None:

@@ -380,7 +380,7 @@ def test_buttons_can_be_pressed_where_it_makes_sense():
 
     def labels(status):
         class Fake:
-            pass
+            origin = None
 
         run = Fake() if status else None
         if run:

@@ -343,6 +343,8 @@ def test_a_program_that_was_changed_is_loaded_anew(
 def test_every_kind_keeps_its_answer_as_json_of_its_schema(store: RunStore) -> None:
     run = trained(store, model__depth=2, training__checkpoint_every=1)
     for kind in KINDS:
+        if KINDS[kind].needs_masked:  # of models that this lab does not train: test_masked.py
+            continue
         few = {"points": 5} if kind.startswith(("landscape", "trajectory")) else {}
         inspection = answered(store, run, kind, **few)
         assert inspection.record == Record("done", 1.0, ""), kind

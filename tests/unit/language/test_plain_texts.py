@@ -54,6 +54,8 @@ MEANT = {
     "norm final": "classes of a style sheet",
     "not finite": "a word of an answer, for programs",
     "… · He et al. 2016": "a paper",
+    "masked head": "a key of what a checkpoint keeps",
+    "The capital of France is [MASK].": "a text for a model, in the language that it has read",
 }
 
 

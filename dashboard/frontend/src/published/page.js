@@ -29,8 +29,8 @@ function change(key, told) {
   const found = places.get(key)
   if (!found) return
   Object.assign(found.data, told)
-  // The table takes its rows anew, and with them what charts know of each run.
-  if (told.rows) found.data.order = { ...found.data.order, n: found.data.order.n + 1 }
+  // The table takes its rows anew, and with them what charts know of each run. Other grids have rows too.
+  if (told.rows && found.data.order) found.data.order = { ...found.data.order, n: found.data.order.n + 1 }
   show(key)
 }
 
