@@ -200,6 +200,29 @@ def test_what_a_reader_chooses_is_drawn(browser: Browser, published: Published) 
     one.close()
 
 
+def test_every_option_of_every_choice_can_be_taken(browser: Browser, published: Published) -> None:
+    one = Opened(browser, published.folder, viewport=SIZES["wide"])
+    drawn(one.page)
+    lists = one.page.locator("[data-choices] select")
+    grid = one.page.locator(".anl-matrix")
+    taken, laid_out = 0, set()
+    for at in range(lists.count()):
+        values = lists.nth(at).locator("option").evaluate_all("all => all.map(o => o.value)")
+        name = lists.nth(at).evaluate("e => e.closest('[data-choices]').dataset.choices")
+        for value in values:
+            lists.nth(at).select_option(value)
+            taken += 1
+            one.page.wait_for_timeout(50)
+            if name == "layout":
+                laid_out.add(grid.first.inner_text())
+        if name == "attention":
+            break  # its lists come and go; see the test above
+    assert taken > 10
+    assert len(laid_out) > 1
+    assert one.page.locator(".anl-failed").count() == 0
+    one.close()
+
+
 def test_a_zoom_shows_finer_points(browser: Browser, published: Published) -> None:
     one = Opened(browser, published.folder, viewport=SIZES["wide"])
     page = one.page

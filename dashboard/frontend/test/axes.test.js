@@ -44,6 +44,8 @@ test("a range has air, also where there is one value or none", () => {
   assert.ok(aired(1, 2)[0] < 1 && aired(1, 2)[1] > 2)
   assert.ok(aired(3, 3)[0] < 3 && aired(3, 3)[1] > 3)
   assert.deepEqual(aired(NaN, NaN), [0, 1])
+  const [low, high] = aired(0.9, 0.9 + 2e-16)
+  assert.ok(high - low > 0.01, "rounding is no difference")
   assert.deepEqual(aired(NaN, NaN, true), [-1, 1])
   assert.ok(aired(10, 1000, true)[0] < 1 && aired(10, 1000, true)[1] > 3)
 })

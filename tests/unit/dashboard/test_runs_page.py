@@ -175,7 +175,7 @@ def test_the_page_over_one_and_many_runs(store: RunStore, count: int) -> None:
         finished(store, f"run {i} " + "with a long name " * (i % 7), steps=4)
     at = opened()
     enabled = keys(at)
-    for key in ("resume_runs", "compare_these", "delete_runs"):
+    for key in ("resume_runs", "compare_these", "open_in_lab", "delete_runs"):
         assert not enabled[key], "nothing is ticked"
     assert f"{count} run{'s' * (count > 1)}, " in said(at)
     assert "open_lab" not in enabled

@@ -73,7 +73,9 @@ function labelled(vals) {
 export function aired(low, high, log = false) {
   if (!isFinite(low) || !isFinite(high)) return log ? [-1, 1] : [0, 1]
   if (log) [low, high] = [Math.log10(low), Math.log10(high)]
-  const gap = high - low || Math.abs(high) * 0.1 || 1
+  const size = Math.max(Math.abs(low), Math.abs(high))
+  // What differs by rounding alone is one value: a frame so narrow has no ticks, and Plotly fails.
+  const gap = high - low > size * 1e-7 ? high - low : size * 0.1 || 1
   return [low - gap * 0.05, high + gap * 0.07]
 }
 
