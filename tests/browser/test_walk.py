@@ -507,7 +507,6 @@ def test_the_story_and_all_that_is_done_to_runs(browser: Browser, tmp_path: Path
         press(walk.page, "open_in_lab")
         walk.page.wait_for_function("location.pathname === '/'")
         walk.page.wait_for_selector(".st-key-train")
-        walk.place = "Lab"
         expect(walk.page.locator(".st-key-run_state .anl-name")).to_contain_text("pre-ln-lives")
         walk.stop("one of two, in the Lab")
         walk.end()
