@@ -13,6 +13,7 @@ from core.cli.help import RawHelpFormatter
 from core.cli.options import UsageError, add_store, find, store_of
 from core.jobs import inspections
 from core.language import Message, t
+from core.runs import Run, RunStore
 from core.shown import printable_json
 
 
@@ -95,22 +96,28 @@ def run(options: argparse.Namespace) -> int:
     one = find(store, options.id)
     parameters = dict(_parameter(options.kind, text) for text in options.parameters)
     inspection = inspections.prepare(one, options.kind, options.step, parameters)
-    lock = inspection.lock()
-    while not lock.acquire():
-        time.sleep(0.05)  # another process is at this very question
-    try:
-        record = inspection.record
-        if record.state != "done":
-            from core.jobs.inspection_worker import Inspector
-
-            record = Inspector(store).answer(one, inspection)
-    finally:
-        lock.release()
+    record = inspection.record
+    if record.state != "done":
+        record = _answer(store, one, inspection)
     if record.state != "done":
         raise UsageError(record.message)
     shapes = {name: [str(a.dtype), *a.shape] for name, a in inspection.arrays.items()}
     print(printable_json({**inspection.result, "arrays": shapes}, indent=1))
     return 0
+
+
+def _answer(store: RunStore, one: Run, inspection: inspections.Inspection) -> inspections.Record:
+    """Have it answered in this process, or wait for the one that is at this very question."""
+    from core.jobs.inspection_worker import Inspector
+
+    lock = inspection.lock()
+    while not lock.acquire():
+        time.sleep(0.05)
+    try:
+        record = inspection.record
+        return record if record.state == "done" else Inspector(store).answer(one, inspection)
+    finally:
+        lock.release()
 
 
 def _parameter(kind: str, text: str) -> tuple[str, Any]:

@@ -19,7 +19,7 @@ from core.files import keep_as_private_as
 from core.jobs import forks
 from core.jobs.queue import HIGHEST
 from core.language import SOURCE, Message, current, joined, t, told
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, read_only
 
 
 class UsageError(ValueError):
@@ -138,8 +138,11 @@ def priority_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def store_of(options: argparse.Namespace) -> RunStore:
-    """The store that the options name; what is written from now on is as private as it is."""
+    """The store that the options name; what is written from now on is as private as it is, and
+    where runs are only to look at this process writes nothing there."""
     store = RunStore(options.runs_dir)
+    if read_only.is_read_only():
+        read_only.guard(store.root)
     keep_as_private_as(store.root)
     return store
 

@@ -239,10 +239,7 @@ def ask(
     only to look at.
     """
     if read_only.is_read_only():
-        known = look(run, kind, step, **parameters)
-        if known is not None and known.state == "done":
-            return known
-        read_only.refuse()
+        return _answered(run, kind, step, parameters)
     inspection, record = _prepared(run, kind, step, parameters)
     if record is None or _worth_asking_again(record):
         _enqueue(store, inspection)
@@ -286,8 +283,22 @@ def find(run: Run, id: str) -> Inspection:
 def prepare(
     run: Run, kind: str, step: int | None = None, parameters: dict[str, Any] | None = None
 ) -> Inspection:
-    """The question without queueing it, for who answers it in this very process."""
+    """The question without queueing it, for who answers it in this very process.
+
+    Raises RunError as :func:`ask` does.
+    """
+    if read_only.is_read_only():
+        return _answered(run, kind, step, parameters or {})
     return _prepared(run, kind, step, parameters or {})[0]
+
+
+def _answered(run: Run, kind: str, step: int | None, parameters: dict[str, Any]) -> Inspection:
+    """A question that has its answer. Raises RunError for any other: it would be written down."""
+    known = look(run, kind, step, **parameters)
+    if known is None or known.state != "done":
+        read_only.refuse()
+    assert known is not None
+    return known
 
 
 def _worth_asking_again(record: Record) -> bool:

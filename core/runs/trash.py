@@ -20,6 +20,7 @@ from pathlib import Path
 
 from core.files import NEW, folder_size, read_json, usage
 from core.language import Message
+from core.runs import read_only
 from core.runs.locks import is_at_work
 
 FOLDER = ".trash"
@@ -156,7 +157,9 @@ class Trash:
         return target
 
     def remove(self, deleted: Iterable[Deleted]) -> Cleared:
-        """Remove these for good; `bytes` counts what is gone."""
+        """Remove these for good; `bytes` counts what is gone. Raises RunError where runs are only
+        to look at, OSError."""
+        read_only.refuse()
         return Cleared(bytes=sum(self.destroy(one.path) for one in deleted))
 
     def destroy(self, folder: Path) -> int:
@@ -171,7 +174,9 @@ class Trash:
         return size if _gone(doomed) else 0
 
     def sweep(self, now: float | None = None, free: int | None = None) -> Cleared:
-        """Clear remnants, and what :meth:`expire` removes."""
+        """Clear remnants, and what :meth:`expire` removes; nothing where runs are only to look at."""
+        if read_only.is_read_only():
+            return Cleared()
         remnants = size = 0
         for path in self._remnants(time.time() if now is None else now):
             bytes_ = usage(path).own
@@ -200,7 +205,7 @@ class Trash:
         now = time.time() if now is None else now
         expired = short = size = 0
         entries = self.list()
-        if not entries:
+        if not entries or read_only.is_read_only():
             return Cleared()
         if free is None:
             free = shutil.disk_usage(self.root).free

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,8 @@ ACTS: dict[str, Callable[[RunStore, Run], object]] = {
     "resume a grid": lambda store, run: grids.resume(store, "grid"),
     "cancel a grid": lambda store, run: grids.cancel(store, "grid"),
     "ask": lambda store, run: inspections.ask(store, run, "heads"),
+    "ask here": lambda store, run: inspections.prepare(run, "heads"),
+    "empty the trash": lambda store, run: store.trash.remove(store.trash.list()),
     "check": lambda store, run: checks.ask(store, CLAIMS[0]),
     "adopt": lambda store, run: adopt(store, "/etc"),
     "import": lambda store, run: import_runs(store, "/etc/passwd"),
@@ -67,6 +70,45 @@ def test_it_is_refused_with_one_sentence(store: RunStore, run: Run, act: str):
     with pytest.raises(RunError, match="only to look at"):
         ACTS[act](store, run)
     assert content(store.root) == before
+
+
+def test_what_is_due_stays_in_the_trash(store: RunStore, run: Run):
+    deleted = store.root / ".trash" / f"{1:020d}_old"
+    deleted.mkdir(parents=True)
+    (store.root / ".deleted-1-old").mkdir()
+    assert not store.trash.sweep()
+    assert [one.id for one in store.trash.list()] == ["old"]
+    assert (store.root / ".deleted-1-old").is_dir()
+
+
+COMMANDS: dict[tuple[str, ...], int] = {
+    ("runs", "list"): 0,
+    ("runs", "show", "kept"): 0,
+    ("runs", "trash"): 0,
+    ("runs", "trash", "--empty"): 2,
+    ("inspect", "kept", "lens"): 2,
+    ("generate", "kept", "--tokens", "3"): 0,
+}
+
+
+def test_commands_read_and_change_nothing(store: RunStore, run: Run):
+    deleted = store.root / ".trash" / f"{time.time_ns():020d}_old"
+    deleted.mkdir(parents=True)
+    (deleted / "config.json").write_text("{}")
+    before = content(store.root)
+    for command, status in COMMANDS.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *command, "--runs-dir", str(store.root)],
+            cwd=Path(__file__).resolve().parents[3],
+            env={**os.environ, read_only.VARIABLE: "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == status, (command, done.stderr)
+        assert ("only to look at" in done.stderr) is (status == 2), command
+        assert content(store.root) == before, command
+        assert not (run.path / "inspections").exists(), command
 
 
 def test_no_process_is_started(store: RunStore, run: Run):
