@@ -36,8 +36,9 @@ def export(run: Run, to: Path, step: int | None = None) -> Family:
     """Write a checkpoint, the newest unless said otherwise, as a new folder `to`.
 
     Raises PretrainedError naming what the architecture lacks there, or where `to` exists; nothing
-    half-written stays.
+    half-written stays; RunError for a run that another program trained.
     """
+    run.check_ours()
     step = _step(run, step)
     model = run.model_at(step)
     vocabulary = run.corpus.get("vocabulary")

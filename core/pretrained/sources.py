@@ -53,6 +53,14 @@ class Folder:
                 )  # fmt: skip
         self.files = [TensorFile(one) for one in self._weights()]
         self._where = {name: file for file in self.files for name in file.names}
+        if not (path / "tokenizer.json").exists():
+            raise PretrainedError(
+                Message(
+                    "{name} has no tokenizer.json, without which no text becomes its tokens; write"
+                    " it there with AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)",
+                    name=self.name,
+                )
+            )
         self.tokenizer = self._content("tokenizer.json")
 
     def _weights(self) -> list[Path]:

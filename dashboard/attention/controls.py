@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -13,7 +14,6 @@ from dashboard.address import chosen, page
 from dashboard.address.param import runs, word
 from dashboard.attention import choices
 from dashboard.attention.model import RUNS, Attention, Looked
-from dashboard.ui import cards
 from dashboard.ui.markdown import literal
 
 PROBE = mark("Probe text. Type your own to see it here.")
@@ -107,8 +107,8 @@ def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
         format_func=lambda s: words.get(s) or choices.SIDES[s],
         label_visibility="collapsed", width="content", persist_state="session",
     )  # fmt: skip
-    if unfit:
-        cards.problem(unfit)
+    if unfit:  # nothing is wrong: each of them is shown, and A − B is not offered
+        st.html(f'<span class="card-below" role="status">{escape(t(unfit))}</span>')
     return str(side)
 
 

@@ -53,16 +53,30 @@ def together(entries: Sequence[Entry]) -> str:
         if len(each) > 1
         else [Message("all {what}", what=each[0][1])]
     )
-    means = [one.last_mean for one in found if one.last_mean is not None and one.kind != "diverged"]
-    if not means:
+    known = {
+        entry: mean
+        for entry, one in zip(entries, found, strict=True)
+        if (mean := one.last_mean) is not None and one.kind != "diverged"
+    }
+    means = list(known.values())
+    if not means or is_mixed(list(known)):
         return t("{said}.", said=said)
     low, high = f"{min(means):.2f}", f"{max(means):.2f}"
     values = {"said": said, "window": WINDOW, "low": low, "high": high, "known": ""}
-    if entropy := found[0].entropy:
+    entropies = {one.entropy for one in found}
+    entropy = entropies.pop()
+    if entropy and not entropies:
         singles = _singles(entries)
         values["known"] = Message(
             "; the entropy of {singles} is {entropy:.3f}", singles=singles, entropy=entropy
         )
+    if len(means) < len(found):
+        return t(
+            "{said}. Of {n} of {of} the mean of the last {window} training losses is {low}{known}.",
+            "{said}. Of {n} of {of} the means of the last {window} training losses lie between"
+            " {low} and {high}{known}.",
+            n=len(means), of=len(found), **values,
+        )  # fmt: skip
     if low == high:
         return t(
             "{said}. The means of their last {window} training losses are all {low}{known}.",

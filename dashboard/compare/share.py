@@ -80,10 +80,11 @@ def _model_button(runs: Sequence[Run]) -> None:
 def _no_model(runs: Sequence[Run]) -> str:
     if len(runs) != 1:
         return t("One run becomes one folder for transformers: choose a single run.")
-    steps = runs[0].checkpoints
-    if not steps:
-        return t("It has no checkpoint yet.")
     try:
+        runs[0].check_ours()
+        steps = runs[0].checkpoints
+        if not steps:
+            return t("It has no checkpoint yet.")
         family_for(runs[0], runs[0].model_at(steps[-1]))
     except RunError as error:
         return t(error)

@@ -78,8 +78,9 @@ def _elsewhere(run: Run) -> None:
     origin, entry = run.origin, of_run(run)
     with cards.card("elsewhere", t("Recorded by {by}", by=origin.get("by", "")), run.name):
         said = t(
-            "The lab has what was measured and not the network, so it shows no equation, twin,"
-            " attention or anatomy of it. The network below is that of the switches."
+            "The lab has what was measured and not the network, so it shows no equation, attention"
+            " or anatomy of it and trains no twin of it. The network below is that of the switches,"
+            " which Train and Train twin start."
         )
         gradients = origin.get("gradients")
         facts = {

@@ -8,11 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.catalogue.index import entries, of_run
+from core.pretrained.export import export
 from core.record import Recording
-from core.runs import Run, RunStore
+from core.runs import Run, RunError, RunStore
 from dashboard.anatomy import choice
 from dashboard.attention import choices
-from dashboard.compare import differences, outcomes, rows, which_trained
+from dashboard.compare import differences, outcomes, rows, share, which_trained
 from dashboard.components.facts import about
 from dashboard.lab import headline
 from dashboard.report.page import report
@@ -58,7 +59,7 @@ def test_the_lab_says_whose_it_is_and_claims_nothing(store: RunStore) -> None:
     at = AppTest.from_file(PAGES / "lab.py", default_timeout=120)
     at.query_params["lab_runs"] = run.id
     text = said(at.run())
-    assert "no equation, twin, attention or anatomy" in text
+    assert "no equation, attention or anatomy of it and trains no twin of it" in text
     assert "<dd>0.1</dd>" in text
     assert at.button(key="pause").disabled
     assert at.button(key="stop").disabled
@@ -116,3 +117,26 @@ def test_the_cells_say_which_losses_their_numbers_are(store: RunStore) -> None:
     )
     assert told["unit"] == "mean of the last 50 training losses"
     assert [cell["of"] for [cell] in told["cells"]] == [1, 1]
+
+
+def test_it_can_not_be_handed_out_as_a_model(store: RunStore, tmp_path) -> None:
+    run = recorded(store)
+    with pytest.raises(RunError, match="has its measurements, not its network"):
+        export(run, tmp_path / "model")
+    assert "has its measurements, not its network" in share._no_model([run])
+
+
+def test_a_mean_is_of_the_runs_that_have_losses(store: RunStore) -> None:
+    runs = [of_run(recorded(store, name)) for name in ("a", "b")]
+    silent = Recording("silent", {"lr": 0.1}, runs=store.root)
+    silent.log(accuracy=0.5, step=0)
+    silent.finish()
+    every = [*runs, of_run(silent.run)]
+    low = runs[0].summary.verdict.last_mean
+    assert f"Of 2 of 3 the means of the last 50 training losses lie between {low:.2f} and" in (
+        outcomes.together(every)
+    )
+    assert f"Of 1 of 2 the mean of the last 50 training losses is {low:.2f}." in (
+        outcomes.together(every[1:])
+    )
+    assert f"training losses are all {low:.2f}." in outcomes.together(runs)

@@ -156,6 +156,13 @@ def test_a_tensor_that_no_network_here_has_is_named(store, tmp_path):
         adopt(store, str(saved(model, tmp_path / "answers")))
 
 
+def test_a_folder_without_a_tokenizer_says_how_it_gets_one(source, store):
+    (source / "tokenizer.json").unlink()
+    with pytest.raises(PretrainedError, match=r"no tokenizer\.json.*AutoTokenizer"):
+        adopt(store, str(source))
+    assert store.list() == []
+
+
 def test_no_pickle_is_read(source, store):
     (source / "model.safetensors").rename(source / "pytorch_model.bin")
     with pytest.raises(PretrainedError, match="pickle"):
