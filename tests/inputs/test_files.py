@@ -169,8 +169,10 @@ def test_a_text_of_more_letters_than_are_numbered(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_path_that_is_no_text(folder: Path, text: str) -> None:
-    """A folder, a device, a name that no disk takes: refused before it is opened."""
+def test_a_path_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A folder without texts, a device, a name that no disk takes: refused."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")  # a folder with texts is one
     try:
         corpora.load_text(DataConfig.model_construct(corpus="file", path=text))
     except CorpusError as error:
