@@ -13,7 +13,7 @@ from core.catalogue.filter_fields import OWN, meant
 from core.catalogue.naming import Subject
 from core.catalogue.summary import RunSummary, summary_of
 from core.config import IMAGES, ModelConfig, Shape, alike, overrides
-from core.config.alike import FORK, SCHEDULE, experiment_key, setting_key
+from core.config.alike import FORK, SCHEDULE, SEED, experiment_key, setting_key
 from core.config.families import OF_TOKENIZER
 from core.config.fork_point import ForkPoint
 from core.config.run import tokens_per_step
@@ -152,7 +152,10 @@ class Entry:
 
     @property
     def _told_apart(self) -> Mapping[str, Any]:
-        """Its settings, and of a pretrained model its weights: no seed drew those."""
+        """Its settings, and of a pretrained model its weights: no seed drew those. Of a run that
+        told none, itself: what is not known may differ."""
+        if self.origin and not self.own.keys() - {SEED}:
+            return {"id": self.id}
         return {**self.flat, WEIGHTS: self.source.get("sha256")} if self.source else self.flat
 
     @property

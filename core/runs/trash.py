@@ -174,7 +174,8 @@ class Trash:
         return size if _gone(doomed) else 0
 
     def sweep(self, now: float | None = None, free: int | None = None) -> Cleared:
-        """Clear remnants, and what :meth:`expire` removes; nothing where runs are only to look at."""
+        """Clear remnants, and what :meth:`expire` removes. Where runs are only to look at nothing
+        is removed."""
         if read_only.is_read_only():
             return Cleared()
         remnants = size = 0

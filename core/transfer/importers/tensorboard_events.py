@@ -1,9 +1,15 @@
-"""TensorBoard's event files, read by TensorBoard's own reader. A folder with some is a run."""
+"""TensorBoard's event files, read by TensorBoard's own reader. A folder with some is a run.
+
+PyTorch's `add_hparams` writes what a run was trained with into a folder of its own inside the
+run's, called by the time; it belongs to the run.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +19,7 @@ from core.transfer.importers.taken import Rows, Taken
 
 BY = "TensorBoard"
 FILES = "*tfevents*"
+STAMP = re.compile(r"\d{9,}(\.\d+)?")  # `time.time()`, as the name of a folder
 HPARAMS = "hparams.yaml"  # that Lightning writes beside the events
 
 
@@ -30,11 +37,42 @@ def runs(source: Path) -> Iterator[Taken]:
         if source.is_file()
         else sorted({path.parent for path in source.rglob(FILES) if path.is_file()})
     )
+    inside: dict[Path, list[Path]] = {folder: [] for folder in folders}
     for folder in folders:
-        yield _run(folder, source)
+        if folder.parent in inside and STAMP.fullmatch(folder.name) and _read(folder).settings:
+            inside[folder.parent].append(folder)
+            del inside[folder]
+    for folder, own in inside.items():
+        yield _run(folder, own, source)
 
 
-def _run(folder: Path, source: Path) -> Taken:
+@dataclass
+class _Events:
+    """What one folder's events hold."""
+
+    rows: Rows
+    settings: dict[str, Value]
+
+
+def _run(folder: Path, inside: list[Path], source: Path) -> Taken:
+    """The run of a folder, and of those in it that hold its settings and final values."""
+    found = _read(folder)
+    rows, settings = found.rows, found.settings
+    for other in map(_read, inside):
+        for tag, columns in other.rows.found.items():
+            if tag not in rows.found:  # what was measured while it trained counts
+                rows.found[tag] = columns
+        settings |= other.settings
+    beside = (folder if folder.is_dir() else folder.parent) / HPARAMS
+    if beside.is_file():
+        settings |= plain_yaml(beside)
+    within = folder.relative_to(source).as_posix() if folder != source else "."
+    name = folder.name if within == "." else within
+    message = Message("TensorBoard does not say how it ended")
+    return Taken(f"{folder.resolve()}", name, settings, rows.points(), message=message)
+
+
+def _read(folder: Path) -> _Events:
     # Imported late: with its protocol buffers it costs a second, and few ever import.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
@@ -57,13 +95,7 @@ def _run(folder: Path, source: Path) -> Taken:
             text = make_ndarray(events.Tensors(tag)[0].tensor_proto).reshape(-1)[0]
             settings |= _exported(text.decode("utf-8", "replace"))
     settings |= _hparams(events)
-    beside = (folder if folder.is_dir() else folder.parent) / HPARAMS
-    if beside.is_file():
-        settings |= plain_yaml(beside)
-    inside = folder.relative_to(source).as_posix() if folder != source else "."
-    name = folder.name if inside == "." else inside
-    message = Message("TensorBoard does not say how it ended")
-    return Taken(f"{folder.resolve()}", name, settings, rows.points(), message=message)
+    return _Events(rows, settings)
 
 
 def _exported(text: str) -> dict[str, Value]:

@@ -226,6 +226,40 @@ def test_tensorboard_s_events(store: RunStore, tmp_path: Path) -> None:
     assert of_run(run).own == {"lr": 0.1, "training.seed": 3}
 
 
+def test_settings_that_stand_in_a_folder_of_their_own_are_the_run_s(
+    store: RunStore, tmp_path: Path
+) -> None:
+    """As `add_hparams` writes them; a folder in a run's that has none is a run."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    for lr in (0.001, 0.003):
+        with SummaryWriter(str(tmp_path / f"exp_lr{lr}")) as writer:
+            for step in range(3):
+                writer.add_scalar("train/loss", lr + step, step)
+            writer.add_hparams({"lr": lr}, {"final": 2.0, "train/loss": 9.0})
+    with SummaryWriter(str(tmp_path / "exp_lr0.001" / "1796078629")) as writer:
+        writer.add_scalar("train/loss", 1.0, 0)
+    runs = by_name(take_in(store, tmp_path))
+    assert set(runs) == {"exp_lr0.001", "exp_lr0.003", "exp_lr0.001/1796078629"}
+    assert of_run(runs["exp_lr0.001"]).own == {"lr": 0.001}
+    assert of_run(runs["exp_lr0.003"]).own == {"lr": 0.003}
+    told = {"train/loss": [[step, 0.003 + step] for step in range(3)], "final": [[0, 2.0]]}
+    same(runs["exp_lr0.003"], told)
+    assert len({of_run(run).setting for run in runs.values()}) == 3
+
+
+@pytest.mark.parametrize("columns", ["", ",seed"])
+def test_runs_that_told_no_settings_are_no_repeats(
+    store: RunStore, tmp_path: Path, columns: str
+) -> None:
+    (tmp_path / "loss.csv").write_text('"Step","a - loss","b - loss"\n"0","3","4"\n')
+    rows = "".join(f"{name},finished{',1' if columns else ''}\n" for name in "ab")
+    (tmp_path / "runs.csv").write_text(f"Name,State{columns}\n{rows}")
+    first, second = map(of_run, take_in(store, tmp_path))
+    assert first.setting != second.setting
+    assert first.experiment != second.experiment
+
+
 def test_what_this_lab_exports_to_tensorboard_comes_back(store: RunStore, tmp_path: Path) -> None:
     before = finished(store, "ours", steps=60)
     export([before], "tensorboard", tmp_path / "events")
