@@ -12,7 +12,7 @@
 What is logged becomes a run directory that the dashboard lists, filters and compares with others
 while it grows. The functions speak to the process's one recording, which the first of them begins;
 `start` returns it for who wants several, and it may stand in a `with`. Nothing here can stop the
-training once it has started: what can't be measured or written costs one warning.
+training: what can't be measured or written costs one warning.
 """
 
 from core.record.recording import Recording, finish, log, start, watch

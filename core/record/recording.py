@@ -17,7 +17,7 @@ import numpy as np
 from core.language import Message, reason, t, told
 from core.metrics import foreign
 from core.record.rows import RowWriter
-from core.runs import Run, RunStore, origins
+from core.runs import Run, RunError, RunStore, origins
 from core.runs.status import State, Status
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ _CURRENT: list[Recording] = []
 class Recording:
     """One run that another program trains. See :mod:`core.record`.
 
-    Raises ValueError for settings that have no names and RunError where no run can be written.
+    Where no run can be written it says so in a warning and records nothing, so that the training
+    goes on. Raises ValueError for settings that have no names.
     """
 
     def __init__(
@@ -62,7 +63,14 @@ class Recording:
             origins.lay(made, BY, _source(), self._own)
             self._status("starting").write(made / "status.json")
 
-        self.run: Run = RunStore(runs).create(config, called, fill=fill, tags=list(map(str, tags)))
+        self.run: Run
+        try:
+            self.run = RunStore(runs).create(config, called, fill=fill, tags=list(map(str, tags)))
+        except RunError as error:
+            self._silent = True
+            self._warn(Message("core.record records nothing, and the training goes on: {why}",
+                               why=told(error)))  # fmt: skip
+            return
         self._lock = self.run.lock()
         self._lock.acquire()
         self._rows = RowWriter(self.run.path / "metrics")

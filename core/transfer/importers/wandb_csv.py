@@ -70,6 +70,11 @@ def runs(source: Path) -> Iterator[Taken]:
                 _history(path, lines, found, rows)
     for name, one in found.items():
         if name in rows:
+            # The table has the last values of metrics among the settings.
+            for metric, (_, _, values) in rows[name].found.items():
+                last = one.settings.get(metric)
+                if len(set(values)) > 1 and str(last).lower() == str(number_of(str(values[-1]))):
+                    del one.settings[metric]
             one.metrics = rows[name].points(0.0)
         yield one
 
@@ -137,10 +142,12 @@ def _table(path: Path, lines: csv.DictReader[str], found: dict[str, Taken]) -> N
         )  # type: ignore[assignment]
         one.tags = tuple(filter(None, (tag.strip() for tag in (line.get("Tags") or "").split(","))))
         one.note = line.get("Notes") or ""
-        one.message = Message(
-            "from the table of runs of {date}, where its last values stand among its settings",
-            date=datetime.date.fromtimestamp(path.stat().st_mtime).isoformat(),
-        )
+        if one.state == "failed":
+            one.message = Message(
+                "W&B's table of runs, of {date}, calls it {state}",
+                date=datetime.date.fromtimestamp(path.stat().st_mtime).isoformat(),
+                state=line["State"],
+            )
 
 
 def _number(text: str | None) -> float | None:

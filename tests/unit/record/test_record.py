@@ -17,7 +17,7 @@ from core.catalogue.index import of_run
 from core.jobs import control
 from core.probes.activations import statistics
 from core.record.watching import layers_of
-from core.runs import Run, RunError, RunStore
+from core.runs import Run, RunError, RunStore, read_only
 
 
 class Block(nn.Module):
@@ -275,3 +275,23 @@ def test_the_lab_neither_steers_nor_judges_it(tmp_path: Path) -> None:
     assert verdict.kind == "unjudged"
     assert verdict.entropy is None
     assert "not judged" in verdict.sentence
+
+
+@pytest.mark.parametrize("trouble", ["only to look at", "a file"])
+def test_where_no_run_can_be_written_the_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    runs = tmp_path / "runs"
+    if trouble == "a file":
+        runs.write_text("no folder")
+    else:
+        monkeypatch.setenv(read_only.VARIABLE, "1")
+    with pytest.warns(RuntimeWarning, match="records nothing, and the training goes on") as said:
+        record.start("net", runs=runs)
+    assert len(said) == 1
+    network = Network()
+    record.watch(network)
+    losses, _ = train(network, 3, each=lambda step, loss: record.log(loss=loss))
+    record.finish()
+    assert len(losses) == 3
+    assert not runs.is_dir() or list(runs.iterdir()) == []

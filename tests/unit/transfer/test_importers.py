@@ -186,15 +186,17 @@ def test_csv_exports_of_w_and_b_are_put_together(store: RunStore, tmp_path: Path
     )
     (tmp_path / "lr.csv").write_text('"Step","low - lr","high - lr"\n"0","0.1","0.2"\n')
     (tmp_path / "runs.csv").write_text(
-        '"Name","State","Notes","Tags","Created","Runtime","Sweep","lr","optim.name"\n'
-        '"low","finished","fine","a, b","2026-11-01T10:00:00.000Z","12","","0.1","adamw"\n'
-        '"high","crashed","","","2026-11-01T10:00:00.000Z","5","","0.2","sgd"\n'
+        '"Name","State","Notes","Tags","Created","Runtime","Sweep","optim.name","train/loss"\n'
+        '"low","finished","fine","a, b","2026-11-01T10:00:00.000Z","12","","adamw","2.0"\n'
+        '"high","crashed","","","2026-11-01T10:00:00.000Z","5","","sgd","NaN"\n'
     )
     runs = by_name(take_in(store, tmp_path))
     same(runs["low"], {"train/loss": [[0, 3], [1, 2.5], [2, 2]], "lr": [[0, 0.1]]})
     same(runs["high"], {"train/loss": [[0, 4], [2, math.nan]], "lr": [[0, 0.2]]})
-    assert of_run(runs["high"]).own == {"lr": 0.2, "optim.name": "sgd"}
+    assert of_run(runs["high"]).own == {"optim.name": "sgd"}  # the loss is no setting
     assert runs["high"].status == "failed"
+    assert runs["high"].record.message.endswith("calls it crashed")
+    assert not runs["low"].record.message
     assert runs["low"].meta["tags"] == ["a", "b"]
 
 
