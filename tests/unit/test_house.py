@@ -101,7 +101,7 @@ DASHBOARD_MAY_IMPORT: dict[str, set[str]] = {
     "attention": {"address", "catalogue", "ui"},
     "anatomy": {"address", "catalogue", "components", "figures", "live", "notice", "ui"},
     "evidence": {"address", "components", "figures", "live", "notice", "ui"},
-    "runs": {"catalogue", "compare", "components", "live", "ui"},
+    "runs": {"address", "catalogue", "compare", "components", "live", "ui"},
     "publish": {"api", "attention", "catalogue", "compare", "components", "report", "ui", "web"},
     "glossary": {"figures", "ui"},
     "learn": {"address", "components", "figures", "launch", "live", "report", "ui"},

@@ -215,6 +215,7 @@ export const LABELS = {
       "depth": "block",
       "l": "block",
       "wholelayer": "block",
+      "layeroutput": "block",
       "layerstep": "block",
       "blocksperstage": "block",
       "width": "width",
