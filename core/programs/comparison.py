@@ -102,9 +102,9 @@ class Comparison:
         first, second = self.settings
         if len(first.entries) == len(second.entries) == 1:
             one, two = first.entries[0], second.entries[0]
-            words = corpus_unit(one.run.corpus)
+            words = [corpus_unit(each.run.corpus) for each in (one, two)]
             return compared(
-                one.summary.verdict, one.run.config, two.summary.verdict, two.run.config, words
+                one.summary.verdict, one.run.config, two.summary.verdict, two.run.config, *words
             )
         return self._by_means(first, second)
 

@@ -12,11 +12,14 @@ from core.verdicts.verdict import Verdict
 
 
 def compared(
-    verdict: Verdict, config: RunConfig, other: Verdict, others: RunConfig, words: Unit
+    verdict: Verdict, config: RunConfig, other: Verdict, others: RunConfig, *words: Unit
 ) -> str:
-    """What sets two runs apart and what became of both; empty unless they differ and are judged."""
+    """What sets two runs apart and what became of both; empty unless they differ and are judged.
+
+    `words` are those of their corpus, or of the first run's and of the other's.
+    """
     apart = differing([config.flat(), others.flat()])
-    fates = [_fate(one, words) for one in (verdict, other)]
+    fates = [_fate(verdict, words[0]), _fate(other, words[-1])]
     if not apart or not all(fates):
         return ""
     pair = (verdict, other)

@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.catalogue import comparable
 from core.catalogue.entry import Entry
 from core.config import RunConfig
 from core.language import mark, t
@@ -200,7 +201,7 @@ def _metric(metrics: Sequence[str], shown: Listing) -> str:
     """The metric that is drawn: losses, or bits per byte where the losses of the drawn runs do not
     compare. What a reader chose stays."""
     state, own = st.session_state, metrics[0]
-    if outcomes.in_bits(shown.drawn):
+    if comparable.in_bits(shown.drawn):
         own = BITS_PER_BYTE
     before = state.get("compare_metric_own", metrics[0])
     if own != before and state.get("compare_metric") == before:

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from core.catalogue.comparable import factor
 from core.catalogue.entry import Entry, differing
 from core.catalogue.outcomes import Outcome, came, cell, outcome
 from core.config.describe import short_title
 from core.config.words import format_value
 from core.grids import SEED
 from core.language import t
-from core.metrics.derived import bits
 from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
@@ -87,12 +87,6 @@ def outcomes(
         replace(one, state="paused") if entry.id in held and one.state == "queued" else one
         for entry, one in zip(entries, found, strict=True)
     ]
-
-
-def factor(entry: Entry, in_bits: bool) -> float:
-    """What a loss in nats is multiplied by: 1, or what makes it bits per byte."""
-    size = entry.bytes_per_token if in_bits else None
-    return bits(1.0, size) if size else 1.0
 
 
 def judged(

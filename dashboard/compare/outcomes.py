@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from core.catalogue.comparable import in_bits, is_mixed
 from core.catalogue.entry import Entry
 from core.config.units import corpus_unit
 from core.language import Message, joined, t
@@ -98,17 +99,6 @@ def _singles(entries: Sequence[Entry]) -> str:
 def predicts(entries: Sequence[Entry]) -> str:
     """What a loss in nats is for: a character, a token, an image, or a prediction of several."""
     return metric_names.predicted(entry.predicts for entry in entries)
-
-
-def is_mixed(entries: Sequence[Entry]) -> bool:
-    """Whether losses in nats of these runs are for different things, and do not compare."""
-    return len({entry.cut for entry in entries if entry.run.corpus}) > 1
-
-
-def in_bits(entries: Sequence[Entry]) -> bool:
-    """Whether bits per byte compare what losses in nats do not: texts in different tokens."""
-    begun = [entry for entry in entries if entry.run.corpus]
-    return is_mixed(begun) and all(entry.bytes_per_token for entry in begun)
 
 
 def told_of_units(entries: Sequence[Entry], metric: str) -> str:

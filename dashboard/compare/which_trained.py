@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalogue import comparable
+from core.catalogue.comparable import factor
 from core.catalogue.entry import Entry
 from core.config.describe import short_title
 from core.jobs import grids as jobs
@@ -189,10 +191,8 @@ def view(
     down, across = settings
     rows, columns = found[down], found[across] if across else [""]
     members = [matrix.row(entry) for entry in shown]
-    in_bits = outcomes.in_bits(shown)
-    entropies = [
-        known * matrix.factor(e, in_bits) for e in shown if (known := e.summary.verdict.entropy)
-    ]
+    in_bits = comparable.in_bits(shown)
+    entropies = [known * factor(e, in_bits) for e in shown if (known := e.summary.verdict.entropy)]
     # What a run from elsewhere is measured in, only its program knows.
     unit = outcomes.unit(shown, "loss/validation") if not any(e.origin for e in shown) else None
     return {

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.catalogue import comparable
 from core.catalogue.entry import Entry
 from core.config.describe import short_title
 from core.jobs.inspections import Inspection
@@ -131,7 +132,7 @@ def _curves(found: Told, entries: Sequence[Entry], called: run_names.Called) -> 
     found.metrics = [m for m in listing.metrics(entries) if any(_has(e, m, 0) for e in entries)]
     if not found.metrics:
         return
-    if outcomes.in_bits(entries):  # their losses do not compare
+    if comparable.in_bits(entries):  # their losses do not compare
         found.metrics.sort(key=lambda metric: metric != BITS_PER_BYTE)
     levels = {"baseline": outcomes.baseline(entries), "optimal": outcomes.optimal(entries)}
 

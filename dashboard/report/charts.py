@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from core.catalogue.comparable import in_bits, is_mixed
 from core.config.units import corpus_unit
-from core.language import Message, joined, t
+from core.language import Message, joined, mark, t
+from core.metrics.derived import BITS_PER_BYTE
+from core.metrics.names import unit_of
 from dashboard.figures.curves import Line, curves
 from dashboard.report.series import BANDED, Group, lines, profiles
 from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
-from dashboard.ui.units import nats, unit_name
+from dashboard.ui.units import nats
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+OF_HELD_OUT = mark("By the bytes of a token of the held-out text, as tokens differ.")
 DIGITS = 5  # of a number in a chart
 # What a trace has besides its points, which are the same in light and dark.
 POINTS = ("x", "y", "text", "hovertemplate")
@@ -30,16 +34,19 @@ class Charts:
     def __init__(self, found: Sequence[Group]) -> None:
         self.groups = found
         self.figures: dict[str, Any] = {}
-        self.per = unit_name([run.run for group in found for run in group.runs])
-        self.unit = nats([run.run for group in found for run in group.runs])
+        self.runs = [run for group in found for run in group.runs]
+        self.in_bits = in_bits(self.runs)
+        own = nats([run.run for run in self.runs])
+        self.unit = unit_of(BITS_PER_BYTE) if self.in_bits else own
 
     def drawn(self) -> list[Markup]:
         """Each with its caption; two by depth stand side by side."""
         reference = self._reference()
-        loss = lines(self.groups, "loss/train")
+        loss = lines(self.groups, "loss/train", self.in_bits)
         shown = _loss_range(loss, reference)
         said = [
             t("{unit}{every}.", unit=t(self.unit), every=self._every()),
+            t(OF_HELD_OUT) if self.in_bits else "",
             t("Dotted: {level}.", level=reference[1]) if reference else "",
             t("What diverges leaves the picture upwards; a cross marks where it ended.")
             if any(line.end for line in loss)
@@ -51,7 +58,7 @@ class Charts:
             "training-loss", loss, t("Training loss"), _after(said), step, unit,
             reference=reference, y_range=shown,
         )  # fmt: skip
-        validation = lines(self.groups, "loss/validation")
+        validation = lines(self.groups, "loss/validation", self.in_bits)
         validated = self._chart(
             "validation-loss", validation, t("Validation loss"),
             t("{unit}, on text or images that are not trained on.", unit=unit), step, unit,
@@ -88,6 +95,8 @@ class Charts:
 
     def _reference(self) -> tuple[float, str] | None:
         """The loss of a network that ignores its input, where it is one for all runs."""
+        if is_mixed(self.runs):
+            return None
         known = {
             round(one.verdict.entropy, 3)
             for group in self.groups

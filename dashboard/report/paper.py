@@ -11,7 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from core.catalogue.entry import differing
+from core.catalogue.comparable import factor, in_bits
+from core.catalogue.entry import Entry, differing
 from core.catalogue.means import mean_of, times
 from core.catalogue.outcomes import Cell, Outcome, cell, outcome
 from core.catalogue.summary import RunSummary
@@ -23,10 +24,17 @@ from core.verdicts.labels import BAD_KINDS, STATE_LABELS, short_words
 from dashboard.catalogue.differences import common, counted, ordered, written
 from dashboard.report.series import Group
 from dashboard.ui.templates import render
+from dashboard.ui.units import nats
 
 FOLDED = (mark("{n} more settings"), mark("{n} more rows"), mark("{n} more runs"))  # in templates
 SIDE_BY_SIDE = 6  # lines whose settings stand in columns; of more, runs are counted
 MOST_CELLS = 200
+# What losses are told in where it is not nats alone.
+IN_BITS = mark(
+    "in bits per byte, as the runs cut their texts into different tokens; of the training text, by"
+    " the bytes of a token of the held-out text"
+)
+ELSEWHERE = mark("each in its own program's unit, in nats where it is a run of this lab")
 
 
 # What was trained
@@ -34,10 +42,22 @@ MOST_CELLS = 200
 
 def trained_table(groups: Sequence[Group], number: int) -> Markup:
     """One row for each line: its state and its losses, mean and spread over its runs."""
-    return render("report/trained", rows=[_trained_row(group) for group in groups], number=number)
+    runs = [run for group in groups for run in group.runs]
+    in_bytes = in_bits(runs)
+    rows = [_trained_row(group, in_bytes) for group in groups]
+    return render("report/trained", rows=rows, number=number, unit=t(loss_unit(runs)))
 
 
-def _trained_row(group: Group) -> dict[str, Any]:
+def loss_unit(runs: Sequence[Entry]) -> str:
+    """What the losses of these runs are told in, in words."""
+    if in_bits(runs):
+        return IN_BITS
+    if any(run.origin for run in runs):
+        return ELSEWHERE
+    return Message("in {unit}", unit=Message(nats([run.run for run in runs])))
+
+
+def _trained_row(group: Group, in_bytes: bool) -> dict[str, Any]:
     found = group.summaries
     # Of several runs only what became of them, not at which step.
     states = Counter(
@@ -51,7 +71,9 @@ def _trained_row(group: Group) -> dict[str, Any]:
 
     def last(of: Callable[[RunSummary], float | None]) -> tuple[str, str]:
         sound = [None if one.verdict.kind == "diverged" else of(one) for one in found]
-        return _mean(group, sound)
+        by = [factor(run, in_bytes) for run in group.runs]
+        told = [None if x is None else x * f for x, f in zip(sound, by, strict=True)]
+        return _mean(group, told)
 
     steps = sorted({one.step for one in found})
     return {
@@ -151,6 +173,7 @@ class Matrix:
     columns: tuple[str, ...]
     values: Mapping[str, Sequence[str]]  # of each setting, in order
     cells: Mapping[tuple[tuple[Any, ...], tuple[Any, ...]], Cell]
+    in_bits: bool = False  # whether its losses are in bits per byte
 
 
 def matrix(groups: Sequence[Group]) -> Matrix | None:
@@ -170,14 +193,18 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     size = math.prod(len(set(found[name])) for name in names)
     if size > MOST_CELLS or len(set(zip(*(found[n] for n in names), strict=True))) < size / 2:
         return None
+    in_bytes = in_bits(runs)
     cells: dict[tuple[tuple[Any, ...], tuple[Any, ...]], list[Outcome]] = {}
     for i, run in enumerate(runs):
         key = tuple(found[n][i] for n in rows), tuple(found[n][i] for n in columns)
-        cells.setdefault(key, []).append(outcome(run.summary, run.experiment))
+        cells.setdefault(key, []).append(
+            outcome(run.summary, run.experiment, factor(run, in_bytes))
+        )
     values = {
         n: [written(n, v) for v in ordered(n, (run.trained.get(n) for run in runs))] for n in names
     }
-    return Matrix(rows, columns, values, {key: cell(own) for key, own in cells.items()})
+    judged = {key: cell(own) for key, own in cells.items()}
+    return Matrix(rows, columns, values, judged, in_bytes)
 
 
 def _key(value: Any) -> str:
@@ -223,6 +250,7 @@ def matrix_table(found: Matrix, number: int) -> Markup:
         rows=rows,
         words=words[:1].upper() + words[1:].lower(),
         number=number,
+        in_bits=found.in_bits,
     )
 
 

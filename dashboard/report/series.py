@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.catalogue.comparable import factor
 from core.catalogue.entry import Entry
 from core.catalogue.index import of_run
 from core.catalogue.naming import names
@@ -72,11 +73,13 @@ def groups(runs: Sequence[Run], labels: Mapping[str, str] | None = None) -> list
     return result
 
 
-def lines(found: Sequence[Group], metric: str) -> list[Line]:
-    """Each group's line of a scalar metric; groups without it are left out."""
+def lines(found: Sequence[Group], metric: str, in_bits: bool = False) -> list[Line]:
+    """Each group's line of a scalar metric; groups without it are left out. `in_bits`: of a loss,
+    in bits per byte.
+    """
     banded = len(found) <= BANDED and any(len(group.runs) > 1 for group in found)
     most = points_for(max(len(found), 1) * (3 if banded else 1))
-    made = (_line(group, metric, most, banded) for group in found)
+    made = (_line(group, metric, most, banded, in_bits) for group in found)
     return [line for line in made if line is not None]
 
 
@@ -88,8 +91,9 @@ def _series(entry: Entry, metric: str) -> tuple[NDArray[np.int64], Numbers]:
     return steps, np.asarray(values, dtype=np.float64)
 
 
-def _line(group: Group, metric: str, most: int, banded: bool) -> Line | None:
-    series = [s for s in (_series(run, metric) for run in group.runs) if len(s[0])]
+def _line(group: Group, metric: str, most: int, banded: bool, in_bits: bool = False) -> Line | None:
+    found = [(_series(run, metric), factor(run, in_bits)) for run in group.runs]
+    series = [(steps, values * by) for (steps, values), by in found if len(steps)]
     if not any(np.isfinite(values).any() for _, values in series):
         return None
     ends = {

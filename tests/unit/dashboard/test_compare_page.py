@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.catalogue import comparable
 from core.catalogue import entry as catalogue_entry
 from core.catalogue import index as catalogue
 from core.config.overrides import Switch
@@ -326,13 +327,13 @@ def test_runs_of_different_tokens_are_compared_in_bits_per_byte(store: RunStore)
     cut_as(first, "character", 1.0)
     cut_as(second, "character", 1.0)
     alike = catalogue.entries(store)
-    assert not outcomes.is_mixed(alike)
+    assert not comparable.is_mixed(alike)
     assert outcomes.unit(alike, "loss/train") == "nats per character"
     assert outcomes.told_of_units(alike, "loss/train") == ""
 
     cut_as(second, "token", 2.5, "a" * 64)
     mixed = catalogue.entries(store)
-    assert outcomes.in_bits(mixed)
+    assert comparable.in_bits(mixed)
     assert outcomes.unit(mixed, "loss/train") == "nats per prediction"
     assert "do not compare" in outcomes.told_of_units(mixed, "loss/validation")
     assert "bits per byte compare them" in outcomes.told_of_units(mixed, BITS_PER_BYTE)
@@ -344,11 +345,11 @@ def test_runs_of_different_tokens_are_compared_in_bits_per_byte(store: RunStore)
 
     cut_as(first, "token", 2.0, "b" * 64)  # the same unit, and not the same tokens
     both = catalogue.entries(store)
-    assert outcomes.in_bits(both)
+    assert comparable.in_bits(both)
     assert outcomes.unit(both, "loss/train") == "nats per token"
 
     write_json(first.path / "corpus.json", {**first.corpus, "bytes_per_token": 0})
-    assert not outcomes.in_bits(catalogue.entries(store))
+    assert not comparable.in_bits(catalogue.entries(store))
     assert outcomes.told_of_units(catalogue.entries(store), "loss/train").endswith("do not compare")
 
 

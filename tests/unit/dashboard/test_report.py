@@ -1,6 +1,7 @@
 """Reports: what they hold, that nothing of a user's text becomes markup, and how large they get."""
 
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ from core.catalogue import index as catalogue
 from core.cli.options import Parser, config_of
 from core.config import RunConfig, Switch
 from core.config.command import command
+from core.files import write_json
 from core.jobs import forks
 from core.language import speaking
 from core.metrics.limits import CHART_POINTS
@@ -313,3 +315,29 @@ def test_one_text_in_two_kinds_of_tokens_is_told_twice(store: RunStore) -> None:
         html = own(report(store, order))
         assert html.count("700,002 bytes, vocabulary 256") == 1
         assert html.count("331,507 tokens, vocabulary 512") == 1
+
+
+def test_runs_of_different_tokens_are_ranked_in_bits_per_byte(store: RunStore) -> None:
+    letters = finished(store, "letters", "lives", 160)
+    pairs = finished(store, "pairs", "lives", 160, data__tokenizer="bpe", data__vocabulary=512)
+    bits = {letters.id: 1 / math.log(2), pairs.id: 1 / math.log(2) / 2.5}
+    for run, unit, size in ((letters, "character", 1.0), (pairs, "token", 2.5)):
+        told = {**run.corpus, "unit": unit, "bytes_per_token": size}
+        write_json(run.path / "corpus.json", told)
+    html = own(report(store, [letters, pairs]))
+    table = html[html.index("What was trained") :].split("</table>")[0]
+    assert "in bits per byte" in table
+    assert "in nats" not in table
+    for run in (letters, pairs):
+        found = catalogue.of_run(run).summary
+        for loss in (found.loss, found.validation):
+            assert f"{loss * bits[run.id]:.3f}" in table
+    laid_out = matrix(groups([letters, pairs]))
+    assert laid_out
+    assert laid_out.in_bits
+    shown = sorted(cell.value for cell in laid_out.cells.values())
+    assert shown == pytest.approx(
+        sorted(catalogue.of_run(r).summary.validation * bits[r.id] for r in (letters, pairs))
+    )
+    titles = figures(html)["chart-validation-loss"]["light"]["layout"]["yaxis"]["title"]["text"]
+    assert titles == "bits per byte"

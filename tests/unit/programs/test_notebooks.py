@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 import core
+from core.files import write_json
 from core.grids import GridError
 from core.palette import COLOURS, RUNS
 from core.programs.comparison import Comparison
@@ -162,3 +163,12 @@ def test_a_name_is_shown_as_text(store: RunStore) -> None:
     other.update_meta(name="<b>bold</b>")
     page = core.compare(run, other)._repr_html_()
     assert "<b>bold" not in page
+
+
+def test_each_run_of_a_pair_is_told_in_its_own_unit(store: RunStore) -> None:
+    both = [finished(store, name, "lives", 160, model__depth=n) for name, n in (("a", 2), ("b", 4))]
+    for run, unit in zip(both, ("byte", "subword"), strict=True):
+        write_json(run.path / "corpus.json", {**run.corpus, "unit": unit})
+    said = Comparison(both).conclusion
+    assert "below byte frequencies" in said
+    assert "below token frequencies" in said
