@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from core.catalogue import index
+from core.catalogue.entry import own_settings
 from core.catalogue.filters import FilterError, parse
 from core.cli.options import UsageError, add_store, find
 from core.files import expanded
@@ -77,7 +78,7 @@ def _runs(store: RunStore, options: argparse.Namespace) -> list[Run]:
     runs = list({run.id: run for run in runs}.values())
     if options.filter:
         try:
-            kept = parse(options.filter)
+            kept = parse(options.filter, own_settings(map(index.of_run, runs)))
         except FilterError as error:
             raise UsageError(Message("filter, {error}", error=told(error))) from error
         runs = [run for run in runs if kept.matches(index.of_run(run).values)]

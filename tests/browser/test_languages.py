@@ -43,6 +43,7 @@ Shift Alt Esc Enter
 Home End Page Up Down SHA arXiv seed dotted QK QKV FFN NaN min max log ln exp sqrt mean std rms
 nat nats Top CKA BLEU ROUGE Streamlit Kullback Leibler KL SVD Hessian Jacobian Peri Mix Sandwich
 Pre Post unigram AMD EPYC Intel cores torch
+W&B MLflow mlruns mlflow trackio Neptune Hugging Face GGUF
 """
 UNITS_AND_KEYS = re.compile(r"[\w.]*[_./=×][\w.]*|\d\w*|\b[A-Za-z]\b")
 PAPERS = re.compile(

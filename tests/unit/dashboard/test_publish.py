@@ -326,6 +326,20 @@ def test_a_run_of_another_program_is_published(store: RunStore, tmp_path: Path):
     assert "python -m core train" not in html
 
 
+def test_the_command_filters_by_the_settings_of_other_programs(
+    store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name, lr in (("fast", 0.1), ("slow", 0.001)):
+        with record.start(name, settings={"lr": lr}) as recording:
+            recording.log(loss=1.0)
+    words = ["publish", "--to", str(tmp_path / "page"), "--json"]
+    assert main([*words, "--filter", "lr > 0.01"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == 1
+    html = (tmp_path / "page" / "index.html").read_text("utf-8")
+    assert "fast" in html
+    assert "slow" not in html
+
+
 def test_the_button_hands_over_a_zip_that_opens_by_itself(runs: list[Run], tmp_path: Path):
     with button._made(runs)() as file:
         names = zipfile.ZipFile(file).namelist()
