@@ -14,6 +14,7 @@ from dashboard.address import chosen, page
 from dashboard.address.param import runs, word
 from dashboard.attention import choices
 from dashboard.attention.model import RUNS, Attention, Looked
+from dashboard.ui import cards
 from dashboard.ui.markdown import literal
 
 PROBE = mark("Probe text. Type your own to see it here.")
@@ -107,7 +108,9 @@ def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
         format_func=lambda s: words.get(s) or choices.SIDES[s],
         label_visibility="collapsed", width="content", persist_state="session",
     )  # fmt: skip
-    if unfit:  # nothing is wrong: each of them is shown, and A − B is not offered
+    if unfit and RUNS in page.query():  # somebody chose this pair
+        cards.problem(unfit)
+    elif unfit:  # they are the newest: each of them is shown, and A − B is not offered
         st.html(f'<span class="card-below" role="status">{escape(t(unfit))}</span>')
     return str(side)
 
