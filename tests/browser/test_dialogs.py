@@ -70,6 +70,7 @@ def test_a_tick_that_is_made_while_the_page_is_drawn_anew_is_heard(
     page.goto(f"{dashboard.url}/runs")
     page.locator(".st-key-compare_these").wait_for()
     settled(page)
+    page.wait_for_function("[...window.addnormHub?.views ?? []].some((view) => view.tickAll)")
     page.evaluate("""() => {
       const table = [...window.addnormHub.views].find((view) => view.tickAll)
       table.tickAll([table.props.rows[0].id], true)
