@@ -66,7 +66,7 @@ def test_every_verdict_is_told_wherever_one_is_told(store, monkeypatch, kind):
     assert f"a sentence on {kind}" in html
     made = paper.verdict_list(groups(runs))
     assert ('class="bad"' in made) == label.bad
-    assert paper._trained_row(groups(runs)[0])["bad"] == label.bad
+    assert paper._trained_row(groups(runs)[0], in_bytes=False)["bad"] == label.bad
     assert f"The run {label.past}." in unescape(report(store, runs))
 
 
