@@ -103,7 +103,10 @@ function toFront(event) {
   const link = event.target instanceof Element ? event.target.closest(LINKS) : null
   if (!link || new URL(link.closest("a")?.href ?? "", location.href).pathname !== location.pathname) return
   const front = document.querySelector(".st-key-all_lessons button")
-  if (front instanceof HTMLElement) front.click()
+  if (!(front instanceof HTMLElement)) return
+  event.preventDefault() // its own rerun could overtake the button's
+  event.stopPropagation()
+  front.click()
 }
 
 if (typeof document !== "undefined") {
