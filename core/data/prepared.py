@@ -12,7 +12,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,23 +134,19 @@ def _words(name: str, read: int, size: int) -> Message:
     )  # fmt: skip
 
 
-class _room:  # noqa: N801 - read as a word of `with`
+@contextmanager
+def _room(name: str, folder: Path) -> Iterator[None]:
     """What a full or failing disk says while tokens are written."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    try:
+        yield
+    except Exception as error:
         if is_full(error):
             raise CorpusError(
                 Message(
                     "{name}: the disk is full at {folder}; free some room, or name a folder on"
                     " another disk with ADDNORM_CACHE",
-                    name=self.name,
-                    folder=self.folder,
+                    name=name,
+                    folder=folder,
                 )
             ) from error
         if isinstance(error, OSError):
@@ -158,11 +154,12 @@ class _room:  # noqa: N801 - read as a word of `with`
                 Message(
                     "{name}: its tokens can't be kept in {folder}: {why}; name another folder with"
                     " ADDNORM_CACHE",
-                    name=self.name,
-                    folder=self.folder,
+                    name=name,
+                    folder=folder,
                     why=reason(error),
                 )
             ) from error
+        raise
 
 
 def _make(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from core.config import DataConfig, ModelConfig, RunConfig, explain
 from core.data.corpora import read_by
+from core.data.prepared import quiet
 from core.data.subwords import FILE, KIND, Subwords, TokenizerError
+from core.data.vocabularies import Report
 from core.files import write_atomically, write_json
 from core.language import Message
 from core.pretrained import tensors
@@ -26,11 +28,6 @@ from core.runs.checkpoint_files import MASKED, SCHEMA, WEIGHTS, base_of, checksu
 from core.runs.status import Status
 
 CONTEXT = 256  # tokens that an adopted model is looked at with, unless asked for more
-Report = Callable[[float, Message], object]
-
-
-def quiet(share: float, doing: Message) -> None:
-    """Tells nobody."""
 
 
 def adopt(

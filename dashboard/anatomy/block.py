@@ -10,6 +10,7 @@ from core.anatomy.block_steps import Step, beside, other_wiring, steps
 from core.anatomy.parameters import BLOCK_TOKENS
 from core.config import ModelConfig
 from core.language import Message, t
+from core.palette import Mode
 from core.runs import Run
 from dashboard.address.widgets import number, text
 from dashboard.anatomy.asking import Asked, standing
@@ -18,7 +19,6 @@ from dashboard.catalogue.run_names import name_of
 from dashboard.components import anatomy
 from dashboard.figures.block import published
 from dashboard.ui import cards
-from dashboard.ui.palette import Mode
 
 
 def section(choice: Choice, mode: Mode) -> None:

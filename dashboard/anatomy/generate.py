@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from core.config.units import corpus_unit
 from core.language import mark, t
+from core.palette import Mode
 from core.runs import Run
 from dashboard.address.widgets import number, slider, text
 from dashboard.anatomy import asking, masked
@@ -20,7 +21,6 @@ from dashboard.components import anatomy, explained
 from dashboard.figures import text as figures
 from dashboard.notice import parts as notice
 from dashboard.ui import cards
-from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
 
 Answered = tuple[Run, dict[str, Any], Any]

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.language import Message, mark, t
+from core.palette import Mode
 from core.runs import Run
 from dashboard.address.widgets import number, segments, several, slider
 from dashboard.anatomy import asking
@@ -20,7 +21,6 @@ from dashboard.live.feed import store
 from dashboard.notice import landscape as notice
 from dashboard.ui import cards
 from dashboard.ui.cost import in_time
-from dashboard.ui.palette import Mode
 
 VIEWS = {
     "landscape1d": mark("Line"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.config.units import corpus_unit
 from core.language import mark, t
+from core.palette import Mode
 from core.runs import Run
 from dashboard.address.widgets import segments, text
 from dashboard.anatomy.asking import done, standing
@@ -16,7 +17,6 @@ from dashboard.components import anatomy
 from dashboard.figures import text as figures
 from dashboard.notice import parts as notice
 from dashboard.ui import cards
-from dashboard.ui.palette import Mode
 
 BY = {"right": mark("Right token"), "top": mark("Top token")}
 ROWS = {"layers": mark("Layers"), "middle": mark("And after attention")}

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.language import t
+from core.palette import Mode
 from core.runs import Run
 from dashboard.address import page
 from dashboard.address.param import Param
@@ -20,7 +21,6 @@ from dashboard.components import anatomy
 from dashboard.figures import lesions as figures
 from dashboard.notice import parts as notice
 from dashboard.ui import cards
-from dashboard.ui.palette import Mode
 
 NAME = "anatomy_operations"
 SECONDS = 30.0

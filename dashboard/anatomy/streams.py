@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.jobs.inspections import Inspection
 from core.language import t
+from core.palette import Mode
 from core.runs import Run
 from core.verdicts import rules
 from dashboard.anatomy.asking import done, standing, wait
@@ -19,7 +20,6 @@ from dashboard.figures import streams as figures
 from dashboard.notice import streams as notice
 from dashboard.notice.notice import Notice
 from dashboard.ui import cards
-from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
 
 HEIGHT = 236
@@ -195,7 +195,7 @@ def outliers(answers: list[Answered]) -> None:
                 least=sinks["threshold"],
                 even=sinks["uniform"],
             )
-        st.html(f'<div class="card-below">{said}</div>')
+        cards.below(said)
 
 
 def massive_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:

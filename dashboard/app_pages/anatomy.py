@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.language import t
+from core.palette import Mode
 from dashboard.address import page
 from dashboard.anatomy import block, choice, generate, landscape, lens, operate, streams
 from dashboard.live.feed import store
 from dashboard.ui.cards import first_run
-from dashboard.ui.palette import Mode
 
 SECTIONS = {
     "generate": generate.section,

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from core.palette import Mode
 from dashboard.address import page
 from dashboard.evidence import cards, model
 from dashboard.live.feed import store
-from dashboard.ui.palette import Mode
 
 mode: Mode = "dark" if st.context.theme.type == "dark" else "light"
 evidence = model.load(store(), cards.opened())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -111,7 +110,7 @@ def _view(a: Run, b: Run | None, unfit: str, names: Mapping[str, str]) -> str:
     if unfit and RUNS in page.query():  # somebody chose this pair
         cards.problem(unfit)
     elif unfit:  # they are the newest: each of them is shown, and A − B is not offered
-        st.html(f'<span class="card-below" role="status">{escape(t(unfit))}</span>')
+        cards.below(unfit, status=True)
     return str(side)
 
 

@@ -237,6 +237,6 @@ def depth(shown: Listing) -> None:
         st.html(cards.heading(t("What differs")))
         if len(shown.drawn) < 2:
             said = t("Tick two runs or more to see what differs.")
-            st.html(f'<div class="card-below">{said}</div>')
+            cards.below(said)
         else:
             st.html(differences.table(shown.drawn, shown.groups, shown.names))

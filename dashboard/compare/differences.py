@@ -9,9 +9,9 @@ from markupsafe import Markup
 from core.catalogue.entry import Entry, differing
 from core.config.words import title_of
 from core.language import t
+from core.palette import Mode, run_colour
 from dashboard.catalogue.differences import common, counted, drawn_together
 from dashboard.settings.form import DEFAULTS
-from dashboard.ui.palette import Mode, run_colour
 from dashboard.ui.templates import render
 
 NOBODY: Mapping[str, str] = {}

@@ -6,9 +6,9 @@ import streamlit as st
 
 from core.catalogue.entry import Entry
 from core.language import mark, t
+from core.palette import RUNS
 from core.runs import RunError
 from dashboard.ui import cards, changes
-from dashboard.ui.palette import RUNS
 
 COLOURS = (
     mark("blue"),

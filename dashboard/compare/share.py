@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +21,7 @@ from core.transfer.tables import Format, export
 from dashboard.compare.listing import counted
 from dashboard.live.feed import store
 from dashboard.report.page import report
+from dashboard.ui import cards
 from dashboard.ui.language import in_this_language
 
 ARRIVES = 0.5  # seconds
@@ -56,7 +56,7 @@ def export_popover(entries: Sequence[Entry], ticked: bool = False) -> None:
                 on_click="ignore",
                 width="stretch",
             )
-            st.html(f'<div class="card-below">{t(what)}</div>')
+            cards.below(what)
         _model_button(runs)
 
 
@@ -74,7 +74,7 @@ def _model_button(runs: Sequence[Run]) -> None:
         disabled=bool(why),
     )
     what = why or t("The newest checkpoint with its tokenizer and a model card, in a zip.")
-    st.html(f'<div class="card-below">{escape(what)}</div>')
+    cards.below(what)
 
 
 def _no_model(runs: Sequence[Run]) -> str:

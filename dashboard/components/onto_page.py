@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from core import palette
 from core.language import t
-from dashboard.ui import palette
 from dashboard.web import assets
 
 # Not isolated: plotly.js puts its rules into the document, a shadow root would not see them.

@@ -8,6 +8,7 @@ from core.evidence import CLAIMS, Axes, Record
 from core.jobs import checks
 from core.jobs.checks import Asked
 from core.language import t
+from core.palette import Mode
 from core.runs import RunError
 from dashboard.address import page
 from dashboard.address.widgets import segments
@@ -20,7 +21,6 @@ from dashboard.notice import pages as notice
 from dashboard.ui import cards, changes
 from dashboard.ui.cost import in_time
 from dashboard.ui.markdown import literal
-from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
 
 PICTURE = 300

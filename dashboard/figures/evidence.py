@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from core.evidence import Axes
 from core.evidence.record import Line
 from core.language import t
+from core.palette import Mode
 from dashboard.figures.layout import Curve, axis, lines, log_ticks, span
-from dashboard.ui.palette import Mode
 
 MANY = 30  # points of a line, whose error bars have no ends
 APART = 0.012  # of the picture's height from which on two lines are seen as two

@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from core.language import mark, t
+from core.palette import COLOURS, Mode, run_colour
 from dashboard.figures.layout import Curve, axis, colour_bar, layout, lines, sequential
-from dashboard.ui.palette import COLOURS, Mode, run_colour
 
 SPREAD = 4.0
 LEVELS = 18  # contour lines

@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from core.language import mark, t
+from core.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 from dashboard.figures.names import apart, letters, plain, short
-from dashboard.ui.palette import ATTENTION, CIVIDIS, COLOURS, DIVERGING, Mode, run_colour
 
 FONT = '"Source Sans", sans-serif'
 MARGIN = {"l": 54, "r": 18, "t": 8, "b": 40}

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.language import mark, t
+from core.palette import Mode
 from dashboard.figures.layout import MARGIN, Curve, axis, colour_bar, diverging, layout, lines
-from dashboard.ui.palette import Mode
 
 GROUPS = {
     "block": mark("block"),

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from core.language import mark, t
+from core.palette import COLOURS, Mode
 from dashboard.figures.layout import (
     Curve,
     axis,
@@ -28,7 +29,6 @@ from dashboard.figures.layout import (
     share_axis,
 )  # fmt: skip
 from dashboard.figures.names import short
-from dashboard.ui.palette import COLOURS, Mode
 
 AND_WORD = 12  # letters of a name that another word follows
 Measured = tuple[str, int, dict[str, Any]]  # a run's name, its colour, and its result

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from core.language import mark, t
+from core.palette import COLOURS, Mode
 from dashboard.figures.layout import Curve, axis, depth_axis, lines
-from dashboard.ui.palette import COLOURS, Mode
 
 Positions = Sequence[tuple[str, int, ArrayLike, ArrayLike]]  # name, colour, positions, nats
 

@@ -4,16 +4,16 @@
 // it runs before Streamlit.
 
 const LEAVING = 2000 // ms after which an emptied address was not left for another page
-const LINKS = '[data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"], [data-testid="stPageLink"]'
+const LINKS = '[data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"]' // as in ui/streamlit.js
 
 /**
  * Let Back and Forward lead to what was on the screen.
  *
  * Streamlit empties the address of a page on the way out, as an entry of its own, and adds two more
  * for the page that is opened: its bare address, and what the page's script makes of it, which may
- * come first, under the old page's path, even instead of the emptied one. Back would lead to addresses that say nothing. Here a page
- * that is left keeps its address, and the one that is opened gets one entry. And where Back is pressed while a
- * script runs, its late word does not lead to its page again.
+ * come first, under the old page's path, even instead of the emptied one. Back would lead to addresses
+ * that say nothing. Here a page that is left keeps its address, and the one that is opened gets one
+ * entry. And where Back is pressed while a script runs, its late word does not lead to its page again.
  * @param {Pick<Window, "history" | "location" | "addEventListener">} page
  */
 export function mendHistory({ history, location, addEventListener }) {
@@ -101,7 +101,8 @@ function foldMenu(event) {
  */
 function toFront(event) {
   const link = event.target instanceof Element ? event.target.closest(LINKS) : null
-  if (!link || new URL(link.closest("a")?.href ?? "", location.href).pathname !== location.pathname) return
+  if (!(link instanceof HTMLAnchorElement) || link.pathname !== location.pathname) return
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return // it opens another tab
   const front = document.querySelector(".st-key-all_lessons button")
   if (!(front instanceof HTMLElement)) return
   event.preventDefault() // its own rerun could overtake the button's

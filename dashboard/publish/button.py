@@ -16,6 +16,7 @@ from core.metrics import limits
 from core.runs import Run
 from dashboard.compare.listing import counted
 from dashboard.publish.page import publish
+from dashboard.ui import cards
 from dashboard.ui.language import in_this_language
 
 
@@ -42,7 +43,7 @@ def popover(entries: Sequence[Entry]) -> None:
         )
         if many:
             said = t("A page is about {most} runs at most.", most=limits.RUNS)
-            st.html(f'<div class="card-below">{said}</div>')
+            cards.below(said)
 
 
 def _made(runs: Sequence[Run]) -> Callable[[], BinaryIO]:

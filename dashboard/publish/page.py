@@ -23,6 +23,7 @@ from core.jobs import inspections
 from core.jobs.inspections import Inspection
 from core.language import SOURCE, Message, catalogue, current, t
 from core.metrics import limits
+from core.palette import COLOURS, Mode, for_browser
 from core.runs import Run, RunError
 from dashboard.catalogue import run_names
 from dashboard.compare import outcomes
@@ -32,7 +33,6 @@ from dashboard.publish.fonts import faces
 from dashboard.report.page import repeat, titled, versions
 from dashboard.report.paper import difference_table, equal_table, trained_table
 from dashboard.report.series import groups
-from dashboard.ui.palette import COLOURS, Mode, for_browser
 from dashboard.ui.templates import render
 from dashboard.web import assets, style
 

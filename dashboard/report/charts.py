@@ -13,9 +13,9 @@ from core.config.units import corpus_unit
 from core.language import Message, joined, mark, t
 from core.metrics.derived import BITS_PER_BYTE
 from core.metrics.names import unit_of
-from dashboard.figures.curves import Line, curves
+from core.palette import Mode
+from core.plots.curves import Line, curves
 from dashboard.report.series import BANDED, Group, lines, profiles
-from dashboard.ui.palette import Mode
 from dashboard.ui.templates import render
 from dashboard.ui.units import nats
 

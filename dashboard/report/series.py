@@ -18,10 +18,10 @@ from core.catalogue.summary import RunSummary
 from core.language import t
 from core.metrics.downsample import band, thinned
 from core.metrics.limits import points_for
+from core.plots.curves import COLOURS_OF_RUNS, Line
 from core.runs import Run
 from dashboard.catalogue.differences import drawn_together
 from dashboard.catalogue.run_names import of_one_setting
-from dashboard.figures.curves import COLOURS_OF_RUNS, Line
 
 BANDED = 8  # lines with a band; the bands of more cover each other
 LAST_ROWS = 50  # that the profile at the end is the mean of

@@ -393,7 +393,7 @@ def news() -> None:
     for sentence in problems:
         cards.problem(sentence)
     for sentence in said:
-        st.html(f'<div class="card-below" role="status">{escape(sentence)}</div>')
+        cards.below(sentence, status=True)
     if undo := actions.undo():
         keys, sentence = undo
         with st.container(horizontal=True, key="undo_line", vertical_alignment="center"):

@@ -41,6 +41,11 @@ def problem(sentence: str) -> None:
     st.html(render("problem", sentence=t(sentence)))
 
 
+def below(sentence: str, status: bool = False) -> None:
+    """A muted line below what it speaks of; a `status` is read out when it changes."""
+    st.html(render("below", sentence=t(sentence), status=status))
+
+
 def empty(title: str, text: str) -> None:
     """A card that says what would be here."""
     st.html(render("empty", title=t(title), text=t(text)))

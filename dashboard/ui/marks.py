@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from dashboard.ui.palette import run_colour, run_dash
+from core.palette import run_colour, run_dash
 
 
 def dot(colour: object) -> Markup:

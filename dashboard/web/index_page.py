@@ -17,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.language import LANGUAGES, current
-from dashboard.ui.palette import DARK, LIGHT
+from core.palette import DARK, LIGHT
 from dashboard.web import assets, static_files, style
 from dashboard.web.security_headers import POLICY, hashes, policy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from dashboard.ui.palette import COLOURS, Mode
+from core.palette import COLOURS, Mode
 from dashboard.web import assets
 
 # Sheets of files that leave the dashboard, and of the live parts, which bring theirs.

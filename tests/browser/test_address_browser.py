@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.driver import Dashboard, Watched, choose, press, settled, switch
+from tests.browser.driver import Dashboard, choose, press, settled, switch
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -25,16 +25,6 @@ SMALL = (
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(tmp_path_factory.mktemp("address") / "runs") as one:
         yield one
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    page.close()
 
 
 def arrived(page: Page) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.anatomy.block_steps import observables, steps
 from core.anatomy.loaded_checkpoint import LoadedCheckpoint
@@ -42,16 +42,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         if is_locked(lock):
             os.kill(int(lock.read_text()), signal.SIGKILL)
         assert "Traceback" not in (log := one.log.read_text()), log
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    page.close()
 
 
 def open_page(page: Page, dashboard: Dashboard, query: str = "") -> None:

@@ -17,9 +17,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.jobs.inspections import inspector_lock
+from core.palette import ATTENTION, DIVERGING
 from core.runs import Run, RunStore
 from core.runs.locks import is_locked
-from dashboard.ui.palette import ATTENTION, DIVERGING
 from tests.browser.driver import Dashboard, Watched, choose, settled, switch
 from tests.conftest import SMALL
 from tests.fake_runs import Faker, LiveFakeRun, config, finished

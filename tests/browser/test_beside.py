@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.pretrained.adopt import adopt
 from core.runs import RunStore
 from tests.adopted import llama
-from tests.browser.driver import Dashboard, Watched, choose, settled
+from tests.browser.driver import Dashboard, choose, settled
 from tests.fake_runs import finished
 
 pytest.importorskip("transformers")
@@ -31,17 +31,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dashboard, A
     real = adopt(store, str(llama(folder / "a real one")))
     with Dashboard(store.root) as dashboard:
         yield dashboard, toy, real
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    one = context.new_page()
-    one.set_default_timeout(90_000)
-    watched = Watched(one)
-    yield one
-    assert watched.errors == []
-    context.close()
 
 
 def test_a_model_lies_beside_a_run_by_its_share_of_depth(page: Page, lab: Any) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.files import write_json
 from core.runs import RunStore
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import Dashboard, settled
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -28,16 +28,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(store.root, ADDNORM_CACHE=str(cache)) as one:
         yield one
         assert "Traceback" not in (log := one.log.read_text()), log
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    context.close()
 
 
 def test_a_typed_text_is_shown_in_pieces(dashboard: Dashboard, page: Page) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import Dashboard, settled
 
 pytestmark = pytest.mark.browser
 
@@ -16,16 +16,6 @@ pytestmark = pytest.mark.browser
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(tmp_path_factory.mktemp("glossary") / "runs") as one:
         yield one
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    page.close()
 
 
 def names(page: Page) -> list[str]:

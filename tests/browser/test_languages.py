@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core import presets
 from core.config import choices, settings
@@ -23,7 +23,7 @@ from core.language import DRAFTS, LANGUAGES
 from core.metrics.names import OBSERVABLES, STATISTICS
 from core.runs.locks import is_locked
 from dashboard.anatomy.choice import SECTIONS
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import Dashboard, settled
 from tests.subjects import trained
 
 pytestmark = pytest.mark.browser
@@ -154,16 +154,6 @@ def everything(page: Page, found: dict[str, str]) -> None:
             read(page, found)
             page.keyboard.press("Escape")
             settled(page)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    page.close()
 
 
 @pytest.mark.parametrize("stop", STOPS)

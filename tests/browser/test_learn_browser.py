@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.lessons import lessons, recorded
 from core.runs.status import ENDED
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import Dashboard, settled
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -41,18 +41,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     (home / "own" / "90-small.toml").write_text(text, "utf-8")
     with Dashboard(home / "runs", ADDNORM_LESSONS=str(home / "own")) as one:
         yield one
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A reader of their own: progress belongs to a browser."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    context.close()
 
 
 def predict(page: Page, lesson: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.runs import RunStore
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import Dashboard, settled
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -24,16 +24,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with Dashboard(store.root) as one:
         yield one
         assert "Traceback" not in (log := one.log.read_text()), log
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(90_000)
-    watched = Watched(page)
-    yield page
-    assert watched.errors == []
-    page.close()
 
 
 def test_it_opens_by_key_says_what_is_drawn_closes_and_gives_the_focus_back(

@@ -20,11 +20,11 @@ from urllib.parse import parse_qsl, urlparse
 import numpy as np
 from playwright.sync_api import Browser, Locator, Page, TimeoutError
 
+from core import palette
 from core.runs import Run
 from core.runs.status import ENDED
 from dashboard.settings.address import from_address
 from dashboard.settings.form import DEFAULTS
-from dashboard.ui import palette
 from tests.browser.driver import Dashboard, Watched, settled
 
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from core.palette import COLOURS, RUNS
 from dashboard.figures import landscape, layout, lesions, streams, text
 from dashboard.figures.names import NAME
-from dashboard.ui.palette import COLOURS, RUNS
 
 MODES = ("light", "dark")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.ui.palette import run_dash
+from core.palette import run_dash
 from tests.javascript import evaluate
 
 ROOT = Path(__file__).resolve().parents[3]

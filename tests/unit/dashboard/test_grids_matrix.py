@@ -5,10 +5,10 @@ import pytest
 from core import grids
 from core.catalogue import index
 from core.jobs import grids as jobs
+from core.palette import COLOURS, LEARNED, contrast
 from core.runs import RunStore
 from dashboard import api
 from dashboard.compare import matrix
-from dashboard.ui.palette import COLOURS, LEARNED, contrast
 from tests import routes
 from tests.conftest import small
 from tests.fake_runs import finished

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.ui.palette import COLOURS, LEARNED, RUNS, RUNS_TEXT, contrast
+from core.palette import COLOURS, LEARNED, RUNS, RUNS_TEXT, contrast
 from dashboard.web import style
 
 ROOT = Path(__file__).resolve().parents[3]

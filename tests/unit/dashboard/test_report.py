@@ -21,12 +21,12 @@ from core.files import write_json
 from core.jobs import forks
 from core.language import speaking
 from core.metrics.limits import CHART_POINTS
+from core.palette import COLOURS
+from core.plots.curves import Line, curves
 from core.runs import Run, RunStore, Status
-from dashboard.figures.curves import Line, curves
 from dashboard.report.page import report
 from dashboard.report.paper import matrix
 from dashboard.report.series import groups, lines, profiles
-from dashboard.ui.palette import COLOURS
 from dashboard.web import assets
 from tests.conftest import small
 from tests.fake_runs import Faker, checkpoint, config, finished

@@ -13,7 +13,7 @@ import { runColour } from "../ui/theme.js"
 import { aired, sensible } from "./axes.js"
 import { MANY, framed, isDead, tracesOf } from "./curve_traces.js"
 import { EndNames } from "./end_names.js"
-import { branches, divergences, eventMarks, level, marks } from "./marks.js"
+import { branches, divergences, level, marks, signsOf } from "./marks.js"
 import { heightOf } from "./plotly.js"
 import { Courses } from "./series_chart.js"
 import { StepCursor } from "./step_cursor.js"
@@ -30,7 +30,6 @@ export class Curves extends Courses {
   top = Infinity // of the frame, as a value
   /** @type {any[]} the last two presses, with what was chosen before each */
   presses = []
-  over = 0 // when the last double click ended, ms of the page
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -125,7 +124,7 @@ export class Curves extends Courses {
     this.chosen = focus ? lines.find((l) => l.runs.some((r) => r.id === focus)) : null
     this.words(lines)
     this.explain(this.why(this.runs))
-    const named = lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
+    const named = this.named(lines)
     const font = `12px ${theme.font}`
     const ends = named.map((l) => textWidth(this.name(l), font) + 14)
     const right = Math.min(Math.max(24, ...ends), width * 0.3)
@@ -180,6 +179,11 @@ export class Curves extends Courses {
     return unitOf(this.props.metric, this.runs[0]?.unit === "images")
   }
 
+  // The lines that are few enough to bear names and marks.
+  named(lines) {
+    return lines.length <= NAMED ? lines : this.chosen ? [this.chosen] : []
+  }
+
   // The title and what is drawn, in a line below it.
   words(lines) {
     const { props } = this
@@ -191,7 +195,7 @@ export class Curves extends Courses {
     const n = lines.length
     const count = n <= NAMED ? "" : grouped.length ? tn("{n:,} line", "{n:,} lines", n) : tn("{n:,} run", "{n:,} runs", n)
     const circles = lines.some((l) => this.validation(l).length) ? t("circles: validation") : ""
-    const events = eventMarks(lines, this.chosen)
+    const events = signsOf(this, this.named(lines))
     const said = props.subtitle || (titleOf(props.metric).toLowerCase() === unit ? "" : unit)
     this.heading(props.title ?? titleOf(props.metric), [said, how, count, circles,
       ...this.levels().map(([name, value, dash]) => (dash === "dot"
@@ -309,19 +313,13 @@ export class Curves extends Courses {
     const [first] = this.presses
     if (!this.props.follow) return this.whole()
     if (!first?.inside) return
-    this.over = performance.now()
     hub.set({ step: first.step, focus: first.focus })
     this.whole()
   }
 
-  // What Plotly tells late, on a busy page, of a press that was a part of a double click.
-  isOver({ timeStamp }) {
-    return timeStamp <= this.over
-  }
-
   // A click on a line makes its run stand out; on the same line again, no run does.
   clicked({ points, event }) {
-    if (!this.props.follow || !points.length || this.isOver(event)) return
+    if (!this.props.follow || !points.length) return
     const top = this.plot.getBoundingClientRect().top
     const away = (p) => Math.abs(heightOf(p) - (event.clientY - top))
     const id = (p) => p.data.meta ?? p.customdata

@@ -79,35 +79,34 @@ export function marks(chart, layout, lines) {
   const { range } = layout.xaxis
   const log = layout.xaxis.type === "log"
   const pixels = (layout.width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
-  const found = []
-  for (const line of lines) {
-    if (line.runs.length > 1 || (chart.chosen && chart.chosen !== line)) continue
-    for (const [step, kind, text] of hub.run(line.run.id).alarms.slice(-MOST_MARKS)) {
-      if (kind === "fork") continue // see `branches`
-      const place = chart.axis(line.run, [step])[0]
-      const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place
-      if (x === null || x < range[0] || x > range[1]) continue
-      found.push({ run: line.run, step, kind, text, place, x })
-    }
-  }
+  const found = eventsOf(chart, lines).flatMap(({ run, step, kind, text }) => {
+    const place = chart.axis(run, [step])[0]
+    const x = log && place !== null ? (place > 0 ? Math.log10(place) : null) : place
+    return x === null || x < range[0] || x > range[1] ? [] : [{ run, step, kind, text, place, x }]
+  })
   const rows = stacked(found.map((f) => f.x * pixels), APART)
   found.forEach(({ run, step, kind, text, place, x }, i) => {
     const colour = levelColour(theme, kind)
     layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: place, x1: place,
       line: { color: faded(colour, 0.55), width: 1, dash: "dash" }, layer: "below" })
     layout.annotations.push({ x, y: 1, yref: "paper", yanchor: "top", yshift: 6 - APART * rows[i], showarrow: false,
-      text: LEVEL_MARKS[kind] ?? "▼", font: { size: 12, color: colour },
+      text: signOf(kind), font: { size: 12, color: colour },
       hovertext: `${t("{run}, step {step:,}", { run: escaped(run.name), step })}<br>${wrapped(escaped(text), 44)}`,
       hoverlabel: { bgcolor: theme.card, bordercolor: colour, font: { color: theme.ink, size: 12 } } })
   })
 }
 
-/** The signs of what `marks` shows, each once: "▼ ▲". */
-export function eventMarks(lines, chosen) {
-  const shown = lines.filter((line) => line.runs.length === 1 && (!chosen || chosen === line))
-  const kinds = shown.flatMap((line) => hub.run(line.run.id).alarms.slice(-MOST_MARKS).map(([, kind]) => kind))
-  return [...new Set(kinds.filter((kind) => kind !== "fork").map((kind) => LEVEL_MARKS[kind] ?? "▼"))].join(" ")
+const signOf = (kind) => LEVEL_MARKS[kind] ?? "▼"
+
+// What happened to the runs that are drawn alone. Forks are in `branches`.
+function eventsOf(chart, lines) {
+  return lines.filter((line) => line.runs.length === 1 && (!chart.chosen || chart.chosen === line))
+    .flatMap(({ run }) => hub.run(run.id).alarms.slice(-MOST_MARKS).map(([step, kind, text]) => ({ run, step, kind, text })))
+    .filter(({ kind }) => kind !== "fork")
 }
+
+/** The signs of what `marks` draws of these lines, each once: "▼ ▲". */
+export const signsOf = (chart, lines) => [...new Set(eventsOf(chart, lines).map(({ kind }) => signOf(kind)))].join(" ")
 
 /**
  * The row of each place on a line, 0 at the top: no two of a row are nearer than `apart`.
