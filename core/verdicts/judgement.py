@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 3  # of the rule; what was judged by another is judged anew
+VERSION = 4  # of the rule; what was judged by another is judged anew
 WINDOW = 50  # training losses that a verdict needs
 ALARM_WINDOW = 100  # steps that a plateau lasts before the alarm
 LONGEST = 400  # steps that a noisy run is looked back on
