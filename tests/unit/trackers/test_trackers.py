@@ -159,24 +159,21 @@ class Missing(Kept):
         raise ModuleNotFoundError("No module named 'tracker'", name="tracker")
 
 
-def run_through(tracker: type[Kept], seconds: float = 0.0) -> tuple[Sending, list[str], float]:
-    """A line to this tracker and 200 flushes; the warnings, and the longest flush in seconds."""
+def run_through(tracker: type[Kept], seconds: float = 0.0) -> tuple[Sending, list[str]]:
+    """A line to this tracker and 200 flushes, and the warnings."""
     one = Sending(["wandb"], ABOUT, open_with=lambda kind: tracker)
     found: list[str] = []
-    longest = 0.0
     for flush in range(200):
         steps = np.arange(flush * 20, flush * 20 + 20)
-        began = time.perf_counter()
         one.take("step", {"step": steps, "seconds": steps * 0.1, "loss/train": steps * 1.0})
         found += one.warnings
-        longest = max(longest, time.perf_counter() - began)
         time.sleep(seconds)
-    return one, found, longest
+    return one, found
 
 
 @pytest.mark.parametrize(("tracker", "said"), [(Failing, "server is gone"), (Missing, "tracker")])
 def test_one_that_is_missing_or_down_costs_one_warning(tracker: type[Kept], said: str) -> None:
-    one, found, _ = run_through(tracker, 0.001)
+    one, found = run_through(tracker, 0.001)
     found += one.end("finished")
     assert len(found) == 1
     assert said in found[0]
@@ -197,8 +194,8 @@ def test_one_that_hangs_is_never_waited_for_and_gets_all_when_it_answers(
             super().log(rows)
 
     monkeypatch.setattr(sending, "HANGS", 0.05)
-    one, found, longest = run_through(Hanging, 0.001)
-    assert longest < 0.5  # it would be 30 seconds
+    one, found = run_through(Hanging, 0.001)
+    assert begun[0].rows == [], "all flushes went through while it hung"
     assert len(found) == 1
     assert "has not answered" in found[0]
     release.set()
@@ -210,14 +207,16 @@ def test_one_that_hangs_is_never_waited_for_and_gets_all_when_it_answers(
 def test_one_that_never_answers_does_not_keep_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PATIENCE", 0.2)
 
+    answered = threading.Event()
+
     class Dead(Kept):
         def log(self, rows: Sequence[Row]) -> None:
             threading.Event().wait(30)
+            answered.set()
 
-    one, _, _ = run_through(Dead)
-    began = time.monotonic()
+    one, _ = run_through(Dead)
     assert "did not take the last rows" in " ".join(one.end("stopped"))
-    assert time.monotonic() - began < 5
+    assert not answered.is_set(), "the run ended while it still hung"
 
 
 def test_of_one_that_is_too_slow_the_oldest_rows_are_left_out(
@@ -230,7 +229,7 @@ def test_of_one_that_is_too_slow_the_oldest_rows_are_left_out(
         def __init__(self, about: About) -> None:
             threading.Event().wait(1.0)
 
-    one, found, _ = run_through(Slow)
+    one, found = run_through(Slow)
     assert "too slow" in " ".join([*found, *one.warnings])
 
 
