@@ -55,6 +55,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     as_json = "--json" in typed
 
     def refuse(sentence: str | BaseException) -> int:
+        if _is_another_rank():
+            return 2  # under torchrun the first process says it for all
         print(f"{parser.prog}: {one_line(t(sentence))}", file=sys.stderr)
         if as_json:
             words = told(sentence) if isinstance(sentence, BaseException) else sentence
@@ -77,6 +79,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         if is_full(error):
             sentence = joined([sentence, Message("free some room, then try again")], "; ")
         return refuse(sentence)
+
+
+def _is_another_rank() -> bool:
+    there = all(name in os.environ for name in ("WORLD_SIZE", "MASTER_ADDR"))
+    return there and os.environ.get("RANK", "0") != "0"
 
 
 def command() -> None:

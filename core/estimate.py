@@ -169,7 +169,7 @@ def memory_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
     processor a checkpoint that is written. An estimate on the high side, see
     tests/benchmarks/memory.py. The program itself, `PROGRAM`, comes on top.
     """
-    model, many = run.model, parameters(run.model, vocab_size, run.image)
+    model, many = run.model, own_parameters(run, vocab_size)
     kept = kept_floats(model, vocab_size, run.image)
     block = max(kept.inside)
     activations = step_floats(run, vocab_size) - 4 * many
@@ -186,8 +186,19 @@ def memory_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
 
 
 def part_tokens(run: RunConfig) -> int:
-    """Tokens, windows or images of a batch that are read at once."""
-    return run.tokens_per_step // run.training.accumulate
+    """Tokens, windows or images of a batch that a process reads at once."""
+    return run.tokens_per_step // (run.training.accumulate * run.training.devices)
+
+
+def own_parameters(run: RunConfig, vocab_size: int) -> int:
+    """Parameters that a process has: all, or with `training.sharding fsdp` its part, and two blocks
+    that are whole while they compute."""
+    many = parameters(run.model, vocab_size, run.image)
+    devices = run.training.devices
+    if devices == 1 or run.training.sharding != "fsdp":
+        return many
+    blocks = run.model.depth if run.model.family != "resnet" else 4 * run.model.blocks_per_stage
+    return min(many, -(-many // devices) + 2 * many // blocks)
 
 
 def step_floats(run: RunConfig, vocab_size: int) -> int:
@@ -196,12 +207,16 @@ def step_floats(run: RunConfig, vocab_size: int) -> int:
     reads and one block's own."""
     kept = kept_floats(run.model, vocab_size, run.image)
     each = kept.recomputed if run.training.recompute else kept.all
-    return 4 * parameters(run.model, vocab_size, run.image) + part_tokens(run) * each
+    return 4 * own_parameters(run, vocab_size) + part_tokens(run) * each
 
 
 def needed_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
-    """Bytes that a process needs to train `run`: its own, and those of :func:`memory_bytes`."""
-    return PROGRAM["cuda" if cuda else "cpu"] + memory_bytes(run, vocab_size, cuda)
+    """Bytes that it needs to train `run`: the program's own, and those of :func:`memory_bytes`.
+
+    On one GPU, where several train it together; in the main memory those of all processes.
+    """
+    each = PROGRAM["cuda" if cuda else "cpu"] + memory_bytes(run, vocab_size, cuda)
+    return each if cuda else each * run.training.devices
 
 
 def _evaluated(run: RunConfig) -> int:

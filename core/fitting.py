@@ -58,7 +58,7 @@ def _again(config: RunConfig, fits: Fits) -> RunConfig | None:
 
 def _smaller(config: RunConfig, fits: Fits) -> RunConfig | None:
     """The largest batch that fits, in as many parts as now."""
-    parts = config.training.accumulate
+    parts = config.training.accumulate * config.training.devices
     least, most = 0, config.training.batch_size // parts  # of a part: what fits, what does not
     while most - least > 1:
         middle = (least + most) // 2

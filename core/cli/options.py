@@ -87,6 +87,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", dest="training.steps", metavar="N", help="--training.steps")
     parser.add_argument("--device", dest="training.device", metavar="DEVICE", help="auto|cpu|cuda")
+    parser.add_argument(
+        "--devices", dest="training.devices", metavar="N", help="--training.devices"
+    )
     group = parser.add_argument_group(t("settings"))
     for dotted, field in settings().items():
         unit = (field.json_schema_extra or {}).get("unit") or "VALUE"

@@ -32,6 +32,7 @@ Encoding = Literal["gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base"
 Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Sharding = Literal["auto", "ddp", "fsdp"]
 
 # A field that says by itself what another one has to be: (that field, its word).
 NAMED: dict[str, tuple[str, str]] = {
@@ -274,7 +275,14 @@ class TrainingConfig(Group):
         le=2**32 - 1,
     )
     steps: int = setting(600, "Steps", "Optimizer updates in all.", "steps", ge=1, le=10**8)
-    batch_size: int = setting(16, "Batch size", "Sequences per step.", "sequences", ge=1, le=16384)
+    batch_size: int = setting(
+        16,
+        "Batch size",
+        "Sequences per step, of all devices together.",
+        "sequences",
+        ge=1,
+        le=16384,
+    )
     accumulate: int = setting(
         1,
         "Accumulate",
@@ -310,6 +318,24 @@ class TrainingConfig(Group):
     )
     device: Device = setting(
         "auto", "Device", "auto takes a CUDA GPU where there is one, else the processor."
+    )
+    devices: int = setting(
+        1,
+        "Devices",
+        "Processes that train the one model together, each on a GPU of its own, or on processors"
+        " with its part of the cores. The batch size is the whole batch's: each reads an equal part"
+        " of it. The losses are the whole batch's but for rounding; dropout draws other masks than"
+        " one process does.",
+        "processes",
+        ge=1,
+        le=1024,
+    )
+    sharding: Sharding = setting(
+        "auto",
+        "Sharding",
+        "Over several devices. ddp: each has the whole network, and gradients are averaged. fsdp:"
+        " each has a part of every tensor, for networks that are too large for one (FSDP2). auto is"
+        " ddp where the network fits on one device.",
     )
     precision: Precision = setting(
         "auto",

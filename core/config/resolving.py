@@ -102,6 +102,8 @@ def idle(dotted: str, values: Mapping[str, Any]) -> str:
         return Message("the blocks have no attention (model.sublayers is feedforward)")
     if dotted in FEEDFORWARD and sublayers == "attention":
         return Message("the blocks have no feed-forward (model.sublayers is attention)")
+    if dotted == "training.sharding" and values["training.devices"] == 1:
+        return Message("one device has all of it (training.devices is 1)")
     positions = values["model.positions"]
     if dotted == "model.rotary_base" and positions != "rotary":
         return Message(

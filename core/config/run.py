@@ -140,7 +140,7 @@ class RunConfig(Group):
 
 def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tuple[str, str]]:
     """What can't be done with a batch: the field to change, and what would be accepted."""
-    size, parts = training.batch_size, training.accumulate
+    size, parts, devices = training.batch_size, training.accumulate, training.devices
     if model.norm == "batch" and size < 2:
         yield (
             "training.batch_size",
@@ -155,7 +155,26 @@ def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tupl
                 parts=parts,
             ),
         )
-    elif size % parts:
+    if model.norm == "batch" and devices > 1:
+        yield (
+            "training.devices",
+            Message(
+                "{n} processes would each have a BatchNorm of their own, and not the batch's;"
+                " accepted with model.norm batch: 1",
+                n=devices,
+            ),
+        )
+    elif size % devices:
+        yield (
+            "training.devices",
+            Message(
+                "{n} does not divide training.batch_size {size}; accepted: {accepted}",
+                n=devices,
+                size=size,
+                accepted=", ".join(map(str, divisors(size))),
+            ),
+        )
+    elif size // devices % parts:
         yield (
             "training.accumulate",
             Message(
@@ -163,6 +182,15 @@ def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tupl
                 parts=parts,
                 size=size,
                 accepted=", ".join(map(str, divisors(size))),
+            )
+            if devices == 1
+            else Message(
+                "{parts} does not divide the {size} sequences of each of {n} devices; accepted:"
+                " {accepted}",
+                parts=parts,
+                size=size // devices,
+                n=devices,
+                accepted=", ".join(map(str, divisors(size // devices))),
             ),
         )
 

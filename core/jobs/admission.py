@@ -34,7 +34,20 @@ def letters(config: RunConfig, read: bool = True, fork: ForkPoint | None = None)
 def needed(config: RunConfig, kind: DeviceKind, fork: ForkPoint | None = None) -> int:
     """Bytes that training takes; 0 where the corpus can't be read."""
     vocab = letters(config, fork=fork)
-    return needed_bytes(config, vocab, kind == "cuda") if vocab else 0
+    return needed_bytes(placed(config, kind, vocab), vocab, kind == "cuda") if vocab else 0
+
+
+def placed(config: RunConfig, kind: DeviceKind, vocab: int) -> RunConfig:
+    """The settings with `training.sharding auto` decided: fsdp where one device can't have all."""
+    if config.training.devices == 1 or config.training.sharding != "auto":
+        return config
+    ddp, fsdp = (
+        config.model_copy(update={"training": config.training.model_copy(update={"sharding": how})})
+        for how in ("ddp", "fsdp")
+    )
+    room = room_for(kind)
+    fits = room is None or needed_bytes(ddp, vocab, kind == "cuda") <= room.total
+    return ddp if fits else fsdp
 
 
 def refused(
@@ -57,6 +70,7 @@ def refused(
     if room is None or not vocab:
         return ""
     cuda = kind == "cuda"
+    config = placed(config, kind, vocab)
     need = needed_bytes(config, vocab, cuda)
     if not (there := room.lacks(need, waits)):
         return ""

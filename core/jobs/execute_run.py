@@ -21,6 +21,7 @@ from core.files import has_room, is_full
 from core.jobs import admission
 from core.jobs.changes import Changes
 from core.jobs.slots import Slot, registry
+from core.jobs.together import team_of
 from core.language import Message, reason, told
 from core.machine import DeviceKind
 from core.metrics.writer import SeriesWriter
@@ -115,33 +116,41 @@ def warm() -> None:
         writer.close()
 
 
-def work(run: Run, control: FileControl, watch: Watch = lambda status: None) -> State:
+def work(
+    run: Run,
+    control: FileControl,
+    watch: Watch = lambda status: None,
+    devices: int | None = None,
+) -> State:
     """Train a run whose lock the caller holds, and write down how it ended.
+
+    `devices` train it together in place of `training.devices`.
 
     Never raises for what can go wrong with a run: it then ends as `failed`, or `out_of_memory`,
     with one sentence.
     """
     torch.set_flush_denormal(True)  # subnormals slow a dying network by an order of magnitude
-    state = _train(run, control, watch)
+    state = _train(run, control, watch, devices)
     keep(run)
     return state
 
 
-def _train(run: Run, control: FileControl, watch: Watch) -> State:
+def _train(run: Run, control: FileControl, watch: Watch, devices: int | None) -> State:
     step = run.record.step
     trainer: Trainer | None = None
     state: State = "failed"
     sentence = ""
     try:
-        while trainer is None:
-            try:
-                trainer = Trainer(run, control, watch)
-            except OSError as error:
-                if not is_full(error):
-                    raise
-                if not _wait_for_room(run, control, watch):
-                    return "stopped"
-        return trainer.train()
+        with team_of(run, devices) as team:
+            while trainer is None:
+                try:
+                    trainer = Trainer(run, control, watch, team)
+                except OSError as error:
+                    if not is_full(error):
+                        raise
+                    if not _wait_for_room(run, control, watch):
+                        return "stopped"
+            return trainer.train()
     except StoppedEarlyError:
         state = "stopped"
         sentence = Message("it was stopped while its corpus was prepared")

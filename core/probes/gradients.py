@@ -24,10 +24,26 @@ MATRICES = (
 SAFE_NORM = 1e-15
 
 
+class Pieces:
+    """Where the numbers of a tensor are: all of them here.
+
+    Of a network that is spread over processes :mod:`core.training.sharding` knows better.
+    """
+
+    def of(self, tensor: Tensor, rows: slice | None) -> Tensor:
+        """Those of these rows that are here, (n, ...)."""
+        return _rows(tensor, rows)
+
+    def summed(self, sums: Tensor) -> Tensor:
+        """Sums over what is here as sums over all of it, same shape."""
+        return sums
+
+
 class GradientNorms:
     """Norms of every gradient group as one flat tensor a step, without synchronising on CUDA."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, here: Pieces | None = None) -> None:
+        self._here = here or Pieces()
         groups = parameter_groups(model)
         split = [g for g in groups if g != "block"]
         self._pieces: list[Part] = [part for g in split for layer in groups[g] for part in layer]
@@ -56,7 +72,8 @@ class GradientNorms:
 
     def measure(self) -> Tensor:
         """All norms in the order of `columns`, flat (size,) float64, on the gradients' device."""
-        gradients = [_rows(p.grad, rows) for _, p, rows in self._pieces]  # type: ignore[arg-type]
+        of = self._here.of
+        gradients = [of(p.grad, rows) for _, p, rows in self._pieces]  # type: ignore[arg-type]
         if gradients[0].is_cuda:
             # Not waiting for the device rules out a look at the values, so always in float64.
             norms = torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64))
@@ -68,7 +85,7 @@ class GradientNorms:
             for i in torch.nonzero(unsafe).flatten().tolist():
                 norms[i] = torch.linalg.vector_norm(gradients[i], dtype=torch.float64)
         # A sum by index and not a matrix product, in which 0 · inf would spoil every group.
-        squares = norms.square()[self._input]
+        squares = self._here.summed(norms.square())[self._input]
         summed = norms.new_zeros(self.size).index_add_(0, self._output, squares)
         return summed.sqrt_().index_fill_(0, self._absent, torch.nan)
 

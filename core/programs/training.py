@@ -21,12 +21,15 @@ from core.data import corpora
 from core.data.downloads import CorpusError
 from core.jobs import admission, forks
 from core.jobs.processes import worker_environment
+from core.jobs.queue import run_queue
 from core.jobs.slots import Slot
 from core.language import Message
 from core.machine import DeviceKind
 from core.programs.comparison import Comparison
 from core.programs.progress import Bar
 from core.runs import Run, RunError, RunStore, Status
+from core.runs.locks import Lock
+from core.runs.status import RESUMABLE, receive
 
 Where = str | Path | RunStore | None
 
@@ -139,15 +142,74 @@ def foreground(
     except CorpusError as error:
         setting = next((field for field in NAMED if getattr(config.data, field)), "corpus")
         raise RunError(Message("data.{setting}: {why}", setting=setting, why=error)) from error
-    from core.jobs.execute_run import FileControl, work
     from core.training.devices import choose_device
 
     kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
     if sentence := admission.refused(config, kind, waits=False, fork=fork):
         raise RunError(sentence)
     run = store.create(config, name, fork, **meta)
-    lock, slot = run.lock(), Slot(kind, admission.needed(config, kind, fork))
+    lock = run.lock()
     lock.acquire()
+    slot = Slot(kind, admission.needed(config, kind, fork))
+    return _here(store, run, lock, slot, bar, begun)
+
+
+def gone_on(
+    store: RunStore,
+    run: Run,
+    devices: int | None = None,
+    *,
+    bar: type[Bar] | None = Bar,
+    begun: Callable[[RunStore], None] = lambda store: None,
+) -> tuple[Run, Status]:
+    """Go on with a run in this process, from its newest checkpoint; see :func:`foreground`.
+
+    `devices` train it together in place of its `training.devices`. Raises RunError, and then the
+    run is as it was.
+    """
+    if "torch" not in sys.modules:
+        os.environ.update(worker_environment())
+    from core.jobs.together import over
+    from core.training.devices import choose_device
+
+    run.check_release()
+    run.check_ours()
+    lock = run.lock()
+    if run.status not in (*RESUMABLE, "queued") or not lock.acquire():
+        raise RunError(
+            Message(
+                "run {run} is {state}; only one that waits, was stopped or interrupted, failed or"
+                " ran out of memory can go on here",
+                run=run.id,
+                state=Message(run.status),
+            )
+        )
+    try:
+        config = over(run.config, devices or run.config.training.devices)
+        kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
+        if sentence := admission.refused(config, kind, waits=False, fork=run.fork):
+            raise RunError(sentence)
+        run_queue(store).forget(run.id)
+        receive(run.path / "control")  # commands meant for its last life
+    except BaseException:
+        lock.release()
+        raise
+    slot = Slot(kind, admission.needed(config, kind, run.fork))
+    return _here(store, run, lock, slot, bar, begun, devices)
+
+
+def _here(
+    store: RunStore,
+    run: Run,
+    lock: Lock,
+    slot: Slot,
+    bar: type[Bar] | None,
+    begun: Callable[[RunStore], None],
+    devices: int | None = None,
+) -> tuple[Run, Status]:
+    """Train a run whose lock is held; gives lock and slot back."""
+    from core.jobs.execute_run import FileControl, work
+
     slot.enter(wait=False)  # in the foreground somebody waits for it
     begun(store)
     control = FileControl(run, slot)
@@ -155,7 +217,7 @@ def foreground(
     try:
         with _ending(control):
             if bar is None:
-                state = work(run, control, last.append)
+                state = work(run, control, last.append, devices)
             else:
                 with bar(run) as shown:
 
@@ -163,7 +225,7 @@ def foreground(
                         last.append(status)
                         shown.show(status)
 
-                    state = work(run, control, show)
+                    state = work(run, control, show, devices)
     finally:
         slot.leave()
         lock.release()

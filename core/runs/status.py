@@ -83,6 +83,7 @@ class Status(BaseModel):
     steps: int = 0
     message: Annotated[str, WrapValidator(_kept)] = ""
     device: str = ""
+    ranks: int = 1  # processes that train it together
     pid: int | None = None  # of the worker, for people who look; the lock is the truth
     # Processes that the kernel had killed for want of memory, by the file that counts them.
     oom_kills: dict[str, int] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ Their files and checksums are :mod:`core.runs.checkpoint_files`. No pickle is wr
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,13 @@ __all__ = [
     "Progress",
     "load_weights",
     "map_weights",
+    "random_states",
+    "restore",
     "resume",
     "set_aside",
+    "tensors_of",
     "write",
+    "write_tensors",
 ]
 
 
@@ -55,15 +60,39 @@ def write(
     folder: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Keep everything that a bit-exact resume needs. Raises OSError when the disk is full."""
-    base = base_of(folder, progress.step)
+    write_tensors(folder, progress, *tensors_of(model, optimizer))
+
+
+Whole = Callable[[Tensor], Tensor]
+
+
+def _in_one_piece(tensor: Tensor) -> Tensor:
+    return tensor.detach().contiguous()
+
+
+def tensors_of(
+    model: nn.Module, optimizer: torch.optim.Optimizer, whole: Whole = _in_one_piece
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The weights, and what else a bit-exact resume needs, by the names of the files.
+
+    `whole` is asked for each tensor in turn, in the same order on every process of a run.
+    """
     # A tied tensor goes in once; safetensors refuses two names for one memory.
-    weights = {name: tensor.detach().contiguous() for name, tensor in _kept(model).items()}
+    weights = {name: whole(tensor) for name, tensor in _kept(model).items()}
     state: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and any(p.is_cuda for p in model.parameters()):
         state["random.cuda"] = torch.cuda.get_rng_state()
     for index, values in optimizer.state_dict()["state"].items():
         for key, value in values.items():
-            state[f"optimizer.{index}.{key}"] = value.detach().contiguous()
+            state[f"optimizer.{index}.{key}"] = whole(value)
+    return weights, state
+
+
+def write_tensors(
+    folder: Path, progress: Progress, weights: dict[str, Tensor], state: dict[str, Tensor]
+) -> None:
+    """As :func:`write`, from the tensors themselves."""
+    base = base_of(folder, progress.step)
     sums = {}
     for suffix, tensors in ((WEIGHTS, weights), (STATE, state)):
         packed = save(tensors)
@@ -73,6 +102,17 @@ def write(
     write_json(base.with_suffix(".json"), {**said, "check": checksum(said)})
     for old in sorted(folder.glob(f"*{STATE}"))[:-STATES_KEPT]:
         old.unlink(missing_ok=True)
+
+
+def random_states(folder: Path, step: int) -> dict[str, Tensor]:
+    """The random states of every process that trained, by name: `random.cpu` of the first,
+    `random.cpu.1` of the next. {} where there are none to read."""
+    try:
+        with safe_open(base_of(folder, step).with_suffix(STATE), "pt") as file:
+            names = [name for name in list(file.keys()) if name.startswith("random.")]
+            return {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError):
+        return {}
 
 
 def size(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
@@ -147,7 +187,7 @@ def resume(
     state = _load(base, STATE, said)
     load_weights(folder, step, model)
     try:
-        _restore(optimizer, state)
+        restore(optimizer, state)
         return Progress(int(said["step"]), float(said["seconds"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
@@ -165,7 +205,8 @@ def set_aside(folder: Path, step: int) -> None:
     said.replace(said.with_suffix(".damaged"))
 
 
-def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
+def restore(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
+    """Give an optimizer its moments back, and this process its random states."""
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in state.items():
         owner, _, rest = name.partition(".")

@@ -19,14 +19,14 @@ from core.runs import Run, recalled
 from core.runs.status import State
 from core.training import hooks
 from core.training.control import Mode, RunControl, Steering
-from core.training.devices import choose_device, keep_heap_small
+from core.training.devices import keep_heap_small
 from core.training.disk import Disk
 from core.training.metric_log import MetricLog
 from core.training.objectives import Task
 from core.training.pauses import NoRoomError, Pauses
 from core.training.preparing import Preparing
-from core.training.start import known_task, resumed
-from core.training.step import Step
+from core.training.start import known_task
+from core.training.team import Team
 
 AGAIN = Message("resumed, it does again what is not on the disk")
 
@@ -38,26 +38,34 @@ class Trainer:
     """
 
     def __init__(
-        self, run: Run, control: RunControl, watch: hooks.Watch = lambda status: None
+        self,
+        run: Run,
+        control: RunControl,
+        watch: hooks.Watch = lambda status: None,
+        team: Team | None = None,
     ) -> None:
         self.run, self.config = run, run.config
+        self._team = team = team or Team()
+        control = team.steered(control)
         run.check_release()
         recalled.bring_back(run)
-        self.device = choose_device(self.config)
+        self.device = team.device(self.config)
         keep_heap_small(self.config.training.recompute and self.device.type == "cpu")
         self.disk = Disk()
-        self._report = hooks.ReportStatus(run, self.disk, self.device, watch)
+        self._report = hooks.ReportStatus(run, self.disk, self.device, watch, team.size)
         self._report.become("starting")
         processor = hooks.ShareProcessor(run, self.disk, control)
         preparing = Preparing(self._report, control)
         self.task = known_task(run, self.device, preparing)
         preparing.done()
         damaged: list[str] = []
-        self.state = resumed(run, self.task, self.device, damaged)
+        self.state = team.begin(run, self.task, self.device, damaged)
         self.log = MetricLog(run, self.state.step, _alarms(run, self.task), self.disk)
         self._tell_start(damaged, processor.threads)
-        self._rewire = hooks.Rewire(run, self.task, self.disk, self.flush, self._rewired)
-        self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush)
+        self._rewire = hooks.Rewire(
+            run, self.task, self.disk, self.flush, team.rewire, self._rewired
+        )
+        self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush, team.checkpoint)
         self._send = hooks.Send(run, self.disk, self.log, self._report)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
@@ -68,9 +76,10 @@ class Trainer:
             self._send,
             self._report,
             processor,
+            *team.hooks(),
         ]
         model = self.state.model
-        self._step = Step(self.config, self.task, self.device, self.log, self._hooks, model)
+        self._step = team.step(self.config, self.task, self.device, self.log, self._hooks, model)
         self._steering = Steering(
             control, lambda text: self._rewire.plan(self.state.step, text), preparing.pending
         )
@@ -164,7 +173,7 @@ class Trainer:
         if self.config.probes.every == 0:
             return []
         told = (self.run, self.task, self.disk, self.log, self.device)
-        return [hooks.Probe(*told, self.state.model)]
+        return [hooks.Probe(*told, lambda: self._team.ratios(self.state.model))]
 
     def _rewired(self) -> None:
         self.log.renew()
@@ -200,6 +209,8 @@ class Trainer:
                 )
             )
         run.add_event("threads", step, threads=threads)
+        if about := self._team.about():
+            run.add_event("ranks", step, **about)
 
 
 def _alarms(run: Run, task: Task) -> list[Alarm]:

@@ -21,7 +21,8 @@ from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
-LAST = (SEED, "probes.", "data.path", "training.threads", "training.accumulate",
+LAST = (SEED, "probes.", "data.path", "training.threads", "training.device",
+        "training.sharding", "training.accumulate",
         "training.recompute", "training.evaluate", "training.check")  # fmt: skip
 
 

@@ -137,7 +137,8 @@ def _facts(found: Sequence[Group]) -> list[str]:
         rows.append(t(told))
     known = (entry.flat[SEED] for group in found for entry in group.runs)
     seeds = sorted({seed for seed in known if seed is not None})
-    devices = sorted({run.record.device for run in runs} - {""})
+    records = [run.record for run in runs]
+    devices = sorted({_devices(one.device, one.ranks) for one in records} - {""})
     numbers = ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "")
     taken = [
         t(Message("{name}: a pretrained model, SHA-256 of its weights {sha}", name=name, sha=sha))
@@ -151,6 +152,11 @@ def _facts(found: Sequence[Group]) -> list[str]:
     drawn = t("seed {numbers}", "seeds {numbers}", n=len(seeds), numbers=numbers) if seeds else ""
     trained = t("trained on {devices}", devices=t(joined(devices, " and "))) if devices else ""
     return [*rows, *taken, *filter(None, [drawn, trained])]
+
+
+def _devices(kind: str, ranks: int) -> str:
+    """`cpu`, of several processes `2 × cpu`."""
+    return f"{ranks} × {kind}" if kind and ranks > 1 else kind
 
 
 # Equal where a text was read in the same tokens.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.probes import of_trace, snapshot_patterns
 from core.probes.gradients import UpdateRatios
@@ -30,17 +31,17 @@ class Probe(Hook):
         disk: Disk,
         log: MetricLog,
         device: torch.device,
-        model: nn.Module,
+        ratios: Callable[[], UpdateRatios],
     ) -> None:
         self._run, self._task, self._log, self._device = run, task, log, device
         self._disk = disk
         self._probes = run.config.probes
         self._precision = run.config.training.precision
-        self._ratios = UpdateRatios(model)
+        self._new_ratios, self._ratios = ratios, ratios()
         self._found: dict[str, Tensor] | None = None
 
     def on_rewired(self, state: TrainingState) -> None:
-        self._ratios = UpdateRatios(state.model)
+        self._ratios = self._new_ratios()
 
     def on_backward(self, state: TrainingState) -> None:
         self._found = None

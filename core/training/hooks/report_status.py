@@ -26,13 +26,16 @@ class ReportStatus(Hook):
 
     SECONDS = 1.0  # between two writes of a state that did not change
 
-    def __init__(self, run: Run, disk: Disk, device: torch.device, watch: Watch) -> None:
+    def __init__(
+        self, run: Run, disk: Disk, device: torch.device, watch: Watch, ranks: int = 1
+    ) -> None:
         self._run, self._disk, self._watch, self._written = run, disk, watch, 0.0
         self._speed: float | None = None
         self._status = Status(
             step=run.record.step,  # until the checkpoint says where it goes on
             steps=run.config.training.steps,
             device=device.type,
+            ranks=ranks,
             pid=os.getpid(),
         )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import torch
+from torch import nn
+
 from core.config import Switch
 from core.config.overrides import parse
 from core.language import Message, reason
@@ -13,8 +16,11 @@ from core.training.disk import Disk
 from core.training.hooks.hook import Flush, Hook
 from core.training.objectives import Task
 from core.training.optimizers import build_optimizer
-from core.training.rewire import rewired
 from core.training.state import TrainingState
+
+BuildOptimizer = Callable[[nn.Module], torch.optim.Optimizer]
+# Puts the network that is built in the place of a state's own.
+Replace = Callable[[TrainingState, Callable[[], nn.Module], BuildOptimizer], None]
 
 
 class Rewire(Hook):
@@ -26,10 +32,11 @@ class Rewire(Hook):
         task: Task,
         disk: Disk,
         flush: Flush,
+        replace: Replace,
         replaced: Callable[[], None],
     ) -> None:
         self._run, self._task, self._flush, self._replaced = run, task, flush, replaced
-        self._disk = disk
+        self._disk, self._replace = disk, replace
         self._switches = run.switches
 
     def plan(self, step: int, text: str) -> None:
@@ -56,9 +63,8 @@ class Rewire(Hook):
         self._flush()
         for switch in due:
             state.wiring = state.wiring.switched(switch.override)
-            state.model, state.optimizer = rewired(
-                state.model,
-                state.optimizer,
+            self._replace(
+                state,
                 lambda: self._task.build(state.wiring),
                 lambda model: build_optimizer(model, config.optimizer),
             )
