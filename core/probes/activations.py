@@ -8,6 +8,7 @@ gathered over layers and named without ``blocks.{i}.``.
 
 from __future__ import annotations
 
+import math
 import re
 
 import torch
@@ -19,6 +20,8 @@ STATISTICS = tuple(names.STATISTICS)
 HEADS = names.SPLIT_BY_HEADS  # all else of four axes is a feature map
 # Quadratic in the context and normalised by themselves: their entropy says more, elsewhere.
 LEFT_OUT = ("attn.scores", "attn.pattern")
+# Numbers that are measured together: more of them leave the cache, in double precision.
+TOGETHER = 2**18
 BLOCK = re.compile(r"blocks\.\d+\.(.+)")
 
 
@@ -26,8 +29,8 @@ BLOCK = re.compile(r"blocks\.\d+\.(.+)")
 def statistics(trace: dict[str, Tensor]) -> dict[str, Tensor]:
     """Every statistic of every observable of a trace: (L,) for those of the blocks, else ().
 
-    Observables of one shape are measured together, because at this size launching an operation
-    costs more than the operation.
+    Small observables of one shape are measured together, because launching an operation then costs
+    more than the operation.
     """
     found: dict[str, list[Tensor]] = {}  # by observable: one (statistics,) for each layer
     by_shape: dict[tuple[int, ...], list[tuple[str, Tensor]]] = {}
@@ -42,10 +45,13 @@ def statistics(trace: dict[str, Tensor]) -> dict[str, Tensor]:
         flat = _tokens_by_features(observable, value)
         by_shape.setdefault(tuple(flat.shape), []).append((name, flat))
     measured: dict[str, Tensor] = {}
-    for named in by_shape.values():
-        stacked = torch.stack([value for _, value in named])  # (n, tokens, features)
-        columns = _measure(stacked.float()).unbind(1)  # n times (statistics,)
-        measured |= {name: column for (name, _), column in zip(named, columns, strict=True)}
+    for shape, named in by_shape.items():
+        together = max(1, TOGETHER // math.prod(shape))
+        for start in range(0, len(named), together):
+            part = named[start : start + together]
+            stacked = torch.stack([value for _, value in part])  # (n, tokens, features)
+            columns = _measure(stacked).unbind(1)  # n times (statistics,)
+            measured |= {name: column for (name, _), column in zip(part, columns, strict=True)}
     for name in trace:  # in the order of the layers, whatever their shapes
         if name in measured:
             inside = BLOCK.fullmatch(name)
@@ -71,15 +77,17 @@ def _tokens_by_features(observable: str, value: Tensor) -> Tensor:
 
 
 def _measure(x: Tensor) -> Tensor:
-    """(n, tokens, features) -> (statistics, n)."""
-    flat = x.flatten(1)
+    """(n, tokens, features) -> (statistics, n) float64.
+
+    In double precision: the mean of a normed stream is what is left of numbers that cancel, and
+    fourth powers of what vanishes or explodes leave the range of float32.
+    """
+    top = x.abs().amax(1).double()  # (n, features), the largest of each feature over the tokens
+    dead = (top == 0).double().mean(1)
+    flat = x.flatten(1).double()
+    rms = torch.linalg.vector_norm(flat, dim=1) / flat.shape[1] ** 0.5
     mean = flat.mean(1)
-    centred = flat - mean[:, None]
-    squares = centred.square()
+    squares = (flat - mean[:, None]).square_()
     variance = squares.mean(1)
-    kurtosis = squares.square().mean(1) / variance.square()
-    top = x.abs().amax(1)  # (n, features), the largest of each feature over the tokens
-    dead = (top == 0).float().mean(1)
-    # The mean of squares and not variance + mean²: no cancellation when the stream is one value.
-    rms = flat.square().mean(1).sqrt()
+    kurtosis = squares.square_().mean(1) / variance.square()
     return torch.stack([rms, mean, variance.sqrt(), kurtosis, top.amax(1), dead])

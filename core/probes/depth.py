@@ -25,7 +25,7 @@ def profiles(trace: dict[str, Tensor]) -> dict[str, Tensor]:
         inputs = [v for name, v in trace.items() if name.endswith(".resid_pre")]
         if inputs:
             found["activation/token_cosine/resid_pre"] = torch.stack(
-                [token_cosine(v.float()).mean() for v in inputs]
+                [token_cosine(v.double()).mean() for v in inputs]
             )
     streams = [v for name, v in trace.items() if name.endswith(".resid_post")]
     if streams and all(v.ndim < 4 and v.shape == streams[0].shape for v in streams):

@@ -22,6 +22,9 @@ MATRICES = (
 # Below this a sum of squares in float32 loses its small terms; vanishing gradients are what this
 # laboratory shows, so they are then measured in float64.
 SAFE_NORM = 1e-15
+# On a processor a sum of so many squares in float32 is good to 1e-6; of a large embedding's at once
+# three digits would be left.
+CHUNK = 2**16
 
 
 class Pieces:
@@ -80,7 +83,7 @@ class GradientNorms:
             self._output, self._input = self._output.to(norms.device), self._input.to(norms.device)
             self._absent = self._absent.to(norms.device)
         else:
-            norms = torch.stack(torch._foreach_norm(gradients)).double()  # (pieces,)
+            norms = _norms(gradients)  # (pieces,)
             unsafe = (norms < SAFE_NORM) | ~norms.isfinite()
             for i in torch.nonzero(unsafe).flatten().tolist():
                 norms[i] = torch.linalg.vector_norm(gradients[i], dtype=torch.float64)
@@ -156,6 +159,16 @@ def split_columns(columns: dict[str, int], flat: Tensor) -> dict[str, Tensor]:
         name: flat[:, start:end] if columns[name] else flat[:, start]
         for name, (start, end) in zip(columns, pairwise(ends), strict=True)
     }
+
+
+def _norms(tensors: list[Tensor]) -> Tensor:
+    """The norm of each tensor on a processor, (n,) float64; large ones are summed by chunks."""
+    chunks = [x.reshape(-1).split(CHUNK) if x.numel() > CHUNK else (x,) for x in tensors]
+    norms = torch.stack(torch._foreach_norm([c for one in chunks for c in one])).double()
+    if len(norms) == len(tensors):
+        return norms
+    parts = norms.square().split([len(one) for one in chunks])
+    return torch.stack([part.sum() for part in parts]).sqrt()
 
 
 def _start(rows: slice | None) -> int:
