@@ -23,8 +23,10 @@ def follow() -> int:
     # Rank 0 ends the run with a checkpoint, to which this one gives its part.
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, signal.SIG_IGN)
+    failed = True
     try:
         Follower(ranks).follow()
+        failed = False
     except Exception as error:
         if is_lost(error):
             return 1
@@ -33,7 +35,7 @@ def follow() -> int:
             logging.exception("rank %s", place.rank)
         return 1
     finally:
-        ranks.leave()
+        ranks.leave(failed)
     return 0
 
 

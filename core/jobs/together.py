@@ -70,6 +70,7 @@ def team_of(run: Run, devices: int | None = None) -> Iterator[Team]:
     others = Others(world) if place is None else None
     gone = others.gone if others else lambda: ""
     ranks: Ranks | None = None
+    failed = False
     try:
         if others:
             ranks = Ranks(Seat(0, world, 0, world), others.store, others.look)
@@ -85,6 +86,7 @@ def team_of(run: Run, devices: int | None = None) -> Iterator[Team]:
                 raise
             leader.end()
     except BaseException as error:
+        failed = True
         if ranks is None:
             raise
         explained = ranks.explained(error, gone)
@@ -94,9 +96,9 @@ def team_of(run: Run, devices: int | None = None) -> Iterator[Team]:
         raise explained from error
     finally:
         if ranks:
-            ranks.leave()
+            ranks.leave(failed)
         if others:
-            others.end(at_once=ranks is None)
+            others.end(at_once=failed)
 
 
 def dismiss() -> None:

@@ -255,10 +255,7 @@ class Ranks:
         def watch() -> None:
             while not over.wait(LOOK_SECONDS):
                 if gone() or self.failure() is not None:
-                    with contextlib.suppress(Exception):
-                        from torch.distributed.distributed_c10d import _abort_process_group
-
-                        _abort_process_group()
+                    self._abort()
                     return
 
         thread = threading.Thread(target=watch, name="ranks", daemon=True)
@@ -269,7 +266,16 @@ class Ranks:
             over.set()
             thread.join()
 
-    def leave(self) -> None:
+    def _abort(self) -> None:
+        """Have who waits on this GPU for another rank wait no longer."""
+        with contextlib.suppress(Exception):
+            from torch.distributed.distributed_c10d import _abort_process_group
+
+            _abort_process_group()
+
+    def leave(self, failed: bool = False) -> None:
         """Close the connections; whoever still waits for this rank is told by that."""
+        if failed and self.backend != "gloo":
+            self._abort()  # closing would wait for what is under way
         with contextlib.suppress(Exception):
             dist.destroy_process_group()
