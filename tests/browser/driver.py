@@ -43,6 +43,18 @@ def chromium() -> str | None:
     return named or next((path for path in found if path), None)
 
 
+# The keys of what a page still waits for.
+AWAITED = """() => {
+  const app = document.querySelector('[data-testid=stApp]')
+  const key = e => /st-key-(\\S+)/.exec(e.closest('[class*=st-key-]')?.className ?? '')?.[1] ?? ''
+  const script = app?.getAttribute('data-test-script-state')
+  return [...(script === 'notRunning' ? [] : ['the script']),
+    ...[...document.querySelectorAll('.anl-skeleton, .anl-note, .anl-events')]
+      .filter(e => e.checkVisibility() && !e.parentElement.closest('.anl-veiled'))
+      .filter(e => e.matches('.anl-skeleton') || e.innerText.includes('Loading…'))
+      .map(key)]
+}"""
+
 # Cookies of a reader who was here before: the tour was seen, and all switches are shown.
 BEEN_HERE = {kept.TOUR: "seen", kept.VIEW: "all"}
 
@@ -172,3 +184,10 @@ def settled(page: Page) -> None:
     """Wait until the script of the page has run to its end."""
     page.wait_for_timeout(150)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def at_rest(page: Page, patience: float = 60) -> None:
+    """Wait until the page has drawn all that it has to show; for `patience` seconds at most."""
+    settled(page)
+    page.wait_for_function(f"!({AWAITED})().length", timeout=patience * 1000)
+    page.wait_for_timeout(500)  # what slides or fades in

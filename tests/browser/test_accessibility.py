@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from dashboard.ui.navigation import names
 from dashboard.web import assets
-from tests.browser.driver import Dashboard, settled
-from tests.browser.walking import AWAITED, LOOK
+from tests.browser.driver import Dashboard, at_rest
+from tests.browser.walking import LOOK
 from tests.fake_runs import finished
 
 pytestmark = pytest.mark.browser
@@ -38,20 +38,13 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield one
 
 
-def rest(page: Page) -> None:
-    """Wait until everything that the page has to show is there."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    settled(page)
-    page.wait_for_function(f"!({AWAITED})().length", timeout=60_000)
-    page.wait_for_timeout(700)
-
-
 def opened(browser: Browser, url: str, **window: Any) -> Page:
     size = {"width": window.pop("width", 1440), "height": window.pop("height", 900)}
     page = browser.new_page(viewport=size, **window)  # type: ignore[arg-type]
     page.set_default_timeout(90_000)
     page.goto(url)
-    rest(page)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    at_rest(page)
     return page
 
 

@@ -23,7 +23,7 @@ from core.language import DRAFTS, LANGUAGES
 from core.metrics.names import OBSERVABLES, STATISTICS
 from core.runs.locks import is_locked
 from dashboard.anatomy.choice import SECTIONS
-from tests.browser.driver import Dashboard, settled
+from tests.browser.driver import Dashboard, at_rest, settled
 from tests.subjects import trained
 
 pytestmark = pytest.mark.browser
@@ -122,8 +122,7 @@ def opened(page: Page, url: str) -> None:
     """A page that has come to rest."""
     page.goto(url)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_timeout(2500)
-    settled(page)
+    at_rest(page)
 
 
 def read(page: Page, found: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ from core.runs import Run
 from core.runs.status import ENDED
 from dashboard.settings.address import from_address
 from dashboard.settings.form import DEFAULTS
-from tests.browser.driver import Dashboard, Watched, settled
+from tests.browser.driver import AWAITED, Dashboard, Watched, at_rest
 
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 SHOTS = Path(__file__).resolve().parents[2] / "test-results" / "walk"
@@ -80,16 +80,6 @@ NUMBERS = """() => {
       .map(d => d.innerText.replace(/[\\s,]/g, '')) }
 }"""
 # What is still to come; empty once the page is at rest.
-AWAITED = """() => {
-  const app = document.querySelector('[data-testid=stApp]')
-  const key = e => /st-key-(\\S+)/.exec(e.closest('[class*=st-key-]')?.className ?? '')?.[1] ?? ''
-  const script = app?.getAttribute('data-test-script-state')
-  return [...(script === 'notRunning' ? [] : ['the script']),
-    ...[...document.querySelectorAll('.anl-skeleton, .anl-note, .anl-events')]
-      .filter(e => e.checkVisibility() && !e.parentElement.closest('.anl-veiled'))
-      .filter(e => e.matches('.anl-skeleton') || e.innerText.includes('Loading…'))
-      .map(key)]
-}"""
 SHOWN = """() => {
   const text = selector => document.querySelector(selector)?.innerText.trim()
   const chosen = key => text(`.st-key-${key} [role=radio][aria-checked=true]`)
@@ -200,10 +190,8 @@ class Walk:
         return errors
 
     def _rest(self) -> None:
-        settled(self.page)
         with contextlib.suppress(TimeoutError):  # the checks say what is missing
-            self.page.wait_for_function(f"!({AWAITED})().length", timeout=15_000)
-        self.page.wait_for_timeout(500)
+            at_rest(self.page, patience=15)
 
     def _look(self, *more: Callable[[Walk], list[str]]) -> list[str]:
         return [sentence for check in (*CHECKS, *more) for sentence in check(self)]

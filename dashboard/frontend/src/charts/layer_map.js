@@ -62,6 +62,7 @@ export class LayerMap extends Card {
     this.heading(this.props.title ?? t("{kind}, layer × step", { kind }),
       this.props.subtitle ?? [t("{what}, log colour {low} to {high}", { what: GROUPS[group] ?? OBSERVABLES[group] ?? group, low, high }),
         ...(run ? [short(run.name)] : [])].join(" · "))
+    this.canvas.setAttribute("aria-label", this.title.textContent) // until there are values to tell of
     this.draw(series, run && hub.run(run.id))
   }
 
