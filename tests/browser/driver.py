@@ -55,6 +55,21 @@ AWAITED = """() => {
       .map(key)]
 }"""
 
+# Until nothing changed for a third of a second or, on a page that lives, for three seconds.
+STILL = """() => new Promise((still) => {
+  const began = performance.now()
+  const seen = new MutationObserver(() => (last = performance.now()))
+  let last = began
+  seen.observe(document.body, { childList: true, subtree: true, attributes: true })
+  const look = setInterval(() => {
+    const now = performance.now()
+    if (now - last < 350 && now - began < 3000) return
+    clearInterval(look)
+    seen.disconnect()
+    still()
+  }, 50)
+})"""
+
 # Cookies of a reader who was here before: the tour was seen, and all switches are shown.
 BEEN_HERE = {kept.TOUR: "seen", kept.VIEW: "all"}
 
@@ -190,4 +205,4 @@ def at_rest(page: Page, patience: float = 60) -> None:
     """Wait until the page has drawn all that it has to show; for `patience` seconds at most."""
     settled(page)
     page.wait_for_function(f"!({AWAITED})().length", timeout=patience * 1000)
-    page.wait_for_timeout(500)  # what slides or fades in
+    page.evaluate(STILL)

@@ -60,7 +60,7 @@ def test_a_link_to_a_word_shows_it_first(page: Page, dashboard: Dashboard) -> No
     page.goto(f"{dashboard.url}/glossary?term=zebra")
     page.wait_for_selector(".st-key-term_residual")
     settled(page)
-    assert page.get_by_text("The address says term = zebra, which is not possible").is_visible()
+    page.get_by_text("The address says term = zebra, which is not possible").wait_for()
     box = page.get_by_label("Look for a word")
     box.fill("zebra")
     box.press("Enter")
