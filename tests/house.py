@@ -51,7 +51,7 @@ ROWS: dict[str, tuple[tuple[Box, ...], ...]] = {
     ),
     "core": (
         (Box("cli __main__", "python -m core", "cli"),),
-        (Box("programs", "notebooks, agents"),),
+        (Box("programs", "notebooks, agents"), Box("bench", "how fast training is")),
         (Box("jobs", "queue, workers"), Box("lessons", "what runs have shown")),
         (Box("evidence", "claims, checked"),),
         (

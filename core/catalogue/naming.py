@@ -26,7 +26,8 @@ WIRING = ("model.family", "model.placement", "model.norm", "model.residual", "mo
 NEXT = ("model.overrides", "optimizer.learning_rate", "optimizer.warmup_steps", "model.width",
         "model.init", "data.corpus", "data.path", "data.dataset", "data.tokenizer",
         "data.vocabulary", "training.steps", FORK)  # fmt: skip
-LAST = (SEED, "training.threads", "training.device", "training.sharding", "training.accumulate",
+LAST = (SEED, "training.threads", "training.device", "training.sharding", "training.compile",
+        "training.accumulate",
         "training.recompute", "probes.", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip
 Values = Mapping[str, Any]

@@ -1,91 +1,182 @@
-"""``python -m core bench``: what watching costs, as ratios within one run.
+"""``python -m core bench``: how fast training is here and what watching costs, as ratios within one
+run.
 
-Three loops of the same model, settings and data take turns, so that a busy moment hits all:
-the engine with all probes, the engine without, and a plain loop as one would write it by hand.
+Loops of the same model, settings and data take turns, so that a busy moment hits all: the engine
+with all probes and without, eager and compiled, a plain loop as one would write it by hand, and a
+checkout of nanoGPT where one is named.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import platform
+import re
 import statistics
+import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.bench.settings import changed, steps_alone
 from core.cli.options import UsageError, add_settings, config_of
 from core.config import RunConfig
+from core.jobs.processes import worker_environment
 from core.language import Message, t
 from core.runs import RunStore
 
 if TYPE_CHECKING:
-    import torch
-
+    from core.bench.loops import Loop
     from core.training.trainer import Trainer
 
-SLICE = 20  # steps between turns: one interval of the default probes
 # Dense bf16 peak in FLOP/s, from the makers' data sheets.
 PEAKS = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12}
+MOST_AT_ONCE = 64
 
 
 def add_parser(commands: Any) -> None:
     """``bench`` and its options."""
     parser = commands.add_parser(
-        "bench", help=t("the cost of the probes, and the engine against a plain loop")
+        "bench",
+        help=t("the speed of training, the cost of the probes, and the engine against others"),
     )
     add_settings(parser)
     parser.add_argument("--pairs", type=int, default=5, help=t("interleaved rounds (default 5)"))
     parser.add_argument("--chunk", type=int, default=60, help=t("steps a round (default 60)"))
+    parser.add_argument("--eager", action="store_true", help=t("leave out what is compiled first"))
+    parser.add_argument(
+        "--against",
+        metavar="FOLDER",
+        help=t("a checkout of nanoGPT, which then takes turns with the engine"),
+    )
+    parser.add_argument(
+        "--at-once",
+        metavar="N,N",
+        help=t("also train so many runs at once, as 2,4, against one alone"),
+    )
+    parser.add_argument(
+        "--first-point",
+        action="store_true",
+        help=t("also how soon a run that is started shows its first point"),
+    )
     parser.add_argument("--json", action="store_true", help=t("as JSON"))
     parser.set_defaults(run=run, preset="nanogpt-cpu")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print. The corpus is the embedded one unless another is named."""
-    import torch
-
-    torch.set_flush_denormal(True)
+    if "torch" not in sys.modules:
+        os.environ.update(worker_environment())  # as where runs are trained
+    numbers = _numbers(options.at_once)
     config = config_of(options, **{"data.corpus": "python-reference", "data.path": None})
     if config.model.family != "transformer":
         raise UsageError(
             Message("model.family: bench measures the language model; accepted: transformer")
         )
-    config = _without_evaluation(config, options.chunk * (options.pairs + 2))
-    with tempfile.TemporaryDirectory() as folder:
-        store = RunStore(folder)
-        watched, bare = _trainer(store, config), _trainer(store, _unwatched(config))
-        plain = _plain_loop(config, watched)
-        loops: dict[str, Callable[[int], float]] = {
-            "probes": lambda n: _advance(watched, n),
-            "no_probes": lambda n: _advance(bare, n),
-            "plain": plain,
-        }
-        for loop in loops.values():
-            loop(max(4, options.chunk // 4))  # warm-up
-        seconds = _take_turns(loops, options.pairs, options.chunk)
-        result = _result(config, watched, seconds, options.chunk)
-    print(json.dumps(result, indent=1) if options.json else _words(result))
+    for name in ("pairs", "chunk"):
+        if getattr(options, name) < 1:
+            raise UsageError(Message("{option}: accepted: 1 or more", option=name))
+    result = _measured(options, config)
+    if numbers:
+        from core.bench.at_once import at_once, gains
+
+        several = steps_alone(config, max(options.chunk * 4, 1))
+        result["at_once"] = at_once(several, numbers)
+        result["at_once_gain"] = gains(result["at_once"])
+    if options.first_point:
+        from core.bench.at_once import first_point
+
+        result["first_point_seconds"] = first_point(steps_alone(config, 100_000))
+    print(json.dumps(result, indent=1) if options.json else words(result))
     return 0
 
 
-def _take_turns(
-    loops: dict[str, Callable[[int], float]], pairs: int, chunk: int
-) -> dict[str, list[float]]:
-    """Each loop's seconds for each round of `chunk` steps.
+def _numbers(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    words = [word.strip() for word in text.split(",")]
+    wrong = [w for w in words if not re.fullmatch(r"\d{1,3}", w) or not 1 < int(w) <= MOST_AT_ONCE]
+    if wrong:
+        raise UsageError(
+            Message(
+                "at-once: {text!r} is no list of numbers; accepted: numbers from 2 to {most} with"
+                " commas, as 2,4",
+                text=text,
+                most=MOST_AT_ONCE,
+            )
+        )
+    return [int(word) for word in words]
 
-    Within a round the loops alternate every few steps, so that a machine that is busy for a second
-    is busy for all of them.
-    """
-    seconds = {name: [0.0] * pairs for name in loops}
-    for turn in range(pairs):
-        for slot, start in enumerate(range(0, chunk, SLICE)):
-            order = list(loops) if (turn + slot) % 2 == 0 else list(loops)[::-1]
-            for name in order:
-                seconds[name][turn] += loops[name](min(SLICE, chunk - start))
-    return seconds
+
+def _measured(options: argparse.Namespace, config: RunConfig) -> dict[str, Any]:
+    import torch
+
+    from core.bench import bounds, loops, nanogpt
+    from core.data.texts import Text
+    from core.machine import cores
+    from core.training.compiling import missing
+    from core.training.devices import choose_device
+
+    torch.set_flush_denormal(True)
+    folder = Path(options.against).expanduser() if options.against else None
+    device = choose_device(config)
+    if folder is not None:
+        try:
+            nanogpt.check(folder, config)
+        except nanogpt.NoCheckoutError as error:
+            raise UsageError(error.args[0]) from error
+    wanted, threads = config.training.threads, cores()
+    threads = threads if wanted == "auto" else wanted
+    compile = not options.eager and not missing(device) and not config.training.recompute
+    steps = options.chunk * (options.pairs + 2)
+    eager = changed(steps_alone(config, steps), training__compile="off")
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
+        store = RunStore(scratch)
+        watched = loops.trainer(store, eager, threads)
+        bare = loops.trainer(store, changed(eager, probes__every=0), threads)
+        text = watched.task.corpus
+        assert isinstance(text, Text), "checked in run"
+        turns: dict[str, Loop] = {
+            "probes": loops.engine(watched),
+            "no_probes": loops.engine(bare),
+            "plain": loops.plain(eager, text, device),
+        }
+        if compile:
+            fast = loops.trainer(store, changed(eager, training__compile="on"), threads)
+            turns["compiled"] = loops.engine(fast)
+            turns["plain_compiled"] = loops.plain(eager, text, device, compiled=True)
+        try:
+            if folder is not None:
+                for name, compiled in (("nanogpt", False), ("nanogpt_compiled", True)):
+                    if compile or not compiled:
+                        one = nanogpt.loop(folder, eager, text, device, compiled)
+                        turns[name] = stack.enter_context(one)
+            for loop in turns.values():
+                loop(max(4, options.chunk // 4))  # warm-up
+            seconds = loops.take_turns(turns, options.pairs, options.chunk)
+        except nanogpt.NoCheckoutError as error:
+            raise UsageError(error.args[0]) from error
+        result = _result(eager, watched, seconds, options.chunk)
+        fastest = min(statistics.median(seconds[n]) for n in ("probes", "compiled") if n in seconds)
+        step = fastest / options.chunk
+        result["matrix_bound"] = bounds.matrix_products(watched) / step
+        plain_step = statistics.median(seconds["probes"]) / options.chunk
+        result["instruments"] = {
+            name: {**one._asdict(), "share": one.seconds / one.every / plain_step}
+            for name, one in bounds.instruments(watched).items()
+        }
+    return result
+
+
+def _ratio(seconds: dict[str, list[float]], above: str, below: str) -> float | None:
+    """How often `above` is as fast as `below`, by the rounds in which both took turns."""
+    if above not in seconds or below not in seconds:
+        return None
+    pairs = zip(seconds[above], seconds[below], strict=True)
+    return statistics.median(theirs / own for own, theirs in pairs)
 
 
 def _result(
@@ -94,31 +185,42 @@ def _result(
     import torch
 
     from core.estimate import flops_per_token
+    from core.training.compiling import processor
 
-    tokens = chunk * config.training.batch_size * config.model.context
-    pairs = list(zip(seconds["probes"], seconds["no_probes"], seconds["plain"], strict=True))
+    tokens = chunk * config.tokens_per_step
     cuda = trainer.device.type == "cuda"
-    hardware = torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine()
+    hardware = torch.cuda.get_device_name() if cuda else processor()
     speed = {n: tokens / statistics.median(s) for n, s in seconds.items()}
-    flops = flops_per_token(config.model, trainer.task.corpus.vocabulary) * speed["probes"]
+    fastest = max(speed[n] for n in ("probes", "compiled") if n in speed)
+    flops = flops_per_token(config.model, trainer.task.corpus.vocabulary) * fastest
     peak = next((p for name, p in PEAKS.items() if name in hardware), None) if cuda else None
-    return {
+    result = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "torch": torch.__version__,
+        "python": platform.python_version(),
         "hardware": hardware,
         "device": trainer.device.type,
         "threads": torch.get_num_threads(),
-        "pairs": len(pairs),
+        "pairs": len(seconds["probes"]),
         "steps_per_round": chunk,
-        "probes_over_no_probes": statistics.median(p / n for p, n, _ in pairs),
-        "speed_over_plain_loop": statistics.median(q / p for p, _, q in pairs),
+        "probes_over_no_probes": _ratio(seconds, "no_probes", "probes"),
+        "speed_over_plain_loop": _ratio(seconds, "probes", "plain"),
+        "compiled_over_eager": _ratio(seconds, "compiled", "probes"),
+        "speed_over_compiled_plain_loop": _ratio(seconds, "compiled", "plain_compiled"),
         "tokens_per_second": speed,
         "flops_per_second": flops,
         "share_of_peak": flops / peak if peak else None,
     }
+    against = {
+        f"{own} / {theirs}": _ratio(seconds, own, theirs)
+        for own in ("probes", "compiled")
+        for theirs in ("nanogpt", "nanogpt_compiled")
+        if own in seconds and theirs in seconds
+    }
+    return {**result, "against": against} if against else result
 
 
-def _words(result: dict[str, Any]) -> str:
+def words(result: dict[str, Any]) -> str:
     speed = result["tokens_per_second"]
     lines = [
         t(
@@ -136,109 +238,51 @@ def _words(result: dict[str, Any]) -> str:
             "tokens/s, probes on / plain loop: {ratio:.3f} x",
             ratio=result["speed_over_plain_loop"],
         ),
-        t(
-            "tokens/s: {probes:,.0f} with probes, {bare:,.0f} without, {plain:,.0f} plain loop",
-            probes=speed["probes"],
-            bare=speed["no_probes"],
-            plain=speed["plain"],
-        ),
     ]
+    if result["compiled_over_eager"] is not None:
+        lines.append(
+            t(
+                "tokens/s, probes on: compiled / eager {own:.3f} x, compiled / compiled plain loop"
+                " {plain:.3f} x",
+                own=result["compiled_over_eager"],
+                plain=result["speed_over_compiled_plain_loop"],
+            )
+        )
+    lines += [
+        t("tokens/s, {pair}: {ratio:.3f} x", pair=pair, ratio=ratio)
+        for pair, ratio in result.get("against", {}).items()
+    ]
+    lines.append(t("tokens/s:"))
+    lines += [f"  {name:18} {value:>12,.0f}" for name, value in speed.items()]
     flops = Message("{rate:.3f} TFLOP/s with probes", rate=result["flops_per_second"] / 1e12)
     share = result["share_of_peak"]
     if share:
         flops = Message("{flops}, {share:.1%} of peak", flops=flops, share=share)
     lines.append(t(flops))
-    return "\n".join(lines)
-
-
-def _without_evaluation(config: RunConfig, steps: int) -> RunConfig:
-    flat = {"training.steps": max(steps, config.optimizer.warmup_steps + 1)}
-    never = {"training.evaluate_every": 0, "training.checkpoint_every": 0}
-    return RunConfig.from_flat({**config.flat(), **flat, **never})
-
-
-def _unwatched(config: RunConfig) -> RunConfig:
-    return RunConfig.from_flat({**config.flat(), "probes.every": 0})
-
-
-def _trainer(store: RunStore, config: RunConfig) -> Trainer:
-    from core.machine import cores
-    from core.training.control import NullControl
-    from core.training.trainer import Trainer
-
-    trainer = Trainer(store.create(config), NullControl(cores()))
-    return trainer
-
-
-def _advance(trainer: Trainer, steps: int) -> float:
-    started = time.perf_counter()
-    for _ in range(steps):
-        trainer.advance()  # which flushes as often as it does in a run
-    if trainer.device.type == "cuda":
-        import torch
-
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
-def _plain_loop(config: RunConfig, trainer: Trainer) -> Callable[[int], float]:
-    """The loop of a tutorial: random windows, forward, backward, clip, torch's own AdamW.
-
-    On a GPU it takes bf16 and the fused AdamW too, as nanoGPT does.
-    """
-    import numpy as np
-    import torch
-    from torch.nn import functional as F
-
-    from core.data.texts import Text
-    from core.models import build_model
-    from core.training.optimizers import learning_rate
-
-    device = trainer.device
-    cuda = device.type == "cuda"
-    text = trainer.task.corpus
-    assert isinstance(text, Text), "checked in run"
-    data, size = text.training, config.model.context
-    torch.manual_seed(config.training.seed)
-    model = build_model(config.model, text.vocabulary).to(device)
-    decay, rest = [[p for p in model.parameters() if (p.ndim >= 2) == wide] for wide in (1, 0)]
-    settings = config.optimizer
-    optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": settings.weight_decay}]
-        + ([{"params": rest, "weight_decay": 0.0}] if rest else []),
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        fused=cuda or None,
-    )
-    state = {"step": 0}
-
-    def batch() -> tuple[torch.Tensor, torch.Tensor]:
-        starts = torch.randint(len(data) - size, (config.training.batch_size,))
-        x = torch.stack([torch.from_numpy(data[i : i + size].astype(np.int64)) for i in starts])
-        y = torch.stack(
-            [torch.from_numpy(data[i + 1 : i + 1 + size].astype(np.int64)) for i in starts]
+    lines.append(
+        t(
+            "matrix products alone: {share:.0%} of the fastest engine's step",
+            share=result["matrix_bound"],
         )
-        return x.to(device), y.to(device)
-
-    def loop(steps: int) -> float:
-        started = time.perf_counter()
-        for _ in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, state["step"], config.training.steps)
-            x, y = batch()
-            with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
-                logits = model(x)
-                loss = F.cross_entropy(logits.view(-1, logits.shape[-1]), y.view(-1))
-            loss.backward()
-            if settings.clip:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if state["step"] % 10 == 0:
-                loss.item()
-            state["step"] += 1
-        if cuda:
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    return loop
+    )
+    if result["instruments"]:
+        lines.append(t("instruments: a measurement, ms; every so many steps; of a step's time"))
+    lines += [
+        f"  {name:24} {one['seconds'] * 1e3:8.3f} {one['every']:6} {one['share']:8.2%}"
+        for name, one in result["instruments"].items()
+    ]
+    if "at_once" in result:
+        lines.append(t("runs as the queue trains them, tokens/s together:"))
+        gain = result["at_once_gain"]
+        lines += [
+            f"  {name:18} {value:>12,.0f}" + (f"   {gain[name]:.3f} x" if name in gain else "")
+            for name, value in result["at_once"].items()
+        ]
+    if "first_point_seconds" in result:
+        lines.append(
+            t(
+                "from the start of a run to its first point, warm: {seconds:.2f} s",
+                seconds=result["first_point_seconds"],
+            )
+        )
+    return "\n".join(lines)

@@ -28,7 +28,7 @@ class ForkPoint(BaseModel):
     `config` are the run's settings and `wiring` its network at that step; `parent` is where the run
     itself was forked from. `fresh`: the checkpoint has weights alone, as a pretrained model's, so
     its optimizer begins anew. `subwords`: how many of a vocabulary that its directory keeps it
-    reads texts in; 0 of other tokens.
+    reads texts in; 0 of other tokens. `compiled`: whether the run's own step there was compiled.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
@@ -43,6 +43,7 @@ class ForkPoint(BaseModel):
     parent: ForkPoint | None = None
     fresh: bool = False
     subwords: int = 0
+    compiled: bool = False
 
     @property
     def key(self) -> str:

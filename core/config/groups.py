@@ -33,6 +33,7 @@ Schedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Sharding = Literal["auto", "ddp", "fsdp"]
+Compile = Literal["auto", "on", "off"]
 
 # A field that says by itself what another one has to be: (that field, its word).
 NAMED: dict[str, tuple[str, str]] = {
@@ -342,6 +343,14 @@ class TrainingConfig(Group):
         "Precision",
         "Of the matrix products: auto is bfloat16 on a CUDA GPU and float32 on a processor.",
     )
+    compile: Compile = setting(
+        "auto",
+        "Compile",
+        "torch.compile makes fewer and larger kernels of the network. auto measures beside a long"
+        " run, once for each network and machine, and goes over to compiled steps where the rest of"
+        " the run wins the time back; on compiles before the first step, off never. Losses differ"
+        " in their last digits; the step at which a run went over is kept with it.",
+    )
     threads: int | Literal["auto"] = setting(
         "auto",
         "Threads",
@@ -361,6 +370,18 @@ class TrainingConfig(Group):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return parse_switches(value)
+
+    @model_validator(mode="after")
+    def _compiled_or_recomputed(self) -> TrainingConfig:
+        if self.compile == "on" and self.recompute:
+            raise refusal(
+                Message(
+                    "{field}: on decides by itself which activations it computes again; accepted"
+                    " with training.recompute true: auto, off",
+                    field="compile",
+                )
+            )
+        return self
 
     @field_validator("threads")
     @classmethod

@@ -86,6 +86,7 @@ run=_called(run), step=step, why=error, able=_able(run),
         parent=run.fork,
         fresh=fresh,
         subwords=_subwords(run),
+        compiled=[False, *(on for at, on in run.compiled.items() if at <= step)][-1],
     )
 
 

@@ -253,11 +253,27 @@ class Inspected(TypedDict):
 
 
 @with_config(EXACT)
+class InstrumentCost(TypedDict):
+    """One measurement while training: its seconds, the steps between two, and what it adds to the
+    time of a step."""
+
+    seconds: float
+    every: int
+    share: float
+
+
+@with_config(EXACT)
 class Benched(TypedDict):
-    """What watching costs. Ratios are medians over `pairs` of interleaved rounds."""
+    """How fast training is here, and what watching costs. Ratios are medians over `pairs` of
+    interleaved rounds, each of tokens per second but for `probes_over_no_probes`, of seconds.
+    `matrix_bound`: the seconds of a step's matrix products alone, as a share of the fastest
+    engine's step. `against`: the engine's speed beside that of a checkout of nanoGPT, eager and
+    compiled. `at_once`: tokens per second of runs alone and together; `at_once_gain`: against the
+    better single run. What was not asked for is absent, what can't be measured null."""
 
     date: str
     torch: str
+    python: str
     hardware: str
     device: str
     threads: int
@@ -265,9 +281,17 @@ class Benched(TypedDict):
     steps_per_round: int
     probes_over_no_probes: float
     speed_over_plain_loop: float
+    compiled_over_eager: float | None
+    speed_over_compiled_plain_loop: float | None
     tokens_per_second: dict[str, float]
     flops_per_second: float
     share_of_peak: float | None
+    matrix_bound: float
+    instruments: dict[str, InstrumentCost]
+    against: NotRequired[dict[str, float]]
+    at_once: NotRequired[dict[str, float]]
+    at_once_gain: NotRequired[dict[str, float]]
+    first_point_seconds: NotRequired[float]
 
 
 @with_config(EXACT)

@@ -31,7 +31,7 @@ from core.runs.errors import RunError
 from core.runs.events import append_event
 from core.runs.locks import Lock, is_at_work
 from core.runs.schemas import NewerSchemaError
-from core.runs.small_files import SWITCHES
+from core.runs.small_files import COMPILED, SWITCHES
 from core.runs.snapshots import Snapshots
 from core.runs.status import (
     CHECKPOINT_STATE,
@@ -321,7 +321,8 @@ class Run:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Alarms, samples, starts, changes of threads: flat objects with `kind` and `step`."""
+        """Alarms, samples, starts, changes of threads and of how steps are computed: flat objects
+        with `kind` and `step`."""
         return small_files.events(self.prefix)
 
     def add_event(self, kind: str, step: int, **values: Any) -> None:
@@ -408,6 +409,18 @@ class Run:
         self._check_schema(SWITCHES)
         every = [schemas.marked(SWITCHES, one) for one in (*known, switch.model_dump())]
         write_json(self.path / SWITCHES, every)
+
+    @property
+    def compiled(self) -> dict[int, bool]:
+        """Steps at which it went over to compiled code (True) or back to eager code, in order."""
+        return small_files.compiled(self.prefix)
+
+    def add_compiled(self, step: int, on: bool) -> None:
+        """Write down that its steps are compiled from a step on, or eager again, so that a resumed
+        run repeats it. Raises OSError."""
+        self._check_schema(COMPILED)
+        steps = {str(one): how for one, how in sorted({**self.compiled, step: on}.items())}
+        write_json(self.path / COMPILED, schemas.marked(COMPILED, {"steps": steps}))
 
     def model_at(self, step: int) -> ModelConfig:
         """The network as it is wired at a step, before that step's own switches.

@@ -21,6 +21,7 @@ SCHEMAS = {
     "source.json": 1,
     "origin.json": 1,
     "switches.json": 1,
+    "compiled.json": 1,
     "fork.json": 1,
     "digest.json": 1,
     "events.jsonl": 1,  # each line

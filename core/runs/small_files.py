@@ -20,6 +20,7 @@ from core.runs.schemas import NewerSchemaError
 from core.runs.status import Status
 
 SWITCHES = "switches.json"
+COMPILED = "compiled.json"
 
 # For all runs of a program: a page makes its store anew at each of its runs.
 FILES: Cache[Any] = Cache(100_000)  # as they were read
@@ -46,6 +47,7 @@ SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
         **{"by": str, "source": str, "settings": dict, "layers": list, "model": str},
         **{"gradients": str, "renamed": dict},
     },
+    COMPILED: {"steps": dict},
 }
 
 
@@ -91,6 +93,16 @@ def switches(prefix: str) -> tuple[Switch, ...]:
     if not isinstance(content, list):
         raise ValueError(Message("it holds no list"))
     return tuple(Switch(**schemas.current(SWITCHES, one)) for one in content)
+
+
+def compiled(prefix: str) -> dict[int, bool]:
+    """At which steps a run went over to compiled steps (True) and back; {} where it never did."""
+    kept = fields(prefix, COMPILED).get("steps", {})
+    return {int(step): bool(on) for step, on in sorted(kept.items(), key=_step) if step.isdigit()}
+
+
+def _step(kept: tuple[str, Any]) -> int:
+    return int(kept[0]) if kept[0].isdigit() else -1
 
 
 def fields(prefix: str, name: str) -> Mapping[str, Any]:

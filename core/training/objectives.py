@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from core.config import ModelConfig, RunConfig
 from core.data import corpora
@@ -29,6 +28,7 @@ from core.models.mlp import MLP
 from core.models.resnet import ResNet
 from core.models.sampling import sample
 from core.models.transformer import Transformer
+from core.training.losses import cross_entropy
 
 SAMPLE_TOKENS = 64
 EVALUATION_BATCH = 4096  # tokens or windows: large enough for speed, small enough for any memory
@@ -90,8 +90,7 @@ class Task(ABC):
 
     def loss(self, logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
         """Cross-entropy in nats, (..., V) and (...) -> ()."""
-        flat = logits.flatten(0, -2).float()  # (N, V)
-        return F.cross_entropy(flat, targets.flatten(), reduction=reduction)
+        return cross_entropy(logits, targets, reduction)
 
     def baseline(self, targets: Tensor) -> float:
         """The loss of these targets under what is known of them without the input."""

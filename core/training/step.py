@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,15 @@ from core.training.objectives import Batch, Task
 from core.training.optimizers import learning_rate
 from core.training.state import TrainingState
 
+LossOf = Callable[[nn.Module, Tensor, Tensor], Tensor]  # network, inputs and targets -> ()
+
 
 class Step:
-    """Takes steps on a device, writes a row of each into the log and calls the hooks."""
+    """Takes steps on a device, writes a row of each into the log and calls the hooks.
+
+    `batch` makes the batch of a step and `loss` computes the mean loss of a part of one, the plain
+    way unless others are set.
+    """
 
     def __init__(
         self,
@@ -33,6 +39,8 @@ class Step:
         self._config, self._task, self._device = config, task, device
         self._log, self._hooks = log, hooks
         self._norms = self._gradient_norms(model)
+        self.batch: Callable[[int], Batch] = task.batch
+        self.loss: LossOf = lambda model, inputs, targets: task.loss(model(inputs), targets)
 
     def rewired(self, model: nn.Module) -> None:
         """Another network is trained from now on."""
@@ -45,7 +53,7 @@ class Step:
         rate = learning_rate(config.optimizer, state.step, config.training.steps)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        batch = self._task.batch(state.step)
+        batch = self.batch(state.step)
         measured, columns = [self._backward(state.model, batch)[None]], {"loss/train": 0}
         if self._norms is not None:
             norms = self._norms.measure()
@@ -81,7 +89,7 @@ class Step:
         for part in batch.parts(training.accumulate):
             inputs, targets = (to_device(one, self._device) for one in part)
             with precision(training.precision, self._device):
-                loss = self._task.loss(model(inputs), targets)
+                loss = self.loss(model, inputs, targets)
             (loss / training.accumulate).backward()
             losses.append(loss.detach().double())
         return torch.stack(losses).mean()

@@ -21,6 +21,7 @@ from core.training import hooks
 from core.training.control import Mode, RunControl, Steering
 from core.training.devices import keep_heap_small
 from core.training.disk import Disk
+from core.training.fast_path import FastPath
 from core.training.metric_log import MetricLog
 from core.training.objectives import Task
 from core.training.pauses import NoRoomError, Pauses
@@ -66,10 +67,22 @@ class Trainer:
             run, self.task, self.disk, self.flush, team.rewire, self._rewired
         )
         self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush, team.checkpoint)
+        self._fast = FastPath(
+            run,
+            self.task,
+            self.device,
+            self.disk,
+            lambda: processor.threads,
+            self._report.say,
+            self.state.step,
+            team.size,
+        )
+        run.add_event("machine", self.state.step, **self._fast.about())
         self._send = hooks.Send(run, self.disk, self.log, self._report)
         self._hooks: list[hooks.Hook] = [
             hooks.Divergence(),
             self._rewire,
+            self._fast,
             hooks.Evaluate(run, self.task, self.log, self.device, self.flush),
             *self._probes(),
             self._checkpoints,
@@ -80,6 +93,7 @@ class Trainer:
         ]
         model = self.state.model
         self._step = team.step(self.config, self.task, self.device, self.log, self._hooks, model)
+        self._step.batch, self._step.loss = self._fast.batch, self._fast.loss
         self._steering = Steering(
             control, lambda text: self._rewire.plan(self.state.step, text), preparing.pending
         )
@@ -107,6 +121,8 @@ class Trainer:
             self._send.end("failed")
             self._close()
             raise
+        finally:
+            self._fast.end()
         return ended
 
     def _close(self) -> None:
@@ -123,13 +139,17 @@ class Trainer:
                 self.flush()
                 self._checkpoints.write(state)
                 return "stopped"
-            for hook in self._hooks:
-                hook.on_step_start(state)
+            self.begin_step()
             if state.step == steps:
                 self.flush()
                 return self._finish()
             self.advance()
         return "diverged"
+
+    def begin_step(self) -> None:
+        """What comes before a step: a switch of layers, an evaluation, the way it is computed."""
+        for hook in self._hooks:
+            hook.on_step_start(self.state)
 
     def advance(self) -> None:
         """One step, and a flush where it is time for one."""

@@ -22,7 +22,7 @@ from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
 LAST = (SEED, "probes.", "data.path", "training.threads", "training.device",
-        "training.sharding", "training.accumulate",
+        "training.sharding", "training.compile", "training.accumulate",
         "training.recompute", "training.evaluate", "training.check")  # fmt: skip
 
 

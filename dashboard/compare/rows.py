@@ -20,7 +20,7 @@ from dashboard.live import queue
 COLUMNS = 6
 # Settings that say least of a run stand last, and are the first to find no room.
 LAST = ("training.seed", "training.threads", "training.device", "training.sharding",
-        "training.accumulate",
+        "training.compile", "training.accumulate",
         "training.recompute", "probes.", "data.path", "training.evaluate_every",
         "training.checkpoint_every")  # fmt: skip
 

@@ -27,7 +27,13 @@ from dashboard.live.metric_stream import CursorError, Difference, News, Stream
 HEADLINE = {"loss": "loss/train", "grad": "grad_norm/total", "validation": "loss/validation"}
 ALARMS = 40  # the newest, in one reply
 # Events that are told, and their level; the first start of a run is not.
-MARKED = {"alarm": "warning", "switch": "switch", "start": "restart", "fork": "fork"}
+MARKED = {
+    "alarm": "warning",
+    "switch": "switch",
+    "start": "restart",
+    "fork": "fork",
+    "compiled": "note",
+}
 RESTARTED = mark("Taken up again from its checkpoint.")
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
 

@@ -68,6 +68,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("files", "fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
         *("models", "runs", "training"),
     },
+    "bench": {
+        *("config", "data", "jobs", "language", "machine", "models", "probes", "runs", "training"),
+    },
     "programs": {
         *("anatomy", "catalogue", "config", "data", "durations", "estimate", "evidence", "files"),
         *("grids", "jobs", "machine", "metrics", "plots", "presets", "runs", "shown"),

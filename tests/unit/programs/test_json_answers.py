@@ -140,7 +140,16 @@ def test_training_generating_and_looking_answer(
     assert looked.pop("arrays")
     TypeAdapter(KINDS["score"].result).validate_python(looked)
     benched = answer(
-        capsys, "bench", *TINY, "--optimizer.warmup_steps", "5", "--pairs", "1", "--chunk", "4"
+        capsys,
+        "bench",
+        *TINY,
+        "--optimizer.warmup_steps",
+        "5",
+        "--pairs",
+        "1",
+        "--chunk",
+        "4",
+        "--eager",
     )
     assert benched["pairs"] == 1
     name = "one-token"

@@ -98,11 +98,12 @@ export function marks(chart, layout, lines) {
 
 const signOf = (kind) => LEVEL_MARKS[kind] ?? "▼"
 
-// What happened to the runs that are drawn alone. Forks are in `branches`.
+// What happened to the runs that are drawn alone. Forks are in `branches`; a
+// note of how steps are computed is told beside the charts.
 function eventsOf(chart, lines) {
   return lines.filter((line) => line.runs.length === 1 && (!chart.chosen || chart.chosen === line))
     .flatMap(({ run }) => hub.run(run.id).alarms.slice(-MOST_MARKS).map(([step, kind, text]) => ({ run, step, kind, text })))
-    .filter(({ kind }) => kind !== "fork")
+    .filter(({ kind }) => kind !== "fork" && kind !== "note")
 }
 
 /** The signs of what `marks` draws of these lines, each once: "▼ ▲". */

@@ -1,0 +1,1 @@
+"""How fast training is here: loops that take turns, what bounds them, and what watching costs."""
