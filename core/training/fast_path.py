@@ -225,7 +225,7 @@ class FastPath(Hook):
                 self._say(Message("its steps are being compiled"))
                 chosen = self._compiled(state, threads)
                 self._say(Message(""))
-            if not self._run.compiled.get(state.step):
+            if not self._written(state.step):
                 self._run.add_compiled(state.step, True)
         except Exception as error:
             if self._training.compile == "on":
@@ -237,6 +237,10 @@ class FastPath(Hook):
             return
         self._ready[threads] = self._chosen = chosen
         self._tell(state.step, on=True, text=self._words(state, threads))
+
+    def _written(self, step: int) -> bool:
+        """Whether a step is compiled, by what is written down."""
+        return [False, *(on for at, on in self._run.compiled.items() if at <= step)][-1]
 
     def _compiled(self, state: TrainingState, threads: int) -> Chosen:
         made = compiling.compiled(state.model, threads, self._device)
@@ -265,7 +269,7 @@ class FastPath(Hook):
     def _back(self, state: TrainingState, why: Message) -> None:
         """To eager steps, from this one on."""
         self._chosen = None
-        if self._run.compiled.get(state.step) is not False:
+        if self._written(state.step):
             self._run.add_compiled(state.step, False)
         self._tell(
             state.step,

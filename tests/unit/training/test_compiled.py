@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from core.jobs import forks
 from core.models import build_model
 from core.runs import Run, RunError, RunStore
 from core.training import compile_worker, compiling, fast_path
 from core.training.ahead import Ahead
-from core.training.compiling import Decision, Kind
+from core.training.compiling import Decision, Kind, Loss
 from core.training.control import NullControl
 from core.training.objectives import Batch
 from core.training.trainer import Trainer
@@ -28,7 +29,7 @@ CPU = torch.device("cpu")
 needs_compiler = pytest.mark.skipif(
     bool(compiling.missing(CPU)), reason="there is no C++ compiler here"
 )
-TINY = {"model__depth": 1, "training__steps": 50, "training__evaluate_every": 0}
+TINY = {"training__steps": 50, "training__evaluate_every": 0}
 
 
 def events(run: Run) -> list[tuple[int, bool]]:
@@ -46,16 +47,31 @@ def both(store: RunStore, **settings: object) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     "wiring",
     [
-        {"model__placement": "pre"},
-        {"model__placement": "post", "model__dropout": 0.2},
+        {"model__placement": "pre", "model__dropout": 0.2},
+        {"model__placement": "post"},
         {"model__placement": "post", "model__scaling": "deepnorm"},
     ],
-    ids=["pre", "post with dropout", "DeepNorm"],
+    ids=["pre with dropout", "post", "DeepNorm"],
 )
 def test_compiled_and_plain_steps_have_the_same_losses(store: RunStore, wiring: dict) -> None:
     plain, fast = both(store, **wiring)
     assert len(fast) == 50
     np.testing.assert_allclose(fast, plain, rtol=1e-5)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of compiled code the eager one, whose losses are told apart by a millionth.
+
+    What a run makes of compiled code is the same with it, and costs no compiler.
+    """
+
+    def compiled(model: nn.Module, threads: int, device: torch.device) -> Loss:
+        loss = compiling.eager(model)
+        return lambda inputs, targets: loss(inputs, targets) * 1.000001
+
+    monkeypatch.setattr(compiling, "compiled", compiled)
+    monkeypatch.setattr(compiling, "missing", lambda device: "")
 
 
 @pytest.fixture
@@ -66,12 +82,11 @@ def goes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_path, "WORTH_MEASURING", -1.0)
 
 
-AUTO = {"training__compile": "auto", "model__dropout": 0.1, "model__depth": 1}
+AUTO = {"training__compile": "auto", "model__dropout": 0.2}
 
 
-@needs_compiler
 def test_a_run_goes_over_at_a_step_that_is_kept_and_a_resumed_one_repeats_it(
-    store: RunStore, goes_over: None
+    store: RunStore, goes_over: None, stand_in: None
 ) -> None:
     whole = train(store, small(**AUTO))
     ((step, on),) = whole.compiled.items()
@@ -91,8 +106,9 @@ def test_a_run_goes_over_at_a_step_that_is_kept_and_a_resumed_one_repeats_it(
         np.testing.assert_array_equal(losses(cut), losses(whole))
 
 
-@needs_compiler
-def test_a_resumed_run_is_eager_up_to_the_step_at_which_it_went_over(store: RunStore) -> None:
+def test_a_resumed_run_is_eager_up_to_the_step_at_which_it_went_over(
+    store: RunStore, stand_in: None
+) -> None:
     """Resumed before that step and behind it, a run ends with the losses of one that never was."""
     ends = []
     for stops in ({}, {5: "stop"}, {20: "stop"}):
@@ -108,26 +124,26 @@ def test_a_resumed_run_is_eager_up_to_the_step_at_which_it_went_over(store: RunS
     np.testing.assert_array_equal(ends[0], ends[2])
     plain = losses(train(store, small(**{**AUTO, "training__compile": "off"})))
     np.testing.assert_array_equal(ends[0][:12], plain[:12])
-    np.testing.assert_allclose(ends[0], plain, rtol=1e-5)
+    assert (ends[0][12:] != plain[12:]).all()
+    np.testing.assert_allclose(ends[0], plain, rtol=1e-4)
 
 
-@needs_compiler
-def test_a_fork_of_a_compiled_step_goes_on_compiled(store: RunStore) -> None:
+def test_a_fork_of_a_compiled_step_goes_on_compiled(store: RunStore, stand_in: None) -> None:
+    run = store.create(small(**AUTO))
+    run.add_compiled(25, True)
+    Trainer(run, NullControl()).train()
+    assert (forks.point(run, 20).compiled, forks.point(run, 30, 40).compiled) == (False, True)
     run = store.create(small(**AUTO))
     run.add_compiled(5, True)
     Trainer(run, NullControl()).train()
-    for step, compiled in ((0, False), (10, True)):
-        if step in run.checkpoints:
-            assert forks.point(run, step).compiled is compiled
-    start = forks.point(run, 10)
+    start = forks.point(run, 20)
     fork = store.create(forks.settings(start, {}), "again", start)
     Trainer(fork, NullControl()).train()
-    assert fork.compiled == {10: True}
-    np.testing.assert_array_equal(losses(fork)[-20:], losses(run)[10:])
+    assert fork.compiled == {20: True}
+    np.testing.assert_array_equal(losses(fork)[-10:], losses(run)[20:])
 
 
-@needs_compiler
-def test_a_rewired_network_is_trained_eagerly_again(store: RunStore) -> None:
+def test_a_rewired_network_is_trained_eagerly_again(store: RunStore, stand_in: None) -> None:
     run = store.create(small(**AUTO, training__switches="8/0: residual=off"))
     run.add_compiled(3, True)
     Trainer(run, NullControl()).train()
@@ -138,7 +154,7 @@ def test_a_rewired_network_is_trained_eagerly_again(store: RunStore) -> None:
         store,
         small(**{**AUTO, "training__compile": "off"}, training__switches="8/0: residual=off"),
     )
-    np.testing.assert_allclose(losses(run), losses(plain), rtol=1e-5)
+    np.testing.assert_allclose(losses(run), losses(plain), rtol=1e-4)
 
 
 @needs_compiler
@@ -147,7 +163,7 @@ def test_on_compiles_a_rewired_network_anew_and_checkpoints_keep_their_names(
 ) -> None:
     from safetensors import safe_open
 
-    settings = {"model__depth": 1, "training__switches": "8/0: residual=off"}
+    settings = {"model__dropout": 0.2, "training__switches": "8/0: residual=off"}
     run = train(store, small(**settings, training__compile="on"))
     assert [step for step, on in run.compiled.items() if on] == [0, 8]
     plain = train(store, small(**settings, training__compile="off"))
