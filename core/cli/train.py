@@ -159,7 +159,9 @@ def _begun_by(store: RunStore, key: str, config: RunConfig) -> Run | None:
 
 def _is(run: Run, key: str, config: RunConfig) -> bool:
     try:
-        return run.meta.get("launch") == key and run.config.flat() == config.flat()
+        before, now = run.config.flat(), config.flat()
+        before["training.devices"] = now["training.devices"]  # a machine may have come or gone
+        return run.meta.get("launch") == key and before == now
     except RunError:
         return False
 

@@ -21,6 +21,11 @@ HOME = Path(__file__).resolve().parents[2]
 # run: with the default a step beside them took up to 50 times its own time. This short spin costs
 # a few per cent alone.
 WAITING = {"GOMP_SPINCOUNT": "1000"}
+# What torchrun says to a process of several; see core.training.seats.
+OF_RANKS = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"),
+    *("ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def ensure(service: Service, root: Path) -> None:
             process = subprocess.Popen(
                 command(service, root, lock),
                 cwd=HOME,
-                env=worker_environment(),
+                env=service_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -75,6 +80,12 @@ def ensure(service: Service, root: Path) -> None:
 def command(service: Service, root: Path, lock: Lock) -> list[str]:
     """How the process is started with a lock that is held for it."""
     return [sys.executable, "-m", service.module, str(root), str(lock.descriptor)]
+
+
+def service_environment() -> dict[str, str]:
+    """The environment of a detached process: whatever started this one, it is alone."""
+    whole = worker_environment()
+    return {name: value for name, value in whole.items() if not name.startswith(OF_RANKS)}
 
 
 def worker_environment() -> dict[str, str]:

@@ -16,6 +16,7 @@ import pytest
 
 from core.__main__ import main
 from core.jobs.execute_run import work
+from core.jobs.processes import service_environment
 from core.runs import Run, RunStore
 from core.runs.status import Order
 from core.training.control import NullControl
@@ -140,6 +141,7 @@ def test_what_torchrun_and_the_settings_say_has_to_agree(
     assert "2 does not divide training.batch_size 5" in refused(
         capsys, "--training.batch_size", "5"
     )
+    assert not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} & service_environment().keys()
     monkeypatch.setenv("WORLD_SIZE", "two")
     assert "each has to be a whole number; start it with torchrun" in refused(capsys)
     assert store.list() == []
