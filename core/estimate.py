@@ -180,6 +180,11 @@ def memory_bytes(run: RunConfig, vocab_size: int, cuda: bool = False) -> int:
     moments.append(3 * many + SPARE * _evaluated(run) * (block + kept.around))
     if run.probes.every:
         moments.append(5 * many + SPARE * _probed(run, kept))
+    if run.probes.every and run.probes.hessian_every:
+        # Up to twenty vectors twice over, and a graph of the gradient beside that of the loss.
+        each = part_tokens(run) * run.training.accumulate // run.training.batch_size
+        read = min(run.training.batch_size, 16) * each
+        moments.append(45 * many + 3 * SPARE * read * kept.all)
     if not cuda:
         moments.append(CHECKPOINT * many)
     return int(FLOAT * max(moments)) + SCRATCH

@@ -421,6 +421,35 @@ class ProbesConfig(Group):
     attention: bool = setting(
         True, "Keep attention", "Keep attention maps of the probe text at log-spaced steps."
     )
+    budget: float = setting(
+        5.0,
+        "Probe budget",
+        "Share of the training's time that probes may take. Where they take more over 500 steps and"
+        " 30 seconds, all their intervals double, and the run's notes say from which step on. 0 is"
+        " no limit.",
+        "% of step time",
+        ge=0,
+        le=100,
+    )
+    noise_every: int = setting(
+        0,
+        "Gradient noise every",
+        "Steps between measurements of the gradient noise scale, from four batches of its own: the"
+        " batch size above which larger batches help less. 0 is off.",
+        "steps",
+        ge=0,
+        le=10**8,
+    )
+    hessian_every: int = setting(
+        0,
+        "Hessian every",
+        "Steps between measurements of the Hessian's largest eigenvalue, the sharpest curvature of"
+        " the loss, on a part of the training batch. One costs as much as dozens of steps. 0 is"
+        " off.",
+        "steps",
+        ge=0,
+        le=10**8,
+    )
 
     @field_validator("tokens")
     @classmethod

@@ -36,6 +36,9 @@ UNITS = {
     **{f"activation/{name}/": f"{STATISTICS[name]} of activations" for name in
        ("rms", "mean", "std", "max")},
     "attention/entropy": "nats",
+    "gradient_noise/scale": "examples",
+    "gradient_noise/": "squared gradient",
+    "hessian/": "curvature",
 }  # fmt: skip
 # What is said beside the title in place of the unit, where the title is the unit.
 NOTES = {
@@ -53,6 +56,11 @@ TITLES = {
     "grad_norm/embed": "Gradient norm of the embedding",
     "grad_norm/head": "Gradient norm of the output layer",
     "tokens_per_second": "Speed",
+    "gradient_noise/scale": "Gradient noise scale",
+    "gradient_noise/variance": "Variance of one example's gradient",
+    "gradient_noise/signal": "Squared norm of the mean gradient",
+    "hessian/largest": "Largest Hessian eigenvalue",
+    "hessian/stable": "Curvature of stability, 2 / learning rate",
 }
 # Groups of parameters, of which gradients and updates are measured by layer.
 PARAMETERS = {

@@ -31,6 +31,8 @@ from core.language import Message
 from core.metrics.header import MESSAGE, header_of
 
 CADENCES = ("step", "probe", "evaluation")
+# Those of instruments that a run may switch on, each with an interval of its own.
+INSTRUMENTS = ("noise", "hessian")
 CHECKSUMS = b"crc32"
 SCHEMA = 1  # of this form; a file that says none is of 1
 VERSION = b"schema"

@@ -26,7 +26,7 @@ from core.metrics.downsample import Steps, thinned
 from core.metrics.holes import holes
 from core.metrics.names import layer_of
 from core.metrics.reader import Rows, Segments
-from core.runs import lost, read_only, schemas, small_files
+from core.runs import budget, lost, read_only, schemas, small_files
 from core.runs.errors import RunError
 from core.runs.events import append_event
 from core.runs.locks import Lock, is_at_work
@@ -288,8 +288,15 @@ class Run:
         if self.origin:  # another program wrote rows when it liked
             return 0
         config = self.config
-        known = {"probe": config.probes.every, "evaluation": config.training.evaluate_every}
-        return known.get(cadence, 1)
+        probes = config.probes
+        known = {
+            "probe": probes.every,
+            "noise": probes.noise_every,
+            "hessian": probes.hessian_every,
+        }
+        if cadence in known:  # as far apart as they came to be, where the budget was exceeded
+            return known[cadence] * budget.stretched(self.events)
+        return {"evaluation": config.training.evaluate_every}.get(cadence, 1)
 
     @property
     def holes(self) -> dict[str, list[tuple[int, int]]]:

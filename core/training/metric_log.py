@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.metrics.segment import CADENCES
+from core.metrics.segment import CADENCES, INSTRUMENTS
 from core.metrics.writer import SeriesWriter
 from core.probes.alarms import READ, Alarm, Event
 from core.probes.gradients import split_columns
@@ -115,7 +115,7 @@ class MetricLog:
 
     def write(self, cadence: str, rows: dict[str, np.ndarray]) -> None:
         """Append rows of a cadence, in one batch, once all before them is written."""
-        assert cadence in CADENCES
+        assert cadence in (*CADENCES, *INSTRUMENTS)
         for listener in self._listeners:
             listener(cadence, rows)
         size = sum(values.nbytes for values in rows.values())

@@ -50,6 +50,11 @@ class Pace:
         self._evaluations = [*self._evaluations[-8:], seconds]
         self._spent += seconds
 
+    @property
+    def spent(self) -> float:
+        """Seconds of all evaluations so far."""
+        return self._spent
+
     def note(self, step: int, seconds: float) -> None:
         """Note the steps done so far and the seconds of training, pauses left out."""
         self._marks.append((step, seconds, self._spent))

@@ -18,6 +18,7 @@ from core.probes.alarms import Alarm, all_alarms, uniform_entropy
 from core.runs import Run, recalled
 from core.runs.status import State
 from core.training import hooks
+from core.training.budget import ProbeBudget
 from core.training.control import Mode, RunControl, Steering
 from core.training.devices import keep_heap_small
 from core.training.disk import Disk
@@ -192,8 +193,11 @@ class Trainer:
     def _probes(self) -> list[hooks.Hook]:
         if self.config.probes.every == 0:
             return []
+        budget = ProbeBudget(self.run, self.state.step, self.device)
         told = (self.run, self.task, self.disk, self.log, self.device)
-        return [hooks.Probe(*told, lambda: self._team.ratios(self.state.model))]
+        probe = hooks.Probe(*told, lambda: self._team.ratios(self.state.model), budget)
+        # Before the probe: it closes the measurements of a step.
+        return [hooks.Instruments(self.config, self.task, self.log, self.device, budget), probe]
 
     def _rewired(self) -> None:
         self.log.renew()

@@ -15,6 +15,7 @@ The loop calls each hook, in the order of its list, at these moments of step s:
 from core.training.hooks.divergence import Divergence
 from core.training.hooks.evaluate import Evaluate
 from core.training.hooks.hook import Hook
+from core.training.hooks.instruments import Instruments
 from core.training.hooks.keep_checkpoints import KeepCheckpoints
 from core.training.hooks.probe import Probe
 from core.training.hooks.report_status import ReportStatus, Watch
@@ -26,6 +27,7 @@ __all__ = [
     "Divergence",
     "Evaluate",
     "Hook",
+    "Instruments",
     "KeepCheckpoints",
     "Probe",
     "ReportStatus",

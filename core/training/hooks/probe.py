@@ -13,6 +13,7 @@ from core.probes import of_trace, snapshot_patterns
 from core.probes.gradients import UpdateRatios
 from core.runs import Run
 from core.runs.snapshots import due as snapshot_due
+from core.training.budget import ProbeBudget
 from core.training.disk import Disk
 from core.training.hooks.evaluate import evaluating
 from core.training.hooks.hook import Hook
@@ -32,9 +33,10 @@ class Probe(Hook):
         log: MetricLog,
         device: torch.device,
         ratios: Callable[[], UpdateRatios],
+        budget: ProbeBudget,
     ) -> None:
         self._run, self._task, self._log, self._device = run, task, log, device
-        self._disk = disk
+        self._disk, self._budget = disk, budget
         self._probes = run.config.probes
         self._precision = run.config.training.precision
         self._new_ratios, self._ratios = ratios, ratios()
@@ -45,19 +47,29 @@ class Probe(Hook):
 
     def on_backward(self, state: TrainingState) -> None:
         self._found = None
-        if state.step % self._probes.every:
+        if not self._budget.due(state.step, self._probes.every):
             return
-        trace = self._trace(state)
-        if snapshot_due(state.step // self._probes.every):
-            self._snapshot(state, trace)
-        self._found = of_trace.measure(trace)
-        self._ratios.before()
+        with self._budget.measuring():
+            trace = self._trace(state)
+            if self._snapshot_due(state.step // self._probes.every):
+                self._snapshot(state, trace)
+            self._found = of_trace.measure(trace)
+            self._ratios.before()
 
     def on_update(self, state: TrainingState) -> None:
         if self._found is None:
             return
-        found = self._found | self._ratios.measure()
-        self._log.one("probe", state.step, state.stopwatch.seconds, in_one_copy(found))
+        with self._budget.measuring():
+            found = in_one_copy(self._found | self._ratios.measure())
+        self._log.one("probe", state.step, state.stopwatch.seconds, found)
+        if note := self._budget.measured(state):
+            self._log.event(note)
+
+    def _snapshot_due(self, probe: int) -> bool:
+        """Whether a snapshot is due at this multiple of `probes.every`, or was at one of those
+        that a stretched interval has left out before it."""
+        left_out = range(max(probe - self._budget.factor + 1, 0), probe + 1)
+        return any(snapshot_due(one) for one in left_out)
 
     def on_finish(self, state: TrainingState) -> None:
         self._snapshot(state, self._trace(state))
