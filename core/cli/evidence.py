@@ -13,11 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.cli.options import UsageError, add_store, store_of
+from core.cli.options import UsageError, add_on, add_store, on_of, store_of
 from core.data.downloads import CorpusError
 from core.evidence import CLAIMS, GROUPS, Claim, Record, kept, named
 from core.evidence.record import counts
 from core.evidence.words import expected_and_measured, markdown
+from core.jobs.elsewhere import SLURM
 from core.language import Message, mark, t, told
 from core.machine import cores
 from core.runs import RunError, RunStore
@@ -50,6 +51,7 @@ def add_parser(commands: Any) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help=t("as JSON"))
     form.add_argument("--markdown", action="store_true", help=t("as a table in Markdown"))
+    add_on(parser)
     add_store(parser)
     parser.set_defaults(run=run)
 
@@ -68,13 +70,18 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         records = {c.name: r for c in claims if (r := kept.here(store.root, c) or kept.shipped(c))}
         return _print(options, claims, records, {})
-    records, failed = _answers(claims, store, options.again)
+    on = on_of(options)
+    if on == SLURM:
+        raise UsageError(
+            Message("on: evidence goes to a Ray cluster; on Slurm run it inside a job of its own")
+        )
+    records, failed = _answers(claims, store, options.again, on)
     _print(options, claims, records, failed)
     return int(bool(failed) or counts(records)["outside the band"] > 0)
 
 
 def _answers(
-    claims: Sequence[Claim], store: RunStore, again: bool
+    claims: Sequence[Claim], store: RunStore, again: bool, on: str
 ) -> tuple[dict[str, Record], dict[str, str]]:
     """Every claim's record, and a sentence for each that can't be measured."""
     records: dict[str, Record] = {}
@@ -82,7 +89,8 @@ def _answers(
     # The longest first, so that no core waits long for the last.
     order = sorted(claims, key=lambda claim: -claim.seconds)
     with tqdm(total=len(order), unit=t("check"), file=sys.stderr, mininterval=0.2) as bar:
-        for name, record, sentence in _done(order, store.root, again):
+        done = _done_elsewhere(order, store, again, on) if on else _done(order, store.root, again)
+        for name, record, sentence in done:
             bar.set_postfix_str(name, refresh=False)
             bar.update()
             if record is None:
@@ -105,6 +113,23 @@ def _done(claims: Sequence[Claim], root: Path, again: bool) -> Iterator[Answered
         waiting = [pool.submit(_answer, claim.name, root, again) for claim in claims]
         for one in as_completed(waiting):
             yield one.result()
+
+
+def _done_elsewhere(
+    claims: Sequence[Claim], store: RunStore, again: bool, on: str
+) -> Iterator[Answered]:
+    """Answers as they come from a Ray cluster, a task each; what is known here stays here."""
+    from core.jobs.ray_evidence import checked
+
+    known = {
+        claim.name: record
+        for claim in claims
+        if not again and (record := kept.here(store.root, claim)) and kept.is_current(record, claim)
+    }
+    yield from ((name, record, "") for name, record in known.items())
+    missing = [claim.name for claim in claims if claim.name not in known]
+    if missing:
+        yield from checked(missing, store, again, on)
 
 
 def _answer(name: str, root: Path, again: bool) -> Answered:

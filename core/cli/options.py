@@ -16,7 +16,7 @@ from core.config import RunConfig, adapt, choices, explain, settings
 from core.config.fork_point import ForkPoint
 from core.config.resolving import named
 from core.files import keep_as_private_as
-from core.jobs import forks
+from core.jobs import elsewhere, forks
 from core.jobs.queue import HIGHEST
 from core.language import SOURCE, Message, current, joined, t, told
 from core.runs import Run, RunError, RunStore, read_only
@@ -123,6 +123,31 @@ def add_priority(parser: argparse.ArgumentParser, what: str) -> None:
             highest=HIGHEST,
         ),
     )
+
+
+def add_on(parser: argparse.ArgumentParser) -> None:
+    """The cluster that it is sent to."""
+    parser.add_argument(
+        "--on",
+        metavar="CLUSTER",
+        help=t(
+            "where it trains: {accepted} (default: ADDNORM_CLUSTER, else here)",
+            accepted=Message(elsewhere.ACCEPTED),
+        ),
+    )
+
+
+def on_of(options: argparse.Namespace) -> str:
+    """The address of the cluster that the options or ADDNORM_CLUSTER name, "" for this machine; it
+    answers. Raises UsageError."""
+    try:
+        address = elsewhere.wanted(options.on)
+    except RunError as error:
+        if options.on is None:
+            raise
+        raise UsageError(joined(["on", told(error)], ": ")) from error
+    elsewhere.check(address)
+    return address
 
 
 def priority_of(options: argparse.Namespace) -> dict[str, Any]:

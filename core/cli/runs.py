@@ -11,17 +11,20 @@ from typing import Any
 from core.cli import export
 from core.cli.options import (
     UsageError,
+    add_on,
     add_priority,
     add_settings,
     add_store,
     config_of,
     find,
     fork_of,
+    on_of,
     priority_of,
     store_of,
 )
 from core.files import together, usage
 from core.jobs import control, delete, enqueue, move, revive
+from core.jobs.elsewhere import LOCAL
 from core.jobs.places import places
 from core.language import Message, mark, reason, t
 from core.marker_queue import WHERE
@@ -68,6 +71,8 @@ def add_parser(commands: Any) -> None:
             one.add_argument("change", help=t("layers, counted from 0, and what changes in them"))
         if verb == "delete":
             one.add_argument("--now", action="store_true", help=t("for good, past the trash"))
+        if verb == "resume":
+            add_on(one)
         if verb == "trash":
             one.add_argument("--empty", action="store_true", help=t("remove all of it for good"))
         one.add_argument("--json", action="store_true", help=t("as JSON"))
@@ -81,6 +86,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     one.add_argument("--name", default="", help=t("what the new run is called"))
     add_priority(one, mark("it waits"))
+    add_on(one)
     one.add_argument("--json", action="store_true", help=t("as JSON"))
     add_settings(one)
     add_store(one)
@@ -123,7 +129,10 @@ def run(options: argparse.Namespace) -> int:
         _say(options, one, done)
     elif options.verb in COMMANDS:
         before = one.record
-        control(store, one, options.verb, getattr(options, "change", ""))
+        on = None
+        if getattr(options, "on", None) is not None:
+            on = on_of(options) or LOCAL
+        control(store, one, options.verb, getattr(options, "change", ""), on)
         revive(store)
         sent = Message("{command} sent", command=Message(options.verb))
         if before.state in RESUMABLE and not options.json:  # resume, or step, which resumes too
@@ -138,7 +147,8 @@ def _fork(store: RunStore, options: argparse.Namespace) -> int:
     parent, priority = find(store, options.id).id, priority_of(options)
     start = fork_of(store, parent + at, getattr(options, "training.steps"))
     config = config_of(options, start)
-    made = enqueue(store, config, options.name, fork=start, **priority)
+    on = on_of(options) or LOCAL
+    made = enqueue(store, config, options.name, fork=start, on=on, **priority)
     if options.json:
         about = {"id": made.id, "done": "queued", "fork": {"run": start.run, "step": start.step}}
         print(json.dumps(about))
@@ -161,6 +171,8 @@ def _list(store: RunStore, as_json: bool) -> None:
             more.append(t("damaged: {files}", files=", ".join(one["damaged"])))
         if one["queue"]:
             more.append(f"({t(one['queue']['words'])})")
+        if one["host"]:
+            more.append(t("on {host}", host=one_line(one["host"])))
         loss = "–" if one["loss"] is None else f"{one['loss']:.3f}"
         at = f"{one['step']:>8} / {one['steps']:<8} {t('loss')} {loss:<9}"
         id, name = one_line(one["id"]), one_line(one["name"])

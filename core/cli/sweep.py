@@ -18,15 +18,18 @@ from core.cli.help import RawHelpFormatter
 from core.cli.options import (
     UsageError,
     add_fork,
+    add_on,
     add_priority,
     add_store,
     fork_of,
+    on_of,
     priority_of,
     store_of,
 )
 from core.config.words import format_value
 from core.grids import Cell, Grid, GridError, Plan
 from core.jobs import grids as jobs
+from core.jobs.elsewhere import LOCAL
 from core.jobs.grid_progress import GridCounts, goes_on, progress
 from core.jobs.launcher import revive
 from core.language import Message, mark, t, told
@@ -81,6 +84,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("file", nargs="?", help=t("a TOML file, or one of: {there}", there=there))
     add_fork(parser, mark("let all of its runs go on"))
     add_priority(parser, mark("its runs wait"))
+    add_on(parser)
     parser.add_argument("--dry-run", action="store_true", help=t("only print what it would be"))
     parser.add_argument("--wait", action="store_true", help=t("follow it to its end"))
     for verb in VERBS:
@@ -111,14 +115,15 @@ def run(options: argparse.Namespace) -> int:
         grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
     except GridError as error:
         raise UsageError(told(error)) from error
-    plan = jobs.admitted(grid.plan())
+    on = on_of(options) or LOCAL
+    plan = jobs.admitted(grid.plan(), on=on)
     first = grid.fork.step if grid.fork else 0
     cost = durations.cost(store, [cell.config for cell in plan.runs if cell.config], first=first)
     if cost.problem:
         raise UsageError(Message("data.corpus: {why}", why=cost.problem))
     if not options.json:
         _say(grid, plan, cost)
-    made = None if options.dry_run else jobs.start(store, grid, **priority)
+    made = None if options.dry_run else jobs.start(store, grid, on=on, **priority)
     ended = bool(made and options.wait and follow(store, made))
     if options.json:
         print(printable_json(_answer(store, grid, plan, cost, made, options.wait), indent=1))

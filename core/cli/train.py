@@ -11,12 +11,14 @@ from typing import Any
 from core.cli.options import (
     UsageError,
     add_fork,
+    add_on,
     add_priority,
     add_settings,
     add_store,
     config_of,
     find,
     fork_of,
+    on_of,
     priority_of,
     store_of,
 )
@@ -24,7 +26,7 @@ from core.config import RunConfig, settings
 from core.jobs.launcher import revive
 from core.language import Message, joined, mark, t
 from core.programs.rows import trained
-from core.programs.training import foreground, gone_on
+from core.programs.training import followed, foreground, gone_on
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.status import ENDED
 from core.shown import one_line, printable_json
@@ -39,7 +41,7 @@ LOST = ("interrupted", "failed", "out_of_memory")  # from which a restart goes o
 
 def add_parser(commands: Any) -> None:
     """``train`` and its options."""
-    parser = commands.add_parser("train", help=t("train a model here, with a progress bar"))
+    parser = commands.add_parser("train", help=t("train a model, with a progress bar"))
     add_settings(parser)
     add_fork(parser, mark("go on"))
     add_store(parser)
@@ -53,6 +55,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--name", default="", help=t("what the run is called"))
     add_priority(parser, mark("it trains at once; resumed later, it waits"))
+    add_on(parser)
     parser.add_argument(
         "--log-to",
         metavar="TRACKERS",
@@ -67,7 +70,8 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train in the foreground; prints the run's id last. Ctrl-C stops with a checkpoint.
+    """Train in the foreground, or follow a run on a cluster; prints the run's id last. Ctrl-C stops
+    it with a checkpoint.
 
     Under torchrun this process may be one of several that train the run together.
     """
@@ -83,12 +87,19 @@ def run(options: argparse.Namespace) -> int:
     except UnknownTrackerError as error:
         raise UsageError(joined([mark("log-to"), error.args[0]], ": ")) from error
     devices = _devices(options, place)
+    if options.resume and options.on is not None:
+        raise UsageError(
+            Message("on: --resume goes on here; `runs resume RUN --on CLUSTER` does so elsewhere")
+        )
     if options.resume:
         made, record = _resumed(store, options, devices)
     else:
         steps = getattr(options, "training.steps")
         fork = fork_of(store, options.fork, steps) if options.fork else None
         config = config_of(options, fork)
+        if place is None and (on := on_of(options)):
+            made, record = followed(store, config, options.name, fork, on=on, **priority)
+            return _told(options, made, record)
         key = launch()
         earlier = _begun_by(store, key, config)
         if earlier is not None:
@@ -102,6 +113,11 @@ def run(options: argparse.Namespace) -> int:
         else:
             about = {**priority, **({"launch": key} if key else {})}
             made, record = foreground(store, config, options.name, fork, begun=revive, **about)
+    return _told(options, made, record)
+
+
+def _told(options: argparse.Namespace, made: Run, record: Status) -> int:
+    """Say how it ended; the exit status."""
     if record.state != "finished":
         words = record.message or _last_alarm(made) or Message("at step {step}", step=record.step)
         label = Message(STATE_LABELS[record.state].word)

@@ -18,7 +18,7 @@ from typing import Any
 
 from core.files import read_json, write_json
 from core.grids import Grid, Plan
-from core.jobs import admission, forks, launcher
+from core.jobs import admission, elsewhere, forks, launcher
 from core.jobs.queue import run_queue
 from core.language import Message, reason, said
 from core.runs import Run, RunError, RunStore, read_only
@@ -33,11 +33,14 @@ class GridStartError(RunError):
         self.grid = grid
 
 
-def admitted(plan: Plan, read: bool = True) -> Plan:
+def admitted(plan: Plan, read: bool = True, on: str | None = None) -> Plan:
     """The plan of what there is memory for: cells that need more are impossible, and say so.
 
-    `read` as in :func:`core.jobs.admission.letters`.
+    `read` as in :func:`core.jobs.admission.letters`. Of the memory of a cluster, where the runs are
+    sent `on` one or by ADDNORM_CLUSTER, the cluster says itself what it has.
     """
+    if elsewhere.shown() if on is None else elsewhere.parsed(on):
+        return plan
     lacking = {}
     for cell in plan.runs:
         assert cell.config is not None
@@ -59,11 +62,13 @@ def admitted(plan: Plan, read: bool = True) -> Plan:
 def start(store: RunStore, grid: Grid, **meta: Any) -> str:
     """Queue every run of a grid for which there is memory; returns the grid's id.
 
-    `meta` is what each run's `meta.json` says besides, as its `priority`.
-    Raises RunError when nothing could be written, GridStartError when only a part could.
+    `meta` is what each run's `meta.json` says besides, as its `priority` and the cluster that it is
+    `on` (else ADDNORM_CLUSTER). Raises RunError when nothing could be written or no cluster
+    answers, GridStartError when only a part could.
     """
     read_only.refuse()
-    plan = admitted(grid.plan())
+    meta |= launcher.sent(meta.pop("on", None))
+    plan = admitted(grid.plan(), on=meta.get("on", elsewhere.LOCAL))
     if not plan.runs:
         raise RunError(
             Message(

@@ -1,11 +1,14 @@
-"""Starting and steering runs on this machine. Without torch: a detached worker does the work.
+"""Starting and steering runs, here or on a cluster. Without torch: a detached worker does the work.
 
 A queued run is a marker file, see :mod:`core.marker_queue`. The standby, a process with torch
 already imported, takes the oldest one when a slot is free; see :mod:`core.jobs.training_worker`.
+One that is sent to a cluster waits in the same queue, or in that of Slurm;
+see :mod:`core.jobs.elsewhere`.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -16,12 +19,12 @@ from core.config import Override, RunConfig, explain
 from core.config.fork_point import ForkPoint
 from core.config.overrides import parse
 from core.files import make_private
-from core.jobs import admission, environment
+from core.jobs import admission, elsewhere, environment, slurm
 from core.jobs.processes import STANDBY, ensure
 from core.jobs.queue import run_queue, turn
 from core.language import Message, reason
 from core.marker_queue import Where
-from core.runs import Run, RunError, RunStore, Status, read_only
+from core.runs import Run, RunError, RunStore, Status, lease, read_only
 from core.runs.status import NEEDS_WORKER, RESUMABLE, Command, State, receive
 from core.runs.trash import Deleted
 
@@ -45,10 +48,13 @@ def enqueue(
 ) -> Run:
     """Create a run and queue it; `paused` makes it pause after its first step.
 
-    A `fork` starts at the checkpoint of another run; see :mod:`core.jobs.forks`. Raises RunError
-    when the runs folder can't be written, or the machine has too little memory.
+    A `fork` starts at the checkpoint of another run; see :mod:`core.jobs.forks`. It trains `on` the
+    cluster that `meta` names, else where ADDNORM_CLUSTER says. Raises RunError when the runs folder
+    can't be written, the machine has too little memory, or no such cluster answers.
     """
-    _check_memory(config, fork)
+    meta |= sent(meta.pop("on", None))
+    if not meta.get("on"):
+        _check_memory(config, fork)
     run = add(store, config, name, paused, fork, **meta)
     revive(store)
     return run
@@ -62,7 +68,8 @@ def add(
     fork: ForkPoint | None = None,
     **meta: Any,
 ) -> Run:
-    """Queue one run of many as :func:`enqueue`; whoever queues them revives the standby once."""
+    """Queue one run of many as :func:`enqueue`; whoever queues them asks once where they are to
+    train (:func:`sent`) and revives the standby once."""
     run = store.create(config, name, fork, **meta)
     if paused:
         run.send("step")
@@ -70,17 +77,33 @@ def add(
     return run
 
 
-def control(store: RunStore, run: Run, command: Command, text: str = "") -> None:
+def sent(on: str | None = None) -> dict[str, str]:
+    """What `meta.json` says of where a run trains: `on`, as it is given or as ADDNORM_CLUSTER says;
+    nothing of this machine. Raises RunError where nothing can be sent there."""
+    address = elsewhere.wanted(on)
+    elsewhere.check(address)
+    return {"on": address} if address else {}
+
+
+def control(
+    store: RunStore, run: Run, command: Command, text: str = "", on: str | None = None
+) -> None:
     """Pause, resume, stop, step or switch a run. Raises RunError where its state does not allow it.
 
     `resume` and `step` also take up a run that ended early (`RESUMABLE`) from its last
     checkpoint. `switch` changes layers of a live run before its next step; `text` says which and
     how, as `model.overrides` does: ``5: residual=off``. A run of a later release obeys nothing.
+    What is taken up goes on where it trained before, or `on` another cluster, "local" for here.
     """
     read_only.refuse()
     run.check_release()
     run.check_ours()
     state = run.status
+    if on is not None and not (command in ("resume", "step") and state in RESUMABLE):
+        raise RunError(
+            Message("run {run} is {state}; only one that ended early goes on elsewhere",
+                    run=run.id, state=Message(state))
+        )  # fmt: skip
     if command == "switch":
         _switch(run, state, text)
     elif state == "queued":
@@ -99,7 +122,7 @@ def control(store: RunStore, run: Run, command: Command, text: str = "") -> None
     elif state in NEEDS_WORKER:
         run.send(command)
     elif command in ("resume", "step") and state in RESUMABLE:
-        _take_up(store, run, command)
+        _take_up(store, run, command, on)
     else:
         raise RunError(
             Message(
@@ -178,7 +201,14 @@ def revive(store: RunStore) -> None:
     if read_only.is_read_only():
         return
     make_private(store.root)
-    ensure(STANDBY, store.root)
+    elsewhere.revive(store)
+    if not (os.environ.get(elsewhere.VARIABLE) and _all_elsewhere(store)):
+        ensure(STANDBY, store.root)
+
+
+def _all_elsewhere(store: RunStore) -> bool:
+    """Whether nothing waits for this machine."""
+    return all(Run(store.root / id).on for id in run_queue(store).waiting())
 
 
 def _queue(store: RunStore, run: Run) -> None:
@@ -188,6 +218,11 @@ def _queue(store: RunStore, run: Run) -> None:
 
 def _mark(store: RunStore, run: Run) -> None:
     try:
+        if run.on == elsewhere.SLURM:
+            slurm.submit(store, run)
+            return
+        if run.on:
+            elsewhere.follow(store, run, run.on)
         run_queue(store).put(run.id, environment.written(), turn(store, run))
     except OSError as error:
         raise RunError(
@@ -201,6 +236,10 @@ def _unqueue(store: RunStore, run: Run) -> None:
         run.send("stop")  # a worker took it this very moment
         return
     try:
+        if run.on == elsewhere.SLURM:
+            slurm.cancel(store, run)
+        elif run.on:
+            elsewhere.forget(store, run.id, run.on)
         run_queue(store).forget(run.id)
         known = run.record  # the step is of its earlier life, where it was taken up again
         run.write_status(Status(state="stopped", step=known.step, steps=known.steps))
@@ -213,14 +252,19 @@ def _check_memory(config: RunConfig, fork: ForkPoint | None) -> None:
         raise RunError(sentence)
 
 
-def _take_up(store: RunStore, run: Run, command: Command) -> None:
+def _take_up(store: RunStore, run: Run, command: Command, on: str | None) -> None:
     steps = run.config.training.steps  # before anything is taken: it may be of a later release
-    _check_memory(run.config, run.fork)
+    address = sent(run.on if on is None else on).get("on", "")
+    if not address:
+        _check_memory(run.config, run.fork)
     lock = run.lock()
     if not lock.acquire():
         raise RunError(Message("run {run} is still ending; try again in a moment", run=run.id))
     try:
         receive(run.path / "control")  # commands meant for its last life
+        if address != run.on:
+            lease.end(run.path)  # whatever still trains it there gives up
+            run.update_meta(on=address)
         if command == "step":
             run.send("step")
         record = run.record

@@ -83,9 +83,11 @@ def places(store: RunStore) -> Mapping[str, Place]:
     by_id = {run.id: run for run in store.list()}
     began = [run for id, run in by_id.items() if id not in ids]  # who waits has measured nothing
     newest = began[-NEWEST:]
-    active = [run for run in began if run.status in AT_WORK]
+    active = [run for run in began if run.status in AT_WORK and not run.on]
     known = [
-        (device_of(run.config), found) for run in newest if (found := measured(run)) is not None
+        (device_of(run.config), found)
+        for run in newest
+        if not run.on and (found := measured(run)) is not None
     ]
     clocks: dict[DeviceKind, _Slots | None] = {
         kind: _Slots.of(
@@ -101,6 +103,9 @@ def places(store: RunStore) -> Mapping[str, Place]:
         kind = "cpu" if run is None else device_of(run.config)
         clock = clocks[kind]
         priority = 0 if run is None else rank_of(run).priority
+        if run is not None and run.on:  # nothing here tells how long a cluster takes
+            told[id] = Place(number, None, priority)
+            continue
         told[id] = Place(number, clock.next if clock else None, priority)
         if clock and run is not None and not clock.take(run):
             clocks[kind] = None

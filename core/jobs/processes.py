@@ -34,6 +34,7 @@ class Service:
 
     module: str
     name: str
+    words: tuple[str, ...] = ()  # that it is started with, besides the folder and its lock
 
     def lock(self, root: Path) -> Path:
         """Held by the one process, its pid inside."""
@@ -79,7 +80,7 @@ def ensure(service: Service, root: Path) -> None:
 
 def command(service: Service, root: Path, lock: Lock) -> list[str]:
     """How the process is started with a lock that is held for it."""
-    return [sys.executable, "-m", service.module, str(root), str(lock.descriptor)]
+    return [sys.executable, "-m", service.module, str(root), str(lock.descriptor), *service.words]
 
 
 def service_environment() -> dict[str, str]:

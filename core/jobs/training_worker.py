@@ -92,6 +92,8 @@ class Search:
         if not open_places:
             return None
         for id in self.queue.waiting():
+            if Run(self.store.root / id).on:
+                continue  # it is for another machine
             needed = self._needs.get(id)
             if needed is None or needed[0] in open_places:
                 claimed = self._claim(id, open_places)
@@ -239,7 +241,7 @@ def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
     """Train a claimed run; its slot is given back in one's turn to take the next."""
     from core.jobs.execute_run import FileControl, tidy, work
 
-    _log_to(claimed.run.path / "log.txt")
+    log_to(claimed.run.path / "log.txt")
     ending.control = FileControl(claimed.run, claimed.slot)
     ending.control.stopping = ending.wanted
     try:
@@ -264,11 +266,11 @@ def adopt_orphans(store: RunStore) -> None:
             continue
         old = abs(time.time() - record.changed) > ORPHAN_SECONDS  # the clock may be set back
         lost = record.state == "queued" and name not in marked and old
-        if lost and not is_at_work(folder):
+        if lost and not is_at_work(folder) and not Run(folder).on:
             queue.put(name, environment.written(), turn(store, Run(folder)))
 
 
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
     """From here on whatever is printed belongs there."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)

@@ -36,6 +36,8 @@ def row(run: Run, place: Place | None = None) -> RunRow:
         "loss": summary_of(run).loss,
         "queue": place.for_json() if place else None,  # type: ignore[typeddict-item]
         "message": record.message,
+        "on": run.on,
+        "host": record.host,
         "damaged": run.damaged,
     }
 

@@ -42,7 +42,8 @@ class QueuePlace(TypedDict):
 
 @with_config(EXACT)
 class RunRow(TypedDict):
-    """A run as lists show it. `loss` is the last training loss in nats per prediction."""
+    """A run as lists show it. `loss` is the last training loss in nats per prediction; `on` the
+    cluster that it is sent to and `host` the machine that trained it, both empty for this one."""
 
     id: str
     name: str
@@ -53,6 +54,8 @@ class RunRow(TypedDict):
     loss: float | None
     queue: QueuePlace | None
     message: str
+    on: str
+    host: str
     damaged: list[str]
 
 

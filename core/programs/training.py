@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.config.fork_point import ForkPoint
 from core.config.groups import NAMED
 from core.data import corpora
 from core.data.downloads import CorpusError
-from core.jobs import admission, forks
+from core.jobs import admission, forks, launcher
 from core.jobs.processes import worker_environment
 from core.jobs.queue import run_queue
 from core.jobs.slots import Slot
@@ -29,7 +30,7 @@ from core.programs.comparison import Comparison
 from core.programs.progress import Bar
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock
-from core.runs.status import RESUMABLE, receive
+from core.runs.status import ENDED, RESUMABLE, receive
 
 Where = str | Path | RunStore | None
 
@@ -42,6 +43,7 @@ def train(
     fork: str = "",
     runs_dir: Where = None,
     progress: bool = True,
+    on: str | None = None,
     **changes: Any,
 ) -> Run:
     """Train here and now, with a progress bar; returns the run once it has ended.
@@ -50,7 +52,8 @@ def train(
     defaults, but for `changes`: by the last part of their names (`depth=4`), or with the group
     before it where several have one (`model_depth=4`). A value brings what it needs, as the page's
     switches do. The run is kept in `runs_dir`, by default ADDNORM_RUNS or ./runs, where the
-    dashboard finds it too. Ctrl-C or the notebook's stop ends it with a checkpoint.
+    dashboard finds it too. It trains `on` a cluster, as `--on` says, where one is named here or by
+    ADDNORM_CLUSTER. Ctrl-C or the notebook's stop ends it with a checkpoint.
 
     Raises ValueError with a sentence that names the setting, before anything is trained; RunError
     where the run failed.
@@ -64,7 +67,11 @@ def train(
     config = grids.based_on(preset, named(changes), start)
     if start is not None:
         forks.admit(start, config)
-    run, record = foreground(store, config, name, start, bar=Bar if progress else None)
+    bar = Bar if progress else None
+    if address := launcher.sent(on).get("on"):
+        run, record = followed(store, config, name, start, on=address, bar=bar)
+    else:
+        run, record = foreground(store, config, name, start, bar=bar)
     if record.state in ("failed", "out_of_memory"):
         raise RunError(
             Message("run {run} is {state}: {why}", run=run.id, state=record.state,
@@ -137,11 +144,7 @@ def foreground(
     """
     if "torch" not in sys.modules:
         os.environ.update(worker_environment())  # which libgomp reads when torch is imported
-    try:
-        corpora.ensure(config)  # so that a wrong path leaves nothing behind
-    except CorpusError as error:
-        setting = next((field for field in NAMED if getattr(config.data, field)), "corpus")
-        raise RunError(Message("data.{setting}: {why}", setting=setting, why=error)) from error
+    _checked_corpus(config)
     from core.training.devices import choose_device
 
     kind: DeviceKind = "cuda" if choose_device(config).type == "cuda" else "cpu"
@@ -233,6 +236,55 @@ def _here(
     if record.state != state and last:  # which couldn't be written down
         record = last[-1]
     return run, record
+
+
+def followed(
+    store: RunStore,
+    config: RunConfig,
+    name: str = "",
+    fork: ForkPoint | None = None,
+    *,
+    on: str,
+    bar: type[Bar] | None = Bar,
+    **meta: Any,
+) -> tuple[Run, Status]:
+    """Send a run to the cluster `on` and follow it to its end, with a progress bar; SIGINT and
+    SIGTERM stop it with a checkpoint. Returns as :func:`foreground`. Raises RunError."""
+    _checked_corpus(config)
+    run = launcher.enqueue(store, config, name, fork=fork, on=on, **meta)
+    control = _Wish()
+    with _ending(control), bar(run) if bar else nullcontext() as shown:
+        told = False
+        while (record := run.record).state not in ENDED:
+            if control.stopping and not told:
+                told = True
+                with suppress(RunError):  # it has just ended
+                    launcher.control(store, run, "stop")
+            launcher.revive(store)
+            if shown is not None:
+                shown.show(record)
+            time.sleep(FOLLOW_SECONDS)
+        if shown is not None:
+            shown.show(record)
+    return run, record
+
+
+class _Wish:
+    """Whether a signal asked to stop."""
+
+    stopping = False
+
+
+FOLLOW_SECONDS = 0.5  # between two looks at a run that trains elsewhere
+
+
+def _checked_corpus(config: RunConfig) -> None:
+    """Raises RunError where the corpus can't be had, which names the setting."""
+    try:
+        corpora.ensure(config)  # so that a wrong path leaves nothing behind
+    except CorpusError as error:
+        setting = next((field for field in NAMED if getattr(config.data, field)), "corpus")
+        raise RunError(Message("data.{setting}: {why}", setting=setting, why=error)) from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from core.language import Message
+from core.runs import lease
 
 # A lock is a file of its own: no link is followed, and no FIFO is waited for.
 SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -26,12 +27,14 @@ class Lock:
     """An exclusive lock on a file, held until :meth:`release` or the end of the process.
 
     With `folder` the file's folder is locked too. A file can be removed or replaced while it is
-    locked, and then nobody finds its lock; the folder can't be without what it holds.
+    locked, and then nobody finds its lock; the folder can't be without what it holds. A folder that
+    another machine works in (:mod:`core.runs.lease`) is nobody's here, but for who follows that
+    work `elsewhere`.
     """
 
-    def __init__(self, path: Path, folder: bool = False) -> None:
+    def __init__(self, path: Path, folder: bool = False, elsewhere: bool = False) -> None:
         self.path = path
-        self._with_folder = folder
+        self._with_folder, self._elsewhere = folder, elsewhere
         self._fd: int | None = None
         self._folder: int | None = None
 
@@ -78,6 +81,9 @@ class Lock:
         if self.held:
             return True
         if self._with_folder and not self._take_folder():
+            return False
+        if self._with_folder and not self._elsewhere and lease.is_fresh(self.path.parent):
+            self.release()
             return False
         try:
             taken = self._take_file(wait)
@@ -189,5 +195,5 @@ def is_locked(path: str | Path) -> bool:
 
 def is_at_work(run: str | Path) -> bool:
     """Whether some process holds the lock of a run's directory: its file's, or, where that was
-    removed or replaced, the directory's own."""
-    return is_locked(f"{run}/lock") or is_locked(run)
+    removed or replaced, the directory's own; or another machine trains it."""
+    return is_locked(f"{run}/lock") or is_locked(run) or lease.is_fresh(run)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core import fitting
 from core.language import Message
 from core.memory import was_killed
+from core.runs import lease
 from core.runs.status import NEEDS_WORKER, Status, goes_on
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ def noticed(run: Run, status: Status) -> Status:
     """
     on = goes_on(run.resumes_at, status.step)
     gone = status.model_copy(update={"tokens_per_second": None, "seconds_left": None})
+    if there := lease.read(run.path):
+        # Of another machine this one's kernel knows nothing.
+        words = Message(
+            "nothing is heard any more of {host}, where it trained; resumed, it is looked for there"
+            " first, and else {goes_on}",
+            host=there.host or there.on,
+            goes_on=on,
+        )
+        return gone.model_copy(update={"state": "interrupted", "message": words})
     if status.oom_kills and was_killed(status.pid, status.oom_kills, status.changed):
         words = Message(
             "the kernel killed its process for want of memory; {shortage}; resumed, it {goes_on}",

@@ -143,12 +143,13 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """Whether a process holds the run's lock."""
+        """Whether a process holds the run's lock, or it trains on another machine."""
         return is_at_work(self.prefix.rstrip("/"))
 
-    def lock(self) -> Lock:
-        """The lock that a worker holds for its life."""
-        return Lock(self.path / "lock", folder=True)
+    def lock(self, elsewhere: bool = False) -> Lock:
+        """The lock that a worker holds for its life; nobody gets that of a run that trains on
+        another machine but who follows it there, `elsewhere`."""
+        return Lock(self.path / "lock", folder=True, elsewhere=elsewhere)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -167,6 +168,17 @@ class Run:
             changes["first_name"] = before.get("first_name", before["name"])
         self._check_schema("meta.json")
         write_json(self.path / "meta.json", schemas.marked("meta.json", {**before, **changes}))
+
+    @property
+    def on(self) -> str:
+        """The cluster that it is sent to, as its address says; "" for this machine."""
+        return str(small_files.fields(self.prefix, "meta.json").get("on", ""))
+
+    @property
+    def where(self) -> str:
+        """The machine that trains it or did so, or the cluster that it is sent to; "" where it is
+        this one's."""
+        return small_files.status(self.prefix).host or self.on
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ EVENTS: Cache[EventLog] = Cache(1000)
 SHAPES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "meta.json": {
         **{"name": str, "note": str, "tags": list, "colour": int, "twin_of": (str, type(None))},
-        **{"grid": str, "grid_name": str, "first_name": str, "priority": int},
+        **{"grid": str, "grid_name": str, "first_name": str, "priority": int, "on": str},
     },
     "corpus.json": {
         **{"corpus": str, "sha256": str, "length": int, "vocabulary": int, "unit": str},

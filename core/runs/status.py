@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,9 @@ ENDED: tuple[State, ...] = ("finished", "diverged", *RESUMABLE)
 # A checkpoint's part that only going on needs; older checkpoints are thinned to their weights.
 CHECKPOINT_STATE = ".state.safetensors"
 
+# The machine that trains, in the environment of a process that does so for another one.
+HOST = "ADDNORM_HOST"
+
 
 def goes_on(resumes_at: int | None, step: int) -> str:
     """Where a run at `step` goes on once it is resumed, for a sentence whose subject is the run.
@@ -84,6 +88,7 @@ class Status(BaseModel):
     message: Annotated[str, WrapValidator(_kept)] = ""
     device: str = ""
     ranks: int = 1  # processes that train it together
+    host: str = Field(default_factory=lambda: os.environ.get(HOST, ""))  # "" is this machine
     pid: int | None = None  # of the worker, for people who look; the lock is the truth
     # Processes that the kernel had killed for want of memory, by the file that counts them.
     oom_kills: dict[str, int] = Field(default_factory=dict)

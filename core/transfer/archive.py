@@ -29,7 +29,7 @@ from core.runs.store import RunStore
 from core.runs.trash import IMPORTED
 from core.runs.validate import KEPT, files_of, problems_of
 
-LEFT = re.compile(r"lock|log\.txt|control/.*|(.*/)?\.[^/]*")
+LEFT = re.compile(r"lock|elsewhere\.json|log\.txt|control/.*|(.*/)?\.[^/]*")
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
 # These may differ and the run be the same: names, tags, the ids of other runs and what is computed
 # from the rest.

@@ -16,10 +16,11 @@ from starlette.responses import Response
 
 from core.cache import Cache
 from core.jobs.grid_progress import at_work
-from core.language import mark, t
+from core.language import Message, mark, t
 from core.metrics.limits import POINTS, RUNS
 from core.runs import Run, RunError, RunStore, small_files
 from core.runs.status import Status
+from core.verdicts.labels import LIVE
 from dashboard.api.answers import (
     BadRequestError,
     as_json,
@@ -108,13 +109,20 @@ def _live_run(runs: RunStore, asked: _Asked) -> LiveRun | Gone:
             return {"state": "failed", "step": 0, "steps": 0, "message": t(DAMAGED)}
 
 
+def _where(run: Run, record: Status) -> str:
+    """Of a run that trains elsewhere: where."""
+    if record.state not in LIVE or not (where := run.where):
+        return ""
+    return Message("It trains on {host}.", host=where)
+
+
 def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:
     reply: LiveRun = {"state": record.state, "step": record.step, "steps": record.steps}
     optional = {
         "rate": rounded(record.tokens_per_second, 5),
         "left": rounded(record.seconds_left, 4),
         "place": t(queue.words(source.run.id)) if record.state == "queued" else "",
-        "message": t(record.message or source.missing),
+        "message": t(record.message or source.missing or _where(source.run, record)),
     }
     if asked.headline:
         found = {word: source.latest(metric) for word, metric in HEADLINE.items()}

@@ -81,6 +81,7 @@ def _row(
         "words": t(words),
         "place": t(queue.words(entry.id)) if found.state == "queued" else None,
         "full": t(found.words),
+        "where": t("on {host}", host=where) if (where := entry.run.where) else "",
         "bad": bad,
         "verdict": found.verdict.kind,
         "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],

@@ -59,6 +59,8 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
             "layers": len(origin.get("layers", ())),
             "heads": 0,
         }
+    elif where := run.where:
+        told["detail"] = " · ".join([told["detail"], t("on {host}", host=where)])
     if run.source:  # a pretrained model: no seed or batch of the lab's made it
         told |= {"detail": t("pretrained model"), "tokens_per_step": None}
     optimal = run.corpus.get("floor")

@@ -16,6 +16,7 @@ from core.config.words import format_value, words_of
 from core.data.corpora import check_corpus
 from core.data.downloads import CorpusError
 from core.grids import SEED, Grid, GridError, Plan
+from core.jobs import elsewhere
 from core.jobs import grids as jobs
 from core.language import t
 from core.memory import in_bytes
@@ -224,7 +225,9 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     parts = [
         f"<b>{t('{n:,} run', '{n:,} runs', n=number)}</b>",
         long,
-        t("{memory}, {n} at once", memory=in_bytes(cost.memory), n=cost.places),
+        t("trains on {host}", host=there)
+        if (there := elsewhere.shown())
+        else t("{memory}, {n} at once", memory=in_bytes(cost.memory), n=cost.places),
     ]
     notes = [
         t("{n} cell not possible: {why}", "{n} cells not possible: {why}", n=count, why=t(reason))

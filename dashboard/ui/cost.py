@@ -12,7 +12,7 @@ from core.durations import (
     step_seconds,
     step_work,
 )
-from core.jobs import machine
+from core.jobs import elsewhere, machine
 from core.jobs.admission import device_of, refused
 from core.jobs.slots import room_for
 from core.language import t
@@ -49,9 +49,12 @@ def size(config: RunConfig, vocab: int) -> str:
     """
     count, kind = estimate.parameters(config.model, vocab, config.image), device_of(config)
     need = in_bytes(estimate.needed_bytes(config, vocab, kind == "cuda"))
-    room = room_for(kind)
+    there = elsewhere.shown()
+    room = None if there else room_for(kind)
     text = t("{count:,} parameters · {need} to train", count=count, need=need)
-    if room and kind == "cuda":
+    if there:
+        text += t(" · trains on {host}", host=there)
+    elif room and kind == "cuda":
         text += t(", {free} free on the GPU", free=in_bytes(room.beside))
     elif room:
         text += t(", {free} free", free=in_bytes(room.beside))
@@ -75,7 +78,7 @@ def _unread(config: RunConfig) -> str:
 
 def lacking(config: RunConfig) -> str:
     """Why the machine has too little memory for a run, and what would fit; nothing where it has."""
-    return t(refused(config, read=False))
+    return "" if elsewhere.shown() else t(refused(config, read=False))
 
 
 def duration(config: RunConfig, vocab: int, measured: Measured | None, first: int = 0) -> str:

@@ -66,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs": {
         *("anatomy", "cache", "catalogue", "config", "data", "durations", "estimate", "evidence"),
         *("files", "fitting", "grids", "machine", "marker_queue", "memory", "metrics"),
-        *("models", "runs", "training"),
+        *("models", "runs", "training", "transfer"),
     },
     "bench": {
         *("config", "data", "jobs", "language", "machine", "models", "probes", "runs", "training"),

@@ -174,6 +174,7 @@ export interface Row extends Run {
   state: State
   words: string
   full: string
+  where?: string
   /** Of a run that waits: its place in the queue, and about when it starts. */
   place?: string | null
   bad: string

@@ -11,7 +11,9 @@ import { number } from "../../ui/format.js"
  * @param {import("../../types").Row} row
  */
 export function standing(row) {
-  const { state: was, words, full, bad } = row
+  const { state: was, words, bad } = row
+  const there = (/** @type {string} */ full) => [full, row.where].filter(Boolean).join(t(", "))
+  const full = there(row.full)
   const ended = ([last, best]) => [bad === "diverged" ? null : last, best] // its last loss is no number
   const known = { state: was, words, full, bad, place: row.place, validation: ended(row.validation), training: ended(row.training),
     step: row.step ?? 0, steps: row.steps ?? 0 }
@@ -24,7 +26,7 @@ export function standing(row) {
     (Number.isFinite(now) ? [now, best === null ? now : Math.min(best, now)] : [last, best])
   return { ...known, state, step: live.step, steps: live.steps || known.steps, words: state === row.state && state === "queued" ? row.words : STATES[state] + (ENDED.has(state) ? "" : part),
     place: state === "queued" ? live.place : null,
-    full: t("{state}, step {step} of {steps}", { state: STATES[state], step: live.step, steps: live.steps }), bad: BAD.has(state) ? state : row.bad,
+    full: there(t("{state}, step {step} of {steps}", { state: STATES[state], step: live.step, steps: live.steps })), bad: BAD.has(state) ? state : row.bad,
     validation: newer(live.validation, row.validation), training: newer(live.loss, row.training) }
 }
 
