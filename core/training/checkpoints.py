@@ -84,7 +84,10 @@ def tensors_of(
         state["random.cuda"] = torch.cuda.get_rng_state()
     for index, values in optimizer.state_dict()["state"].items():
         for key, value in values.items():
-            state[f"optimizer.{index}.{key}"] = whole(value)
+            # In a cohort the parameters share one count of steps, which safetensors refuses.
+            state[f"optimizer.{index}.{key}"] = (
+                whole(value) if value.ndim else value.detach().clone()
+            )
     return weights, state
 
 

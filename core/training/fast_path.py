@@ -108,6 +108,11 @@ class FastPath(Hook):
         """Whether steps are compiled now."""
         return self._chosen is not None
 
+    def stay_eager(self) -> None:
+        """Compile nothing from now on: others share its steps."""
+        self._may = False
+        self._planned.clear()
+
     def about(self) -> dict[str, str | int]:
         """What computes the steps of this start, for the run's provenance."""
         cuda = self._device.type == "cuda"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -15,9 +16,18 @@ FINAL_SHARE = 0.1  # of the peak, where the cosine ends (nanoGPT's min_lr)
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
     """AdamW (arXiv 1711.05101), fused; matrices and embeddings decay, biases and gains do not."""
     parameters = [p for p in model.parameters() if p.requires_grad]
+    return adamw(
+        [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2], config
+    )
+
+
+def adamw(
+    decaying: Sequence[nn.Parameter], others: Sequence[nn.Parameter], config: OptimizerConfig
+) -> torch.optim.AdamW:
+    """AdamW of parameters that decay and of those that don't; a list may be empty."""
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [*decaying], "weight_decay": config.weight_decay},
+        {"params": [*others], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
         [g for g in groups if g["params"]],

@@ -29,15 +29,25 @@ class Pauses:
 
     def until_told(self) -> Mode:
         """Until a command says to go on and a slot is free, or a command says to stop."""
+        self.begin()
+        while not self.over():
+            self._control.wait()
+        return self._steering.mode
+
+    def begin(self) -> None:
+        """Stand still from now on."""
         self._leave()
         self._report.become("paused", step=self._state.step)
-        while (mode := self._steering.poll()) is not Mode.STOPPING:
-            if not mode.waits and self._control.enter():
-                self._report.become("running")
-                break
-            self._control.wait()
+
+    def over(self) -> bool:
+        """Whether a command has come that ends the pause, and a slot is free to go on in."""
+        mode = self._steering.poll()
+        if mode is not Mode.STOPPING:
+            if mode.waits or not self._control.enter():
+                return False
+            self._report.become("running")
         self._state.stopwatch.start()
-        return mode
+        return True
 
     def until_room(self) -> None:
         """The disk is full: what is to be written waits in memory, and the run until there is room.

@@ -41,6 +41,7 @@ class Step:
         self._norms = self._gradient_norms(model)
         self.batch: Callable[[int], Batch] = task.batch
         self.loss: LossOf = lambda model, inputs, targets: task.loss(model(inputs), targets)
+        self._rate = config.optimizer.learning_rate
 
     def rewired(self, model: nn.Module) -> None:
         """Another network is trained from now on."""
@@ -49,12 +50,28 @@ class Step:
     def take(self, state: TrainingState) -> None:
         """The step `state.step`, which is one more afterwards."""
         started = time.perf_counter()
-        config = self._config
-        rate = learning_rate(config.optimizer, state.step, config.training.steps)
+        batch = self.begin(state)
+        self.measured(state, batch, self._backward(state.model, batch), started)
+        started = time.perf_counter()
+        for hook in self._hooks:
+            hook.on_backward(state)
+        state.optimizer.step()
+        for hook in self._hooks:
+            hook.on_update(state)
+        state.optimizer.zero_grad(set_to_none=True)
+        self.ended(state, started)
+
+    def begin(self, state: TrainingState) -> Batch:
+        """The batch of the step `state.step`, whose learning rate the optimizer has then."""
+        self._rate = learning_rate(self._config.optimizer, state.step, self._config.training.steps)
         for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        batch = self.batch(state.step)
-        measured, columns = [self._backward(state.model, batch)[None]], {"loss/train": 0}
+            group["lr"] = self._rate
+        return self.batch(state.step)
+
+    def measured(self, state: TrainingState, batch: Batch, loss: Tensor, started: float) -> None:
+        """The row of the step, now that the network has its gradients of this loss, () float64."""
+        config = self._config
+        measured, columns = [loss[None]], {"loss/train": 0}
         if self._norms is not None:
             norms = self._norms.measure()
             if config.optimizer.clip > 0:
@@ -67,18 +84,14 @@ class Step:
             "step": state.step,
             "seconds": state.stopwatch.seconds,
             "loss/unigram": self._task.baseline(batch.targets),
-            "learning_rate": rate,
+            "learning_rate": self._rate,
         }
         self._log.add(row, torch.cat(measured), columns, time.perf_counter() - started)
         for hook in self._hooks:
             hook.on_measured(state)
-        started = time.perf_counter()
-        for hook in self._hooks:
-            hook.on_backward(state)
-        state.optimizer.step()
-        for hook in self._hooks:
-            hook.on_update(state)
-        state.optimizer.zero_grad(set_to_none=True)
+
+    def ended(self, state: TrainingState, started: float) -> None:
+        """Count the step, whose update began then."""
         state.step += 1
         self._log.took(time.perf_counter() - started)
 

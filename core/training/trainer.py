@@ -11,6 +11,7 @@ what steers it in `control.py`, and where it stands still in `pauses.py`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from core.config.units import unit
 from core.language import Message, joined
@@ -68,7 +69,7 @@ class Trainer:
             run, self.task, self.disk, self.flush, team.rewire, self._rewired
         )
         self._checkpoints = hooks.KeepCheckpoints(run, self.disk, self.flush, team.checkpoint)
-        self._fast = FastPath(
+        self.fast = FastPath(
             run,
             self.task,
             self.device,
@@ -78,12 +79,12 @@ class Trainer:
             self.state.step,
             team.size,
         )
-        run.add_event("machine", self.state.step, **self._fast.about())
+        run.add_event("machine", self.state.step, **self.fast.about())
         self._send = hooks.Send(run, self.disk, self.log, self._report)
-        self._hooks: list[hooks.Hook] = [
+        self.hooks: list[hooks.Hook] = [
             hooks.Divergence(),
             self._rewire,
-            self._fast,
+            self.fast,
             hooks.Evaluate(run, self.task, self.log, self.device, self.flush),
             *self._probes(),
             self._checkpoints,
@@ -93,23 +94,38 @@ class Trainer:
             *team.hooks(),
         ]
         model = self.state.model
-        self._step = team.step(self.config, self.task, self.device, self.log, self._hooks, model)
-        self._step.batch, self._step.loss = self._fast.batch, self._fast.loss
+        self.step = team.step(self.config, self.task, self.device, self.log, self.hooks, model)
+        self.step.batch, self.step.loss = self.fast.batch, self.fast.loss
         self._steering = Steering(
             control, lambda text: self._rewire.plan(self.state.step, text), preparing.pending
         )
-        self._pauses = Pauses(self.state, control, self._steering, self._report, self.disk)
+        self.pauses = Pauses(self.state, control, self._steering, self._report, self.disk)
         model.train()
-        self.disk.when_full = self._pauses.until_room
+        self.disk.when_full = self.pauses.until_room
 
     def train(self) -> State:
         """Returns finished, stopped or diverged; raises what went wrong otherwise."""
+        self.begin()
+        ended = self.attempt(self._loop)
+        assert ended is not None, "the loop runs to an end"
+        return ended
+
+    def begin(self) -> None:
+        """Say that it trains."""
         self._report.become("running", step=self.state.step)
+
+    def attempt(self, part: Callable[[], State | None]) -> State | None:
+        """Do a part of the training, and end the run in the state that it returns, if any.
+
+        Raises what went wrong; the run's files are then closed.
+        """
+        ended: State | None = "failed"
         try:
-            ended = self._loop()
-            self._send.end(ended)
-            self.disk.now(self.log.close)
-            self._report.become(ended, step=self.state.step)
+            ended = part()
+            if ended is not None:
+                self._send.end(ended)
+                self.disk.now(self.log.close)
+                self._report.become(ended, step=self.state.step)
         except NoRoomError:
             self._close()
             ended = "stopped"
@@ -119,11 +135,13 @@ class Trainer:
                 Message("it was stopped while the disk was full; {again}", again=AGAIN),
             )
         except BaseException:
-            self._send.end("failed")
+            ended = "failed"
+            self._send.end(ended)
             self._close()
             raise
         finally:
-            self._fast.end()
+            if ended is not None:
+                self.fast.end()
         return ended
 
     def _close(self) -> None:
@@ -131,35 +149,51 @@ class Trainer:
             self.log.close()
 
     def _loop(self) -> State:
-        state, steps = self.state, self.config.training.steps
-        while state.diverged_at is None:
-            mode = self._steering.poll()
-            if mode.waits and state.step < steps:
-                mode = self._pause()
-            if mode is Mode.STOPPING:
-                self.flush()
-                self._checkpoints.write(state)
-                return "stopped"
-            self.begin_step()
-            if state.step == steps:
-                self.flush()
-                return self._finish()
+        while (ended := self.before_step()) is None:
             self.advance()
-        return "diverged"
+        return ended
+
+    def before_step(self, pause: Callable[[], Mode] | None = None) -> State | None:
+        """Obey what was commanded, and do what comes before a step.
+
+        The state in which the run has ended; None where its next step is to be taken, or where
+        `pause`, which is called instead of standing still, returned a mode that waits.
+        """
+        state, steps = self.state, self.config.training.steps
+        if state.diverged_at is not None:
+            return "diverged"
+        mode = self._steering.poll()
+        if mode.waits and state.step < steps:
+            mode = self._pause(pause or self.pauses.until_told)
+            if mode.waits or state.diverged_at is not None:
+                return None if state.diverged_at is None else "diverged"
+        if mode is Mode.STOPPING:
+            self.flush()
+            self._checkpoints.write(state)
+            return "stopped"
+        self.begin_step()
+        if state.step == steps:
+            self.flush()
+            return self._finish()
+        return None
 
     def begin_step(self) -> None:
         """What comes before a step: a switch of layers, an evaluation, the way it is computed."""
-        for hook in self._hooks:
+        for hook in self.hooks:
             hook.on_step_start(self.state)
 
     def advance(self) -> None:
         """One step, and a flush where it is time for one."""
-        self._step.take(self.state)
+        self.step.take(self.state)
+        self.after_step()
+
+    def after_step(self) -> None:
+        """What comes after a step that was taken."""
         self._steering.stepped()
         self.disk.check()
         if self.log.due:
             self._flush()
-        for hook in self._hooks:
+        for hook in self.hooks:
             if self.state.diverged_at is None:
                 hook.on_step_end(self.state)
 
@@ -171,24 +205,24 @@ class Trainer:
     def _flush(self) -> None:
         """Have what was measured written. Synchronises with the device, once."""
         rows = self.log.flush(self.config.tokens_per_step)
-        for hook in self._hooks:
+        for hook in self.hooks:
             hook.on_flush(self.state, rows)
 
     def _finish(self) -> State:
         if self.state.diverged_at is not None:
             return "diverged"
-        for hook in self._hooks:
+        for hook in self.hooks:
             hook.on_finish(self.state)
         return "finished"
 
-    def _pause(self) -> Mode:
+    def _pause(self, stand: Callable[[], Mode]) -> Mode:
         """What was measured is on the disk, then it stands still until it is told to go on."""
         self.flush()
         if self.state.diverged_at is not None:
             return self._steering.mode  # nothing is left to pause
         if self._steering.mode is Mode.PAUSED:
             self._checkpoints.write(self.state)
-        return self._pauses.until_told()
+        return stand()
 
     def _probes(self) -> list[hooks.Hook]:
         if self.config.probes.every == 0:
@@ -201,8 +235,8 @@ class Trainer:
 
     def _rewired(self) -> None:
         self.log.renew()
-        self._step.rewired(self.state.model)
-        for hook in self._hooks:
+        self.step.rewired(self.state.model)
+        for hook in self.hooks:
             hook.on_rewired(self.state)
 
     def _tell_start(self, damaged: list[str], threads: int) -> None:
