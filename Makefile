@@ -48,7 +48,7 @@ inputs: .venv/tests
 	INPUTS=$(or $(INPUTS),10) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/inputs
 
 bench: .venv/tests chromium
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # Kills, damages, fills and stalls what it can, and counts what was lost; a quarter of an hour.
 faults: .venv/tests

@@ -67,7 +67,7 @@ class FastPath(Hook):
         self._run, self._task, self._device, self._disk = run, task, device, disk
         self._threads, self._say = threads, say
         self._training, self._step = run.config.training, step
-        # On a processor a batch takes a thousandth of a step, and a thread would take it from there.
+        # On a processor a batch takes a thousandth of a step; a thread would win nothing.
         self._ahead = Ahead(task.batch, pinned=True) if device.type == "cuda" else None
         self.batch: Callable[[int], Batch] = self._ahead or task.batch
         self._chosen: Chosen | None = None  # None: eager
