@@ -48,6 +48,7 @@ PROFILES = {
     mark("residual RMS"): "activation/rms/resid_post",
     mark("attention entropy"): "attention/entropy",
     mark("effective rank"): "activation/effective_rank/resid_post",
+    mark("share of dead units"): "activation/dead/mlp.post",
 }
 
 

@@ -48,52 +48,69 @@ class Instruments(Hook):
     def on_backward(self, state: TrainingState) -> None:
         probes = self._config.probes
         for cadence, every, measure in (
-            ("noise", probes.noise_every, self._noise),
-            ("hessian", probes.hessian_every, self._hessian),
+            ("noise", probes.noise_every, gradient_noise),
+            ("hessian", probes.hessian_every, hessian),
         ):
             if not self._budget.due(state.step, every):
                 continue
+            told = self._task, self._config, self._device, state.step
             with self._budget.measuring(), still(state.model):
-                found = in_one_copy(measure(state))
+                found = in_one_copy(measure(state.model, *told))
             self._log.one(cadence, state.step, state.stopwatch.seconds, found)
             if note := self._budget.measured(state):
                 self._log.event(note)
 
-    def _noise(self, state: TrainingState) -> dict[str, Tensor]:
-        batches = [self._task.batch(self._beyond(state.step) + i) for i in range(BATCHES)]
-        size = len(batches[0].inputs)
-        parts = math.gcd(size, BATCHES)
-        parameters = [p for p in state.model.parameters() if p.requires_grad]
 
-        def gradients() -> Iterator[tuple[Tensor, ...]]:
-            for batch in batches:
-                for part in batch.parts(parts):
-                    loss = self._loss(state.model, part)
-                    yield torch.autograd.grad(loss, parameters, materialize_grads=True)
+def gradient_noise(
+    model: nn.Module, task: Task, config: RunConfig, device: torch.device, step: int
+) -> dict[str, Tensor]:
+    """:func:`core.probes.noise.noise_scale` of a network in evaluation mode, on four batches that
+    no step of the training reads, in up to four parts each."""
+    batches = [task.batch(BEYOND + BATCHES * step + i) for i in range(BATCHES)]
+    size = len(batches[0].inputs)
+    parts = math.gcd(size, BATCHES)
+    parameters = [p for p in model.parameters() if p.requires_grad]
 
-        return noise_scale(gradients(), size // parts)
+    def gradients() -> Iterator[tuple[Tensor, ...]]:
+        for batch in batches:
+            for part in batch.parts(parts):
+                loss = _loss(model, part, task, config, device)
+                yield torch.autograd.grad(loss, parameters, materialize_grads=True)
 
-    def _beyond(self, step: int) -> int:
-        return BEYOND + BATCHES * step
+    return noise_scale(gradients(), size // parts)
 
-    def _hessian(self, state: TrainingState) -> dict[str, Tensor]:
-        batch = self._task.batch(state.step)
-        part = Batch(batch.inputs[:EXAMPLES], batch.targets[:EXAMPLES])
-        parameters = [p for p in state.model.parameters() if p.requires_grad]
-        random = torch.Generator().manual_seed(self._config.training.seed)
-        many = sum(p.numel() for p in parameters)
-        start = torch.randn(many, generator=random).to(self._device)
-        # The path that shows attention's pattern can be differentiated twice, the fused one can't.
-        loss = self._loss(state.model, part, shown=True)
-        value = largest_eigenvalue(product(loss, parameters), start)
-        rate = learning_rate(self._config.optimizer, state.step, self._config.training.steps)
-        return {"hessian/largest": value, "hessian/stable": value.new_tensor(2 / rate)}
 
-    def _loss(self, model: nn.Module, part: Batch, shown: bool = False) -> Tensor:
-        inputs, targets = (to_device(one, self._device) for one in (part.inputs, part.targets))
-        with torch.enable_grad(), precision(self._config.training.precision, self._device):
-            logits = model(inputs, _seen) if shown else model(inputs)
-            return self._task.loss(logits, targets)
+def hessian(
+    model: nn.Module, task: Task, config: RunConfig, device: torch.device, step: int
+) -> dict[str, Tensor]:
+    """`hessian/largest` of the loss of up to 16 examples of the step's batch, of a network in
+    evaluation mode, and `hessian/stable`, 2 over the learning rate (Cohen et al. 2021,
+    arXiv 2103.00065): above it plain gradient descent leaves the valley."""
+    batch = task.batch(step)
+    part = Batch(batch.inputs[:EXAMPLES], batch.targets[:EXAMPLES])
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    random = torch.Generator().manual_seed(config.training.seed)
+    many = sum(p.numel() for p in parameters)
+    start = torch.randn(many, generator=random).to(device)
+    # The path that shows attention's pattern can be differentiated twice, the fused one can't.
+    loss = _loss(model, part, task, config, device, shown=True)
+    value = largest_eigenvalue(product(loss, parameters), start)
+    rate = learning_rate(config.optimizer, step, config.training.steps)
+    return {"hessian/largest": value, "hessian/stable": value.new_tensor(2 / rate)}
+
+
+def _loss(
+    model: nn.Module,
+    part: Batch,
+    task: Task,
+    config: RunConfig,
+    device: torch.device,
+    shown: bool = False,
+) -> Tensor:
+    inputs, targets = (to_device(one, device) for one in (part.inputs, part.targets))
+    with torch.enable_grad(), precision(config.training.precision, device):
+        logits = model(inputs, _seen) if shown else model(inputs)
+        return task.loss(logits, targets)
 
 
 def _seen(name: str, tensor: Tensor) -> Tensor:

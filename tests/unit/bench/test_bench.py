@@ -62,6 +62,9 @@ def test_each_instrument_is_measured_and_the_network_stays_as_it_was(store: RunS
     before = {n: p.detach().clone() for n, p in trained.state.model.named_parameters()}
     found = bounds.instruments(trained)
     assert {"gradient norms", "trace", "update ratios", "attention maps"} <= set(found)
+    assert found["gradient noise scale"].every == 100  # off here: what it would cost
+    on = bounds.instruments(loops.trainer(store, small(probes__hessian_every=7), 1))
+    assert on["largest Hessian eigenvalue"].every == 7
     assert any(name.startswith("activations") for name in found)
     assert all(one.seconds > 0 for one in found.values())
     assert found["gradient norms"].every == 1

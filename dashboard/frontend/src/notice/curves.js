@@ -61,6 +61,8 @@ function theoryOf(metric, levels) {
   if (metric === "learning_rate") return t("It rises while the warm-up lasts, then stays or falls as the schedule says. A deep post-LN network may need the warm-up.")
   if (metric === "tokens_per_second") return t("The speed of this machine: it says nothing of what is learned, and falls when several runs share the cores.")
   if (metric.startsWith("accuracy/")) return t("How often the likeliest class is the right one; chance is one divided by the number of classes.")
+  if (metric === "gradient_noise/scale") return t("Up to about this batch size, twice the batch allows almost twice the step; far above it a larger batch brings little. Single measurements scatter, and there is none where the noise hides the gradient.")
+  if (metric.startsWith("hessian/")) return t("How sharply the loss bends in its sharpest direction. Plain gradient descent is stable while this is below 2 / learning rate; for AdamW, which scales each direction, that is only a yardstick.")
   return ""
 }
 
