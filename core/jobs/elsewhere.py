@@ -8,6 +8,7 @@ so that no worker of this machine takes it. What a cluster needs of the runs fol
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -18,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.files import make_private, write_atomically
+from core.files import NEW, make_private, write_atomically
 from core.jobs.processes import Service, ensure
 from core.language import Message, mark
 from core.runs import Run, RunError, RunStore
@@ -163,7 +164,11 @@ def nonce(store: RunStore, address: str) -> Path:
     path = folder(store.root, address) / "seen"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, secrets.token_hex(16))
+        made = path.with_name(f"{NEW}{secrets.token_hex(6)}")
+        made.write_text(secrets.token_hex(16))
+        with contextlib.suppress(FileExistsError):  # one file, whoever else makes it meanwhile
+            os.link(made, path)
+        made.unlink()
     return path
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 GROWING = re.compile(r".*\.(arrow|jsonl|txt)")  # what is only added to, as long as it stays itself
 APART = re.compile(r"(lock|reserve|elsewhere\.json|control(/.*)?|(.*/)?\.[^/]*)")  # never fetched
+FOLDERS = ("metrics", "snapshots", "checkpoints", "control")  # of a run's directory
 BUDGET = 16 * 2**20  # bytes in one answer
 TAIL = 4096  # bytes by which a file that has grown is known to be the same still
 SMALL = 2**20  # bytes of a state
@@ -63,7 +64,8 @@ class Trainer:
     def keep(self, name: str) -> None:
         """Train in a copy: in an empty folder of this node, which is filled by `put`."""
         self._folder = os.path.join(tempfile.mkdtemp(prefix="addnorm-"), name)
-        os.makedirs(os.path.join(self._folder, "control"))
+        for one in FOLDERS:
+            os.makedirs(os.path.join(self._folder, one))
         self._copy = Copy(self._folder)
 
     def put(self, path: str, data: bytes, at: int = 0) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,10 @@ def test_a_piece_that_continues_nothing_is_refused(store: RunStore) -> None:
     run = store.create(small())
     with pytest.raises(fetched.MissingPieceError):
         fetched.take(run, [("events.jsonl", 100, 110, b"x" * 10)], [])
+
+
+def test_many_at_once_make_one_file_to_be_known_by(store: RunStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: elsewhere.nonce(store, "auto").read_text(), range(64)))
+    assert len(set(told)) == 1
+    assert len(told[0]) == 32
