@@ -22,7 +22,13 @@ from typing import Any, NamedTuple
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError
+from ray.exceptions import (
+    ActorUnavailableError,
+    GetTimeoutError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from core.config import RunConfig
 from core.config.fork_point import ForkPoint
@@ -257,6 +263,7 @@ __all__ = [
     "Program",
     "RayActorError",
     "RayError",
+    "RayTaskError",
     "program",
     "ray",
 ]

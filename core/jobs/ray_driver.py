@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
 
 from core.jobs import elsewhere, environment
 from core.jobs.changes import Changes
-from core.jobs.processes import Service
+from core.jobs.processes import Service, command
 from core.jobs.queue import run_queue
 from core.jobs.ray import Cluster
 from core.jobs.ray_following import Following
@@ -118,6 +119,8 @@ def main() -> None:
     while store.root.is_dir() and not lock.lost:
         with contextlib.suppress(OSError):
             driver.tick()
+        if driver.broken:
+            time.sleep(AGAIN_SECONDS)
         if driver.broken or newest_source() != born:
             _again(service, store, lock)
         if driver.at_work or elsewhere.followed(store, address):
@@ -160,10 +163,6 @@ def _tell_waiting(store: RunStore, address: str, error: RunError) -> None:
 
 def _again(service: Service, store: RunStore, lock: Lock) -> None:
     """Begin anew in this process: connected again, or with the program as it is now."""
-    import os
-
-    from core.jobs.processes import command
-
     logging.info("begins anew, with %d threads", threading.active_count())
     os.set_inheritable(lock.descriptor, True)
     os.execv(sys.executable, command(service, store.root, lock))

@@ -26,6 +26,7 @@ from core.jobs.ray import (
     GetTimeoutError,
     RayActorError,
     RayError,
+    RayTaskError,
     program,
     ray,
 )
@@ -33,7 +34,7 @@ from core.language import Message
 from core.marker_queue import MarkerQueue
 from core.runs import Run, RunError, RunStore, Status, lease
 from core.runs.locks import Lock
-from core.runs.status import NEEDS_WORKER, goes_on, receive
+from core.runs.status import NEEDS_WORKER, Order, goes_on, receive
 
 LOOK_SECONDS = 1.0  # between two looks at a run; a flush of its metrics takes as long
 CALL_SECONDS = 30.0  # that an answer may take
@@ -56,12 +57,21 @@ class Following(threading.Thread):
         self._lock, self._wanted = lock, dict(wanted)
         self.placing, self.broken = True, False
         self._host = ""
+        self._orders: list[Order] = []  # commands that have to reach its copy
 
     def run(self) -> None:
         """Until the run has ended. `broken` where the cluster can't be spoken to any more."""
         ended = False
         try:
             ended = self._followed()
+        except RayTaskError as error:  # what the node could not do, as on a full disk
+            logging.warning("run %s: %s", self.at.id, error)
+            with contextlib.suppress(OSError, RunError):
+                self._write("failed", Message("{host} can't train it: {why}",
+                            host=self._host, why=str(error).strip().splitlines()[-1]))  # fmt: skip
+            if actor := self.cluster.found(self.at.id):
+                self.cluster.kill(actor)
+            ended = True
         except (RayError, ConnectionError, TimeoutError, RuntimeError) as error:
             logging.warning("run %s: the cluster is out of reach: %s", self.at.id, error)
             self.broken = True
@@ -223,14 +233,17 @@ class Following(threading.Thread):
                 raise LostError from error
 
     def _bring_commands(self, actor: Any) -> None:
-        for order in receive(self.at.path / "control"):
-            name = f"{time.time_ns():020d}-{order.command}"
-            self._call(actor.send, name, order.text)
+        self._orders += receive(self.at.path / "control")
+        while self._orders:  # one that a lost node did not get is for the next
+            order = self._orders[0]
+            self._call(actor.send, f"{time.time_ns():020d}-{order.command}", order.text)
+            self._orders.pop(0)
 
     def _taken_back(self) -> bool:
         """Whether it is to stop before it has a place; other commands wait until it has one."""
         control = MarkerQueue(self.at.path / "control", "-")
-        if "stop" not in control.waiting():
+        known = [order.command for order in self._orders]
+        if "stop" not in (*known, *control.waiting()):
             return False
         control.take_all()
         self._write("stopped", "")

@@ -178,7 +178,8 @@ class Run:
     def where(self) -> str:
         """The machine that trains it or did so, or the cluster that it is sent to; "" where it is
         this one's."""
-        return small_files.status(self.prefix).host or self.on
+        on = self.on
+        return on and (small_files.status(self.prefix).host or on)
 
     @property
     def name(self) -> str:
