@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         os.environ.update(worker_environment())  # as where runs are trained
     numbers = _numbers(options.at_once)
     config = config_of(options, **{"data.corpus": "python-reference", "data.path": None})
+    if config.training.devices > 1:
+        raise UsageError(Message("training.devices: bench measures one process; accepted: 1"))
     if config.model.family != "transformer":
         raise UsageError(
             Message("model.family: bench measures the language model; accepted: transformer")

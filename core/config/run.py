@@ -62,7 +62,8 @@ class RunConfig(Group):
                 raise refusal(
                     Message("{field}: {sentence}", field=f"{group}.{field}", sentence=sentence)
                 )
-        for field, sentence in _of_the_batch(self.model, self.training):
+        alone = _of_one_device(self.training, self.probes)
+        for field, sentence in (*_of_the_batch(self.model, self.training), *alone):
             raise refusal(Message("{field}: {sentence}", field=field, sentence=sentence))
         for name in ("noise_every", "hessian_every"):
             every = getattr(self.probes, name)
@@ -205,6 +206,21 @@ def _of_the_batch(model: ModelConfig, training: TrainingConfig) -> Iterator[tupl
                 accepted=", ".join(map(str, divisors(size // devices))),
             ),
         )
+
+
+def _of_one_device(training: TrainingConfig, probes: ProbesConfig) -> Iterator[tuple[str, str]]:
+    """What only a device that has the whole network can measure."""
+    if training.devices == 1 or training.sharding != "fsdp":
+        return
+    for field in ("noise_every", "hessian_every"):
+        if getattr(probes, field):
+            yield (
+                f"probes.{field}",
+                Message(
+                    "it takes gradients of a network that one device has as a whole; accepted with"
+                    " training.sharding fsdp: 0"
+                ),
+            )
 
 
 def divisors(number: int) -> list[int]:

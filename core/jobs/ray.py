@@ -138,7 +138,7 @@ class Cluster:
         need = admission.needed(config, kind, fork)
         if kind == "cpu":
             each = 1 if threads == "auto" else threads
-            return Needs(each * many, need * many, 0.0)
+            return Needs(each * many, need, 0.0)
         if many > 1:
             return Needs(many, 0, float(many))
         whole = self._gpu_bytes()

@@ -39,7 +39,7 @@ def script(run: Run) -> str:
     kind: DeviceKind = "cuda" if cuda else "cpu"
     many = config.training.devices
     threads = many * (1 if config.training.threads == "auto" else config.training.threads)
-    need = 0 if cuda else many * admission.needed(config, kind, run.fork)
+    need = 0 if cuda else admission.needed(config, kind, run.fork)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.name)[:40] or "run"
     lines = [
         "#!/bin/bash",

@@ -41,12 +41,15 @@ INTERFACE = "GLOO_SOCKET_IFNAME"  # over which gloo talks
 DIE_WITH_PARENT = 1  # Linux's PR_SET_PDEATHSIG
 
 
-def over(config: RunConfig, devices: int) -> RunConfig:
-    """The settings with another number of devices. Raises RunError where they can't have it."""
-    if devices == config.training.devices:
-        return config
+def over(config: RunConfig, devices: int, sharding: str = "") -> RunConfig:
+    """The settings with another number of devices, and another sharding where one is named.
+
+    Raises RunError where they can't have it.
+    """
+    changed = {"training.devices": devices, "training.sharding": sharding}
+    changed = {name: value for name, value in changed.items() if value}
     try:
-        return RunConfig.from_flat({**config.flat(), "training.devices": devices}, config.name)
+        return RunConfig.from_flat({**config.flat(), **changed}, config.name)
     except ValidationError as error:
         raise RunError(explain(error)) from error
 
@@ -116,7 +119,10 @@ def _how(run: Run, config: RunConfig) -> How:
     kind = choose_device(config).type
     vocab = admission.letters(config, fork=run.fork) or 1
     settled = admission.placed(config, "cuda" if kind == "cuda" else "cpu", vocab)
-    return "fsdp" if settled.training.sharding == "fsdp" else "ddp"
+    if settled.training.sharding == "ddp":
+        return "ddp"
+    over(config, config.training.devices, "fsdp")  # which can less than what auto stands for
+    return "fsdp"
 
 
 class Others:

@@ -68,6 +68,13 @@ def to_device(part: Tensor, device: torch.device) -> Tensor:
     return part
 
 
+def set_products(wish: str, device: torch.device) -> None:
+    """On a GPU, where float32 was not asked for, the products that are left in it may be TF32's."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = wish != "float32"
+        torch.backends.cudnn.allow_tf32 = wish != "float32"
+
+
 def precision(wish: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Autocast to bfloat16, or nothing, as `training.precision` says."""
     if wish == "float32" or (wish == "auto" and device.type == "cpu"):

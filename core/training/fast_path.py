@@ -24,7 +24,7 @@ from core.runs import Run, RunError
 from core.training import compile_worker, compiling
 from core.training.ahead import Ahead
 from core.training.compiling import Decision, Kind, Loss
-from core.training.devices import precision, to_device
+from core.training.devices import precision, set_products, to_device
 from core.training.disk import Disk
 from core.training.hooks.hook import Hook, Rows
 from core.training.losses import cross_entropy
@@ -85,11 +85,9 @@ class FastPath(Hook):
         if wish == "on" and missing:
             raise RunError(Message("training.compile: {why}", why=missing))
         self._may = wish != "off" and not missing and not self._training.recompute
-        if device.type == "cuda":  # where float32 was not asked for, its products may be TF32's
-            torch.backends.cuda.matmul.allow_tf32 = self._training.precision != "float32"
-            torch.backends.cudnn.allow_tf32 = self._training.precision != "float32"
-        done = run.compiled
-        if not done and self._goes_on_compiled(step):
+        set_products(self._training.precision, device)
+        done = run.compiled if processes == 1 else {}
+        if not done and processes == 1 and self._goes_on_compiled(step):
             done = {step: True}
         before = [on for at, on in done.items() if at <= step]
         self._planned = {at: on for at, on in done.items() if at > step}

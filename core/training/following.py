@@ -21,6 +21,7 @@ from core.language import Message
 from core.models.initialise import left_empty
 from core.runs import Run, RunError
 from core.training import checkpoints
+from core.training.devices import set_products
 from core.training.hooks.evaluate import evaluating
 from core.training.leading import gradient_norms, own_device
 from core.training.objectives import Task, task_of
@@ -103,6 +104,7 @@ class Follower:
             )
         self._device = own_device(self._config, self._ranks)
         self._task.to(self._device)
+        set_products(self._config.training.precision, self._device)
 
     def _draw_on(self, known: dict[str, list[int]], step: int) -> None:
         """Dropout goes on where the checkpoint has this rank, else with masks of its own."""

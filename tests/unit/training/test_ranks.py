@@ -34,7 +34,13 @@ LONG = {
 }
 BARE = {"model.placement": "none", "model.norm": "none", "model.scaling": "rezero"}
 NETWORKS: dict[str, tuple[How, dict[str, object]]] = {
-    "pre, clipped": ("ddp", {"optimizer.clip": 0.5, "training.accumulate": 2}),
+    "pre, clipped": (
+        "ddp",
+        {
+            **{"optimizer.clip": 0.5, "training.accumulate": 2},
+            **{"probes.noise_every": 25, "probes.hessian_every": 25},
+        },
+    ),
     "sharded, clipped": ("fsdp", {"optimizer.clip": 0.5, "training.accumulate": 2}),
     "one α, tied": ("fsdp", {**BARE, "model.tie_embeddings": True}),
     "post, profiled": ("ddp", {"model.placement": "post", "model.scaling": "admin"}),
@@ -94,7 +100,9 @@ def test_two_processes_have_the_losses_of_one(
             np.testing.assert_allclose(
                 losses(run, metric)[0], losses(alone, metric)[0], rtol=1e-5, atol=1e-12
             )
-        elif metric.startswith(("update_ratio/", "activation/rms", "attention/")):
+        elif metric.startswith(
+            ("update_ratio/", "hessian/", "gradient_noise/", "activation/rms", "attention/")
+        ):
             np.testing.assert_allclose(
                 losses(run, metric)[0], losses(alone, metric)[0], rtol=1e-3, atol=1e-6
             )
@@ -210,6 +218,10 @@ def test_a_diverging_run_ends_on_all(store: RunStore, second: SecondRank) -> Non
                 **{"model.norm": "batch", "training.devices": 2},
             },
             "training.devices: 2 processes would each have a BatchNorm of their own",
+        ),
+        (
+            {"training.devices": 2, "training.sharding": "fsdp", "probes.hessian_every": 10},
+            "probes.hessian_every: it takes gradients of a network that one device has as a whole;",
         ),
         ({"training.devices": 0}, "training.devices"),
         ({"training.sharding": "some"}, "training.sharding"),
