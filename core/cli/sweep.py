@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 import time
@@ -28,6 +29,7 @@ from core.cli.options import (
 )
 from core.config.words import format_value
 from core.grids import Cell, Grid, GridError, Plan
+from core.jobs import cohorts
 from core.jobs import grids as jobs
 from core.jobs.elsewhere import LOCAL
 from core.jobs.grid_progress import GridCounts, goes_on, progress
@@ -85,6 +87,14 @@ def add_parser(commands: Any) -> None:
     add_fork(parser, mark("let all of its runs go on"))
     add_priority(parser, mark("its runs wait"))
     add_on(parser)
+    parser.add_argument(
+        "--cohort",
+        metavar="N",
+        help=t(
+            "train up to N of its runs as one batched program where their shapes are equal: off,"
+            " auto or N (default: ADDNORM_COHORTS, else auto)"
+        ),
+    )
     parser.add_argument("--dry-run", action="store_true", help=t("only print what it would be"))
     parser.add_argument("--wait", action="store_true", help=t("follow it to its end"))
     for verb in VERBS:
@@ -115,6 +125,12 @@ def run(options: argparse.Namespace) -> int:
         grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
     except GridError as error:
         raise UsageError(told(error)) from error
+    if options.cohort is not None:
+        try:
+            cohorts.chosen(options.cohort)
+        except cohorts.CohortsError as error:
+            raise UsageError(told(error)) from error
+        os.environ[cohorts.VARIABLE] = options.cohort  # which its runs carry along
     on = on_of(options) or LOCAL
     plan = jobs.admitted(grid.plan(), on=on)
     first = grid.fork.step if grid.fork else 0

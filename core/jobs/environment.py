@@ -17,6 +17,7 @@ VARIABLES = (
     *("ADDNORM_DATA", "ADDNORM_CACHE", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    "ADDNORM_COHORTS",  # how many of the runs may train as one program
     # Which trackers a run is sent to, and where these are.
     *("ADDNORM_LOG_TO", "WANDB_MODE", "WANDB_PROJECT", "WANDB_API_KEY", "WANDB_BASE_URL"),
     *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "TRACKIO_DIR", "TRACKIO_PROJECT"),
@@ -37,6 +38,11 @@ def read(text: str | None) -> dict[str, str] | None:
     if not isinstance(found, dict):
         return None
     return {n: v for n, v in found.items() if n in VARIABLES and type(v) is str}
+
+
+def same(text: str | None, other: str) -> bool:
+    """Whether two markers mean one environment; one that says none takes any."""
+    return (read(text) or read(other)) == read(other)
 
 
 def enter(text: str | None) -> None:

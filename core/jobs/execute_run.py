@@ -138,8 +138,6 @@ def work(
 def _train(run: Run, control: FileControl, watch: Watch, devices: int | None) -> State:
     step = run.record.step
     trainer: Trainer | None = None
-    state: State = "failed"
-    sentence = ""
     try:
         with team_of(run, devices) as team:
             while trainer is None:
@@ -151,20 +149,30 @@ def _train(run: Run, control: FileControl, watch: Watch, devices: int | None) ->
                     if not _wait_for_room(run, control, watch):
                         return "stopped"
             return trainer.train()
-    except StoppedEarlyError:
-        state = "stopped"
-        sentence = Message("it was stopped while its corpus was prepared")
     except Exception as error:
-        if is_out_of_memory(error):
-            state = "out_of_memory"
-        else:
-            sentence = explain_failure(error)
-        if isinstance(error, (OSError, ValueError, MemoryError)):  # the sentence says it all
-            logging.info("run %s: %s", run.id, sentence or error)
-        else:
-            logging.exception("run %s", run.id)
+        state, sentence = cause_of(run, error)
     if trainer is not None:
         step, trainer = trainer.state.step, None
+    return end_badly(run, state, sentence, step, watch)
+
+
+def cause_of(run: Run, error: Exception) -> tuple[State, str]:
+    """The state that an error leaves a run in, and what to say of it; the log has the rest."""
+    if isinstance(error, StoppedEarlyError):
+        return "stopped", Message("it was stopped while its corpus was prepared")
+    short = is_out_of_memory(error)
+    sentence = "" if short else explain_failure(error)
+    if isinstance(error, (OSError, ValueError, MemoryError)):  # the sentence says it all
+        logging.info("run %s: %s", run.id, sentence or error)
+    else:
+        logging.error("run %s", run.id, exc_info=error)
+    return ("out_of_memory" if short else "failed"), sentence
+
+
+def end_badly(
+    run: Run, state: State, sentence: str, step: int, watch: Watch = lambda status: None
+) -> State:
+    """Write down the state of a run that could not go on."""
     if state == "out_of_memory":  # here, where the error no longer holds what was being computed
         sentence = explain_shortage(run)
     ended = Status(state=state, step=step, steps=run.config.training.steps, message=sentence)

@@ -71,9 +71,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, ending)
     signal.signal(signal.SIGINT, ending)
     kind: DeviceKind = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES", "").strip() else "cpu"
-    ending.control = FileControl(run, Granted(kind, int(threads)))
-    ending.control.stopping = ending.wanted
-    work(run, ending.control)
+    control = FileControl(run, Granted(kind, int(threads)))
+    ending.controls = [control]
+    control.stopping = ending.wanted
+    work(run, control)
     if not followed:
         lease.end(run.path)
 

@@ -161,6 +161,31 @@ class Slot:
         finally:
             gate.release()
 
+    def grow(self, more: int) -> bool:
+        """Take so many bytes more for another run of the same process; False where they are not
+        there."""
+        if self._lock is None:
+            return False
+        gate = Lock(self._lock.path.parent / ".gate")
+        gate.acquire(wait=True)
+        try:
+            others = [one for one in entries() if one.name != self._lock.path.name]
+            found = room(self.kind, others)
+            if found is not None and self.need + more > found.beside + holds(
+                self.kind, os.getpid()
+            ):
+                return False
+            began = self._lock.path.name.partition("-")[0]
+            name = f"{began}-{os.getpid()}-{self.need + more}-{self.kind}"
+            os.replace(self._lock.path, self._lock.path.with_name(name))
+            self._lock.path = self._lock.path.with_name(name)
+            self.need += more
+            return True
+        except OSError:
+            return False
+        finally:
+            gate.release()
+
     def _fits(self, others: list[Entry]) -> bool:
         """Whether a slot is free beside these jobs, and the memory that this one needs."""
         self.too_large = self.never_fits = False

@@ -17,11 +17,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.jobs import admission, environment
+from core.jobs import admission, cohorts, environment
 from core.jobs.changes import Changes
 from core.jobs.handoff import Turn, is_someones
 from core.jobs.processes import STANDBY, ensure
@@ -33,6 +34,7 @@ from core.machine import DeviceKind
 from core.memory import in_bytes
 from core.runs import Run, RunError, RunStore, Status
 from core.runs.locks import Lock, is_at_work
+from core.training import cohort_rule
 
 if TYPE_CHECKING:
     from core.jobs.execute_run import FileControl
@@ -43,6 +45,8 @@ STAND_BACK_SECONDS = 0.1
 # Reading torch takes a processor for three seconds. The first point of a run, for which somebody
 # waits at a page, comes before the standby that the next run would need.
 HEAD_START_SECONDS = 2.0
+GATHER_SECONDS = 2.0  # for more runs of a cohort, while they come
+BETWEEN_SECONDS = 0.25  # two of a grid that is being queued
 LINGER_SECONDS = 10  # for a slot, with runs waiting; then the standby is enough
 NEWEST = 50  # runs that are looked at; an older one that was resumed can do without a standby
 ORPHAN_SECONDS = 10  # a queued run without a marker this old lost it in a crash
@@ -64,15 +68,15 @@ class Claim:
 
 @dataclass
 class Ending:
-    """Whether a signal asked the process to end, and the control that passes it on."""
+    """Whether a signal asked the process to end, and the controls that pass it on."""
 
     wanted: bool = False
-    control: FileControl | None = None
+    controls: Sequence[FileControl] = ()
 
     def __call__(self, signum: int, frame: object) -> None:
         self.wanted = True
-        if self.control is not None:
-            self.control.stopping = True
+        for control in self.controls:
+            control.stopping = True
 
 
 @dataclass
@@ -132,6 +136,52 @@ class Search:
             logging.warning("run %s can't be taken: %s", id, error)
         lock.release()
         slot.leave()
+        return None
+
+    def beside(self, first: Claim) -> list[Claim]:
+        """Further waiting runs that train with this one as one program, in its slot."""
+        config, kind = first.run.config, first.slot.kind
+        room = cohorts.most(kind) - 1
+        if room < 1 or cohort_rule.alone(config) or first.run.compiled:
+            return []
+        self._queued(room)
+        environ, size = environment.written(), admission.letters(config, fork=first.run.fork)
+        found: list[tuple[str, Run, int]] = []
+        for id in self.queue.waiting():
+            if len(found) == room:
+                break
+            with contextlib.suppress(RunError):
+                run = self.store.open(id)
+                if (
+                    not run.on
+                    and not run.compiled
+                    and not cohort_rule.differing([config, run.config])
+                    and environment.same(self.queue.read(id), environ)
+                    and admission.letters(run.config, fork=run.fork) == size
+                ):
+                    found.append((id, run, admission.needed(run.config, kind, run.fork)))
+        if not found or not cohorts.pays(first.run, len(found) + 1, kind):
+            return []
+        taken = (self._also(id, run, need, first.slot) for id, run, need in found)
+        return [claim for claim in taken if claim is not None]
+
+    def _queued(self, room: int) -> None:
+        """Return when nobody queues more: a grid's runs come one after the other."""
+        seen, deadline = -1, time.monotonic() + GATHER_SECONDS
+        while seen < (now := len(self.queue.waiting())) < room and time.monotonic() < deadline:
+            seen = now
+            time.sleep(BETWEEN_SECONDS)
+
+    def _also(self, id: str, run: Run, need: int, slot: Slot) -> Claim | None:
+        lock = run.lock()
+        try:
+            if lock.acquire() and run.status == "queued" and slot.grow(need):
+                if self.queue.take(id):
+                    return Claim(run, lock, slot)
+                slot.grow(-need)
+        except OSError as error:
+            logging.warning("run %s can't be taken: %s", id, error)
+        lock.release()
         return None
 
     def _put_off(self, run: Run, slot: Slot) -> None:
@@ -232,24 +282,39 @@ def main() -> None:
     signal.signal(signal.SIGINT, ending)
     turn = Turn(store)
     while claimed is not None:
-        train(claimed, ending, turn)
+        train([claimed, *search.beside(claimed)], ending, turn)
         claimed = worker.another(search, ending)
         turn.release()
 
 
-def train(claimed: Claim, ending: Ending, turn: Turn) -> None:
-    """Train a claimed run; its slot is given back in one's turn to take the next."""
+def train(claims: Sequence[Claim], ending: Ending, turn: Turn) -> None:
+    """Train a claimed run, or several as one program; the slot is given back in one's turn to take
+    the next."""
     from core.jobs.execute_run import FileControl, tidy, work
 
-    log_to(claimed.run.path / "log.txt")
-    ending.control = FileControl(claimed.run, claimed.slot)
-    ending.control.stopping = ending.wanted
+    for claim in reversed(claims):
+        log_to(claim.run.path / "log.txt")  # the first one's has what is printed of all
+    first, others = claims[0], claims[1:]
+    shared = cohorts.Shared(first.slot)
+    seats = [cohorts.Seat(shared) for _ in claims] if others else []
+    slots: list[Slot] = [*seats] or [first.slot]
+    pairs = zip(claims, slots, strict=True)
+    ending.controls = controls = [FileControl(claim.run, slot) for claim, slot in pairs]
+    for control in controls:
+        control.stopping = ending.wanted
     try:
-        work(claimed.run, ending.control)
+        if others:
+            taken = zip(claims, controls, seats, strict=True)
+            cohorts.work_together(
+                [cohorts.Taken(one.run, one.lock, control, seat) for one, control, seat in taken]
+            )
+        else:
+            work(first.run, controls[0])
     finally:
-        ending.control = None
+        ending.controls = ()
         turn.acquire()  # before a slot is free, or the standby takes it
-        claimed.give_back()
+        for claim in claims:
+            claim.give_back()
     gc.collect()
     tidy()
 

@@ -9,10 +9,8 @@ that is the last, takes its steps alone, as a single run does.
 
 from __future__ import annotations
 
-import contextlib
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +24,7 @@ from core.models.transformer import Transformer
 from core.runs import Run
 from core.runs.status import State
 from core.training import hooks
-from core.training.cohort_rows import Rows, release, steps_done
+from core.training.cohort_rows import Rows, backward, release, steps_done
 from core.training.cohort_rule import differing
 from core.training.control import Mode, RunControl
 from core.training.devices import is_out_of_memory, precision, to_device
@@ -57,8 +55,8 @@ class Member:
         return not self.alone and steps_done(self.trainer.state) is not None
 
 
-# Told how a run ended: its state, or what went wrong with it.
-Ended = Callable[[Run, State | None, Exception | None], object]
+# Told how a run ended: its state or what went wrong with it, and its step.
+Ended = Callable[[Run, State | None, Exception | None, int], object]
 
 
 class Cohort:
@@ -74,7 +72,7 @@ class Cohort:
         self,
         runs: Sequence[Run],
         controls: Sequence[RunControl],
-        ended: Ended = lambda run, state, error: None,
+        ended: Ended = lambda run, state, error, step: None,
         watch: hooks.Watch = lambda status: None,
     ) -> None:
         if why := differing([run.config for run in runs]):
@@ -87,7 +85,7 @@ class Cohort:
                 trainer = Trainer(run, control, watch)
                 trainer.begin()
             except Exception as error:
-                self._over(run, None, error)
+                self._over(run, None, error, run.record.step)
                 continue
             self.members.append(Member(trainer, control, torch.get_rng_state()))
         self._batch: _Together | None = None
@@ -176,16 +174,16 @@ class Cohort:
             member.ended = member.trainer.attempt(part)
         except Exception as error:
             self._gone(member)
-            self._over(member.trainer.run, None, error)
+            self._over(member.trainer.run, None, error, member.trainer.state.step)
             return False
         if member.ended is not None:
             self._gone(member)
-            self._over(member.trainer.run, member.ended, None)
+            self._over(member.trainer.run, member.ended, None, member.trainer.state.step)
         return member.ended is None and not member.waits
 
-    def _over(self, run: Run, state: State | None, error: Exception | None) -> None:
+    def _over(self, run: Run, state: State | None, error: Exception | None, step: int) -> None:
         self.states[run.id] = state or "failed"
-        self._ended(run, state, error)
+        self._ended(run, state, error, step)
 
     def _gone(self, member: Member) -> None:
         self.members.remove(member)
@@ -234,8 +232,7 @@ class _Together:
             targets = to_device(torch.stack([one.targets for one in own]), self._device)
             with precision(self._training.precision, self._device):
                 losses = mean_losses(self._network(inputs), targets)
-            with _quietly():
-                (losses.sum() / parts).backward()
+            backward(losses.sum() / parts)
             sums.append(losses.detach().double())
         return batches, torch.stack(sums).mean(0), started
 
@@ -255,21 +252,6 @@ class _Together:
             hook.on_update(state)
         trainer.step.ended(state, began)
         _with_its_random_numbers(member, trainer.after_step)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Torch says once that rows of gradients have gaps; their parameters have the same ones."""
-    if _said:
-        yield
-        return
-    _said.append(True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
-        yield
-
-
-_said: list[bool] = []
 
 
 def mean_losses(logits: Tensor, targets: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ evaluation, a probe, sees its run as if it trained alone. M members, N numbers i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -96,6 +97,23 @@ class Rows:
                     mine[key].copy_(past[key])
             state.optimizer.state[parameter] = mine
         return optimizer
+
+
+def backward(loss: Tensor) -> None:
+    """The gradients of a loss, added to the rows.
+
+    Torch says once that rows of gradients have gaps; their parameters have the same ones.
+    """
+    if _said:
+        loss.backward()
+        return
+    _said.append(True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
+        loss.backward()
+
+
+_said: list[bool] = []
 
 
 def release(state: TrainingState) -> None:

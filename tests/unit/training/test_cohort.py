@@ -214,7 +214,7 @@ def test_one_that_fails_fails_alone(tmp_path: Path) -> None:
     Cohort(
         runs,
         [NullControl() for _ in runs],
-        lambda run, state, error: told.update({run.id: (state, error)}),
+        lambda run, state, error, step: told.update({run.id: (state, error)}),
     ).train()
     assert told[runs[1].id] == ("finished", None)
     for failed in (runs[0], runs[2]):
