@@ -75,6 +75,14 @@ def set_products(wish: str, device: torch.device) -> None:
         torch.backends.cudnn.allow_tf32 = wish != "float32"
 
 
+def has_bfloat16_instructions() -> bool:
+    """Whether the processor multiplies in bfloat16 itself (AVX-512 BF16, AMX, or ARM's)."""
+    ask = getattr(torch.cpu, "get_capabilities", None)
+    if ask is None:  # of an older PyTorch: nobody is warned
+        return True
+    return any(bool(on) and "bf16" in name for name, on in ask().items())
+
+
 def precision(wish: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Autocast to bfloat16, or nothing, as `training.precision` says."""
     if wish == "float32" or (wish == "auto" and device.type == "cpu"):

@@ -24,7 +24,12 @@ from core.runs import Run, RunError
 from core.training import compile_worker, compiling
 from core.training.ahead import Ahead
 from core.training.compiling import Decision, Kind, Loss
-from core.training.devices import precision, set_products, to_device
+from core.training.devices import (
+    has_bfloat16_instructions,
+    precision,
+    set_products,
+    to_device,
+)
 from core.training.disk import Disk
 from core.training.hooks.hook import Hook, Rows
 from core.training.losses import cross_entropy
@@ -77,6 +82,17 @@ class FastPath(Hook):
         self._began = self._asked = time.monotonic()
         self._go_over = False
         missing = compiling.missing(device)
+        if (
+            device.type == "cpu"
+            and self._training.precision == "bfloat16"
+            and not has_bfloat16_instructions()
+        ):
+            say(
+                Message(
+                    "this processor has no instructions for bfloat16 and emulates it:"
+                    " training.precision float32 is faster here"
+                )
+            )
         if processes > 1:  # who share a step compute it in their own way
             missing = Message(
                 "on is for a single process; accepted where several train a run together: auto, off"

@@ -339,3 +339,14 @@ def test_a_run_says_what_computed_its_steps(store: RunStore) -> None:
         *("float32", "off", "eager"),
     )
     assert machine["processor"]
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_emulated_bfloat16_is_told(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    monkeypatch.setattr(fast_path, "has_bfloat16_instructions", lambda: has)
+    run = train(store, small(training__precision="bfloat16", training__steps=2))
+    assert run.status == "finished"
+    assert ("emulates it" in run.record.message) is not has
+    assert "emulates it" not in train(store, small(training__steps=2)).record.message
