@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.probes import of_trace, snapshot_patterns
+from core.probes import of_trace, skip_paths, snapshot_patterns
 from core.probes.gradients import GradientNorms, UpdateRatios
 from core.probes.instruments import INSTRUMENTS
 from core.training.devices import precision
@@ -98,8 +98,11 @@ def instruments(trained: Trainer) -> dict[str, Instrument]:
 
     found["gradient norms"] = Instrument(seconds_of(norms.measure, device), 1)
     with evaluating(model, config.training.precision, device):
-        trace = traced()
+        with skip_paths.watched(model) as paths:
+            trace = traced()
         found["trace"] = Instrument(seconds_of(traced, device), every)
+    sizes = partial(skip_paths.sizes, paths)
+    found["skip_paths: sizes"] = Instrument(seconds_of(sizes, device), every)
     for probe in of_trace.PROBES:
         name = f"{probe.__module__.rpartition('.')[2]}: {probe.__name__}"
         found[name] = Instrument(seconds_of(partial(probe, trace), device), every)

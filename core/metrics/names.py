@@ -36,6 +36,9 @@ UNITS = {
     **{f"activation/{name}/": f"{STATISTICS[name]} of activations" for name in
        ("rms", "mean", "std", "max")},
     "attention/entropy": "nats",
+    "skip/rms/": "RMS of the skip path",
+    "branch/rms/": "RMS of the branch",
+    "branch/share/": "branch over skip path",
     "gradient_noise/scale": "examples",
     "gradient_noise/": "squared gradient",
     "hessian/": "curvature",
@@ -104,6 +107,8 @@ SPLIT_BY_HEADS = ("attn.q", "attn.k", "attn.v")  # the Lab does not offer them
 PROFILES = {
     "grad_norm/block": "gradient norm",
     "attention/entropy": "attention entropy",
+    "branch/share/attn": "attention branch over its skip path",
+    "branch/share/mlp": "feed-forward branch over its skip path",
     "activation/effective_rank/resid_post": "effective rank of the residual stream",
 }
 

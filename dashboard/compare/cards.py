@@ -48,6 +48,8 @@ PROFILES = {
     mark("residual RMS"): "activation/rms/resid_post",
     mark("attention entropy"): "attention/entropy",
     mark("effective rank"): "activation/effective_rank/resid_post",
+    mark("attention branch over its skip path"): "branch/share/attn",
+    mark("feed-forward branch over its skip path"): "branch/share/mlp",
     mark("share of dead units"): "activation/dead/mlp.post",
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.probes import of_trace, snapshot_patterns
+from core.probes import of_trace, skip_paths, snapshot_patterns
 from core.probes.gradients import UpdateRatios
 from core.runs import Run
 from core.runs.snapshots import due as snapshot_due
@@ -50,10 +50,11 @@ class Probe(Hook):
         if not self._budget.due(state.step, self._probes.every):
             return
         with self._budget.measuring():
-            trace = self._trace(state)
+            with skip_paths.watched(state.model) as paths:
+                trace = self._trace(state)
             if self._snapshot_due(state.step // self._probes.every):
                 self._snapshot(state, trace)
-            self._found = of_trace.measure(trace)
+            self._found = of_trace.measure(trace) | skip_paths.sizes(paths)
             self._ratios.before()
 
     def on_update(self, state: TrainingState) -> None:

@@ -159,6 +159,11 @@ export const LABELS = {
       "branchandskip": "branch",
       "branch": "branch",
       "skip": "branch",
+      "branchoverskippath": "branch",
+      "rmsoftheskippath": "branch",
+      "rmsofthebranch": "branch",
+      "attentionbranchoveritsskippath": "branch",
+      "feedforwardbranchoveritsskippath": "branch",
       "secondconvolution": "branch",
       "secondconvolutionandshortcut": "branch",
       "attentionoutput": "branch",
@@ -515,6 +520,9 @@ export const LABELS = {
       "activation/std/": "standard deviation of activations",
       "activation/max/": "largest value of activations",
       "attention/entropy": "nats",
+      "skip/rms/": "RMS of the skip path",
+      "branch/rms/": "RMS of the branch",
+      "branch/share/": "branch over skip path",
       "gradient_noise/scale": "examples",
       "gradient_noise/": "squared gradient",
       "hessian/": "curvature"
@@ -580,6 +588,8 @@ export const LABELS = {
     "profiles": {
       "grad_norm/block": "gradient norm",
       "attention/entropy": "attention entropy",
+      "branch/share/attn": "attention branch over its skip path",
+      "branch/share/mlp": "feed-forward branch over its skip path",
       "activation/effective_rank/resid_post": "effective rank of the residual stream"
     }
   },
