@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -104,10 +105,10 @@ def text() -> str:
     return " ".join(drawn)
 
 
-def losses(name: str, folder: Path) -> list[float]:
-    """Training losses of every step, then each validation loss."""
+def losses(name: str, folder: Path, more: Mapping[str, object] | None = None) -> list[float]:
+    """Training losses of every step, then each validation loss; with `more` settings."""
     preset, changes = NETWORKS[name]
-    values = {**presets.load(preset).config.flat(), **SMALL, **changes}
+    values = {**presets.load(preset).config.flat(), **SMALL, **changes, **(more or {})}
     if values["data.corpus"] == "file":
         path = folder / "text.txt"
         path.write_text(text(), encoding="utf-8")
