@@ -65,18 +65,6 @@ class RunConfig(Group):
         alone = _of_one_device(self.training, self.probes)
         for field, sentence in (*_of_the_batch(self.model, self.training), *alone):
             raise refusal(Message("{field}: {sentence}", field=field, sentence=sentence))
-        for name in ("noise_every", "hessian_every"):
-            every = getattr(self.probes, name)
-            if every and self.training.devices > 1:
-                raise refusal(
-                    Message(
-                        "{field}: {every} needs the whole network on one device, and"
-                        " training.devices is {n}; accepted: 0",
-                        field=f"probes.{name}",
-                        every=every,
-                        n=self.training.devices,
-                    )
-                )
         self._check_switches()
         optimizer, steps = self.optimizer, self.training.steps
         if optimizer.schedule == "cosine" and optimizer.warmup_steps >= steps:

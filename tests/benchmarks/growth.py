@@ -232,19 +232,15 @@ def main() -> None:
         warm()
     path = chosen.into / f"{datetime.now(UTC):%Y-%m-%d}-growth-cpu.json"
     measured: dict[str, list[Row]] = json.loads(path.read_text()) if path.exists() else {}
+    chosen.into.mkdir(parents=True, exist_ok=True)
     for name in chosen.parts or PARTS:
         measured[name] = []
         for row in PARTS[name](name):
             measured[name].append(row)
-            print(
-                name,
-                *(f"{column} {value:,.4g}" for column, value in row.items()),
-                sep="  ",
-                flush=True,
-            )
-        chosen.into.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(measured, indent=1) + "\n")
-        path.with_suffix(".md").write_text(table(measured))
+            told = (f"{column} {value:,.4g}" for column, value in row.items())
+            print(name, *told, sep="  ", flush=True)
+            path.write_text(json.dumps(measured, indent=1) + "\n")
+            path.with_suffix(".md").write_text(table(measured))
     print(table(measured))
 
 
