@@ -10,8 +10,6 @@ the same to the bit under one schedule of threads and of changeovers.
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -21,9 +19,9 @@ from torch import Tensor, nn
 
 from core.language import Message
 from core.runs import Run, RunError
-from core.training import compile_worker, compiling
+from core.training import compiling
 from core.training.ahead import Ahead
-from core.training.compiling import Decision, Kind, Loss
+from core.training.compiling import Kind, Loss
 from core.training.devices import (
     has_bfloat16_instructions,
     precision,
@@ -35,12 +33,7 @@ from core.training.hooks.hook import Hook, Rows
 from core.training.losses import cross_entropy
 from core.training.objectives import Batch, Task
 from core.training.state import TrainingState
-
-# A measurement beside the training takes a processor for about half a minute.
-MEASURED_AFTER = 15.0  # seconds of this start: most runs that are only tried have ended by then
-WORTH_MEASURING = 120.0  # seconds that are left of the run
-SHORTENED = 3.0  # compiled steps have to win so many times the seconds until they are ready
-ASKED_AGAIN = 30.0  # seconds, where another process was measuring
+from core.training.worth import Worth
 
 
 class Chosen(NamedTuple):
@@ -77,9 +70,7 @@ class FastPath(Hook):
         self.batch: Callable[[int], Batch] = self._ahead or task.batch
         self._chosen: Chosen | None = None  # None: eager
         self._ready: dict[int, Chosen] = {}  # what was compiled of this network, by threads
-        self._known: dict[str, Decision] = {}
-        self._worker: tuple[subprocess.Popen[str], Kind] | None = None
-        self._began = self._asked = time.monotonic()
+        self._worth = Worth()
         self._go_over = False
         missing = compiling.missing(device)
         if (
@@ -182,45 +173,13 @@ class FastPath(Hook):
             return
         speed = float(rows["tokens_per_second"][-1])
         left = (self._training.steps - state.step) * self._run.config.tokens_per_step / speed
-        if self._worker is not None:
-            self._look()
-        elif left > WORTH_MEASURING or self._known:
-            self._consider(state, left)
+        self._go_over = self._worth.it(left, lambda: self._kind(state))
 
     def end(self) -> None:
         """The training has ended: nothing is measured or fetched any more."""
         if self._ahead is not None:
             self._ahead.end()
-        if self._worker is not None:
-            self._worker[0].kill()
-            self._worker[0].wait()
-            self._worker = None
-
-    def _consider(self, state: TrainingState, left: float) -> None:
-        kind = self._kind(state)
-        decision = self._known.get(kind.key) or Decision.find(kind)
-        if decision is not None:
-            self._known[kind.key] = decision
-            self._go_over = left * decision.saved > SHORTENED * decision.ready
-        elif left > WORTH_MEASURING and time.monotonic() > max(
-            self._began + MEASURED_AFTER, self._asked
-        ):
-            self._worker = compile_worker.start(kind), kind
-
-    def _look(self) -> None:
-        assert self._worker is not None
-        worker, kind = self._worker
-        status = worker.poll()
-        if status is None:
-            return
-        self._worker = None
-        found = Decision.find(kind)
-        if found is not None:
-            self._known[kind.key] = found
-        elif status == compile_worker.BUSY:
-            self._asked = time.monotonic() + ASKED_AGAIN
-        else:
-            self._may = False  # it was killed, or its decision can't be kept: not again
+        self._worth.end()
 
     def _kind(self, state: TrainingState) -> Kind:
         part = self._part(state.step)
@@ -270,7 +229,7 @@ class FastPath(Hook):
         return Chosen(made, state.model, threads)
 
     def _words(self, state: TrainingState, threads: int) -> Message:
-        known = self._known.get(self._kind(state).key)
+        known = self._worth.known(self._kind(state))
         if known is None or known.saved <= 0:
             return Message(
                 "Steps are compiled from step {step:,} on, {threads} threads.",

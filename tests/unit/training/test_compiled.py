@@ -16,7 +16,7 @@ from torch import nn
 from core.jobs import forks
 from core.models import build_model
 from core.runs import Run, RunError, RunStore
-from core.training import compile_worker, compiling, fast_path
+from core.training import compile_worker, compiling, fast_path, worth
 from core.training.ahead import Ahead
 from core.training.compiling import Decision, Kind, Loss
 from core.training.control import NullControl
@@ -79,7 +79,7 @@ def goes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of steps is known to be worth it, so that a run goes over at its first flush."""
     known = classmethod(lambda cls, kind: Decision(1.0, 0.1, 0.0))
     monkeypatch.setattr(Decision, "find", known)
-    monkeypatch.setattr(fast_path, "WORTH_MEASURING", -1.0)
+    monkeypatch.setattr(worth, "WORTH_MEASURING", -1.0)
 
 
 AUTO = {"training__compile": "auto", "model__dropout": 0.2}
@@ -183,10 +183,77 @@ def test_short_runs_are_eager_and_nothing_is_measured(
         raise AssertionError("a run of a second is not worth a measurement")
 
     monkeypatch.setattr(compile_worker, "start", refuse)
-    monkeypatch.setattr(fast_path, "MEASURED_AFTER", 0.0)
+    monkeypatch.setattr(worth, "MEASURED_AFTER", 0.0)
     run = train(store, small())
     assert run.compiled == {}
     assert events(run) == []
+
+
+class Asked:
+    """In place of a worker: it has ended with a status once it was asked for it."""
+
+    def __init__(self, status: int) -> None:
+        self.status, self.killed = status, False
+
+    def poll(self) -> int:
+        return self.status
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def wait(self) -> int:
+        return self.status
+
+
+def test_a_long_run_has_its_steps_measured_once_and_goes_over_where_that_pays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[Asked] = []
+
+    def start(steps: Kind) -> Asked:
+        started.append(Asked(0))
+        return started[-1]
+
+    steps = kind(model__width=40)
+    monkeypatch.setattr(compile_worker, "start", start)
+    asked = worth.Worth()
+    assert not asked.it(1e6, lambda: steps)
+    assert started == [], "the first seconds are those of runs that are only tried"
+    monkeypatch.setattr(worth, "MEASURED_AFTER", 0.0)
+    asked = worth.Worth()
+    assert not asked.it(100.0, lambda: steps), "too short to be measured"
+    assert not asked.it(200.0, lambda: steps)
+    assert len(started) == 1
+    Decision(1.0, 0.9, 4.0).keep(steps)  # 10 % less time, ready in 4 s
+    assert not asked.it(200.0, lambda: steps), "the step at which it ended goes on as before"
+    assert asked.known(steps) == Decision(1.0, 0.9, 4.0)
+    assert asked.it(121.0, lambda: steps)
+    assert not asked.it(119.0, lambda: steps)
+    other = kind(model__width=44)
+    Decision(failed="no").keep(other)
+    assert not asked.it(1e6, lambda: other)
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize(("status", "again"), [(compile_worker.BUSY, True), (-9, False)])
+def test_a_measurement_that_did_not_come_to_an_end(
+    monkeypatch: pytest.MonkeyPatch, status: int, again: bool
+) -> None:
+    started: list[Asked] = []
+
+    def start(steps: Kind) -> Asked:
+        started.append(Asked(status))
+        return started[-1]
+
+    monkeypatch.setattr(compile_worker, "start", start)
+    monkeypatch.setattr(worth, "MEASURED_AFTER", 0.0)
+    monkeypatch.setattr(worth, "ASKED_AGAIN", 0.0)
+    asked, steps = worth.Worth(), kind(model__width=52)
+    for _ in range(3):
+        assert not asked.it(1e6, lambda: steps)
+    assert len(started) == (2 if again else 1)
+    asked.end()
+    assert all(one.killed for one in started[1:])
 
 
 def kind(**settings: object) -> Kind:
