@@ -118,7 +118,7 @@ class Cluster:
                     "the Ray cluster at {address} can't be joined ({why}); start it, with the same"
                     " versions of Python and Ray as here",
                     address=address,
-                    why=text[0] if text else type(error).__name__,
+                    why=text[-1].strip() if text else type(error).__name__,
                 )
             ) from error
         return cls(address, namespace)

@@ -39,6 +39,7 @@ from core.runs.status import NEEDS_WORKER, Order, goes_on, receive
 LOOK_SECONDS = 1.0  # between two looks at a run; a flush of its metrics takes as long
 CALL_SECONDS = 30.0  # that an answer may take
 SAY_SECONDS = 5.0
+MOST_UNPLACED = 30  # tries to begin it, a second apart at least
 MOST_LOST = 5  # nodes that one run may lose without a new checkpoint
 
 
@@ -88,13 +89,25 @@ class Following(threading.Thread):
             self._lock.release()
 
     def _followed(self) -> bool:
-        lost, reached = 0, self.at.resumes_at
+        lost, unplaced, reached = 0, 0, self.at.resumes_at
         while True:
             try:
                 return self._once()
-            except LostError:
+            except LostError as error:
                 if self._is_over():
                     return True
+                if not self._host:  # its last actor is not forgotten yet, or it can't begin at all
+                    unplaced += 1
+                    if unplaced >= MOST_UNPLACED:
+                        words = Message(
+                            "no machine of {address} could begin it: {why}",
+                            address=self.cluster.address,
+                            why=str(error.__cause__).strip().splitlines()[-1],
+                        )
+                        self._write("failed", words)
+                        return True
+                    time.sleep(LOOK_SECONDS)
+                    continue
                 with contextlib.suppress(OSError):
                     self.at.add_event("node_lost", self.at.record.step, host=self._host)
                 lost = 1 if self.at.resumes_at != reached else lost + 1
@@ -114,7 +127,7 @@ class Following(threading.Thread):
                                 host=self._host, goes_on=on)  # fmt: skip
                 logging.info("run %s: %s", self.at.id, words)
                 self._write("queued", words)
-                self._host = ""
+                self._host, unplaced = "", 0
 
     def _once(self) -> bool:
         """Have it trained by one actor; whether it has ended. Raises LostError."""
