@@ -425,8 +425,8 @@ class ProbesConfig(Group):
         5.0,
         "Probe budget",
         "Share of the training's time that probes may take. Where they take more over 500 steps and"
-        " 30 seconds, all their intervals double, and the run's notes say from which step on. 0 is"
-        " no limit.",
+        " 30 seconds, all their intervals are doubled, up to three times at once, and the run's"
+        " alarms say from which step on. 0 is no limit.",
         "% of step time",
         ge=0,
         le=100,

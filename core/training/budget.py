@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +17,17 @@ from core.training.state import TrainingState
 
 # Shorter runs keep their intervals, and a machine that was busy for a moment changes none.
 STEPS, SECONDS, TIMES = 500, 30.0, 4
+DOUBLINGS = 3  # at once at most: what costs much more comes back within the budget sooner
 NAME = "probe_budget"  # of the event, which stands where alarms do
 
 
 class ProbeBudget:
     """Doubles the intervals of all probes where they take more than `probes.budget`.
 
-    Judged over at least 500 steps, 30 seconds and 4 measurements since the start or the last
-    doubling, evaluations and the start's first measurement left out. Every interval is multiplied
-    by `factor`; a resumed run reads it from the run's notes and goes on with it.
+    As often as it takes by what was measured, three times at once at most. Judged over at least
+    500 steps, 30 seconds and 4 measurements since the start or the last doubling, evaluations and
+    the start's first measurement left out. Every interval is multiplied by `factor`; a resumed run
+    reads it from the run's events and goes on with it.
     """
 
     def __init__(self, run: Run, first: int, device: torch.device) -> None:
@@ -64,7 +67,7 @@ class ProbeBudget:
         if share <= self._share:
             self._restart(state.step, now)
             return None
-        self.factor *= 2
+        self.factor *= 2 ** min(math.ceil(math.log2(share / self._share)), DOUBLINGS)
         self._restart(state.step, now)
         text = Message(
             "Probes took {share:.1f} % of the time of a step, more than the {budget:g} % of"
