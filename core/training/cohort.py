@@ -9,10 +9,12 @@ that is the last, takes its steps alone, as a single run does.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +50,7 @@ class Member:
     waits: bool = False
     alone: bool = False  # the batch had no memory for it, or can't hold its network
     ended: State | None = None
+    beside: int = 0  # others in its batch, as its run was told
 
     @property
     def fits(self) -> bool:
@@ -100,7 +103,7 @@ class Cohort:
     def train(self) -> dict[str, State]:
         """Train all members; the state that each ended in, by its run's id."""
         while self.members:
-            ready = [one for one in self.members if self._guarded(one, partial(_turn, one))]
+            ready = [one for one in [*self.members] if self._guarded(one, partial(_turn, one))]
             ready = [one for one in ready if one.ended is None]
             self._leave()
             if not ready:
@@ -125,45 +128,40 @@ class Cohort:
             try:
                 self._batch = batch = _Together(members)
             except Exception as error:
-                self._too_large(members, error)
+                self._apart(members, error)
                 return
             self._tell(batch)
         try:
             begun, losses, started = batch.gradients()
         except Exception as error:
-            self._too_large(members, error)
+            self._apart(members, error)
             return
         for at, member in enumerate(batch.members):
             self._guarded(member, partial(batch.take, at, begun[at], losses[at], started))
         batch.rows.gradients.zero_()
 
-    def _too_large(self, members: list[Member], error: Exception) -> None:
-        """There was no memory for all of them at once: from now on one after the other."""
+    def _apart(self, members: list[Member], error: Exception) -> None:
+        """There was no memory for all of them at once, or what else a single run may not meet: from
+        now on one after the other, so that each fails for itself if it does."""
         if not is_out_of_memory(error):
-            raise error
+            logging.warning("the members of a cohort go on alone", exc_info=error)
         self._dissolve()
         for member in members:
             member.alone = True
 
     def _tell(self, batch: _Together) -> None:
         """Each member's run says beside which others it trains."""
-        names = {one.trainer.run.id: one.trainer.run.name for one in batch.members}
+        names = [one.trainer.run.id for one in batch.members]
         for member in batch.members:
             trainer = member.trainer
-            others = [name for id, name in names.items() if id != trainer.run.id]
             text = Message(
-                "trained beside {n} other run as one batched program",
-                "trained beside {n} other runs as one batched program",
-                n=len(others),
+                "From step {step:,} on it trains with {n} other run as one batched program.",
+                "From step {step:,} on it trains with {n} other runs as one batched program.",
+                step=trainer.state.step,
+                n=len(names) - 1,
             )
-            event = partial(
-                trainer.run.add_event,
-                "cohort",
-                trainer.state.step,
-                text=text,
-                members=len(names),
-                runs=[*names],
-            )
+            member.beside = len(names) - 1
+            event = _event(trainer, text=text, members=len(names), runs=names)
             self._guarded(member, partial(_later, trainer, event))
 
     def _guarded(self, member: Member, part: Callable[[], State | None]) -> bool:
@@ -278,7 +276,15 @@ def _turn(member: Member) -> State | None:
 
 
 def _alone(member: Member) -> None:
+    trainer, member.beside, before = member.trainer, 0, member.beside
+    if before:
+        text = Message("From step {step:,} on it trains alone.", step=trainer.state.step)
+        trainer.disk.later(_event(trainer, text=text, members=1, runs=[trainer.run.id]))
     _with_its_random_numbers(member, member.trainer.advance)
+
+
+def _event(trainer: Trainer, **said: Any) -> Callable[[], object]:
+    return partial(trainer.run.add_event, "cohort", trainer.state.step, **said)
 
 
 def _later(trainer: Trainer, job: Callable[[], object]) -> None:

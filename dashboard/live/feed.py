@@ -33,6 +33,7 @@ MARKED = {
     "start": "restart",
     "fork": "fork",
     "compiled": "note",
+    "cohort": "note",
 }
 RESTARTED = mark("Taken up again from its checkpoint.")
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
