@@ -115,7 +115,7 @@ def _overlap(runs: Sequence[Run]) -> float:
     end = sorted(times[-1] for times, _ in spans)[len(runs) - together]
     if end <= begin:
         raise RunError(
-            Message("the runs did not train at the same time: give training.steps a larger number")
+            Message("the runs did not train at the same time: give --chunk a larger number")
         )
     tokens = sum(
         int(((times >= begin) & (times < end)).sum()) * config.tokens_per_step

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if numbers:
         from core.bench.at_once import at_once, gains
 
-        several = steps_alone(config, max(options.chunk * 4, 1))
+        several = steps_alone(config, max(options.chunk * 4, 240))
         result["at_once"] = at_once(several, numbers)
         result["at_once_gain"] = gains(result["at_once"])
     if options.first_point:
