@@ -35,7 +35,7 @@ from core.config.fork_point import ForkPoint
 from core.jobs import admission, ray_node
 from core.jobs.elsewhere import AUTO
 from core.jobs.processes import HOME, WAITING
-from core.language import Message, joined
+from core.language import Message, joined, told
 from core.machine import DeviceKind
 from core.memory import in_bytes
 from core.runs import RunError, RunStore
@@ -223,7 +223,7 @@ class Cluster:
             try:
                 status, printed, problem, runs = ray.get(ready[0])
             except RayError as error:
-                yield key, "", str(error).strip().splitlines()[-1]
+                yield key, "", told(error).strip().splitlines()[-1]
                 continue
             if runs:
                 _take_in(root, runs)
