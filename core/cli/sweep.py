@@ -125,11 +125,11 @@ def run(options: argparse.Namespace) -> int:
         grid = grids.load(options.file, partial(fork_of, store), options.fork or "")
     except GridError as error:
         raise UsageError(told(error)) from error
+    try:
+        cohorts.chosen(options.cohort)  # of the option, else of the environment
+    except cohorts.CohortsError as error:
+        raise UsageError(told(error)) from error
     if options.cohort is not None:
-        try:
-            cohorts.chosen(options.cohort)
-        except cohorts.CohortsError as error:
-            raise UsageError(told(error)) from error
         os.environ[cohorts.VARIABLE] = options.cohort  # which its runs carry along
     on = on_of(options) or LOCAL
     plan = jobs.admitted(grid.plan(), on=on)

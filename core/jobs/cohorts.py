@@ -34,8 +34,9 @@ class CohortsError(ValueError):
 def chosen(text: str | None = None) -> int | None:
     """How many runs may train together, 1 for none, None for auto; of ADDNORM_COHORTS by default.
 
-    Raises CohortsError.
+    Raises CohortsError, which names the option where a text was given.
     """
+    name = VARIABLE if text is None else "cohort"
     text = os.environ.get(VARIABLE, "") if text is None else text
     word = text.strip().lower()
     if word in ("", "auto"):
@@ -47,7 +48,7 @@ def chosen(text: str | None = None) -> int | None:
     raise CohortsError(
         Message(
             "{name}={value}: accepted are off, auto and a whole number from 2 to {most}",
-            name=VARIABLE,
+            name=name,
             value=text[:40],
             most=MOST,
         )

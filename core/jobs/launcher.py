@@ -114,7 +114,8 @@ def control(
         else:
             raise RunError(
                 Message(
-                    "run {run} waits for a place; it can be stopped, not {command}d",
+                    "run {run} waits for a place; all that it can be told now is to stop, not to"
+                    " {command}",
                     run=run.id,
                     command=Message(command),
                 )
