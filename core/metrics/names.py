@@ -110,6 +110,7 @@ PROFILES = {
     "branch/share/attn": "attention branch over its skip path",
     "branch/share/mlp": "feed-forward branch over its skip path",
     "activation/effective_rank/resid_post": "effective rank of the residual stream",
+    "activation/dead/mlp.post": "share of dead units",
 }
 
 

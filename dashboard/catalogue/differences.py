@@ -9,9 +9,12 @@ from typing import Any
 
 from core.catalogue.entry import Entry
 from core.config import choices, settings
+from core.config.alike import SCHEDULE
+from core.config.describe import layers
 from core.config.words import file_name, format_value
 from core.language import t
 
+OVERRIDES = "model.overrides"
 SIDE_BY_SIDE = 4  # values of one line
 MOST_VALUES = 6  # of all runs together
 
@@ -29,8 +32,21 @@ def drawn_together(entries: Iterable[Entry], labels: Mapping[str, str]) -> list[
 
 
 def written(dotted: str, value: Any) -> str:
-    """A setting's value as a cell of a table says it; a dash where there is none."""
+    """A setting's value as a cell of a table says it; a dash where there is none.
+
+    Layers that differ are told in words: how they are typed counts from 1 in a form and from 0 on
+    the command line.
+    """
+    if isinstance(value, list | tuple) and value and dotted in (OVERRIDES, SCHEDULE):
+        return "; ".join(_layers(dotted, one) for one in value)
     return format_value(file_name(dotted, value), empty="–")
+
+
+def _layers(dotted: str, one: Mapping[str, Any]) -> str:
+    words = t(layers(one))
+    if dotted == OVERRIDES:
+        return words
+    return t("from step {step:,}, {words}", step=one.get("step", 0), words=words)
 
 
 def common(dotted: str, entries: Sequence[Entry]) -> str:

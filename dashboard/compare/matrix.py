@@ -21,9 +21,11 @@ from dashboard.catalogue.differences import is_number, ordered
 from dashboard.settings.form import SETTINGS
 
 MOST_VALUES = 48  # of one axis
-LAST = (SEED, "probes.", "data.path", "training.threads", "training.device",
-        "training.sharding", "training.compile", "training.accumulate",
-        "training.recompute", "training.evaluate", "training.check")  # fmt: skip
+# What changes no loss: how a run is measured and kept, and on what it is computed.
+QUIET = ("probes.", "training.threads", "training.device", "training.sharding",
+         "training.compile", "training.accumulate", "training.recompute",
+         "training.evaluate", "training.check")  # fmt: skip
+LAST = (SEED, "data.path", *QUIET)  # offered last
 
 
 def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[Any]]:
@@ -40,8 +42,11 @@ def axes(entries: Sequence[Entry], named: Iterable[str] = ()) -> dict[str, list[
 
 
 def default_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
-    """Rows and columns to begin with: numbers across, the rest down; seeds are averaged."""
-    names = [name for name in found if name != SEED] or list(found)
+    """Rows and columns to begin with: numbers across, the rest down; seeds are averaged, and what
+    changes no loss is laid out where nothing else differs.
+    """
+    told = [name for name in found if not name.startswith(QUIET)]
+    names = [name for name in told if name != SEED] or told or list(found)
     many = {name: len(found[name]) for name in names}
     numeric = [name for name in names if all(is_number(v) for v in found[name])]
     across = max(numeric, key=many.__getitem__, default=None)

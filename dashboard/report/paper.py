@@ -18,7 +18,7 @@ from core.catalogue.outcomes import Cell, Outcome, cell, outcome
 from core.catalogue.summary import RunSummary
 from core.config import RunConfig
 from core.config.alike import SEED
-from core.config.words import format_value, title_of
+from core.config.words import PATHS, format_value, title_of
 from core.language import Message, joined, mark, t
 from core.verdicts.labels import BAD_KINDS, STATE_LABELS, short_words
 from dashboard.catalogue.differences import common, counted, ordered, written
@@ -184,7 +184,7 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     """
     groups = [group for group in groups if not any(run.rewired for run in group.runs)]
     runs = [run for group in groups for run in group.runs]
-    found = {name: [_key(run.trained.get(name)) for run in runs] for name in varied(groups)}
+    found = {name: [_key(name, run.trained.get(name)) for run in runs] for name in varied(groups)}
     names = [name for name in found if not _follows(name, found)]
     if not 1 <= len(names) <= 3 or len(groups) < 2:
         return None
@@ -207,9 +207,9 @@ def matrix(groups: Sequence[Group]) -> Matrix | None:
     return Matrix(rows, columns, values, judged, in_bytes)
 
 
-def _key(value: Any) -> str:
+def _key(dotted: str, value: Any) -> str:
     """A value as its row or column says it; an own text with its folder, unlike any other."""
-    return format_value(value, empty="–")
+    return format_value(value, empty="–") if dotted in PATHS else written(dotted, value)
 
 
 def _follows(name: str, found: Mapping[str, Sequence[str]]) -> bool:

@@ -10,7 +10,7 @@ import { tell } from "../src/charts/curve_traces.js"
 import { Curves } from "../src/charts/curves.js"
 import { Difference } from "../src/charts/difference.js"
 import { LayerMap } from "../src/charts/layer_map.js"
-import { stacked } from "../src/charts/marks.js"
+import { alone, stacked } from "../src/charts/marks.js"
 import { Profile } from "../src/charts/profile.js"
 import { newRun } from "../src/protocol/live.js"
 import { hub } from "../src/state/hub.js"
@@ -131,4 +131,10 @@ test("marks that would lie over each other stand in rows", () => {
   assert.deepEqual(stacked([100, 105, 110], 14), [0, 1, 2])
   assert.deepEqual(stacked([110, 100, 114], 14), [1, 0, 0], "in the order of their places, not of the runs")
   assert.deepEqual(stacked([5, 5], 14), [0, 1])
+})
+
+test("a value between two gaps is a dot, and one that a line reaches is none", () => {
+  const [dots] = alone([0, 1, 2, 3, 4, 5, 6], [1, null, 2, NaN, 3, 4, null], "#000000")
+  assert.deepEqual([dots.mode, dots.x, dots.y], ["markers", [0, 2], [1, 2]])
+  assert.deepEqual(alone([0, 1], [1, 2], "#000000"), [])
 })

@@ -52,6 +52,7 @@ test("many curves are told by the lowest and the highest, a group by its range",
 test("a run that diverged, waits, is hidden or stuck is said to be so", () => {
   assert.match(said(curves([line("A", [4, 900, null], { state: "diverged", judged: [{ name: "A", verdict: "diverged" }] })])), /A is at 900 at step 100\. It is .* Diverged.*: A\. Verdict on A: diverged\./)
   assert.match(said(curves([line("A", [4, 3, 2])], { chosen: 3 })), /2 of 3 chosen runs have no value here yet\./)
+  assert.match(said(curves([line("A", [4, 3, 2])], { chosen: 3, never: 1 })), /1 of 3 chosen runs has not measured it\. 1 of 3 chosen runs has no value here yet\./)
   assert.match(said(curves([line("A", [4, 3.3, 3.3], { state: "running", stuck: true })])), /stuck so far: A\./)
   assert.match(said(curves([line("A", [4, 3, 2])], { zoomed: true })), /zoomed in/)
   assert.equal(said(curves([], { why: "Loading…" })), "Nothing is drawn yet. Loading…")
@@ -97,6 +98,7 @@ test("statistics of activations: lowest and highest layer, dead units, growth", 
   assert.match(lines("dead", [[0, 0.5]], "mlp.post"), /On average 25 % of the units are dead\./)
   assert.match(lines("dead", [[0, 0]], "mlp.post"), /all layers have 0\. No unit is dead\./)
   assert.match(lines("kurtosis", [[3]]), /the one layer has 3/)
+  assert.match(lines("kurtosis", [[null, 3]]), /only layer 2 has a value: 3/)
   assert.match(said(linesNotice({ statistic: "rms", observable: "x", what: "x", steps, values: [], why: "Loading…" })), /Loading…/)
   assert.match(said(linesNotice({ statistic: "rms", observable: "x", what: "x", steps, values: [[1, 1]], why: "", rewired: [40] })), /rewired at step 40/)
 })

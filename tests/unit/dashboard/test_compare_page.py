@@ -178,7 +178,7 @@ def test_a_rewired_run_is_told_and_averaged_with_none_but_its_like(store: RunSto
     assert "training.switches" in groups.ways(listed)
     told = differences.table(listed, found)
     assert "Switches while training" in told
-    assert "21/2: residual=off" in told
+    assert "from step 21, layer 2: residual off" in told
 
 
 def test_groups_of_one_name_are_told_apart(store: RunStore) -> None:

@@ -50,6 +50,10 @@ def test_axes_are_what_differs_with_values_in_their_own_order(entries):
     assert matrix.default_axes(found) == ("model.placement", "model.depth")
     assert matrix.default_axes({"model.depth": [1, 2]}) == ("model.depth", None)
     assert matrix.default_axes({"training.seed": [1, 2]}) == ("training.seed", None)
+    quiet = {"probes.budget": [1, 2, 3], "training.devices": [1, 2]}
+    assert matrix.default_axes({"model.depth": [1, 2], **quiet}) == ("model.depth", None)
+    assert matrix.default_axes({"training.seed": [1, 2], **quiet}) == ("training.seed", None)
+    assert matrix.default_axes({"probes.budget": [1, 2]}) == ("probes.budget", None)
     words = {"model.residual": ["on", "off"], "model.norm": ["layer", "rms", "none"]}
     assert matrix.default_axes(words) == ("model.norm", "model.residual")
 

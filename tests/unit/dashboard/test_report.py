@@ -222,7 +222,7 @@ def test_a_run_that_was_rewired_is_told_as_it_was_trained(store: RunStore) -> No
     page = own(report(store, runs))
     assert "--training.switches" in page
     assert "Switches while training" in page
-    assert "30/1: placement=post" in page
+    assert "from step 30, layer 1: placement post" in page
     found = matrix(groups(runs))
     assert found is not None
     assert {cell.of for cell in found.cells.values()} == {1}, "no cell holds the rewired one"

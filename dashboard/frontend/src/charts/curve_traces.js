@@ -4,7 +4,7 @@ import { t } from "../protocol/words.js"
 import { hub } from "../state/hub.js"
 import { escaped, number } from "../ui/format.js"
 import { runColour, runDash, faded } from "../ui/theme.js"
-import { area } from "./marks.js"
+import { alone, area } from "./marks.js"
 
 /** @import { Curves } from "./curves.js" */
 
@@ -24,6 +24,7 @@ export function tracesOf(chart, lines, together) {
   const thin = lines.length > MANY
   const under = []
   const over = []
+  const dots = chosen ? [] : lines.flatMap((line) => alone(line.xs, line.ys, runColour(theme, line.run)))
   for (const line of lines.filter((l) => l !== chosen)) {
     const colour = runColour(theme, line.run)
     if (chosen) over.push(main(chart, line, faded(colour, thin ? 0.13 : 0.25), thin ? 1 : 2, together))
@@ -33,8 +34,9 @@ export function tracesOf(chart, lines, together) {
     }
   }
   const last = chosen ? [...around(chart, chosen, runColour(theme, chosen.run), false),
-    main(chart, chosen, runColour(theme, chosen.run), 2.8, together)] : []
-  return [...under, ...(together ? over : bundled(over)), ...last]
+    main(chart, chosen, runColour(theme, chosen.run), 2.8, together),
+    ...alone(chosen.xs, chosen.ys, runColour(theme, chosen.run))] : []
+  return [...under, ...(together ? over : bundled(over)), ...dots, ...last]
 }
 
 // What lies under a line: bands of a group, and the raw values.

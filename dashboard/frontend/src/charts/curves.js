@@ -214,7 +214,7 @@ export class Curves extends Courses {
         judged: line.runs.filter((run) => ENDED.has(hub.run(run.id).state)).map((run) => ({ name: labelOf(run), verdict: run.verdict })), stuck: single && live.stuck,
         low: line.band?.low.findLast(Number.isFinite), high: line.band?.high.findLast(Number.isFinite) }
     })
-    return curvesNotice({ metric, unit: this.props.unit ?? this.unit(), x, lines, chosen: this.runs.length, why: this.why(this.runs), smooth: smooth > 0,
+    return curvesNotice({ metric, unit: this.props.unit ?? this.unit(), x, lines, chosen: this.runs.length, never: this.never(this.runs, metric), why: this.why(this.runs), smooth: smooth > 0,
       levels: this.levels(), zoomed: Boolean(this.zoom) })
   }
 

@@ -9,6 +9,7 @@ import { escaped, short } from "../ui/format.js"
 import { LEVEL_MARKS, ramp } from "../ui/theme.js"
 import { frameOf, aired, sensible } from "./axes.js"
 import { Chart } from "./chart.js"
+import { alone } from "./marks.js"
 
 export class Lines extends Chart {
   /** @type {number[][]} */
@@ -65,9 +66,11 @@ export class Lines extends Chart {
     const layout = this.layout(width, height, { x: [0, extent], y, yLog: log, xTitle: t("step"), yTitle: unit, right: 62 })
     layout.hovermode = depth > 16 ? "closest" : "x unified"
     layout.xaxis.unifiedhovertitle = { text: t("step {step:,}", { step: "%{x}" }) }
+    /** @type {any[]} */
     const traces = Array.from({ length: depth }, (_, i) => ({ type: "scatter", mode: "lines", x: steps,
       y: rows.map((r) => r[i]), name: t("layer {layer}", { layer: i + 1 }), hovertemplate: "%{y:.4~g}",
       line: { color: this.colour(i, depth), width: 1.7 } }))
+    traces.push(...traces.flatMap(({ x, y, line }) => alone(x, y, line.color)))
     for (const [step, level, text] of live?.alarms ?? []) {
       if (level !== "switch" || step > extent) continue
       layout.shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: step, x1: step,

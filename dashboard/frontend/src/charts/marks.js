@@ -13,6 +13,20 @@ export function area(xs, { low, high }, colour) {
     x: [...known, ...back].map((i) => xs[i]), y: [...known.map((i) => high[i]), ...back.map((i) => low[i])] }
 }
 
+/**
+ * A dot for each value that stands between two gaps, where a line has nothing to draw.
+ * @param {(number | null)[]} xs
+ * @param {(number | null)[]} ys
+ * @param {string} colour
+ * @returns {any[]} one trace of Plotly's, or none
+ */
+export function alone(xs, ys, colour) {
+  const known = (/** @type {number} */ i) => Number.isFinite(ys[i] ?? NaN) && Number.isFinite(xs[i] ?? NaN)
+  const found = xs.map((_, i) => i).filter((i) => known(i) && !known(i - 1) && !known(i + 1))
+  if (!found.length) return []
+  return [{ type: "scatter", mode: "markers", x: found.map((i) => xs[i]), y: found.map((i) => ys[i]), hoverinfo: "skip", marker: { color: colour, size: 6 } }]
+}
+
 // Named in the line below the title: a curve that sits on it would cover a label.
 export function level(layout, theme, value, dash) {
   layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,

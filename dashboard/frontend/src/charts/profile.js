@@ -139,7 +139,7 @@ export class Profile extends Chart {
     const { metric, start } = this.props
     const model = this.modelLine()
     return profileNotice({ metric, embedded: Boolean(start), lines: [...this.linesOf(this.shownRuns), ...(model ? [model] : [])].map(({ run, step, y }) => ({ name: labelOf(run), step, y })),
-      runs: this.runs.length + Number(Boolean(model)), why: this.why(this.shownRuns), step: this.step })
+      runs: this.runs.length + Number(Boolean(model)), never: this.step === null ? this.never(this.shownRuns, metric) : 0, why: this.why(this.shownRuns), step: this.step })
   }
 
   row(run, metric) {

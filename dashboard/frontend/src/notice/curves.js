@@ -11,8 +11,8 @@ import { endOf, leftOut, nothing, percent, real, times, verdictsOf } from "./wor
  * @typedef {{ name: string, runs: number, steps: number[], ys: (number | null)[], state?: string | null, judged?: { name: string, verdict?: string }[],
  *   stuck?: boolean, low?: number | null, high?: number | null }} Line a run, or a group of `runs`; `low` to `high` its range at the end,
  *   `judged` its runs that ended with their verdicts
- * @typedef {{ metric: string, unit: string, x: string, lines: Line[], chosen: number, why: string, smooth: boolean,
- *   levels: any[][], zoomed?: boolean }} Curves what is drawn of so many `chosen` runs;
+ * @typedef {{ metric: string, unit: string, x: string, lines: Line[], chosen: number, never?: number, why: string, smooth: boolean,
+ *   levels: any[][], zoomed?: boolean }} Curves what is drawn of so many `chosen` runs, of which `never` ended without a value;
  *   `levels` are the dotted and the dashed line, name and value each
  */
 
@@ -62,12 +62,14 @@ function theoryOf(metric, levels) {
   if (metric === "tokens_per_second") return t("The speed of this machine: it says nothing of what is learned, and falls when several runs share the cores.")
   if (metric.startsWith("accuracy/")) return t("How often the likeliest class is the right one; chance is one divided by the number of classes.")
   if (metric === "gradient_noise/scale") return t("Up to about this batch size, twice the batch allows almost twice the step; far above it a larger batch brings little. Single measurements scatter, and there is none where the noise hides the gradient.")
+  if (metric === "gradient_noise/variance") return t("How much the gradients of single examples differ, summed over all parameters. The gradient of a batch of B examples scatters by 1/B of it.")
+  if (metric === "gradient_noise/signal") return t("The squared length of the gradient over all data, estimated from parts of a batch with their noise taken away. The estimate is right on average; noise can push a single one below 0, which says that the noise hides the gradient.")
   if (metric.startsWith("hessian/")) return t("How sharply the loss bends in its sharpest direction. Plain gradient descent is stable while this is below 2 / learning rate; for AdamW, which scales each direction, that is only a yardstick.")
   return ""
 }
 
 /** @param {Curves} drawn */
-function nowIn({ metric, lines, chosen, why, levels, zoomed }) {
+function nowIn({ metric, lines, chosen, never, why, levels, zoomed }) {
   const ended = lines.map((line) => ({ ...line, end: endOf(line) })).filter((line) => line.end !== null)
   if (!ended.length) return [nothing(why)]
   const loss = metric.startsWith("loss/")
@@ -80,7 +82,7 @@ function nowIn({ metric, lines, chosen, why, levels, zoomed }) {
     const stuck = lines.filter((line) => line.stuck && line.state === "running")
     if (stuck.length) said.push(t("An alarm says that the loss is stuck so far: {names}.", { names: listed(stuck) }))
   }
-  said.push(leftOut(chosen - lines.reduce((sum, line) => sum + line.runs, 0), chosen))
+  said.push(leftOut(chosen - lines.reduce((sum, line) => sum + line.runs, 0), chosen, never))
   if (zoomed) said.push(t("The chart is zoomed in: the sentences hold for the whole lines."))
   return said.filter(Boolean)
 }

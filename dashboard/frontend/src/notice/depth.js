@@ -11,6 +11,9 @@ import { RULES, leftOut, nothing, percent, real, sentence, times } from "./words
 /** What theory says of gradients by layer. */
 const gradients = () => t("On its way back the gradient is multiplied by something at every layer. Where it shrinks on and on it vanishes, and the first layers stop learning; where it grows it explodes. A skip path lets it pass.")
 
+/** What a dead unit is. */
+const dead = () => t("The share of ReLU units that are 0 for every token of the probe text: no gradient reaches them from it.")
+
 /**
  * First and last layer of a row, by the rule that advice uses too.
  * @param {Row} row
@@ -70,7 +73,8 @@ function extremes(row, what, step) {
   const low = known.reduce((a, b) => (b.value < a.value ? b : a))
   const high = known.reduce((a, b) => (b.value > a.value ? b : a))
   const values = { step, what, low: number(low.value, 3), high: number(high.value, 3), least: low.layer, most: high.layer }
-  if (known.length === 1) return t("At step {step:,} the one layer has {low}.", values)
+  if (known.length === 1 && row.length === 1) return t("At step {step:,} the one layer has {low}.", values)
+  if (known.length === 1) return t("At step {step:,} only layer {least} has a value: {low}.", values)
   if (low.value === high.value) return t("At step {step:,} all layers have {low}.", values)
   return t("At step {step:,} it is lowest in layer {least} ({low}) and highest in layer {most} ({high}).", values)
 }
@@ -89,7 +93,7 @@ export function linesNotice({ statistic, observable, what, steps, values, why, r
     mean: t("LayerNorm takes the mean of each token's vector away; a mean far from 0 shows up where no norm has been."),
     kurtosis: t("How much a few numbers stand out: 3 for a normal distribution, up to the width where one feature holds everything."),
     max: t("The largest number of all. A few that are far above the rest are called massive activations; they have not been seen in networks as small as those that are trained here."),
-    dead: t("The share of ReLU units that are 0 for every token of the probe text: no gradient reaches them from it."),
+    dead: dead(),
   }[statistic] ?? ""
   const terms = [unit, what, "layer", "probe text"]
   const last = values.findLastIndex((row) => row.some(real))
@@ -124,18 +128,19 @@ export function grows(row, name) {
 
 /**
  * A statistic against depth.
- * @param {{ metric: string, embedded: boolean, lines: { name: string, step: number, y: Row }[], runs: number, why: string, step: number | null }} drawn
- *   `embedded` where layer 0 is drawn; the `step` of the cursor, null for the newest
+ * @param {{ metric: string, embedded: boolean, lines: { name: string, step: number, y: Row }[], runs: number, never?: number, why: string, step: number | null }} drawn
+ *   `embedded` where layer 0 is drawn; `never` of the runs ended without a value; the `step` of the cursor, null for the newest
  * @returns {Notice}
  */
-export function profileNotice({ metric, embedded, lines, runs, why }) {
+export function profileNotice({ metric, embedded, lines, runs, never, why }) {
   const what = PROFILES[metric] ?? unitOf(metric)
   const axes = [t("To the right: layers, the first one at the left. Upwards: {what}.", { what }), embedded ? t("Layer 0 is the embedding, before any layer.") : ""].filter(Boolean).join(" ")
   const theory = metric.startsWith("grad_norm/") ? gradients()
     : metric.startsWith("activation/rms/") ? t("Each pre-LN layer adds to the stream, so its RMS grows with depth, at initialisation about with the square root of it. A post-LN layer ends with a norm, so it stays the same.")
       : metric === "attention/entropy" ? t("How widely heads look: 0 nats is one token, ln n is n tokens alike. An untrained head looks at all alike; a falling entropy means that heads have found something.")
         : metric.startsWith("activation/effective_rank/") ? t("How many directions the tokens' vectors use. Attention averages, so without skip paths the rank falls with depth until all tokens are alike: rank collapse.")
-          : ""
+          : metric.startsWith("branch/share/") ? t("The RMS of what the sublayer adds by the RMS of what the skip path carries: at 1 both are alike, far below 1 the layer changes little. In pre-LN the stream grows with depth, so at initialisation the share falls. A layer without a skip path has no value.")
+            : metric.startsWith("activation/dead/") ? dead() : ""
   const terms = [what, "layer", ...(metric.startsWith("activation/rms/") ? ["residual stream", "pre-LN", "post-LN"] : []),
     ...(metric.startsWith("activation/effective_rank/") ? ["rank collapse"] : []), ...(metric === "attention/entropy" ? ["nats"] : [])]
   const drawn = lines.filter(({ y }) => y.some(real))
@@ -151,7 +156,7 @@ export function profileNotice({ metric, embedded, lines, runs, why }) {
     now.splice(0, now.length, t("Of {n:,} lines {low} ends lowest ({small}), {high} highest ({large}).",
       { n: ends.length, low: ends[0].name, high: ends[ends.length - 1].name, small: number(ends[0].value, 3), large: number(ends[ends.length - 1].value, 3) }))
   }
-  now.push(leftOut(runs - lines.length, runs))
+  now.push(leftOut(runs - lines.length, runs, never))
   return { axes, theory, now: now.filter(Boolean), terms }
 }
 

@@ -69,5 +69,11 @@ export function verdictsOf(runs) {
  * What a chart leaves out of what was chosen.
  * @param {number} missing runs without a value
  * @param {number} all
+ * @param {number} [never] of those without a value the runs that ended, and will have none
  */
-export const leftOut = (missing, all) => (missing > 0 ? tn("{n} of {all} chosen runs has no value here yet.", "{n} of {all} chosen runs have no value here yet.", missing, { all }) : "")
+export function leftOut(missing, all, never = 0) {
+  const without = Math.min(never, missing)
+  return [without > 0 ? tn("{n} of {all} chosen runs has not measured it.", "{n} of {all} chosen runs have not measured it.", without, { all }) : "",
+    missing > without ? tn("{n} of {all} chosen runs has no value here yet.", "{n} of {all} chosen runs have no value here yet.", missing - without, { all }) : ""]
+    .filter(Boolean).join(" ")
+}

@@ -590,7 +590,8 @@ export const LABELS = {
       "attention/entropy": "attention entropy",
       "branch/share/attn": "attention branch over its skip path",
       "branch/share/mlp": "feed-forward branch over its skip path",
-      "activation/effective_rank/resid_post": "effective rank of the residual stream"
+      "activation/effective_rank/resid_post": "effective rank of the residual stream",
+      "activation/dead/mlp.post": "share of dead units"
     }
   },
   "limits": {

@@ -109,6 +109,15 @@ export class Card {
     return t("The first points appear in a moment.")
   }
 
+  /**
+   * How many runs ended without a value of a metric, and will have none.
+   * @param {Run[]} runs
+   * @param {string} metric
+   */
+  never(runs, metric) {
+    return runs.map((r) => hub.run(r.id)).filter((r) => r.loaded && ENDED.has(r.state) && !r.latest[metric] && !r.series.get(metric)?.steps.length).length
+  }
+
   /** A reply came, or with `force` the page changed. @param {boolean} [_force] */
   tick(_force) {}
 
