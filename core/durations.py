@@ -15,6 +15,7 @@ from core.data.downloads import CorpusError
 from core.language import Message, told
 from core.machine import DeviceKind, cores, slots
 from core.runs import Run, RunStore
+from core.runs.budget import instrument_steps
 
 # Floating-point operations per second and core that a first guess assumes of a small network.
 GUESS_PER_CORE = 15e9
@@ -74,6 +75,16 @@ def step_seconds(config: RunConfig, vocab: int, threads: int, measured: Measured
     if fixed < 0:  # this machine is faster than guessed
         return work * measured.seconds / measured.work
     return fixed * config.model.blocks + work / rate
+
+
+def run_seconds(
+    config: RunConfig, vocab: int, threads: int, measured: Measured | None, first: int = 0
+) -> float:
+    """Seconds of a run from step `first` on: its steps, and what its instruments measure with
+    gradients of their own."""
+    each = step_seconds(config, vocab, threads, measured)
+    steps = max(config.training.steps - first, 0)
+    return each * (steps + instrument_steps(config, first, each))
 
 
 def measurements(store: RunStore, device: str, look_at: int = NEWEST) -> list[Measured]:
@@ -160,8 +171,7 @@ def cost(store: RunStore, configs: Sequence[RunConfig], read: bool = True, first
         size = sizes[config.data, config.model.context][0] or 0
         threads = share if config.training.threads == "auto" else config.training.threads
         near = nearest(speeds, step_work(config, size))
-        steps = config.training.steps - first
-        seconds.append(steps * step_seconds(config, size, threads, near))
+        seconds.append(run_seconds(config, size, threads, near, first))
     return Cost(together(seconds, places), need * places, places, bool(speeds))
 
 

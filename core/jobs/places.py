@@ -13,7 +13,7 @@ from core.durations import (
     in_time,
     measured,
     nearest,
-    step_seconds,
+    run_seconds,
     step_work,
 )
 from core.jobs.admission import device_of
@@ -158,5 +158,4 @@ class _Slots:
         if near is None:
             return None
         threads = self._share if config.training.threads == "auto" else config.training.threads
-        each = step_seconds(config, vocabulary, threads, near)
-        return max(config.training.steps - record.step, 0) * each
+        return run_seconds(config, vocabulary, threads, near, record.step)

@@ -12,12 +12,9 @@ import torch
 from core.language import Message, said
 from core.probes.alarms import Event
 from core.runs import Run
-from core.runs.budget import FIELD, stretched
+from core.runs.budget import DOUBLINGS, FIELD, SECONDS, STEPS, TIMES, stretched
 from core.training.state import TrainingState
 
-# Shorter runs keep their intervals, and a machine that was busy for a moment changes none.
-STEPS, SECONDS, TIMES = 500, 30.0, 4
-DOUBLINGS = 3  # at once at most: what costs much more comes back within the budget sooner
 NAME = "probe_budget"  # of the event, which stands where alarms do
 
 

@@ -200,9 +200,16 @@ class FastPath(Hook):
         try:
             chosen = self._ready.get(threads)
             if chosen is None:
-                self._say(Message("its steps are being compiled"))
-                chosen = self._compiled(state, threads)
-                self._say(Message(""))
+                self._say(
+                    Message(
+                        "its steps are being compiled, which takes a minute or more the first time;"
+                        " the next point comes after that"
+                    )
+                )
+                try:
+                    chosen = self._compiled(state, threads)
+                finally:
+                    self._say(Message(""))
             if not self._written(state.step):
                 self._run.add_compiled(state.step, True)
         except Exception as error:

@@ -41,6 +41,7 @@ from dashboard.api.replies import (
     Points,
 )
 from dashboard.live import queue
+from dashboard.live.facts import together
 from dashboard.live.feed import HEADLINE, LOCK, Feed, feed, store
 from dashboard.live.metric_stream import CursorError, News
 
@@ -110,10 +111,15 @@ def _live_run(runs: RunStore, asked: _Asked) -> LiveRun | Gone:
 
 
 def _where(run: Run, record: Status) -> str:
-    """Of a run that trains elsewhere: where."""
-    if record.state not in LIVE or not (where := run.where):
+    """Of a run that trains elsewhere, or as several processes: where, and how many."""
+    if record.state not in LIVE:
         return ""
-    return Message("It trains on {host}.", host=where)
+    where, who = run.where, together(run)
+    if where and who:
+        return Message("It trains on {host}, {processes}.", host=where, processes=who)
+    if who:
+        return Message("It trains as {processes}.", processes=who)
+    return Message("It trains on {host}.", host=where) if where else ""
 
 
 def _state(source: Feed, record: Status, asked: _Asked) -> LiveRun:

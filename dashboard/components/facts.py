@@ -11,8 +11,9 @@ from core.language import t
 from core.runs import Run, RunError
 from core.runs.origins import own_of
 from core.runs.status import ENDED
-from core.verdicts.labels import BAD_KINDS
+from core.verdicts.labels import BAD_KINDS, LIVE
 from dashboard.catalogue import run_names
+from dashboard.live.facts import together
 from dashboard.live.feed import opened
 from dashboard.ui.cost import step_work
 
@@ -59,8 +60,9 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
             "layers": len(origin.get("layers", ())),
             "heads": 0,
         }
-    elif where := run.where:
-        told["detail"] = " · ".join([told["detail"], t("on {host}", host=where)])
+    elif run.status not in LIVE:  # while it trains, the newest reply says where
+        where = t("on {host}", host=run.where) if run.where else ""
+        told["detail"] = " · ".join(filter(None, [told["detail"], where, t(together(run))]))
     if run.source:  # a pretrained model: no seed or batch of the lab's made it
         told |= {"detail": t("pretrained model"), "tokens_per_step": None}
     optimal = run.corpus.get("floor")

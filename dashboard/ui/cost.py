@@ -9,6 +9,7 @@ from core.durations import (
     Measured,
     in_time,
     measured_speed,
+    run_seconds,
     step_seconds,
     step_work,
 )
@@ -88,7 +89,7 @@ def duration(config: RunConfig, vocab: int, measured: Measured | None, first: in
     """
     cores = machine().cores
     threads = cores if config.training.threads == "auto" else config.training.threads
-    seconds = (config.training.steps - first) * step_seconds(config, vocab, threads, measured)
+    seconds = run_seconds(config, vocab, threads, measured, first)
     gpu = config.training.device == "cuda"
     where = "gpu" if gpu else t("cpu, {n} thread", "cpu, {n} threads", n=threads)
     time = t(in_time(seconds))

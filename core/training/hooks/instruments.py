@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from core.config import RunConfig
 from core.probes.hessian import largest_eigenvalue, product
 from core.probes.noise import noise_scale
+from core.runs.budget import EXAMPLES, NOISE_BATCHES
 from core.training.budget import ProbeBudget
 from core.training.devices import precision, to_device
 from core.training.hooks.hook import Hook
@@ -21,8 +22,6 @@ from core.training.objectives import Batch, Task
 from core.training.optimizers import learning_rate
 from core.training.state import TrainingState
 
-BATCHES = 4  # that the noise scale reads, each in up to as many parts
-EXAMPLES = 16  # of the batch, whose loss the Hessian is of
 # Steps beyond those of any run: their batches are nobody's.
 BEYOND = 2**40
 
@@ -66,9 +65,9 @@ def gradient_noise(
 ) -> dict[str, Tensor]:
     """:func:`core.probes.noise.noise_scale` of a network in evaluation mode, on four batches that
     no step of the training reads, in up to four parts each."""
-    batches = [task.batch(BEYOND + BATCHES * step + i) for i in range(BATCHES)]
+    batches = [task.batch(BEYOND + NOISE_BATCHES * step + i) for i in range(NOISE_BATCHES)]
     size = len(batches[0].inputs)
-    parts = math.gcd(size, BATCHES)
+    parts = math.gcd(size, NOISE_BATCHES)
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def gradients() -> Iterator[tuple[Tensor, ...]]:

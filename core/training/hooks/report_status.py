@@ -55,8 +55,12 @@ class ReportStatus(Hook):
         self._watch(status)
 
     def say(self, message: str) -> None:
-        """Set the message that goes with every state from now on."""
-        self._status = self._status.model_copy(update={"message": message})
+        """Set the message that goes with every state from now on; who watches is told at once."""
+        if message == self._status.message:
+            return
+        now = self._become(message=message)
+        self._disk.later(partial(self._run.write_status, now))
+        self._watch(now)
 
     def on_flush(self, state: TrainingState, rows: Rows | None) -> None:
         if rows is not None:

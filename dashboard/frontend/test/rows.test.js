@@ -126,6 +126,9 @@ test("a run that waits says its place, a group of them only how many wait", () =
   assert.equal(stateOf(one).words, "waiting, third")
   assert.equal(stateOf(one).full, "waiting, third, starts in about 4 min")
   assert.equal(stateOf({ ...one, rows: [waits("b", "first"), waits("c", "second")] }).words, "waiting")
+  const far = { ...one, rows: [{ ...waits("d", "third, starts in about 4 min"), where: "on vm (192.0.2.2)" }] }
+  assert.equal(stateOf(far).words, "waiting, third, on vm")
+  assert.equal(stateOf(far).full, "waiting, third, starts in about 4 min, on vm (192.0.2.2)")
 })
 
 test("a fork's share is counted from where it started", () => {

@@ -12,9 +12,10 @@ from core.probes.hessian import largest_eigenvalue, product
 from core.probes.instruments import INSTRUMENTS, instruments
 from core.probes.noise import noise_scale
 from core.runs import RunStore
+from core.runs.budget import NOISE_BATCHES
 from core.training import budget as budgets
 from core.training.control import NullControl
-from core.training.hooks.instruments import BATCHES, BEYOND
+from core.training.hooks.instruments import BEYOND
 from core.training.trainer import Trainer
 from tests.conftest import small
 from tests.loops import Script, losses, train
@@ -100,7 +101,7 @@ def test_both_are_those_of_the_whole_hessian_and_of_every_example(store: RunStor
         return torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]).double()
 
     one = torch.stack(
-        [gradient(BEYOND + i, slice(k, k + 1)) for i in range(BATCHES) for k in range(4)]
+        [gradient(BEYOND + i, slice(k, k + 1)) for i in range(NOISE_BATCHES) for k in range(4)]
     )
     mean = one.mean(0)
     variance = ((one - mean) ** 2).sum() / (len(one) - 1)

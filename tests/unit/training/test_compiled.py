@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torch import nn
 from core.jobs import forks
 from core.models import build_model
 from core.runs import Run, RunError, RunStore
+from core.runs.status import Status
 from core.training import compile_worker, compiling, fast_path, worth
 from core.training.ahead import Ahead
 from core.training.compiling import Decision, Kind, Loss
@@ -418,3 +420,26 @@ def test_emulated_bfloat16_is_told(
     assert run.status == "finished"
     assert ("emulates it" in run.record.message) is not has
     assert "emulates it" not in train(store, small(training__steps=2)).record.message
+
+
+def test_who_waits_for_compiled_steps_is_told_so_until_they_are_there(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, stand_in: None
+) -> None:
+    seen, during = [], []
+    run = store.create(small(training__compile="on", training__steps=3))
+    trainer = Trainer(run, NullControl(), seen.append)
+    warm_up = compiling.warm_up
+
+    def slow(*told: Any) -> None:
+        trainer.disk.settle()
+        during.append(Status.read(run.path / "status.json"))
+        warm_up(*told)
+
+    monkeypatch.setattr(compiling, "warm_up", slow)
+    trainer.train()
+    (waits,) = during
+    assert (waits.state, waits.step) == ("running", 0)
+    assert "being compiled" in waits.message
+    assert [one.message for one in seen if "being compiled" in one.message] == [waits.message]
+    assert run.status == "finished"
+    assert run.record.message == ""

@@ -154,7 +154,9 @@ export function stateOf(line) {
   const each = line.rows.map(standing)
   const [only] = each
   if (each.length === 1) {
-    return only.place ? { ...only, words: [only.words, only.place.split(/[,，]/)[0]].join(t(", ")), full: [only.words, only.place].join(t(", ")) } : only
+    const host = (line.rows[0].where ?? "").replace(/\s*\([^)]*\)/, "") // the address is in the title
+    const words = [only.words, only.place?.split(/[,，]/)[0], host].filter(Boolean).join(t(", "))
+    return { ...only, words, full: only.place ? [only.words, only.place, line.rows[0].where].filter(Boolean).join(t(", ")) : only.full }
   }
   const counts = new Map()
   for (const one of each) counts.set(one.words, (counts.get(one.words) ?? 0) + 1)
