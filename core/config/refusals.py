@@ -6,6 +6,7 @@ checks itself is said here anew, so that it can be said in any language.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ def explain(error: ValidationError) -> str:
     context = first.get("ctx", {})
     if isinstance(whole := context.get("said"), Message):
         return _placed(whole, place, first["type"] == "unknown_setting")
-    sentence: str = _sentence(first["type"], first["msg"], context)
+    sentence: str = _nan(first) or _sentence(first["type"], first["msg"], context)
     if any("literal[" in str(part) for e in error.errors() for part in e["loc"]):
         sentence = Message("input should be auto or a whole number")
     given = first.get("input") if place else {}
@@ -70,7 +71,7 @@ def reason(error: ValidationError) -> Message:
     first, *others = error.errors(include_url=False)
     if others:  # the arms of `auto` or a number
         return Message("input should be auto or a whole number")
-    return _sentence(first["type"], first["msg"], first.get("ctx", {}))
+    return _nan(first) or _sentence(first["type"], first["msg"], first.get("ctx", {}))
 
 
 def _placed(sentence: Message, place: str, unknown: bool) -> Message:
@@ -80,6 +81,19 @@ def _placed(sentence: Message, place: str, unknown: bool) -> Message:
         return sentence
     values = {**sentence.values, "field": f"{place}.{field}"}
     return Message(sentence.template, sentence.plural, **values)
+
+
+def _nan(error: Any) -> Message | None:
+    """Of a value that is no number, what is accepted: pydantic compares it with a limit first."""
+    try:
+        if not math.isnan(float(error.get("input"))):
+            return None
+    except (TypeError, ValueError, OverflowError):
+        return None
+    most = error.get("ctx", {}).get("le")
+    if most is None:
+        return Message(SAID["finite_number"])
+    return Message("input should be a finite number, at most {le}", le=_value(most))
 
 
 def _sentence(kind: str, english: str, context: Mapping[str, Any]) -> Message:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.runs import RunStore
 from dashboard.address import param
 from dashboard.address.param import Param, among, ids, no_longer, several, within, word
+from dashboard.settings.address import PARAMS
 from dashboard.ui import language  # noqa: F401, so that sessions are asked for theirs
 from tests.fake_runs import finished
 
@@ -145,3 +146,13 @@ def test_an_address_says_the_same_words_in_every_language(run: Any) -> None:
     assert at.query_params["compare_profile"] == "attention entropy"
     at.button_group(key="compare_x").set_value("step").run()
     assert "compare_x" not in at.query_params, "an address leaves its default out"
+
+
+@pytest.mark.parametrize("value", ["nan", "-nan", "NaN"])
+def test_a_value_that_is_no_number_is_told_what_is_one(value: str) -> None:
+    used, (sentence,) = PARAMS["probes.budget"].read({"probes_budget": value})
+    assert used == 5.0
+    assert "finite number, at most 100" in sentence
+    assert (
+        "less than or equal to 100" in PARAMS["probes.budget"].read({"probes_budget": "250"})[1][0]
+    )
