@@ -106,7 +106,8 @@ def _choose_axes(found: Mapping[str, Sequence[Any]]) -> tuple[str, str | None]:
     down = _select("grid_rows", t("Rows"), names, said, first)
     st.html(f'<span class="choice">{t("by")}</span>', width="content")
     others = {dotted: title for dotted, title in shown.items() if dotted != down}
-    default = second if second in others else next(iter(others))
+    told = next(name for name in others if not name.startswith(matrix.QUIET))
+    default = second if second in others else told
     across = _select("grid_columns", t("Columns"), others, said, default)
     return down, None if across == ALONE else across
 
