@@ -63,12 +63,39 @@ def wanted(text: str | None = None) -> str:
 
 
 def shown() -> str:
-    """The cluster that ADDNORM_CLUSTER names, for pages to say; what is wrong with it is said where
-    a run is started."""
+    """The cluster that ADDNORM_CLUSTER names, for pages to say; "" where it names none, also where
+    there is a :func:`problem` with it."""
     try:
         return wanted()
     except RunError:
-        return os.environ.get(VARIABLE, "").strip()[:80]
+        return ""
+
+
+def problem() -> str:
+    """What is wrong with ADDNORM_CLUSTER, before a run is started; else empty."""
+    try:
+        wanted()
+    except RunError as error:
+        return Message("{why}.", why=error)
+    return ""
+
+
+def named(where: str) -> str:
+    """A cluster, or a machine of one, as sentences name it: *auto* says nothing to their reader."""
+    return Message("this machine's Ray cluster") if where == AUTO else where
+
+
+def silence(address: str) -> str:
+    """What a run says whose cluster does not answer; empty where it does, or can't be asked."""
+    try:
+        check(address)
+    except RunError:
+        if address == AUTO:
+            return Message("this machine's Ray cluster does not answer; it goes on when it does")
+        return Message(
+            "the cluster at {address} does not answer; it goes on when it does", address=address
+        )
+    return ""
 
 
 def check(address: str) -> None:
@@ -103,12 +130,24 @@ def check(address: str) -> None:
     try:
         socket.create_connection(where, ANSWER_SECONDS).close()
     except OSError as error:
+        told = {
+            "address": address if address != AUTO else f"{where[0]}:{where[1]}",
+            "why": error.strerror or str(error),
+        }
+        if shown() == address:  # a page has no --on
+            raise RunError(
+                Message(
+                    "no Ray cluster answers at {address} ({why}); start it, or train here: start"
+                    " the lab without {variable}",
+                    variable=VARIABLE,
+                    **told,
+                )
+            ) from error
         raise RunError(
             Message(
                 "no Ray cluster answers at {address} ({why}); start it, or train here with"
                 " --on local",
-                address=address if address != AUTO else f"{where[0]}:{where[1]}",
-                why=error.strerror or str(error),
+                **told,
             )
         ) from error
 

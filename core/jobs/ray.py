@@ -163,6 +163,15 @@ class Cluster:
             needs=needs.words,
         )
 
+    def has_free(self, needs: Needs) -> bool:
+        """Whether the cluster has as much free now; not by node, so a place may still lack."""
+        free = ray.available_resources()
+        return bool(
+            free.get("CPU", 0) >= needs.threads
+            and free.get("memory", 0) >= needs.memory
+            and free.get("GPU", 0) >= needs.gpu
+        )
+
     def trainer(self, name: str, needs: Needs) -> Any:
         """The actor that trains a run: the one that is there, else a new one that waits for a
         place. It outlives this connection."""

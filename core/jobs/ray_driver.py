@@ -136,6 +136,7 @@ def _reached(store: RunStore, address: str) -> Cluster | None:
     deadline = time.monotonic() + GIVE_UP_SECONDS
     while True:
         try:
+            elsewhere.check(address)  # Ray itself would try for a minute, and say nothing
             return Cluster.connect(address, elsewhere.namespace(store.root))
         except RunError as error:
             logging.warning("%s", error)
@@ -146,15 +147,18 @@ def _reached(store: RunStore, address: str) -> Cluster | None:
 
 
 def _tell_waiting(store: RunStore, address: str, error: RunError) -> None:
-    for id in run_queue(store).waiting():
+    waiting = run_queue(store).waiting()
+    for id in dict.fromkeys([*waiting, *elsewhere.followed(store, address)]):
         run = Run(store.root / id)
         if run.on != address:
             continue
         lock = run.lock(elsewhere=True)
         with contextlib.suppress(OSError, RunError):
             if lock.acquire() and run.status == "queued":
-                words = Message("it waits: {why}", why=error)
+                words: str = Message("it waits: {why}", why=error)
                 known = run.record
+                if id not in waiting:  # one that was under way there
+                    words = elsewhere.silence(address) or words
                 run.write_status(
                     Status(state="queued", step=known.step, steps=known.steps, message=words)
                 )

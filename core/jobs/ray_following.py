@@ -24,6 +24,7 @@ from core.jobs.ray import (
     ActorUnavailableError,
     Cluster,
     GetTimeoutError,
+    Needs,
     RayActorError,
     RayError,
     RayTaskError,
@@ -39,6 +40,7 @@ from core.runs.status import NEEDS_WORKER, Order, goes_on, receive
 LOOK_SECONDS = 1.0  # between two looks at a run; a flush of its metrics takes as long
 CALL_SECONDS = 30.0  # that an answer may take
 SAY_SECONDS = 5.0
+START_SECONDS = 60.0  # that a process may take to start where there is a place for it
 MOST_UNPLACED = 30  # tries to begin it, a second apart at least
 MOST_LOST = 5  # nodes that one run may lose without a new checkpoint
 
@@ -96,6 +98,9 @@ class Following(threading.Thread):
             except LostError as error:
                 if self._is_over():
                     return True
+                if words := elsewhere.silence(self.cluster.address):
+                    self._write("queued", words)
+                    raise ConnectionError(words) from error
                 if not self._host:  # its last actor is not forgotten yet, or it can't begin at all
                     unplaced += 1
                     if unplaced >= MOST_UNPLACED:
@@ -134,6 +139,7 @@ class Following(threading.Thread):
         if self._is_over() and self.cluster.found(self.at.id) is None:
             return True
         needs = self.cluster.needs(self.at.config, self.at.fork)
+        starts = time.monotonic() if self.cluster.has_free(needs) else -START_SECONDS
         actor = self.cluster.trainer(self.at.id, needs)
         nonce = elsewhere.nonce(self.store, self.cluster.address)
         hello = actor.hello.remote(str(nonce), read_bytes(nonce).decode())
@@ -149,8 +155,7 @@ class Following(threading.Thread):
                 return True
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
-                words = Message("it waits for a place on {address}", address=self.cluster.address)
-                self._write_waiting(self.cluster.lacks(needs) or words)
+                self._write_waiting(self.cluster.lacks(needs) or self._waits(needs, starts))
         self.placing, self._host = False, str(answer["host"])
         if answer["begun"]:
             if answer["copied"]:
@@ -161,6 +166,14 @@ class Following(threading.Thread):
             answer["copied"] = not answer["sees"]
         lease.write(self.at.path, lease.Lease(self.cluster.address, self._host, token))
         return self._to_the_end(actor, bool(answer["copied"]))
+
+    def _waits(self, needs: Needs, starts: float) -> str:
+        """What it waits for, which had a place at `starts`: its own process holds that since."""
+        where = elsewhere.named(self.cluster.address)
+        if time.monotonic() - starts < START_SECONDS or self.cluster.has_free(needs):
+            return Message("its process starts on {cluster}", cluster=where)
+        return Message("it waits until {needs} are free on {cluster}",
+                       needs=needs.words, cluster=where)  # fmt: skip
 
     def _begin(self, actor: Any, shared: bool, token: str, threads: int) -> None:
         code, archive = program()

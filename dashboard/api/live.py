@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.cache import Cache
+from core.jobs import elsewhere
 from core.jobs.grid_progress import at_work
 from core.language import Message, mark, t
 from core.metrics.limits import POINTS, RUNS
@@ -114,7 +115,7 @@ def _where(run: Run, record: Status) -> str:
     """Of a run that trains elsewhere, or as several processes: where, and how many."""
     if record.state not in LIVE:
         return ""
-    where, who = run.where, together(run)
+    where, who = elsewhere.named(run.where), together(run)
     if where and who:
         return Message("It trains on {host}, {processes}.", host=where, processes=who)
     if who:

@@ -10,6 +10,7 @@ from core.catalogue.naming import cut
 from core.config.alike import SEED
 from core.config.describe import short_title
 from core.config.words import file_name
+from core.jobs import elsewhere
 from core.language import t
 from dashboard.catalogue import run_names
 from dashboard.catalogue.differences import is_number
@@ -81,7 +82,9 @@ def _row(
         "words": t(words),
         "place": t(queue.words(entry.id)) if found.state == "queued" else None,
         "full": t(found.words),
-        "where": t("on {host}", host=where) if (where := entry.run.where) else "",
+        "where": t("on {host}", host=t(elsewhere.named(where)))
+        if (where := entry.run.where)
+        else "",
         "bad": bad,
         "verdict": found.verdict.kind,
         "settings": [_written(file_name(name, entry.trained.get(name))) for name in settings],

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.catalogue.summary import summary_of
 from core.config.alike import SEED
+from core.jobs import elsewhere
 from core.language import t
 from core.runs import Run, RunError
 from core.runs.origins import own_of
@@ -61,7 +62,7 @@ def about(run: Run, *, group: str | None = None, tokens: bool = False) -> dict[s
             "heads": 0,
         }
     elif run.status not in LIVE:  # while it trains, the newest reply says where
-        where = t("on {host}", host=run.where) if run.where else ""
+        where = run.where and t("on {host}", host=t(elsewhere.named(run.where)))
         told["detail"] = " · ".join(filter(None, [told["detail"], where, t(together(run))]))
     if run.source:  # a pretrained model: no seed or batch of the lab's made it
         told |= {"detail": t("pretrained model"), "tokens_per_step": None}

@@ -184,11 +184,11 @@ def _queue(
         first = fork.step if fork else 0
         cost = durations.cost(store(), found, read=False, first=first)
         problem = cost.problem or ("" if plan.runs else t("No cell of this grid is possible."))
+        problem = problem or t(elsewhere.problem())
         _price(plan, cost)
     if problem:
         cards.problem(problem) if ticked else st.caption(t(problem))
-    if sentence := st.session_state.pop(PROBLEM, ""):
-        cards.problem(sentence)
+    refusal = st.container()  # above the button, which has to be drawn before it can be pressed
     ready = plan is not None and bool(plan.runs) and not problem
     number = len(plan.runs) if ready and plan else 0
     pressed = changes.button(
@@ -197,7 +197,11 @@ def _queue(
         type="primary",
         disabled=not ready,
     )
-    return pressed and ready and start(grid)
+    queued = pressed and ready and start(grid)
+    if not queued and (sentence := st.session_state.pop(PROBLEM, "")):
+        with refusal:
+            cards.problem(sentence)
+    return queued
 
 
 def start(grid: Grid) -> bool:
@@ -219,14 +223,17 @@ def _price(plan: Plan, cost: durations.Cost) -> None:
     """How many runs, how long, how much memory; what is impossible and why."""
     number = len(plan.runs)
     time = t(durations.in_time(cost.seconds))
+    there = elsewhere.shown()
     long = t("about {time}", time=time)
+    if there:
+        long = t("about {time}, as on this machine", time=time)
     if not cost.measured:
         long = t("about {time}, a guess until the first run", time=time)
     parts = [
         f"<b>{t('{n:,} run', '{n:,} runs', n=number)}</b>",
         long,
-        t("trains on {host}", host=there)
-        if (there := elsewhere.shown())
+        t("trains on {host}", host=t(elsewhere.named(there)))
+        if there
         else t("{memory}, {n} at once", memory=in_bytes(cost.memory), n=cost.places),
     ]
     notes = [

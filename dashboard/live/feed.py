@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.cache import Cache
@@ -34,6 +34,7 @@ MARKED = {
     "fork": "fork",
     "compiled": "note",
     "cohort": "note",
+    "node_lost": "warning",
 }
 RESTARTED = mark("Taken up again from its checkpoint.")
 DIFFERENCE = "difference/"  # difference/<run>/<metric>: this run's metric minus that run's
@@ -148,7 +149,7 @@ class Feed:
         fresh = events[known:]
         first = self.run.first_step
         alarms = [
-            [e["step"], e.get("level", MARKED[e["kind"]]), t(e.get("text", RESTARTED))]
+            [e["step"], e.get("level", MARKED[e["kind"]]), _told(e)]
             for e in fresh
             if e["kind"] in MARKED and (e["kind"] != "start" or e["step"] > first)
         ]
@@ -162,6 +163,12 @@ class Feed:
         if samples:
             news["sample"] = samples[-1]
         return news
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    if event["kind"] == "node_lost":
+        return t("{host}, which trained it, was lost.", host=str(event.get("host", "")))
+    return t(event.get("text", RESTARTED))
 
 
 FEEDS: Cache[Feed] = Cache(1000)  # at 250 runs in one tab

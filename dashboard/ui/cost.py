@@ -54,7 +54,7 @@ def size(config: RunConfig, vocab: int) -> str:
     room = None if there else room_for(kind)
     text = t("{count:,} parameters · {need} to train", count=count, need=need)
     if there:
-        text += t(" · trains on {host}", host=there)
+        text += t(" · trains on {host}", host=t(elsewhere.named(there)))
     elif room and kind == "cuda":
         text += t(", {free} free on the GPU", free=in_bytes(room.beside))
     elif room:
@@ -78,8 +78,11 @@ def _unread(config: RunConfig) -> str:
 
 
 def lacking(config: RunConfig) -> str:
-    """Why the machine has too little memory for a run, and what would fit; nothing where it has."""
-    return "" if elsewhere.shown() else t(refused(config, read=False))
+    """Why a run can't start: ADDNORM_CLUSTER names nothing, or the machine has too little memory,
+    and then what would fit; nothing where it can."""
+    if elsewhere.shown():
+        return ""
+    return t(elsewhere.problem() or refused(config, read=False))
 
 
 def duration(config: RunConfig, vocab: int, measured: Measured | None, first: int = 0) -> str:
@@ -95,4 +98,6 @@ def duration(config: RunConfig, vocab: int, measured: Measured | None, first: in
     time = t(in_time(seconds))
     if measured is None:
         return t("about {time}, a guess until the first run ({where})", time=time, where=where)
+    if elsewhere.shown():
+        return t("about {time}, as on this machine ({where})", time=time, where=where)
     return t("about {time} on this machine ({where})", time=time, where=where)

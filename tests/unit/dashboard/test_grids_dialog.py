@@ -91,6 +91,27 @@ def test_typed_values_are_checked(folder):
     assert waiting(folder) == []
 
 
+def test_what_can_not_be_queued_says_so_at_once(folder, monkeypatch):
+    app = opened(dialog_page)
+    tick(app, "model_depth", ["2", "3"])
+    monkeypatch.setenv("ADDNORM_CLUSTER", "ray://127.0.0.1:9")  # the discard port: nobody answers
+    app.button(key="grid_start").click().run()
+    assert not app.exception
+    assert "no Ray cluster answers at ray://127.0.0.1:9" in said(app)
+    assert waiting(folder) == []
+    app.run()
+    assert "no Ray cluster" not in said(app)
+
+
+def test_a_wrong_name_of_a_cluster_is_told_before_the_start(folder, monkeypatch):
+    monkeypatch.setenv("ADDNORM_CLUSTER", "nowhere")
+    app = opened(dialog_page)
+    tick(app, "model_depth", ["2", "3"])
+    assert app.button(key="grid_start").disabled
+    assert "names no cluster" in said(app)
+    assert "trains on" not in said(app)
+
+
 def test_every_setting_that_can_be_ticked_exists_and_has_values():
     flat = RunConfig().flat()
     assert all(dotted in SETTINGS and dotted in flat for dotted in TICKABLE)

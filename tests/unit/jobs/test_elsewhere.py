@@ -61,6 +61,30 @@ def test_a_cluster_that_does_not_answer_leaves_no_run(store: RunStore) -> None:
     assert store.list() == []
 
 
+def test_who_set_the_variable_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"ray://127.0.0.1:{free_port()}"
+    monkeypatch.setenv(elsewhere.VARIABLE, address)
+    with pytest.raises(RunError, match=r"answers at .* without ADDNORM_CLUSTER$"):
+        elsewhere.check(address)
+
+
+def test_a_name_that_is_none_is_a_problem_before_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(elsewhere.VARIABLE, "nowhere")
+    assert elsewhere.shown() == ""
+    assert elsewhere.problem().startswith("ADDNORM_CLUSTER: 'nowhere' names no cluster")
+    monkeypatch.setenv(elsewhere.VARIABLE, "auto")
+    assert (elsewhere.shown(), elsewhere.problem()) == ("auto", "")
+    assert elsewhere.named("auto") == "this machine's Ray cluster"
+
+
+def test_a_cluster_that_answers_is_not_called_silent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"ray://127.0.0.1:{head.getsockname()[1]}"
+        assert elsewhere.silence(address) == ""
+    said = elsewhere.silence(address)
+    assert said == f"the cluster at {address} does not answer; it goes on when it does"
+
+
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RunError, match=r'pip install "ray\[client\]"'):

@@ -48,7 +48,7 @@ export class Happening extends Card {
     if (live.every((l) => l.gone)) return t("This run was deleted.")
     if (live.every((l) => !l.loaded)) return t("Loading…")
     if (live.some((l) => l.state === "running")) return t("Nothing stands out so far. Plateaus, vanishing gradients and breakthroughs are named here at their step.")
-    if (live.every((l) => l.state === "queued" || l.state === "starting")) return t("Waiting for the first step.")
+    if (live.every((l) => l.state === "queued" || l.state === "starting")) return live.some((l) => l.step > 0) ? t("Waiting to go on.") : t("Waiting for the first step.")
     return t("Nothing stood out.")
   }
 
