@@ -260,7 +260,7 @@ def _take_up(store: RunStore, run: Run, command: Command, on: str | None) -> Non
         _check_memory(run.config, run.fork)
     lock = run.lock()
     if not lock.acquire():
-        raise RunError(Message("run {run} is still ending; try again in a moment", run=run.id))
+        raise RunError(Message("run {run} is still ending; try again in a moment", run=run.name))
     try:
         receive(run.path / "control")  # commands meant for its last life
         if address != run.on:
