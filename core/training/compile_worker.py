@@ -36,10 +36,10 @@ READY = "--ready"  # in a process of its own: how long until code on the disk is
 PR_SET_PDEATHSIG = 1
 
 
-def start(kind: Kind) -> subprocess.Popen[str]:
+def start(kind: Kind, niceness: int = NICE) -> subprocess.Popen[str]:
     """Measure beside this process, which goes on. Its exit status is 0, or `BUSY`."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", MODULE],
+        [sys.executable, "-m", MODULE, str(niceness)],
         cwd=Path(__file__).resolve().parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -56,8 +56,8 @@ def start(kind: Kind) -> subprocess.Popen[str]:
 def main() -> int:
     """Compile, measure, write it down."""
     _end_with_parent()
-    with suppress(OSError):
-        os.nice(NICE)
+    with suppress(OSError):  # what it starts itself is as nice as it is
+        os.nice(sum(int(word) for word in sys.argv[1:] if word.isdecimal()))
     told = sys.stdin.read()
     kind = Kind.read(json.loads(told))
     if READY in sys.argv:
