@@ -45,6 +45,7 @@ def opened(browser: Browser, url: str, **window: Any) -> Page:
     page.goto(url)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     at_rest(page)
+    page.wait_for_timeout(700)  # a widget whose code is fetched late is no element until then
     return page
 
 
