@@ -18,7 +18,13 @@ from tests.ray_nodes import Nodes, can_hide
 
 pytest.importorskip("ray")
 # Two programs and a cluster start beside the other tests: a busy machine gets a second try.
-pytestmark = [pytest.mark.slow, pytest.mark.flaky(reruns=1)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.flaky(reruns=1),
+    pytest.mark.skipif(
+        not os.environ.get("CLUSTER"), reason="starts a Ray cluster, for minutes: CLUSTER=1 does it"
+    ),
+]
 PATIENCE = 240.0
 
 
