@@ -1,19 +1,18 @@
 """Runs on a real Ray cluster of one node; two nodes and their deaths: `tests.faults.cluster`."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.jobs import control, elsewhere, enqueue, revive
+from core.jobs import control, elsewhere, enqueue
 from core.programs.training import foreground
 from core.runs import Run, RunStore
 from core.runs.status import ENDED
 from tests.conftest import small
-from tests.faults.cluster import kill_driver
+from tests.faults.cluster import kill_driver, wait
 from tests.ray_nodes import Nodes, can_hide
 
 pytest.importorskip("ray")
@@ -25,7 +24,6 @@ pytestmark = [
         not os.environ.get("CLUSTER"), reason="starts a Ray cluster, for minutes: CLUSTER=1 does it"
     ),
 ]
-PATIENCE = 240.0
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +45,6 @@ def nodes(stores: dict[str, RunStore]) -> Iterator[Nodes]:
         for store in stores.values():
             kill_driver(store, made.address)
         made.stop()
-
-
-def wait(done: Callable[[], bool], store: RunStore) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        revive(store)
-        time.sleep(0.1)
-    return True
 
 
 def said(run: Run, store: RunStore, address: str) -> str:
