@@ -27,6 +27,7 @@ from core.runs import Run, RunError, RunStore
 VARIABLE = "ADDNORM_CLUSTER"
 LOCAL, AUTO, SLURM = "local", "auto", "slurm"
 RAY = re.compile(r"ray://([A-Za-z0-9_.-]{1,253}|\[[0-9a-fA-F:.]+\]):(\d{1,5})")
+KEPT = ".clusters"  # the folder of what a runs folder keeps of clusters
 ANSWER_SECONDS = 3.0  # that a cluster has to accept a connection
 ACCEPTED = mark("auto, ray://HOST:PORT, slurm or local")
 
@@ -173,7 +174,11 @@ def _port(address: str) -> tuple[str, int] | None:
 
 def folder(root: Path, address: str) -> Path:
     """What the runs folder keeps of a cluster."""
-    return root / ".clusters" / re.sub(r"[^A-Za-z0-9.-]+", "-", address)
+    return root / KEPT / _as_file(address)
+
+
+def _as_file(address: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", address)
 
 
 def namespace(root: Path) -> str:
@@ -181,7 +186,7 @@ def namespace(root: Path) -> str:
 
     Written down at its first use, so that a folder that is moved finds its runs. Raises OSError.
     """
-    path = root / ".clusters" / "name"
+    path = root / KEPT / "name"
     try:
         if known := path.read_text().strip():
             return known
@@ -194,8 +199,7 @@ def namespace(root: Path) -> str:
 
 def driver(address: str) -> Service:
     """The process that follows the runs of a folder on a Ray cluster."""
-    name = f".clusters/{re.sub(r'[^A-Za-z0-9.-]+', '-', address)}/driver"
-    return Service("core.jobs.ray_driver", name, (address,))
+    return Service("core.jobs.ray_driver", f"{KEPT}/{_as_file(address)}/driver", (address,))
 
 
 def nonce(store: RunStore, address: str) -> Path:
@@ -247,12 +251,12 @@ def followed(store: RunStore, address: str) -> list[str]:
 def clusters(store: RunStore) -> Iterator[str]:
     """The Ray clusters on which something has to be followed."""
     try:
-        names = sorted(os.listdir(store.root / ".clusters"))
+        names = sorted(os.listdir(store.root / KEPT))
     except OSError:
         return
     for name in names:
         try:
-            address = (store.root / ".clusters" / name / "address").read_text().strip()
+            address = (store.root / KEPT / name / "address").read_text().strip()
         except OSError:
             continue
         if followed(store, address):

@@ -173,7 +173,7 @@ class FastPath(Hook):
             return
         speed = float(rows["tokens_per_second"][-1])
         left = (self._training.steps - state.step) * self._run.config.tokens_per_step / speed
-        self._go_over = self._worth.it(left, lambda: self._kind(state))
+        self._go_over = self._worth.pays(left, lambda: self._kind(state))
 
     def end(self) -> None:
         """The training has ended: nothing is measured or fetched any more."""

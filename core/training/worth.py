@@ -29,7 +29,7 @@ class Worth:
         """What was measured of a kind, as far as it was asked for before."""
         return self._known.get(kind.key)
 
-    def it(self, left: float, kind: Callable[[], Kind]) -> bool:
+    def pays(self, left: float, kind: Callable[[], Kind]) -> bool:
         """Whether compiled steps win back what they cost in the seconds that are left.
 
         Never waits: where nobody knows, a measurement is begun, and False until it has ended.

@@ -220,21 +220,21 @@ def test_a_long_run_has_its_steps_measured_once_and_goes_over_where_that_pays(
     steps = kind(model__width=40)
     monkeypatch.setattr(compile_worker, "start", start)
     asked = worth.Worth()
-    assert not asked.it(1e6, lambda: steps)
+    assert not asked.pays(1e6, lambda: steps)
     assert started == [], "the first seconds are those of runs that are only tried"
     monkeypatch.setattr(worth, "MEASURED_AFTER", 0.0)
     asked = worth.Worth()
-    assert not asked.it(100.0, lambda: steps), "too short to be measured"
-    assert not asked.it(200.0, lambda: steps)
+    assert not asked.pays(100.0, lambda: steps), "too short to be measured"
+    assert not asked.pays(200.0, lambda: steps)
     assert len(started) == 1
     Decision(1.0, 0.9, 4.0).keep(steps)  # 10 % less time, ready in 4 s
-    assert not asked.it(200.0, lambda: steps), "the step at which it ended goes on as before"
+    assert not asked.pays(200.0, lambda: steps), "the step at which it ended goes on as before"
     assert asked.known(steps) == Decision(1.0, 0.9, 4.0)
-    assert asked.it(121.0, lambda: steps)
-    assert not asked.it(119.0, lambda: steps)
+    assert asked.pays(121.0, lambda: steps)
+    assert not asked.pays(119.0, lambda: steps)
     other = kind(model__width=44)
     Decision(failed="no").keep(other)
-    assert not asked.it(1e6, lambda: other)
+    assert not asked.pays(1e6, lambda: other)
     assert len(started) == 1
 
 
@@ -253,7 +253,7 @@ def test_a_measurement_that_did_not_come_to_an_end(
     monkeypatch.setattr(worth, "ASKED_AGAIN", 0.0)
     asked, steps = worth.Worth(), kind(model__width=52)
     for _ in range(3):
-        assert not asked.it(1e6, lambda: steps)
+        assert not asked.pays(1e6, lambda: steps)
     assert len(started) == (2 if again else 1)
     asked.end()
     assert all(one.killed for one in started[1:])
